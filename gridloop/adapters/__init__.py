@@ -1,0 +1,1 @@
+"""Devices, channels, outside systems and maps; each a folder that imports the sdk only."""

@@ -1,0 +1,1 @@
+"""The case: report, accept, route, assign, return, submit, check, close, rate, merge."""

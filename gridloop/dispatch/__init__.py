@@ -1,0 +1,1 @@
+"""Who is competent, near and free for a task."""

@@ -1,0 +1,1 @@
+"""The ways in: HTTP, push, ingest, worker and command line."""

@@ -1,0 +1,1 @@
+"""The `gridloop` command and the supervisor."""

@@ -1,0 +1,1 @@
+"""Signals by HTTP and MQTT into the durable log."""

@@ -1,0 +1,1 @@
+"""Due limits, consumers, detectors and deliveries."""

@@ -1,0 +1,1 @@
+"""Files that prove: hashes, time, place, retention and what is shown outward."""

@@ -1,0 +1,1 @@
+"""Processes (BPMN + CEL), user tasks, limits and waits."""

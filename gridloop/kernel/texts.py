@@ -1,0 +1,32 @@
+"""Sentences by key and language, gathered from every room's ``texts.yaml`` (``key: {zh: …, en: …}``)."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+LANGUAGES = ("zh", "en")
+
+
+@cache
+def all_texts() -> dict[str, dict[str, str]]:
+    """Every key of every room; a key given twice is a programming error."""
+    texts: dict[str, dict[str, str]] = {}
+    for path in sorted(Path(__file__).parent.parent.glob("*/texts.yaml")):
+        for key, languages in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
+            if key in texts:
+                raise ValueError(f"{path}: text key {key!r} stands in another room too")
+            texts[key] = languages
+    return texts
+
+
+def say(key: str, lang: str = "zh", /, **params: Any) -> str:
+    """The sentence in the language; an unknown key is shown as itself so that nothing is lost."""
+    sentence = all_texts().get(key, {}).get(lang) or all_texts().get(key, {}).get("zh") or key
+    try:
+        return sentence.format(**params)
+    except (KeyError, IndexError):
+        return sentence

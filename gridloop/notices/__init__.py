@@ -1,0 +1,1 @@
+"""Audiences, templates and delivery to channels; a consumer of the trace."""

@@ -1,0 +1,1 @@
+"""People, households, houses, enterprises, vehicles, places and devices."""

@@ -1,0 +1,1 @@
+"""Loads, checks, installs and switches scene packs, and plays their stories."""

@@ -1,0 +1,1 @@
+"""Raw signals: the durable log, same-thing keys, silent devices and the history of readings."""

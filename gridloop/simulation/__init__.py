@@ -1,0 +1,1 @@
+"""The simulated county: territory, people, devices, incidents with ground truth, staff behaviour."""
