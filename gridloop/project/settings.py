@@ -1,0 +1,108 @@
+"""Settings, read from the environment that the supervisor (or an administrator) prepares."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DATA_DIR = Path(os.environ.get("GRIDLOOP_DATA_DIR", ROOT / "var" / "data")).resolve()
+SAMPLE = os.environ.get("GRIDLOOP_SAMPLE", "") == "1"  # sample county: role buttons, moving clock and banner allowed
+DEBUG = False
+SECRET_KEY = os.environ.get("GRIDLOOP_SECRET_KEY", "only-for-commands-without-a-deployment")
+ALLOWED_HOSTS = os.environ.get("GRIDLOOP_HOSTS", "127.0.0.1,localhost,testserver,[::1]").split(",")
+CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("GRIDLOOP_ORIGINS", "").split(",") if o]
+
+
+def database(url: str) -> dict[str, Any]:
+    """A Django database entry from ``postgresql://user:password@host:port/name`` (host may be a socket folder by ``?host=``)."""
+    parts = urlsplit(url)
+    query = dict(item.split("=", 1) for item in parts.query.split("&") if "=" in item)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(query.get("host", parts.hostname or "")),
+        "PORT": str(parts.port or query.get("port", "")),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 2, "application_name": os.environ.get("GRIDLOOP_PROCESS", "gridloop")},
+        "TEST": {"MIGRATE": True},
+    }
+
+
+# Two doors into one database: ``default`` is the ordinary role (row security applies), ``owner`` only migrates and loads.
+DATABASES = {
+    "default": database(os.environ.get("GRIDLOOP_APP_URL", "postgresql://gridloop_app@127.0.0.1:5432/gridloop")),
+    "owner": database(os.environ.get("GRIDLOOP_OWNER_URL", "postgresql://gridloop_owner@127.0.0.1:5432/gridloop")),
+}
+INGEST_URL = os.environ.get("GRIDLOOP_INGEST_URL", "")
+NATS_URL = os.environ.get("GRIDLOOP_NATS_URL", "")
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "gridloop.journal",
+    "gridloop.orgs",
+    "gridloop.access",
+    "gridloop.registry",
+    "gridloop.flow",
+    "gridloop.evidence",
+    "gridloop.cases",
+    "gridloop.notices",
+    "gridloop.signals",
+    "gridloop.scenes",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.headless",
+    "allauth.idp.oidc",
+]
+AUTH_USER_MODEL = "access.User"
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+ROOT_URLCONF = "gridloop.project.urls"
+WSGI_APPLICATION = "gridloop.project.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "gridloop" / "doors" / "http" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", "中文"), ("en", "English")]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "Asia/Shanghai"
+STATIC_URL = "/static/"
+STATIC_ROOT = ROOT / "var" / "static"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 2**20
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+LOGIN_REDIRECT_URL = "/"

@@ -1,0 +1,8 @@
+"""The WSGI door: Django, synchronous."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gridloop.project.settings")
+application = get_wsgi_application()
