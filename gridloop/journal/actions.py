@@ -1,0 +1,218 @@
+"""The only writes of the trace: append, seal, erase, consume, checkpoint."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+
+from gridloop.journal.frame import elevated, scoped, verb
+from gridloop.journal.messages import FactIn, FactRow, stamp
+from gridloop.journal.models import Answer, Checkpoint, Consumer, Sealed
+from gridloop.journal.selectors import facts_after, facts_between, horizon
+from gridloop.kernel import clock
+from gridloop.kernel.hashing import ZERO_HASH, commitment, fact_hash, new_key
+from gridloop.kernel.ids import uuid7
+from gridloop.kernel.viewer import SYSTEM, Viewer
+
+__all__ = [
+    "append",
+    "append_many",
+    "checkpoint",
+    "consume",
+    "elevated",
+    "erase",
+    "erase_due",
+    "forget_answers",
+    "scoped",
+    "seal",
+    "verb",
+]
+
+ANSWERS_KEPT = timedelta(days=1)
+CHECKPOINT_FACTS = 50_000  # at most so many facts in one checkpoint, so that its transaction stays short
+_hint_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+
+def append(chain: str, action: str, data: dict[str, Any], viewer: Viewer, case: str | None = None) -> dict[str, Any]:
+    """Append one fact inside the open transaction and return its public form."""
+    return append_many(chain, [FactIn(action, data)], viewer, case)[0]
+
+
+def append_many(chain: str, facts: Iterable[FactIn], viewer: Viewer, case: str | None = None) -> list[dict[str, Any]]:
+    """Append facts to one chain in order: one lock on the chain's head, one insert, one update."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("a fact is appended in the transaction of its rows")
+    at = stamp(clock.now())
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO journal_chainhead (chain, seq, hash) VALUES (%s, 0, %s) ON CONFLICT DO NOTHING", [chain, ZERO_HASH])
+        cursor.execute("SELECT seq, hash FROM journal_chainhead WHERE chain = %s FOR UPDATE", [chain])
+        seq, previous = cursor.fetchone()
+        entries: list[dict[str, Any]] = []
+        for fact in facts:
+            seq += 1
+            entry: dict[str, Any] = {
+                "chain": chain,
+                "seq": seq,
+                "at": at,
+                "actor": viewer.actor,
+                "action": fact.action,
+                "data": fact.data,
+                "previous_hash": previous,
+            }
+            entry["hash"] = previous = fact_hash(entry)
+            entries.append(entry)
+        if not entries:
+            return []
+        row = "(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s)"
+        values: list[Any] = []
+        for e in entries:
+            values += [
+                chain,
+                e["seq"],
+                e["at"],
+                e["actor"],
+                e["action"],
+                orjson.dumps(e["data"]).decode(),
+                e["previous_hash"],
+                e["hash"],
+                case,
+            ]
+        cursor.execute(
+            "INSERT INTO journal_fact (chain, seq, at, actor, action, data, previous_hash, hash, case_code) VALUES "
+            + ", ".join([row] * len(entries)),
+            values,
+        )
+        cursor.execute("UPDATE journal_chainhead SET seq = %s, hash = %s WHERE chain = %s", [seq, previous, chain])
+    transaction.on_commit(_hint)
+    return entries
+
+
+def _hint() -> None:
+    """Tell the push processes that there is something new; a lost hint costs them one poll (300 ms)."""
+    for port in os.environ.get("GRIDLOOP_PUSH_HINT", "").split(","):
+        if port:
+            try:
+                _hint_socket.sendto(b"1", ("127.0.0.1", int(port)))
+            except OSError:
+                return
+
+
+def seal(value: Any, *, subject: str, purpose: str, retain_days: int | None = None, case: str | None = None) -> dict[str, str]:
+    """Keep a personal value or free text beside the trace; the returned commitment goes into the fact."""
+    key = new_key()
+    now = clock.now()
+    row = Sealed(
+        id=uuid7(),
+        subject=subject,
+        purpose=purpose,
+        case_code=case,
+        value=value,
+        key=key,
+        retain_until=now + timedelta(days=retain_days) if retain_days is not None else None,
+        created_at=now,
+    )
+    row.save(force_insert=True)
+    return {"sealed": str(row.id), "commitment": commitment(key, value)}
+
+
+@verb("people.erase")
+def erase(viewer: Viewer, subject: str, rule: str) -> int:
+    """Erase every sealed value of a subject with its key; the chain still verifies. Returns how many values went."""
+    with elevated():
+        rows = list(Sealed.objects.filter(subject=subject, erased_at__isnull=True).select_for_update())
+        _erase_rows(rows, rule)
+        if rows:
+            append("org", "personal_data_erased", {"sealed": [str(r.id) for r in rows], "rule": rule}, viewer)
+    return len(rows)
+
+
+def _erase_rows(rows: list[Sealed], rule: str) -> None:
+    now = clock.now()
+    for row in rows:
+        if isinstance(row.value, str) and row.value:
+            Answer.objects.filter(body__contains=orjson.dumps(row.value).decode()[1:-1]).delete()
+        row.value, row.key, row.erased_at, row.erased_rule = None, None, now, rule
+    Sealed.objects.bulk_update(rows, ["value", "key", "erased_at", "erased_rule"], batch_size=500)
+
+
+def erase_due(limit: int = 500) -> bool:
+    """Retention: erase values whose time is over. True when there may be more."""
+    with scoped(SYSTEM):
+        rows = list(Sealed.objects.filter(erased_at__isnull=True, retain_until__lt=clock.now()).select_for_update(skip_locked=True)[:limit])
+        _erase_rows(rows, "retention")
+        if rows:
+            append("org", "personal_data_erased", {"sealed": [str(r.id) for r in rows], "rule": "retention"}, SYSTEM)
+    return len(rows) == limit
+
+
+def forget_answers() -> bool:
+    """Drop kept answers of idempotent requests after a day."""
+    with scoped(SYSTEM):
+        Answer.objects.filter(at__lt=clock.now() - ANSWERS_KEPT).delete()
+    return False
+
+
+def consume(name: str, handler: Callable[[list[FactRow]], None], batch: int = 500) -> int:
+    """Hand the next facts to a durable consumer; its effects and its cursor move in one transaction.
+
+    Facts of transactions still open are not handed out, so none is skipped when they commit late.
+    Returns how many facts were handled; 0 when there is nothing or another process holds the cursor.
+    """
+    with scoped(SYSTEM):
+        Consumer.objects.bulk_create([Consumer(name=name)], ignore_conflicts=True)
+        cursor = Consumer.objects.filter(name=name).select_for_update(skip_locked=True).first()
+        if cursor is None:
+            return 0
+        facts = facts_after(cursor.tx, cursor.fact_id, batch)
+        if not facts:
+            return 0
+        handler(facts)
+        cursor.tx, cursor.fact_id, cursor.updated_at = facts[-1].tx, facts[-1].id, clock.now()
+        cursor.save(update_fields=["tx", "fact_id", "updated_at"])
+    return len(facts)
+
+
+def checkpoint() -> bool:
+    """Seal the facts since the last checkpoint. Appends never wait for it: it reads below the snapshot horizon only."""
+    with scoped(SYSTEM):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('gridloop.checkpoint'))")
+            if not cursor.fetchone()[0]:
+                return False
+        last = Checkpoint.objects.order_by("-id").first()
+        start = last.tx_to if last else 0
+        end, facts = _span(start)
+        if not facts:
+            return False
+        root = sha256("".join(f.hash for f in facts).encode()).hexdigest()
+        entry = {
+            "at": stamp(clock.now()),
+            "tx_from": start,
+            "tx_to": end,
+            "count": len(facts),
+            "root": root,
+            "previous_hash": last.hash if last else ZERO_HASH,
+        }
+        Checkpoint.objects.create(**entry, hash=fact_hash(entry))
+    return len(facts) >= CHECKPOINT_FACTS
+
+
+def _span(start: int) -> tuple[int, list[FactRow]]:
+    """Whole transactions from ``start`` up to the horizon, about CHECKPOINT_FACTS of them at most."""
+    end = horizon()
+    facts = facts_between(start, end, CHECKPOINT_FACTS + 1)
+    if len(facts) > CHECKPOINT_FACTS:
+        cut = facts[-1].tx
+        shorter = [f for f in facts if f.tx < cut]
+        if shorter:
+            return cut, shorter
+        end = cut + 1  # one transaction alone is larger than a checkpoint
+        facts = facts_between(start, end, None)
+    return end, facts

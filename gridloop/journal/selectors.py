@@ -1,0 +1,168 @@
+"""Reads of the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from gridloop.journal.frame import current_viewer, reading, scoped
+from gridloop.journal.messages import Broken, FactRow, stamp
+from gridloop.journal.models import ChainHead, Checkpoint, Consumer, Sealed
+from gridloop.kernel.hashing import ZERO_HASH, fact_hash
+from gridloop.kernel.viewer import Viewer
+
+__all__ = ["chain_facts", "facts_after", "facts_between", "horizon", "lag", "reading", "scoped", "unseal", "verify"]
+
+_COLUMNS = "id, tx, chain, seq, at, actor, action, data, previous_hash, hash, case_code"
+
+
+def _rows(sql: str, params: list[Any]) -> list[FactRow]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return [_row(r) for r in cursor.fetchall()]
+
+
+def _row(r: tuple[Any, ...]) -> FactRow:
+    data = orjson.loads(r[7]) if isinstance(r[7], str | bytes) else r[7]
+    return FactRow(*r[:7], data, *r[8:])
+
+
+def horizon() -> int:
+    """The first transaction that may still be open: everything below is final."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT value FROM journal_offset)")
+        return int(cursor.fetchone()[0])
+
+
+def facts_after(tx: int, fact_id: int, limit: int) -> list[FactRow]:
+    """Final facts after the place (tx, id), in order. Call inside a scoped transaction."""
+    return _rows(
+        f"SELECT {_COLUMNS} FROM journal_fact WHERE (tx, id) > (%s, %s) AND tx < %s ORDER BY tx, id LIMIT %s",
+        [tx, fact_id, horizon(), limit],
+    )
+
+
+def facts_between(tx_from: int, tx_to: int, limit: int | None) -> list[FactRow]:
+    """Facts of a span of transactions (from inclusive, to exclusive), in order."""
+    return _rows(
+        f"SELECT {_COLUMNS} FROM journal_fact WHERE tx >= %s AND tx < %s ORDER BY tx, id LIMIT %s",
+        [tx_from, tx_to, limit],
+    )
+
+
+def end_of_trace() -> tuple[int, int]:
+    """The place (tx, id) of the last final fact: where a new live screen starts."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tx, id FROM journal_fact WHERE tx < %s ORDER BY tx DESC, id DESC LIMIT 1", [horizon()])
+        row = cursor.fetchone()
+    return (row[0], row[1]) if row else (0, 0)
+
+
+@reading
+def chain_facts(viewer: Viewer, chain: str, after: int = 0, limit: int = 500) -> list[FactRow]:
+    """The facts of one chain after a sequence number."""
+    return _rows(f"SELECT {_COLUMNS} FROM journal_fact WHERE chain = %s AND seq > %s ORDER BY seq LIMIT %s", [chain, after, limit])
+
+
+@reading
+def unseal(viewer: Viewer, ids: Iterable[str]) -> dict[str, Any]:
+    """Values by sealed id as far as the viewer's row security shows them; an erased one is None."""
+    return {str(row.id): row.value for row in Sealed.objects.filter(id__in=list(ids))}
+
+
+@reading
+def lag(viewer: Viewer) -> dict[str, int]:
+    """Facts every consumer still has before it."""
+    behind: dict[str, int] = {}
+    for consumer in Consumer.objects.all():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM journal_fact WHERE (tx, id) > (%s, %s)", [consumer.tx, consumer.fact_id])
+            behind[consumer.name] = cursor.fetchone()[0]
+    return behind
+
+
+@reading
+def verify(viewer: Viewer, since: datetime | None = None) -> tuple[int, Broken | None]:
+    """Re-compute the trace: every chain in sequence, then every checkpoint. Returns facts read and the first break."""
+    if current_viewer() is None or not viewer.system:
+        raise RuntimeError("only the system sees every chain")
+    count = 0
+    for chain_count, broken in _verify_chains(since):
+        count += chain_count
+        if broken:
+            return count, broken
+    return count, _verify_checkpoints(since)
+
+
+def _verify_chains(since: datetime | None) -> Iterator[tuple[int, Broken | None]]:
+    where, params = "", []
+    if since is not None:
+        where, params = "WHERE chain IN (SELECT DISTINCT chain FROM journal_fact WHERE at >= %s)", [since]
+    chain, seq, previous = "", 0, ZERO_HASH
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(f"SELECT {_COLUMNS} FROM journal_fact {where} ORDER BY chain, seq", params)
+        while rows := cursor.fetchmany(2000):
+            for fact in map(_row, rows):
+                if fact.chain != chain:
+                    if broken := _verify_end(chain, seq, previous):
+                        yield 0, broken
+                        return
+                    chain, seq, previous = fact.chain, 0, ZERO_HASH
+                seq += 1
+                if broken := _verify_fact(fact, seq, previous):
+                    yield 0, broken
+                    return
+                previous = fact.hash
+            yield len(rows), None
+    yield 0, _verify_end(chain, seq, previous)
+
+
+def _verify_fact(fact: FactRow, seq: int, previous: str) -> Broken | None:
+    where = f"{fact.chain} #{fact.seq}"
+    if fact.seq != seq:
+        return Broken(where, f"expected #{seq}: a fact is missing")
+    if fact.previous_hash != previous:
+        return Broken(where, "previous_hash is not the hash of the fact before")
+    if fact_hash(fact.public()) != fact.hash:
+        return Broken(where, "the content does not give its hash")
+    return None
+
+
+def _verify_end(chain: str, seq: int, previous: str) -> Broken | None:
+    if not chain:
+        return None
+    head = ChainHead.objects.filter(chain=chain).first()
+    if head is None or (head.seq, head.hash) != (seq, previous):
+        return Broken(f"{chain} #{seq}", "the chain's head names another last fact")
+    return None
+
+
+def _verify_checkpoints(since: datetime | None) -> Broken | None:
+    previous = ZERO_HASH
+    reached = 0
+    for point in Checkpoint.objects.order_by("id").iterator():
+        where = f"checkpoint {point.id}"
+        entry = {
+            "at": stamp(point.at),
+            "tx_from": point.tx_from,
+            "tx_to": point.tx_to,
+            "count": point.count,
+            "root": point.root,
+            "previous_hash": point.previous_hash,
+        }
+        if point.previous_hash != previous or fact_hash(entry) != point.hash or point.tx_from != reached:
+            return Broken(where, "the chain of checkpoints is broken")
+        previous, reached = point.hash, point.tx_to
+        if since is not None and point.at < since:
+            continue
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT hash FROM journal_fact WHERE tx >= %s AND tx < %s ORDER BY tx, id", [point.tx_from, point.tx_to])
+            hashes = [r[0] for r in cursor.fetchall()]
+        if len(hashes) != point.count or sha256("".join(hashes).encode()).hexdigest() != point.root:
+            return Broken(where, f"sealed {point.count} facts, found {len(hashes)} or changed ones")
+    return None
