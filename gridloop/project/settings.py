@@ -78,6 +78,9 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
 ]
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+ACCOUNT_USER_MODEL_EMAIL_FIELD = None  # accounts carry no address: notices go through the staff's channels
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ROOT_URLCONF = "gridloop.project.urls"
 WSGI_APPLICATION = "gridloop.project.wsgi.application"
 TEMPLATES = [

@@ -1,0 +1,142 @@
+"""One PostgreSQL per test run, with the product's roles: migrations run as the owner, tests as the ordinary app role.
+
+``GRIDLOOP_TEST_DATABASE_URL`` (a role that may create roles and databases) uses that server instead of the embedded one.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from gridloop.doors.cli.database import APP, INGEST, OWNER, Urls, ensure_database, ensure_roles, migrate, with_login
+from gridloop.doors.cli.postgres import EmbeddedPostgres, new_password
+
+_SERVER, _PASSWORD = "GRIDLOOP_TEST_SERVER", "GRIDLOOP_TEST_PASSWORD"
+_embedded: list[EmbeddedPostgres] = []
+_deselected = 0
+
+
+def _server() -> str:
+    """URL of a role that may do everything. Under xdist the controller starts the server and the workers inherit its address."""
+    if given := os.environ.get("GRIDLOOP_TEST_DATABASE_URL") or os.environ.get(_SERVER):
+        return given
+    folder = Path(tempfile.mkdtemp(prefix="gl-test-"))
+    server = EmbeddedPostgres(folder / "pg", new_password(), fast=True)
+    server.prepare()
+    server.start()
+    _embedded.append(server)
+    os.environ[_SERVER] = server.url()
+    return server.url()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    os.environ.setdefault("GRIDLOOP_DATA_DIR", tempfile.mkdtemp(prefix="gl-data-"))
+    os.environ.setdefault(_PASSWORD, secrets.token_hex(8))
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        _server()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for server in _embedded:
+        server.stop()
+        shutil.rmtree(server.folder.parent, ignore_errors=True)
+    _embedded.clear()
+
+
+@pytest.fixture(scope="session")
+def database_urls() -> Iterator[Urls]:
+    """The three doors into this worker's own test database, created empty and dropped at the end."""
+    server, password = _server(), os.environ[_PASSWORD]
+    name = f"gridloop_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+    with psycopg.connect(server) as connection:
+        connection.execute("SELECT pg_advisory_lock(7200)")  # workers of one run create the roles one after another
+        connection.commit()
+        ensure_roles(connection, {OWNER: password, APP: password, INGEST: password})
+        ensure_database(connection, name)
+    yield Urls(*(with_login(server, role, password, name) for role in (OWNER, APP, INGEST)))
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(database_urls: Urls, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+    """pytest-django's hook: point both aliases at the test database, migrate as owner, remember the rows migrations made."""
+    from django.conf import settings
+    from django.db import connections
+    from django.test import TransactionTestCase
+
+    from gridloop.project.settings import database
+
+    os.environ.update(database_urls.environment())
+    settings.INGEST_URL = database_urls.ingest
+    for alias, address in (("default", database_urls.app), ("owner", database_urls.owner)):
+        connections.databases[alias].update(
+            {k: v for k, v in database(address).items() if k in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
+        )
+    admin = with_login(_server(), *_login(_server()), database=connections.databases["default"]["NAME"])
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]  # pytest-django's blocker has no public type
+        migrate()
+        _remember_seed(admin)
+        TransactionTestCase._fixture_teardown = lambda self: _reset(admin)  # type: ignore[method-assign]  # the app role may not TRUNCATE
+    yield
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]  # as above
+        connections.close_all()
+
+
+def _login(url: str) -> tuple[str, str]:
+    info = psycopg.conninfo.conninfo_to_dict(url)
+    return str(info.get("user", "postgres")), str(info.get("password", ""))
+
+
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'django_migrations' ORDER BY 1"
+
+
+def _remember_seed(admin: str) -> None:
+    with psycopg.connect(admin) as connection:
+        connection.execute("CREATE SCHEMA seed")
+        for (table,) in connection.execute(_TABLES).fetchall():
+            name = sql.Identifier(table)
+            if connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(name)).fetchone():
+                connection.execute(sql.SQL("CREATE TABLE seed.{} AS TABLE public.{}").format(name, name))
+
+
+def _reset(admin: str) -> None:
+    """After a test that commits: empty every table as superuser (facts refuse it otherwise) and put the migrations' rows back."""
+    with psycopg.connect(admin) as connection:
+        connection.execute("SET LOCAL lock_timeout = '20s'")
+        connection.execute("SET LOCAL session_replication_role = replica")
+        tables = [table for (table,) in connection.execute(_TABLES).fetchall()]
+        connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, tables))))
+        for (table,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'seed'").fetchall():
+            connection.execute(
+                sql.SQL("INSERT INTO public.{0} OVERRIDING SYSTEM VALUE SELECT * FROM seed.{0}").format(sql.Identifier(table))
+            )
+
+
+def shared_data() -> Path:
+    """The evaluation data beside the checkout; tests marked ``shared_data`` need it."""
+    return Path(os.environ.get("GRIDLOOP_DATA", Path(__file__).parent.parent / "shared" / "data"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    global _deselected
+    if shared_data().is_dir():
+        return
+    gone = [item for item in items if item.get_closest_marker("shared_data")]
+    _deselected = len(gone)
+    items[:] = [item for item in items if not item.get_closest_marker("shared_data")]
+    config.hook.pytest_deselected(items=gone)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _deselected:
+        terminalreporter.write_line(f"{_deselected} tests need the evaluation data folder (GRIDLOOP_DATA) and were deselected")
