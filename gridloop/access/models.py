@@ -24,7 +24,7 @@ class User(AbstractBaseUser):
 
     username = models.CharField(max_length=64, unique=True)
     name = models.CharField(max_length=80)
-    staff_id = models.BigIntegerField(null=True, blank=True)
+    staff = models.ForeignKey("orgs.Staff", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     lang = models.CharField(max_length=2, default="zh", choices=[("zh", "中文"), ("en", "English")])
     machine = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
@@ -41,7 +41,7 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return self.username
 
-    def check_password(self, raw_password: str) -> bool:
+    def check_password(self, raw_password: str | None) -> bool:
         """Compare only: renewing the stored hash belongs to a change of password, which has the right to write."""
         return check_password(raw_password, self.password)
 
@@ -61,7 +61,7 @@ class RoleGrant(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="grants")
     role = models.CharField(max_length=32)
     region = models.CharField(max_length=18, blank=True, default="")
-    unit_id = models.IntegerField(null=True, blank=True)
+    unit = models.ForeignKey("orgs.Unit", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     valid_from = models.DateTimeField(null=True, blank=True)  # empty = always: a replay may set the clock years back
     valid_to = models.DateTimeField(null=True, blank=True)
 
@@ -74,7 +74,7 @@ class RoleGrant(models.Model):
             ),
             models.UniqueConstraint(
                 name="grant_once_at_a_time",
-                fields=["user", "role", "region", "unit_id"],
+                fields=["user", "role", "region", "unit"],
                 condition=Q(valid_to__isnull=True),
                 nulls_distinct=False,
             ),
@@ -89,7 +89,7 @@ class LookLog(models.Model):
 
     at = models.DateTimeField(default=clock.now)
     user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
-    unit_id = models.IntegerField(null=True, blank=True)
+    unit = models.ForeignKey("orgs.Unit", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     subject = models.CharField(max_length=80)
     purpose = models.CharField(max_length=40)
     reason = models.CharField(max_length=400, blank=True, default="")
@@ -97,7 +97,7 @@ class LookLog(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["unit_id", "-at"], name="look_of_unit"),
+            models.Index(fields=["unit", "-at"], name="look_of_unit"),
             models.Index(fields=["subject", "-at"], name="look_at_subject"),
             models.Index(fields=["user", "-at"], name="look_of_user"),
         ]
