@@ -15,12 +15,14 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from pytest_django import DjangoDbBlocker
 
 from gridloop.doors.cli.database import APP, INGEST, OWNER, Urls, ensure_database, ensure_roles, migrate, with_login
 from gridloop.doors.cli.postgres import EmbeddedPostgres, new_password
 
 _SERVER, _PASSWORD = "GRIDLOOP_TEST_SERVER", "GRIDLOOP_TEST_PASSWORD"
 _embedded: list[EmbeddedPostgres] = []
+_folders: list[Path] = []
 _deselected = 0
 
 
@@ -38,7 +40,9 @@ def _server() -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    os.environ.setdefault("GRIDLOOP_DATA_DIR", tempfile.mkdtemp(prefix="gl-data-"))
+    if "GRIDLOOP_DATA_DIR" not in os.environ:
+        _folders.append(Path(tempfile.mkdtemp(prefix="gl-data-")))
+        os.environ["GRIDLOOP_DATA_DIR"] = str(_folders[0])
     os.environ.setdefault(_PASSWORD, secrets.token_hex(8))
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         _server()
@@ -47,7 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     for server in _embedded:
         server.stop()
-        shutil.rmtree(server.folder.parent, ignore_errors=True)
+        _folders.append(server.folder.parent)
+    for folder in _folders:
+        shutil.rmtree(folder, ignore_errors=True)
     _embedded.clear()
 
 
@@ -67,7 +73,7 @@ def database_urls() -> Iterator[Urls]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(database_urls: Urls, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+def django_db_setup(database_urls: Urls, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """pytest-django's hook: point both aliases at the test database, migrate as owner, remember the rows migrations made."""
     from django.conf import settings
     from django.db import connections
@@ -82,12 +88,12 @@ def django_db_setup(database_urls: Urls, django_db_blocker: pytest.FixtureReques
             {k: v for k, v in database(address).items() if k in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
         )
     admin = with_login(_server(), *_login(_server()), database=connections.databases["default"]["NAME"])
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]  # pytest-django's blocker has no public type
+    with django_db_blocker.unblock():
         migrate()
         _remember_seed(admin)
-        TransactionTestCase._fixture_teardown = lambda self: _reset(admin)  # type: ignore[method-assign]  # the app role may not TRUNCATE
+        TransactionTestCase._fixture_teardown = lambda self: _reset(admin)  # type: ignore[attr-defined]  # the app role may not TRUNCATE
     yield
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]  # as above
+    with django_db_blocker.unblock():
         connections.close_all()
 
 
@@ -108,17 +114,25 @@ def _remember_seed(admin: str) -> None:
                 connection.execute(sql.SQL("CREATE TABLE seed.{} AS TABLE public.{}").format(name, name))
 
 
+_GUARDS = "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgenabled = 'A'"
+
+
 def _reset(admin: str) -> None:
-    """After a test that commits: empty every table as superuser (facts refuse it otherwise) and put the migrations' rows back."""
+    """After a test that commits: empty every table as superuser, guards of the facts lifted, and put the migrations' rows back."""
     with psycopg.connect(admin) as connection:
         connection.execute("SET LOCAL lock_timeout = '20s'")
         connection.execute("SET LOCAL session_replication_role = replica")
+        guards = [(sql.Identifier(table), sql.Identifier(name)) for table, name in connection.execute(_GUARDS).fetchall()]
+        for guard in guards:
+            connection.execute(sql.SQL("ALTER TABLE {} DISABLE TRIGGER {}").format(*guard))
         tables = [table for (table,) in connection.execute(_TABLES).fetchall()]
         connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, tables))))
         for (table,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'seed'").fetchall():
             connection.execute(
                 sql.SQL("INSERT INTO public.{0} OVERRIDING SYSTEM VALUE SELECT * FROM seed.{0}").format(sql.Identifier(table))
             )
+        for guard in guards:
+            connection.execute(sql.SQL("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}").format(*guard))
 
 
 def shared_data() -> Path:
