@@ -1,1 +1,282 @@
-"""Pure rules of this room."""
+"""Pure rules of the case: its parts, who may do what now, and how people's verbs map to the process.
+
+Everything here works on plain data, so that the product (rows in PostgreSQL) and the stories (tables in memory) run the same rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gridloop.kernel.durations import WorkingCalendar
+from gridloop.kernel.viewer import Viewer
+
+if TYPE_CHECKING:
+    from gridloop.flow.engine import Process
+
+OPEN_STATUSES = (
+    "reported",
+    "verifying",
+    "filed",
+    "dispatched",
+    "accepted",
+    "handling",
+    "suspended",
+    "escalated",
+    "submitted",
+    "checking",
+    "reworked",
+)
+END_STATUSES = ("closed", "voided", "rejected")
+STATUSES = OPEN_STATUSES + END_STATUSES
+DESK_STAGES = ("verify", "intake")  # waiting for the centre: box "todo" of the console
+PUBLIC_SOURCES = ("citizen", "hotline", "deputy", "wechat")  # first verified on the spot where the scene asks for it
+TASK_ENDING_VERBS = {
+    "verify": ("approve", "reject", "escalate"),
+    "intake": ("accept", "pass", "reject"),
+    "handle": ("submit", "return", "escalate"),
+    "support": ("submit", "return"),
+    "check": ("approve", "reject"),
+}
+REASON_NEEDED = ("return", "reject", "escalate", "void", "merge")
+RATE_DAYS = 30  # a reporter may rate for so long after closing
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A free text or personal value on its way into the trace: the store seals it, the fact keeps the commitment."""
+
+    value: Any
+    purpose: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Performer:
+    """Who must do a task: a unit, and a post or a person inside it when the duty names one."""
+
+    unit_id: int
+    unit_name: str = ""
+    post_id: int | None = None
+    staff_id: int | None = None
+    region: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StageLimit:
+    """Limit words of one stage (``15m 4h 2d 4wh 2wd``) and what happens on the way, in percent of the limit."""
+
+    limit: str
+    remind: tuple[int, ...] = (50, 80)
+    yellow: int = 100
+    red: int = 150
+    escalate: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a case's scene pack says, in the version the case was opened with."""
+
+    name: str
+    version: str
+    version_id: int | None
+    process: Process
+    params: Mapping[str, Any]
+    limits: Mapping[str, StageLimit]
+
+
+@dataclass(slots=True)
+class CaseData:
+    """A case as the rules see it. ``process_state`` is the engine's JSON; ``handled_by`` holds actors who may not check."""
+
+    code: str
+    type: str
+    title: str
+    severity: int
+    status: str
+    region: str
+    desk_region: str
+    source: str
+    scene: str
+    reported_at: datetime
+    scene_version_id: int | None = None
+    same_thing: str = ""
+    lon: float | None = None
+    lat: float | None = None
+    address: str = ""
+    due_at: datetime | None = None
+    closed_at: datetime | None = None
+    lead_unit_id: int | None = None
+    supporting_ids: list[int] = field(default_factory=list)
+    unit_ids: list[int] = field(default_factory=list)
+    staff_ids: list[int] = field(default_factory=list)
+    handled_by: list[str] = field(default_factory=list)
+    reporter_id: int | None = None
+    proposal: dict[str, Any] | None = None
+    card: str | None = None
+    returns: int = 0
+    reworks: int = 0
+    escalations: int = 0
+    merged_count: int = 0
+    merged_into: str | None = None
+    stars: int | None = None
+    process_state: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN_STATUSES
+
+
+@dataclass(slots=True)
+class TaskData:
+    """One user task. ``ref`` is the engine's; ``id`` is ours and public."""
+
+    id: str
+    case: str
+    ref: str
+    name: str
+    title_zh: str
+    title_en: str
+    stage: str
+    performer: str
+    verbs: tuple[str, ...]
+    opened_at: datetime
+    status: str = "open"  # open | accepted | done | cancelled
+    unit_id: int | None = None
+    post_id: int | None = None
+    staff_id: int | None = None
+    region: str = ""
+    must: tuple[str, ...] = ()
+    form: dict[str, Any] | None = None
+    item: Any = None
+    due_at: datetime | None = None
+    accepted_at: datetime | None = None
+    done_at: datetime | None = None
+    done_by: str = ""
+    outcome: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in ("open", "accepted")
+
+
+@dataclass(slots=True)
+class LimitData:
+    """A due row: a reminder, a card, an escalation or a process wait."""
+
+    id: str
+    case: str
+    kind: str  # remind | yellow | red | wait
+    stage: str
+    due_at: datetime
+    task_id: str | None = None
+    share: int = 0  # percent of the limit at which it fires
+    ref: str = ""  # the engine's reference of a wait
+    state: str = "pending"  # pending | fired | cancelled
+
+
+@dataclass(slots=True)
+class Situation:
+    """A case with everything that is alive around it."""
+
+    case: CaseData
+    tasks: list[TaskData] = field(default_factory=list)
+    limits: list[LimitData] = field(default_factory=list)
+
+    def live_tasks(self, *stages: str) -> list[TaskData]:
+        return [t for t in self.tasks if t.is_live and (not stages or t.stage in stages)]
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    """What is needed to open a case; ``text`` and ``reporter`` become sealed values."""
+
+    code: str
+    type: str
+    title: str
+    severity: int
+    region: str
+    source: str
+    text: str = ""
+    reporter: Mapping[str, str] | None = None  # name, contact
+    reporter_id: int | None = None
+    lon: float | None = None
+    lat: float | None = None
+    address: str = ""
+    same_thing: str = ""
+    proposal: dict[str, Any] | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)  # for the process: e.g. the subject of a courtesy notice
+
+
+class Directory(Protocol):
+    """What the outside knows. Implemented on rows by the cases room and in memory by the stories."""
+
+    def competent(self, duty: str, case_type: str, region: str, at: datetime) -> Performer | None:
+        """The most specific holder of a duty for a type at a place and time."""
+
+    def unit(self, unit_id: int) -> Performer | None:
+        """A unit by id."""
+
+    def upper_desk(self, region: str, at: datetime) -> tuple[str, Performer] | None:
+        """The next higher region that has an intake desk, and that desk."""
+
+    def calendar(self, region: str) -> WorkingCalendar:
+        """The working calendar in force at a place."""
+
+
+def is_candidate(task: TaskData, viewer: Viewer) -> bool:
+    """Whether the task is this viewer's to do: named, or of its unit and not another person's."""
+    if task.staff_id is not None and task.status == "accepted":
+        return viewer.staff_id == task.staff_id
+    if task.staff_id is not None and viewer.staff_id == task.staff_id:
+        return True
+    if task.unit_id is None:
+        return False
+    return task.unit_id in viewer.unit_ids or task.unit_id == viewer.unit_id
+
+
+def task_verbs(case: CaseData, task: TaskData, viewer: Viewer) -> tuple[str, ...]:
+    """Verbs the viewer may do on the task now, in the order a screen should offer them."""
+    if not task.is_live or not case.is_open:
+        return ()
+    if task.stage == "intake":
+        desk = viewer.can("case.accept") and (viewer.staff_id is not None or viewer.system)
+        return tuple(v for v in task.verbs if desk)
+    if not viewer.can("task.act") or not (viewer.system or is_candidate(task, viewer)):
+        return ()
+    if task.stage == "check" and viewer.actor in case.handled_by:
+        return ()  # nobody checks their own work
+    verbs = task.verbs
+    if task.status == "open" and "accept" in verbs:
+        return tuple(v for v in verbs if v in ("accept", "return", "escalate"))
+    return tuple(v for v in verbs if v != "accept" and (v != "return" or task.status == "open" or task.stage == "support"))
+
+
+def case_verbs(case: CaseData, tasks: list[TaskData], viewer: Viewer) -> tuple[str, ...]:
+    """Verbs the viewer may do on the case now."""
+    verbs: list[str] = []
+    desk_waits = any(t.is_live and t.stage in DESK_STAGES for t in tasks)
+    if case.is_open:
+        if desk_waits and viewer.can("case.accept"):
+            verbs.append("accept")
+        if viewer.can("case.route") and (desk_waits or any(t.is_live and t.stage == "handle" for t in tasks)):
+            verbs.append("route")
+        if viewer.can("case.merge"):
+            verbs.append("merge")
+        if viewer.can("case.urge"):
+            verbs.append("urge")
+        if viewer.can("case.void"):
+            verbs.append("void")
+    if case.status == "closed" and case.stars is None and viewer.can("case.rate"):
+        verbs.append("rate")
+    return tuple(verbs)
+
+
+def box_of(status: str, desk_waits: bool) -> str:
+    """Which box of the console a case lies in: todo, doing, done."""
+    if status in END_STATUSES:
+        return "done"
+    return "todo" if desk_waits else "doing"
