@@ -1,1 +1,185 @@
-"""Pure rules of this room."""
+"""Pure rules of signals: what a well-formed item is, and when a device is silent."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gridloop.kernel.errors import FieldFault
+from gridloop.sdk.signals import Signal
+
+PAST = timedelta(days=400)  # older than any sensible store-and-forward buffer: a device whose clock was reset
+FUTURE = timedelta(hours=1)  # more than clock drift: a wrong zone or a wrong year
+ID_LENGTH, SOURCE_LENGTH, DEVICE_LENGTH = 128, 64, 64
+DATA_BYTES = 16_384
+SILENT_LEAST = timedelta(minutes=10)
+SILENT_INTERVALS = 3
+
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+_KNOWN = frozenset({"id", "source", "device", "kind", "at", "value", "place", "data"})
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the door knows about the sender: a device's own credential fixes ``device`` and makes ``source``, ``id``, ``at`` optional."""
+
+    device: str = ""
+    kind: str = ""
+    at: datetime | None = None
+
+
+class ItemFault(Exception):
+    """Why one item is refused; the others of its batch are kept."""
+
+    def __init__(self, pointer: str, key: str, **params: Any) -> None:
+        super().__init__(key)
+        self.fault = FieldFault(pointer, key, params)
+
+
+def parse_item(raw: object, now: datetime, defaults: Defaults | None = None) -> Signal:
+    """The signal an item says, or ``ItemFault``."""
+    if not isinstance(raw, Mapping):
+        raise ItemFault("", "signals.not_an_object")
+    known = defaults or Defaults()
+    unknown = sorted(str(k) for k in raw.keys() - _KNOWN)
+    if unknown:
+        raise ItemFault(f"/{unknown[0]}", "signals.unknown_field", field=unknown[0], known=", ".join(sorted(_KNOWN)))
+    device = _device(raw, known)
+    kind = _text(raw, "kind", 64, known.kind)
+    if not _KIND.fullmatch(kind):
+        raise ItemFault("/kind", "signals.bad_kind", kind=kind[:64])
+    at = _time(raw.get("at"), now, known.at)
+    lon, lat = _place(raw.get("place"))
+    own = bool(known.device)
+    return Signal(
+        id=_text(raw, "id", ID_LENGTH, f"{device}:{kind}:{at.isoformat()}" if own else ""),
+        source=_text(raw, "source", SOURCE_LENGTH, "device" if own else ""),
+        device=device,
+        kind=kind,
+        at=at,
+        value=_value(raw.get("value")),
+        lon=lon,
+        lat=lat,
+        data=_data(raw.get("data")),
+    )
+
+
+def _device(raw: Mapping[str, Any], known: Defaults) -> str:
+    device = _text(raw, "device", DEVICE_LENGTH, known.device, needed=False)
+    if known.device and device != known.device:
+        raise ItemFault("/device", "signals.other_device", device=device, own=known.device)
+    return device
+
+
+def _text(raw: Mapping[str, Any], name: str, longest: int, default: str = "", *, needed: bool = True) -> str:
+    value = raw.get(name)
+    if value is None or value == "":
+        if default or not needed:
+            return default
+        raise ItemFault(f"/{name}", "signals.missing", field=name)
+    if not isinstance(value, str):
+        raise ItemFault(f"/{name}", "signals.not_text", field=name)
+    if len(value) > longest:
+        raise ItemFault(f"/{name}", "signals.too_long", field=name, most=longest)
+    check_characters(value, f"/{name}")
+    return value
+
+
+def check_characters(value: str, pointer: str) -> None:
+    """NUL cannot be stored; a lone surrogate is what is left of bytes that were not UTF-8."""
+    if "\x00" in value:
+        raise ItemFault(pointer, "signals.nul")
+    if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+        raise ItemFault(pointer, "signals.encoding")
+
+
+def _time(value: object, now: datetime, default: datetime | None) -> datetime:
+    if value is None and default is not None:
+        at = default
+    else:
+        if value is None or value == "":
+            raise ItemFault("/at", "signals.missing", field="at")
+        if not isinstance(value, str) or not _TIME.fullmatch(value):
+            raise ItemFault("/at", "signals.bad_time", at=str(value)[:40])
+        try:
+            at = datetime.fromisoformat(value.upper().replace(" ", "T")).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise ItemFault("/at", "signals.bad_time", at=value[:40]) from None
+    if at < now - PAST:
+        raise ItemFault("/at", "signals.too_old", at=at.isoformat(), now=now.isoformat(timespec="seconds"), days=PAST.days)
+    if at > now + FUTURE:
+        raise ItemFault("/at", "signals.in_future", at=at.isoformat(), now=now.isoformat(timespec="seconds"))
+    return at
+
+
+def _number(value: object, pointer: str, name: str) -> float:
+    if isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, int | float):
+        raise ItemFault(pointer, "signals.not_number", field=name)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ItemFault(pointer, "signals.not_finite", field=name)
+    return number
+
+
+def _value(value: object) -> float | None:
+    return None if value is None else _number(value, "/value", "value")
+
+
+def _place(place: object) -> tuple[float | None, float | None]:
+    if place is None:
+        return None, None
+    if not isinstance(place, Mapping) or not {"lon", "lat"} <= place.keys():
+        raise ItemFault("/place", "signals.bad_place")
+    lon, lat = _number(place["lon"], "/place/lon", "lon"), _number(place["lat"], "/place/lat", "lat")
+    if abs(lat) > 90 and abs(lon) <= 90 and abs(lat) <= 180:
+        raise ItemFault("/place", "signals.swapped", lon=lon, lat=lat)
+    if abs(lon) > 180 or abs(lat) > 90:
+        raise ItemFault("/place", "signals.outside", lon=lon, lat=lat)
+    if lon == 0 and lat == 0:
+        raise ItemFault("/place", "signals.null_island")
+    return lon, lat
+
+
+def _data(data: object) -> Mapping[str, Any]:
+    if data is None:
+        return {}
+    if not isinstance(data, Mapping):
+        raise ItemFault("/data", "signals.data_not_object")
+    size = _check_tree(data, "/data", 0)
+    if size > DATA_BYTES:
+        raise ItemFault("/data", "signals.data_too_big", most=DATA_BYTES)
+    return data
+
+
+def _check_tree(value: object, pointer: str, depth: int) -> int:
+    """Characters stand, figures finite, not too deep; answers the rough size in bytes."""
+    if depth > 16:
+        raise ItemFault("/data", "signals.data_too_deep")
+    if isinstance(value, str):
+        check_characters(value, pointer)
+        return len(value) if value.isascii() else 3 * len(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        _number(value, pointer, pointer)
+        if isinstance(value, int) and abs(value) >= 2**63:
+            raise ItemFault(pointer, "signals.not_finite", field=pointer)
+        return 8
+    if isinstance(value, Mapping):
+        return sum(_check_tree(k, pointer, depth + 1) + _check_tree(v, f"{pointer}/{k}", depth + 1) for k, v in value.items())
+    if isinstance(value, list):
+        return sum(_check_tree(v, f"{pointer}/{i}", depth + 1) for i, v in enumerate(value))
+    return 4
+
+
+def silent_after(interval_seconds: int) -> timedelta:
+    """How long a device may be unheard before it counts as silent."""
+    return max(SILENT_INTERVALS * timedelta(seconds=interval_seconds), SILENT_LEAST)

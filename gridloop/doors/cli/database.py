@@ -91,7 +91,7 @@ def _is_superuser(connection: psycopg.Connection[Any]) -> bool:
 
 
 def grant_app(connection: Any) -> None:
-    """Rights after a migration, run as the owner: the app works on rows, appends facts; ingest sees the signal log only.
+    """Rights after a migration, run as the owner: the app works on rows, appends facts. Ingest's few rights are in the signals migration.
 
     ``connection`` is anything with ``cursor()``: a Django connection (alias ``owner``) or psycopg's.
     """
@@ -105,11 +105,6 @@ def grant_app(connection: Any) -> None:
             cursor.execute(f'REVOKE UPDATE, DELETE, TRUNCATE ON "{table}" FROM {APP}')
         for table in tables & set(READ_ONLY):
             cursor.execute(f'REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON "{table}" FROM {APP}')
-        for table in sorted(t for t in tables if t.startswith("signals_")):
-            cursor.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO {INGEST}')
-        cursor.execute("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' AND sequencename LIKE 'signals%%'", ())
-        for (sequence,) in cursor.fetchall():
-            cursor.execute(f'GRANT USAGE, SELECT ON SEQUENCE "{sequence}" TO {INGEST}')
 
 
 def migrate(progress: bool = False) -> None:

@@ -1,0 +1,60 @@
+"""The PostgreSQL log passes the tests of every log; the role that writes it can do nothing else."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from django.db import connection
+
+from gridloop.doors.cli.database import Urls
+from gridloop.journal.frame import scoped
+from gridloop.kernel.errors import Unavailable
+from gridloop.kernel.viewer import PUBLIC, SYSTEM
+from gridloop.sdk.signals import SignalLog
+from gridloop.sdk.testing.signal_log import SignalLogConformance, signal
+from gridloop.signals.log import PostgresLog
+
+
+class TestPostgresLog(SignalLogConformance):
+    """Conformance."""
+
+    def test_is_a_signal_log(self, log: PostgresLog) -> None:
+        assert isinstance(log, SignalLog)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM signals_batch",
+        "UPDATE signals_batch SET count = 0",
+        "SELECT * FROM access_user",
+        "SELECT * FROM registry_devicecredential",
+    ],
+)
+def test_role_ingest_may_only_append(log: PostgresLog, database_urls: Urls, statement: str) -> None:
+    log.append([signal(1)])
+    with psycopg.connect(database_urls.ingest) as ingest, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        ingest.execute(statement)
+
+
+def test_only_the_system_reads_the_log_as_app(log: PostgresLog) -> None:
+    log.append([signal(1)])
+    counts = []
+    for viewer in (PUBLIC, SYSTEM, PUBLIC):
+        with scoped(viewer), connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM signals_batch")
+            counts.append(cursor.fetchone()[0])
+    assert counts == [0, 1, 0]
+
+
+def test_a_failed_append_keeps_nothing(log: PostgresLog, database_urls: Urls) -> None:
+    log.append([signal(1)])
+    before = log.positions()
+    with psycopg.connect(database_urls.owner, autocommit=True) as owner:
+        owner.execute("ALTER TABLE signals_batch ADD CONSTRAINT refuse CHECK (partition <> 3) NOT VALID")
+        try:
+            with pytest.raises(Unavailable):
+                log.append([signal(n) for n in range(200)])
+        finally:
+            owner.execute("ALTER TABLE signals_batch DROP CONSTRAINT refuse")
+    assert log.positions() == before
