@@ -1,0 +1,87 @@
+"""Writes of the flow room: definitions, and the rows of tasks, limits and instances that a case's push has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q
+
+from gridloop.flow.models import Definition, Instance, Limit, Task
+from gridloop.journal.frame import verb
+from gridloop.kernel import clock
+from gridloop.kernel.hashing import sha256_hex
+from gridloop.kernel.viewer import Viewer
+
+RETRY_AFTER = timedelta(seconds=30)
+_TASK_CHANGES = ["status", "unit_id", "post_id", "staff_id", "due_at", "accepted_at", "done_at", "done_by", "outcome"]
+
+
+@verb("process.edit")
+def install_definition(viewer: Viewer, name: str, xml: bytes) -> str:
+    """Keep a diagram under its digest; installing it again changes nothing. Returns the digest."""
+    digest = sha256_hex(xml)
+    Definition.objects.bulk_create(
+        [Definition(digest=digest, name=name, xml=xml.decode(), installed_at=clock.now())], ignore_conflicts=True
+    )
+    return digest
+
+
+def row_values(item: Any) -> dict[str, Any]:
+    """A dataclass of the rules as keyword arguments of its row (``case`` is the column ``case_code``)."""
+    values = asdict(item)
+    values["case_code"] = values.pop("case")
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def save_tasks(new: Iterable[Any], changed: Iterable[Any]) -> None:
+    """Insert and update task rows from the rules' task data."""
+    Task.objects.bulk_create([Task(**row_values(t)) for t in new])
+    rows = [Task(**row_values(t)) for t in changed]
+    if rows:
+        Task.objects.bulk_update(rows, _TASK_CHANGES)
+
+
+def save_limits(new: Iterable[Any], changed: Sequence[Any]) -> None:
+    """Insert due rows and mark those that fired or were cancelled."""
+    now = clock.now()
+    Limit.objects.bulk_create([Limit(**row_values(x)) for x in new])
+    for state in ("fired", "cancelled"):
+        ids = [x.id for x in changed if x.state == state]
+        if ids:
+            Limit.objects.filter(id__in=ids).update(state=state, fired_at=now if state == "fired" else None)
+
+
+def save_instance(case_code: str, digest: str, state: dict[str, Any], ended: bool, is_new: bool) -> None:
+    """Keep the engine's state, or drop it when the case has ended."""
+    if ended:
+        Instance.objects.filter(case_code=case_code).delete()
+    elif is_new:
+        Instance.objects.create(case_code=case_code, definition_id=digest, state=state)
+    else:
+        Instance.objects.filter(case_code=case_code).update(state=state)
+
+
+def take_due(limit: int) -> list[Limit]:
+    """Due rows in order, locked; rows that another worker holds are skipped. Call inside a transaction."""
+    now = clock.now()
+    ready = Q(retry_at__isnull=True) | Q(retry_at__lte=now)
+    return list(
+        Limit.objects.filter(ready, state="pending", due_at__lte=now).order_by("due_at", "id").select_for_update(skip_locked=True)[:limit]
+    )
+
+
+def push_ahead(limit_id: Any, error: str) -> None:
+    """A row that failed is tried again later, so that it never blocks its neighbours."""
+    row = Limit.objects.get(id=limit_id)
+    row.attempts += 1
+    row.retry_at = clock.now() + RETRY_AFTER * min(row.attempts, 20)
+    row.last_error = error[:500]
+    row.save(update_fields=["attempts", "retry_at", "last_error"])
+
+
+def field_names(kind: type) -> list[str]:
+    """The names of a rules dataclass's fields, to read rows back into it."""
+    return [f.name for f in fields(kind)]
