@@ -1,0 +1,147 @@
+"""``POST /api/v1/signals`` as bare ASGI: 202 only when the log has every accepted signal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import orjson
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from gridloop.doors.ingest import body as bodies
+from gridloop.doors.ingest import figures
+from gridloop.doors.ingest.auth import Sender, Senders, Unauthorized
+from gridloop.doors.ingest.writer import Writer
+from gridloop.kernel import clock
+from gridloop.kernel.errors import Fault, TooMuch, Unavailable
+from gridloop.kernel.texts import say
+from gridloop.sdk.signals import Signal
+from gridloop.signals.rules import Defaults, ItemFault, parse_item
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+WITHIN_SECONDS = 1.9  # answered within 2 s, whatever the database does
+_STRIDE = 500  # items parsed before other requests have a turn
+
+
+class NotAllowed(Fault):
+    """Another method (405)."""
+
+    status = 405
+
+
+class SignalsApp:
+    """The door. One instance per process; ``writer.run()`` must be running."""
+
+    def __init__(self, writer: Writer, senders: Senders) -> None:
+        self._writer = writer
+        self._senders = senders
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        path = scope["path"].rstrip("/")
+        if path == "/healthz":
+            return await _answer(send, 200, {"status": "ok"})
+        if path == "/metrics":
+            return await _send(send, 200, generate_latest(), CONTENT_TYPE_LATEST)
+        if path != "/api/v1/signals":
+            return await _answer(send, 404, {"type": "about:blank", "title": "not found"}, problem=True)
+        lang = language(headers.get("accept-language", ""))
+        try:
+            if scope["method"] != "POST":
+                raise NotAllowed("signals.method")
+            return await _answer(send, 202, await self._take(headers, receive, lang))
+        except Fault as fault:
+            return await _refuse(send, fault, lang)
+
+    async def _take(self, headers: dict[str, str], receive: Receive, lang: str) -> dict[str, Any]:
+        sender = await self._within(self._senders.check(headers.get("authorization", "")))
+        raw = bodies.unpack(await _read(headers, receive), headers.get("content-encoding", "").strip().lower())
+        found = bodies.items(raw, "ndjson" in headers.get("content-type", "") or "jsonl" in headers.get("content-type", ""))
+        signals, rejected = await parse(found, sender, lang)
+        outcome = await self._writer.append(signals, WITHIN_SECONDS)
+        figures.ACCEPTED.labels("http").inc(outcome.accepted)
+        figures.DUPLICATES.labels("http").inc(outcome.duplicates)
+        figures.REJECTED.labels("http").inc(len(rejected))
+        return {"accepted": outcome.accepted, "duplicates": outcome.duplicates, "rejected": rejected}
+
+    async def _within(self, looking: Awaitable[Sender]) -> Sender:
+        try:
+            return await asyncio.wait_for(looking, WITHIN_SECONDS)
+        except TimeoutError:
+            raise Unavailable("signals.unavailable") from None
+
+
+async def parse(found: list[object], sender: Sender, lang: str) -> tuple[list[Signal], list[dict[str, Any]]]:
+    """Items to signals; the refused ones with index and reason in the caller's language."""
+    now = clock.now()
+    defaults = Defaults(device=sender.device) if sender.device else None
+    signals: list[Signal] = []
+    rejected: list[dict[str, Any]] = []
+    for index, raw in enumerate(found):
+        try:
+            if isinstance(raw, ItemFault):
+                raise raw
+            signals.append(parse_item(raw, now, defaults))
+        except ItemFault as refused:
+            fault = refused.fault
+            rejected.append({"index": index, "error": say(fault.key, lang, **fault.params), "pointer": fault.pointer})
+        if index % _STRIDE == _STRIDE - 1:
+            await asyncio.sleep(0)
+    return signals, rejected
+
+
+def language(accept: str) -> str:
+    """The first language we speak in an Accept-Language header; Chinese otherwise."""
+    for part in accept.lower().split(","):
+        if part.strip()[:2] in ("zh", "en"):
+            return part.strip()[:2]
+    return "zh"
+
+
+async def _read(headers: dict[str, str], receive: Receive) -> bytes:
+    too_large = TooMuch("signals.too_large", most=bodies.MOST_BYTES // 2**20)
+    length = headers.get("content-length", "")
+    if length.isdigit() and int(length) > bodies.MOST_BYTES:
+        raise too_large
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Fault("signals.empty")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > bodies.MOST_BYTES:
+            raise too_large
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+async def _refuse(send: Send, fault: Fault, lang: str) -> None:
+    headers = []
+    retry = {429: fault.params.get("retry_after", 1), 503: 2}.get(fault.status)
+    if retry is not None:
+        headers.append((b"retry-after", str(retry).encode()))
+    if isinstance(fault, Unauthorized):
+        headers.append((b"www-authenticate", b'Bearer, Basic realm="device"'))
+    if isinstance(fault, NotAllowed):
+        headers.append((b"allow", b"POST"))
+    text = say(fault.key, lang, **fault.params)
+    problem = {"type": f"urn:gridloop:{fault.key}", "title": text, "detail": text, "status": fault.status, "errors": []}
+    await _answer(send, fault.status, problem, problem=True, headers=headers)
+
+
+async def _answer(
+    send: Send, status: int, value: object, *, problem: bool = False, headers: list[tuple[bytes, bytes]] | None = None
+) -> None:
+    kind = "application/problem+json" if problem else "application/json"
+    await _send(send, status, orjson.dumps(value), kind, headers)
+
+
+async def _send(send: Send, status: int, content: bytes, kind: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+    head = [(b"content-type", kind.encode()), (b"content-length", str(len(content)).encode()), *(headers or [])]
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,1 @@
+"""The way in, as a whole: real processes, real database, real kills."""

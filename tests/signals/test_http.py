@@ -1,0 +1,202 @@
+"""POST /api/v1/signals: what the contract promises."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+
+from tests.signals.conftest import CITIZEN, NARROW, SECRET, Client, item
+
+
+def test_one_object_an_array_and_lines(client: Client) -> None:
+    assert client.post(item(1)).json() == {"accepted": 1, "duplicates": 0, "rejected": []}
+    assert client.post([item(2), item(3)]).json()["accepted"] == 2
+    lines = b"\n".join(orjson.dumps(item(n)) for n in (4, 5)) + b"\n\n"
+    assert client.post(lines, content_type="application/x-ndjson").json()["accepted"] == 2
+    assert client.post(b"\xef\xbb\xbf" + lines.replace(b"i4", b"i6").replace(b"i5", b"i7")).status_code == 202  # with a BOM, called JSON
+    answer = client.post(gzip.compress(orjson.dumps([item(8)])), content_encoding="gzip")
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
+    assert {"i1", "i2", "i3", "i4", "i5", "i8"} <= {s.id for s in client.logged()}
+
+
+def test_what_is_answered_202_is_in_the_log(client: Client) -> None:
+    sent = [item(n, data={"备注": "水位偏高"}) for n in range(1200)]
+    assert client.post(sent).json() == {"accepted": 1200, "duplicates": 0, "rejected": []}
+    got = {s.id: s for s in client.logged()}
+    assert got.keys() == {s["id"] for s in sent}
+    assert got["i7"].value == 7 / 3
+    assert got["i7"].data == {"备注": "水位偏高"}
+
+
+def test_bad_items_are_told_one_by_one_and_the_others_kept(client: Client) -> None:
+    bad: list[Any] = [
+        item(2, at="1970-01-01T00:00:00Z"),
+        item(3, at="2200-01-01T00:00:00Z"),
+        item(4, place={"lon": 30.2, "lat": 120.1}),
+        item(5, place={"lon": 181, "lat": 20}),
+        item(6, id="a\x00b"),
+        "text",
+        item(7, value="12"),
+    ]
+    answer = client.post([item(1), *bad, item(8)], accept_language="en-GB,en;q=0.9").json()
+    assert answer["accepted"] == 2
+    assert [r["index"] for r in answer["rejected"]] == [1, 2, 3, 4, 5, 6, 7]
+    assert "check the device's clock" in answer["rejected"][0]["error"]
+    assert "swapped" in answer["rejected"][2]["error"]
+    assert "写反" in client.post([bad[2]]).json()["rejected"][0]["error"]
+    assert {s.id for s in client.logged()} == {"i1", "i8"}
+
+
+def test_wrong_encodings_and_broken_lines_lose_only_themselves(client: Client) -> None:
+    lines = [
+        orjson.dumps(item(1)),
+        b'{"id": "x", ',
+        orjson.dumps(item(2)).replace(b"meters", "水表".encode("gbk")),
+        b"\x00",
+        orjson.dumps(item(3)),
+    ]
+    answer = client.post(b"\n".join(lines), content_type="application/x-ndjson").json()
+    assert (answer["accepted"], [r["index"] for r in answer["rejected"]]) == (2, [1, 2, 3])
+    array = b"[" + b",".join([lines[0].replace(b"i1", b"i9"), lines[2], b'{"id": "\\ud800"}', b'{"value": NaN}']) + b"]"
+    answer = client.post(array, accept_language="en").json()
+    assert [r["index"] for r in answer["rejected"]] == [1, 2, 3]
+    assert "UTF-8" in answer["rejected"][0]["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"[{", {}, 400),
+        (b"", {}, 400),
+        (b"[]", {}, 400),
+        ('{"id": "一"}'.encode("utf-16"), {}, 400),
+        (b"[" * 100_000, {}, 400),
+        (b"not gzip", {"content_encoding": "gzip"}, 400),
+        (gzip.compress(b"{}" * 1000)[:-9], {"content_encoding": "gzip"}, 400),
+        (b"{}", {"content_encoding": "br"}, 415),
+        (gzip.compress(b" " * (17 * 2**20)), {"content_encoding": "gzip"}, 413),
+        (b" " * (16 * 2**20 + 1), {}, 413),
+        (b"[" + b",".join([b"{}"] * 10_001) + b"]", {}, 413),
+        (b"{}\n" * 10_001, {"content_type": "application/x-ndjson"}, 413),
+    ],
+    ids=["cut", "empty", "no-item", "utf-16", "deep", "no-gzip", "cut-gzip", "brotli", "gzip-bomb", "16MB", "10001", "10001-lines"],
+)
+def test_bodies_that_cannot_be_taken(client: Client, body: bytes, headers: dict[str, str], status: int) -> None:
+    answer = client.post(body, **headers)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["title"]
+    assert client.post(item(1)).status_code == 202
+
+
+def test_who_may_send(client: Client) -> None:
+    assert client.post(item(1), token="wrong").status_code == 401
+    assert client.http.post("/api/v1/signals", content=b"{}").status_code == 401
+    assert client.post(item(1), token=CITIZEN).status_code == 403
+    assert client.post(item(1), token=NARROW).status_code == 403
+    assert client.http.get("/api/v1/signals").status_code == 405
+    assert client.logged() == []
+
+
+def basic(device: str, secret: str = SECRET) -> str:
+    return "Basic " + base64.b64encode(f"{device}:{secret}".encode()).decode()
+
+
+def test_a_device_sends_for_itself_only(client: Client) -> None:
+    own = client.post({"kind": "smoke", "value": 1, "at": item(0)["at"]}, authorization=basic("cam-1"))
+    assert own.json()["accepted"] == 1
+    other = client.post(item(1, device="cam-2"), authorization=basic("cam-1"), accept_language="en")
+    assert "cam-1" in other.json()["rejected"][0]["error"]
+    assert client.post(item(1), authorization=basic("cam-1", "wrong")).status_code == 401
+    assert client.post(item(1), authorization="Basic !!!").status_code == 401
+    assert client.post(item(1), authorization=basic("nobody\x00")).status_code == 401
+    assert [(s.device, s.source) for s in client.logged()] == [("cam-1", "device")]
+
+
+def test_repeats_are_counted_and_not_stored(client: Client) -> None:
+    first = [item(n) for n in range(10)]
+    client.post(first)
+    assert client.post(first).json() == {"accepted": 0, "duplicates": 10, "rejected": []}
+    assert client.post({**first[3], "id": "another id, the same reading"}).json()["duplicates"] == 1
+    alarm = {"id": "a1", "source": "hotline", "kind": "report", "at": first[0]["at"], "data": {"text": "路灯不亮"}}
+    assert client.post([alarm, alarm]).json() == {"accepted": 1, "duplicates": 1, "rejected": []}
+    assert len(client.logged()) == 11
+
+
+def test_the_same_item_sent_by_many_at_once_is_stored_once(client: Client) -> None:
+    same = [item(n) for n in range(50)]
+    with ThreadPoolExecutor(8) as many:
+        answers = list(many.map(lambda _: client.post(same).json(), range(8)))
+    assert sum(a["accepted"] for a in answers) == 50
+    assert sum(a["duplicates"] for a in answers) == 350
+    assert len(client.logged()) == 50
+
+
+def test_concurrent_requests_share_batches(client: Client, database_urls: Any) -> None:
+    client.post(item(9999))
+    with ThreadPoolExecutor(16) as many:
+        answers = list(many.map(lambda n: client.post(item(n)), range(200)))
+    assert all(a.status_code == 202 for a in answers)
+    with psycopg.connect(database_urls.owner) as owner:
+        batches = owner.execute("SELECT count(*), sum(count) FROM signals_batch").fetchone()
+    assert batches
+    assert batches[1] == 201
+    assert batches[0] < 150
+
+
+def test_overload_is_told_with_a_time_to_wait(client: Client, database_urls: Any) -> None:
+    client.post(item(0))
+    client.door.writer._most = 100
+    with psycopg.connect(database_urls.owner) as owner:  # the log stands still: a lock holds every partition
+        owner.execute("SELECT * FROM signals_partition FOR UPDATE")
+        stuck = [threading.Thread(target=client.post, args=([item(100 * k + n) for n in range(40)],)) for k in (1, 2)]
+        for thread in stuck:
+            thread.start()
+        time.sleep(0.3)
+        answer = client.post([item(n) for n in range(500, 540)])
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) >= 1
+    for thread in stuck:
+        thread.join()
+    assert client.post([item(n) for n in range(500, 540)]).json()["accepted"] == 40
+
+
+def test_a_standing_log_is_503_within_two_seconds_and_nothing_half_kept(client: Client, database_urls: Any) -> None:
+    client.post([item(n) for n in range(40)])
+    before = len(client.logged())
+    sent = [item(n) for n in range(100, 160)]
+    with psycopg.connect(database_urls.owner) as owner:
+        owner.execute("SELECT * FROM signals_partition WHERE partition = 2 FOR UPDATE")
+        started = time.monotonic()
+        answer = client.post(sent)
+        took = time.monotonic() - started
+    assert answer.status_code == 503
+    assert took < 2.2
+    assert "retry-after" in answer.headers
+    assert len(client.logged()) == before
+    assert client.post(sent).json() == {"accepted": 60, "duplicates": 0, "rejected": []}
+
+
+def test_a_broken_connection_is_made_anew(client: Client, database_urls: Any) -> None:
+    client.post(item(1))
+    with psycopg.connect(database_urls.ingest, autocommit=True) as ingest:
+        ingest.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name LIKE 'test%%'"
+        )
+    time.sleep(0.6)
+    assert client.post(item(2)).status_code == 202
+
+
+def test_health_and_figures(client: Client) -> None:
+    client.post(item(1))
+    assert client.http.get("/healthz").json() == {"status": "ok"}
+    assert "gridloop_signals_accepted_total" in client.http.get("/metrics").text
+    assert client.http.get("/other").status_code == 404
