@@ -86,10 +86,8 @@ _VIEW = _words(
 _ADMIN = (
     _VIEW
     | ADMIN_ONLY
-    | _words(
-        "case.report case.import org.edit device.read device.edit people.read people.edit people.erase house.read enterprise.read vehicle.read "
-        "pack.switch process.edit signals.read signals.write positions.write notice.edit user.read evidence.add"
-    )
+    | _words("case.report case.import org.edit device.read device.edit people.read people.edit people.erase house.read enterprise.read")
+    | _words("vehicle.read pack.switch process.edit signals.read signals.write positions.write notice.edit user.read evidence.add")
 )
 
 _ROLE_LIST = (
@@ -138,6 +136,19 @@ SAMPLE_ROLES: Final[dict[str, str]] = {
     "designer": "designer",
     "admin": "admin",
     "citizen": "citizen",
+}
+
+
+# Why personal data may be opened (the law asks for a purpose with every look).
+PURPOSES: Final[dict[str, tuple[str, str]]] = {
+    "handle_case": ("办理事件", "Handling a case"),
+    "visit": ("走访服务", "Visit"),
+    "emergency": ("应急处置", "Emergency"),
+    "inspection": ("检查执法", "Inspection"),
+    "mediation": ("矛盾调解", "Mediation"),
+    "data_quality": ("数据核对", "Checking data"),
+    "subject_request": ("本人申请", "Request of the person"),
+    "audit": ("审计监督", "Audit"),
 }
 
 

@@ -1,0 +1,315 @@
+"""The only writes of accounts, grants, tokens and the log of looks. Facts go to ``account:<id>`` and hold ids only, never names."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from allauth.idp.oidc.models import Token
+from allauth.usersessions.models import UserSession
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from gridloop.access import orgs_now as orgs
+from gridloop.access.messages import SampleLogin
+from gridloop.access.models import LookLog, RoleGrant, User
+from gridloop.access.rules import PURPOSES, ROLES, scope_known
+from gridloop.access.selectors import BadToken, active_grants, forget_viewers, hash_token, may_administer
+from gridloop.journal.actions import append, elevated, scoped, verb
+from gridloop.kernel import clock
+from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotFound, NotNow
+from gridloop.kernel.ids import secret_key
+from gridloop.kernel.viewer import SYSTEM, Viewer
+
+LOOKS_KEPT = timedelta(days=365)  # the law asks for six months at least
+
+
+def _chain(user_id: int) -> str:
+    return f"account:{user_id}"
+
+
+def _invalid(pointer: str, key: str, **params: object) -> Invalid:
+    return Invalid(key, errors=(FieldFault(pointer, key, dict(params)),), **params)
+
+
+def _changed(user_id: int) -> None:
+    """Forget now (this transaction reads its own change) and again after commit (another thread may have read the old)."""
+    forget_viewers(user_id)
+    transaction.on_commit(lambda: forget_viewers(user_id))
+
+
+def _user_for(viewer: Viewer, user_id: int) -> User:
+    """The account, locked, if the viewer administers every territory it has a grant in. Call inside ``elevated()``."""
+    user = User.objects.select_for_update().filter(pk=user_id).first()
+    if user is None or not all(may_administer(viewer, g.region) for g in active_grants(user_id)):
+        raise NotFound("access.no_account")
+    return user
+
+
+# --- creation --------------------------------------------------------------------------------------------------------------------------
+
+
+def load_users(records: Iterable[SampleLogin]) -> int:
+    """Create the accounts that are missing, with one grant each, in one transaction; returns how many are new.
+
+    Unit and staff codes must exist (NotFound names the first that does not). For loaders and commands, not for people.
+    """
+    wanted = list(records)
+    _check_roles(wanted)
+    with scoped(SYSTEM):
+        known = set(User.objects.filter(username__in=[r.username for r in wanted]).values_list("username", flat=True))
+        new = [r for r in wanted if r.username not in known]
+        staff = _ids(orgs.staff_ids_by_code([r.staff_code for r in new if r.staff_code]), [r.staff_code for r in new])
+        units = _ids(orgs.unit_ids_by_code([r.unit_code for r in new if r.unit_code]), [r.unit_code for r in new])
+        users = [User(username=r.username, name=r.name, staff_id=staff.get(r.staff_code or ""), lang=r.lang) for r in new]
+        for user, record in zip(users, new, strict=True):
+            _put_password(user, record.password)
+        User.objects.bulk_create(users, batch_size=500)
+        RoleGrant.objects.bulk_create(
+            [
+                RoleGrant(user=user, role=r.role, region=r.region, unit_id=units.get(r.unit_code or ""))
+                for user, r in zip(users, new, strict=True)
+            ],
+            batch_size=500,
+        )
+        if new:
+            append("org", "accounts_loaded", {"count": len(new)}, SYSTEM)
+    forget_viewers()
+    return len(new)
+
+
+def _check_roles(records: Sequence[SampleLogin]) -> None:
+    for record in records:
+        if record.role not in ROLES:
+            raise _invalid("/role", "access.unknown_role", role=record.role)
+
+
+def _ids(found: dict[str, int], codes: Sequence[str | None]) -> dict[str, int]:
+    missing = [c for c in codes if c and c not in found]
+    if missing:
+        raise NotFound("access.unknown_code", code=missing[0])
+    return found
+
+
+def _put_password(user: User, password: str) -> None:
+    if password:
+        user.set_password(password)
+    else:
+        user.set_unusable_password()
+
+
+def create_admin(username: str = "admin", name: str = "管理员") -> str:
+    """An administrator of everything for a new deployment; returns its one-time password. NotNow when the name is taken."""
+    password = secret_key()
+    with scoped(SYSTEM):
+        if User.objects.filter(username=username).exists():
+            raise NotNow("access.name_taken", username=username)
+        user = User(username=username, name=name)
+        user.set_password(password)
+        user.save()
+        RoleGrant.objects.create(user=user, role="admin")
+        append(_chain(user.pk), "account_created", {"user": user.pk, "role": "admin", "region": ""}, SYSTEM)
+    return password
+
+
+@verb("user.edit")
+def create_user(viewer: Viewer, username: str, name: str, *, staff_id: int | None = None, lang: str = "zh", machine: bool = False) -> int:
+    """A new account without rights and without a password; returns its id. NotNow when the log-in name is taken."""
+    if not username.strip() or not name.strip():
+        raise _invalid("/username", "access.name_empty")
+    with elevated():
+        if User.objects.filter(username=username).exists():
+            raise NotNow("access.name_taken", username=username)
+        user = User(username=username.strip(), name=name.strip(), staff_id=staff_id, lang=lang, machine=machine)
+        user.set_unusable_password()
+        user.save()
+        append(_chain(user.pk), "account_created", {"user": user.pk, "staff": staff_id, "machine": machine}, viewer)
+    return user.pk
+
+
+# --- changes ---------------------------------------------------------------------------------------------------------------------------
+
+
+@verb("user.edit")
+def set_active(viewer: Viewer, user_id: int, active: bool) -> None:
+    """Close or reopen an account. Closing ends its sessions and API tokens at once; nobody closes their own."""
+    if user_id == viewer.user_id:
+        raise NotNow("access.not_oneself")
+    with elevated():
+        user = _user_for(viewer, user_id)
+        user.is_active = active
+        user.save(update_fields=["is_active"])
+        if not active:
+            _end_sessions(user_id)
+            Token.objects.filter(user_id=user_id).delete()
+        append(_chain(user_id), "account_opened" if active else "account_closed", {"user": user_id}, viewer)
+    _changed(user_id)
+
+
+def _end_sessions(user_id: int) -> None:
+    for session in UserSession.objects.filter(user_id=user_id):
+        session.end()
+
+
+@verb("user.edit")
+def reset_password(viewer: Viewer, user_id: int) -> str:
+    """Give an account a new one-time password, shown once to the administrator; its sessions end."""
+    password = secret_key()
+    with elevated():
+        user = _user_for(viewer, user_id)
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        _end_sessions(user_id)
+        append(_chain(user_id), "password_reset", {"user": user_id}, viewer)
+    return password
+
+
+def change_password(viewer: Viewer, password: str) -> None:
+    """The person's own new password; Invalid with each rule it breaks."""
+    with scoped(viewer):
+        user = User.objects.select_for_update().filter(pk=viewer.user_id or 0).first()
+        if user is None:
+            raise BadToken("access.not_logged_in")
+        try:
+            validate_password(password, user)
+        except ValidationError as fault:
+            raise _invalid("/password", "access.weak_password", why="; ".join(fault.messages)) from fault
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        append(_chain(user.pk), "password_changed", {"user": user.pk}, viewer)
+
+
+def set_language(viewer: Viewer, lang: str) -> None:
+    """The person's own language, ``zh`` or ``en``."""
+    if lang not in ("zh", "en"):
+        raise _invalid("/lang", "access.unknown_language", lang=lang)
+    with scoped(viewer):
+        if not User.objects.filter(pk=viewer.user_id or 0).update(lang=lang):
+            raise BadToken("access.not_logged_in")
+        append(_chain(viewer.user_id or 0), "language_set", {"lang": lang}, viewer)
+    _changed(viewer.user_id or 0)
+
+
+@verb("user.edit")
+def grant_role(
+    viewer: Viewer, user_id: int, role: str, *, region: str = "", unit_id: int | None = None, valid_to: datetime | None = None
+) -> int:
+    """Give a role over a territory inside the administrator's own (and a unit); returns the grant's id, the old one if it stands."""
+    if role not in ROLES:
+        raise _invalid("/role", "access.unknown_role", role=role)
+    if not may_administer(viewer, region):
+        raise Forbidden("access.outside_territory", region=region)
+    with elevated():
+        _user_for(viewer, user_id)
+        if unit_id is not None and not orgs.unit_ids_under(unit_id):
+            raise _invalid("/unit", "access.unknown_code", code=unit_id)
+        same = active_grants(user_id).filter(role=role, region=region, unit_id=unit_id).first()
+        if same is not None:
+            return same.pk
+        grant = RoleGrant.objects.create(
+            user_id=user_id, role=role, region=region, unit_id=unit_id, valid_from=clock.now(), valid_to=valid_to
+        )
+        data = {"user": user_id, "grant": grant.pk, "role": role, "region": region, "unit": unit_id}
+        append(_chain(user_id), "role_granted", data, viewer)
+    _changed(user_id)
+    return grant.pk
+
+
+@verb("user.edit")
+def end_grant(viewer: Viewer, grant_id: int) -> None:
+    """Take a role away now; ending it twice is no fault. Nobody takes away their own."""
+    with elevated():
+        grant = RoleGrant.objects.select_for_update().filter(pk=grant_id).first()
+        if grant is None or not may_administer(viewer, grant.region):
+            raise NotFound("access.no_grant")
+        if grant.user_id == viewer.user_id:
+            raise NotNow("access.not_oneself")
+        now = clock.now()
+        if grant.valid_to is None or grant.valid_to > now:
+            grant.valid_to = max(now, grant.valid_from) if grant.valid_from else now
+            grant.save(update_fields=["valid_to"])
+            append(_chain(grant.user_id), "role_ended", {"user": grant.user_id, "grant": grant.pk, "role": grant.role}, viewer)
+    _changed(grant.user_id)
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------------------------------
+
+
+@verb("token.issue")
+def issue_token(viewer: Viewer, user_id: int, scopes: Iterable[str] = ("all",), name: str = "", days: int | None = None) -> str:
+    """A new API token of an account, returned this once and stored hashed. ``scopes``: ``all``, permissions or their families."""
+    wanted = sorted(set(scopes))
+    unknown = [s for s in wanted if not scope_known(s)]
+    if unknown or not wanted:
+        raise _invalid("/scopes", "access.unknown_scope", scope=unknown[0] if unknown else "")
+    value = f"gl_{secrets.token_urlsafe(32)}"
+    with elevated():
+        user = _user_for(viewer, user_id)
+        if not user.is_active:
+            raise NotNow("access.account_closed")
+        token = Token(type=Token.Type.ACCESS_TOKEN, hash=hash_token(value), user=user, data={"name": name})
+        token.set_scopes(wanted)
+        token.expires_at = timezone.now() + timedelta(days=days) if days else None
+        token.save()
+        append(_chain(user_id), "token_issued", {"user": user_id, "token": token.pk, "scopes": wanted, "days": days}, viewer)
+    return value
+
+
+def end_token(viewer: Viewer, token_id: int) -> None:
+    """End an API token: one's own, or anybody's inside one's territory with ``token.issue``."""
+    with scoped(viewer):
+        token = Token.objects.filter(pk=token_id, user_id=viewer.user_id or 0).first()
+        if token is not None:
+            _drop_token(viewer, token)
+            return
+        if not viewer.can("token.issue"):
+            raise NotFound("access.no_token")
+        with elevated():
+            token = Token.objects.filter(pk=token_id, user__isnull=False).first()
+            if token is None:
+                raise NotFound("access.no_token")
+            _user_for(viewer, token.user_id)
+            _drop_token(viewer, token)
+
+
+def _drop_token(viewer: Viewer, token: Token) -> None:
+    append(_chain(token.user_id), "token_ended", {"user": token.user_id, "token": token.pk}, viewer)
+    token.delete()
+
+
+# --- looks and log-ins -----------------------------------------------------------------------------------------------------------------
+
+
+def log_look(viewer: Viewer, subject: str, purpose: str, reason: str = "", count: int = 1) -> int:
+    """Write down that personal data was opened, before it is shown; returns the entry's id.
+
+    ``subject`` is an id such as ``person:12``. Invalid without a known purpose and, for people, a reason of two characters.
+    """
+    if purpose not in PURPOSES:
+        raise _invalid("/purpose", "access.unknown_purpose", purpose=purpose, known=", ".join(PURPOSES))
+    if not viewer.system and len(reason.strip()) < 2:
+        raise _invalid("/reason", "access.reason_missing")
+    with scoped(viewer):
+        look = LookLog.objects.create(
+            user_id=viewer.user_id, unit_id=viewer.unit_id, subject=subject, purpose=purpose, reason=reason.strip()[:400], count=count
+        )
+        chain = _chain(viewer.user_id) if viewer.user_id else "org"
+        append(chain, "looked", {"look": look.pk, "subject": subject, "purpose": purpose, "count": count}, viewer)
+    return look.pk
+
+
+def log_sign_in(user_id: int, action: str, method: str) -> None:
+    """The fact of a log-in, a failed one or a log-out (``logged_in``, ``login_failed``, ``logged_out``)."""
+    with scoped(SYSTEM):
+        append(_chain(user_id), action, {"method": method}, Viewer(name="public", user_id=None if action == "login_failed" else user_id))
+
+
+def forget_looks(limit: int = 1000) -> bool:
+    """Delete looks older than a year; True when there may be more."""
+    with scoped(SYSTEM):
+        old = list(LookLog.objects.filter(at__lt=clock.now() - LOOKS_KEPT).values_list("pk", flat=True)[:limit])
+        LookLog.objects.filter(pk__in=old).delete()
+    return len(old) == limit

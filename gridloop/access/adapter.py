@@ -1,0 +1,40 @@
+"""Where the account library meets our rules: no sign-up, passwords written under row security, every log-in leaves a fact."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest, HttpResponse
+
+from gridloop.access.actions import change_password, log_sign_in
+from gridloop.access.selectors import user_id_of, viewer_for
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library ships no types
+    """Named in settings; one instance a request."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def set_password(self, user: AbstractBaseUser, password: str) -> None:
+        """The library's own change of password ends here."""
+        change_password(viewer_for(user.pk), password)
+        user.set_password(password)  # the session's hash is computed from this object next
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """A fact for an account that exists; an unknown name leaves nothing behind, so that guessing fills no table."""
+        user_id = user_id_of(str(credentials.get("username", "")))
+        if user_id is not None:
+            log_sign_in(user_id, "login_failed", "password")
+
+    def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
+        records = request.session.get("account_authentication_methods", [])
+        log_sign_in(user.pk, "logged_in", "+".join(str(r.get("method", "")) for r in records) or "sample")
+        return super().post_login(request, user, **kwargs)
+
+    def logout(self, request: HttpRequest) -> None:
+        if request.user.is_authenticated:
+            log_sign_in(request.user.pk, "logged_out", "person")
+        super().logout(request)

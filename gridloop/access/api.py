@@ -1,0 +1,174 @@
+"""Who is calling (bearer token or session with CSRF), the caller's own account, and the administration of accounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from ninja import Query, Router
+from ninja.security.base import AuthBase
+from ninja.utils import check_csrf
+
+from gridloop.access import actions, selectors
+from gridloop.access import orgs_now as orgs
+from gridloop.access.rules import ROLES
+from gridloop.access.schemas import (
+    ActiveIn,
+    GrantIn,
+    IdOut,
+    LookList,
+    MeIn,
+    MeOut,
+    PasswordOut,
+    RoleList,
+    TokenIn,
+    TokenList,
+    TokenOut,
+    UserIn,
+    UserList,
+)
+from gridloop.access.selectors import BadToken, viewer_for_request
+from gridloop.kernel import clock
+from gridloop.kernel.errors import Forbidden
+from gridloop.kernel.viewer import Viewer
+
+__all__ = ["BearerOrSession", "open_door", "router", "signed_in", "viewer_for_request"]
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class BearerOrSession(AuthBase):
+    """A machine's bearer token (no CSRF) or a browser's session cookie (CSRF on unsafe methods). Sets ``request.viewer``.
+
+    ``public=True`` lets callers without either through as PUBLIC. Faults: 401 without a valid log-in, 403 on a stale page.
+    """
+
+    openapi_type = "http"
+    openapi_scheme = "bearer"
+
+    def __init__(self, *, public: bool = False) -> None:
+        self.public = public
+        super().__init__()
+
+    def __call__(self, request: HttpRequest) -> Viewer:
+        viewer = viewer_for_request(request)
+        if viewer.user_id is None:
+            if self.public:
+                return viewer
+            raise BadToken("access.not_logged_in")
+        by_session = viewer.scopes is None
+        if by_session and request.method not in SAFE and check_csrf(request) is not None:
+            raise Forbidden("access.csrf")
+        return viewer
+
+
+signed_in = BearerOrSession()
+open_door = BearerOrSession(public=True)
+router = Router(tags=["access"], auth=signed_in)
+
+
+@router.get("/me", response=MeOut, summary="The caller's own account, rights and the deployment's clock")
+def me(request: HttpRequest) -> dict[str, Any]:
+    viewer = viewer_for_request(request)
+    get_token(request)  # gives a browser the CSRF cookie it needs for its first unsafe request
+    account = selectors.me(viewer)
+    regions = [g.region for g in account.grants if g.region]
+    region = orgs.region_by_code(viewer, min(regions, key=len)) if regions else None
+    unit = orgs.unit_name(viewer, viewer.unit_id) if viewer.unit_id is not None else None
+    return {
+        "user": account.username,
+        "name": account.name,
+        "roles": sorted({g.role for g in account.grants}),
+        "unit": {"id": viewer.unit_id, "name": unit} if unit is not None else None,
+        "region": {"code": region.code, "name": region.name} if region else None,
+        "permissions": sorted(p for p in viewer.permissions if viewer.can(p)),
+        "lang": account.lang,
+        "sample": settings.SAMPLE,
+        "second_factor": viewer.scopes is None and selectors.second_factor_missing(account.id),
+        "clock": {"now": clock.now(), "rate": clock.rate()},
+    }
+
+
+@router.post("/me", response={204: None}, summary="Set one's own language")
+def change_me(request: HttpRequest, body: MeIn) -> tuple[int, None]:
+    actions.set_language(viewer_for_request(request), body.lang)
+    return 204, None
+
+
+@router.get("/roles", response=RoleList, summary="Every role and what it may do")
+def roles(request: HttpRequest) -> dict[str, Any]:
+    items = [
+        {"key": r.key, "name_zh": r.zh, "name_en": r.en, "permissions": sorted(r.permissions), "territory": r.territory}
+        for r in ROLES.values()
+    ]
+    return {"items": items, "next": None}
+
+
+def _page(items: list[Any], limit: int) -> dict[str, Any]:
+    return {"items": items, "next": str(items[-1].id) if len(items) == limit else None}
+
+
+@router.get("/users", response=UserList, summary="Accounts in the administrator's territory")
+def users(
+    request: HttpRequest, q: str = "", limit: int = Query(100, ge=1, le=500), after: int = Query(0, ge=0, le=2**62)
+) -> dict[str, Any]:
+    return _page(selectors.users(viewer_for_request(request), q[:80], limit, after), limit)
+
+
+@router.post("/users", response={201: IdOut}, summary="Create an account without rights or password")
+def create_user(request: HttpRequest, body: UserIn) -> tuple[int, dict[str, int]]:
+    user_id = actions.create_user(
+        viewer_for_request(request), body.username, body.name, staff_id=body.staff, lang=body.lang, machine=body.machine
+    )
+    return 201, {"id": user_id}
+
+
+@router.post("/users/{int:user_id}/active", response={204: None}, summary="Close or reopen an account")
+def set_active(request: HttpRequest, user_id: int, body: ActiveIn) -> tuple[int, None]:
+    actions.set_active(viewer_for_request(request), user_id, body.active)
+    return 204, None
+
+
+@router.post("/users/{int:user_id}/password", response=PasswordOut, summary="Set a new one-time password")
+def reset_password(request: HttpRequest, user_id: int) -> dict[str, str]:
+    return {"password": actions.reset_password(viewer_for_request(request), user_id)}
+
+
+@router.post("/users/{int:user_id}/grants", response={201: IdOut}, summary="Give a role over a territory or unit")
+def grant_role(request: HttpRequest, user_id: int, body: GrantIn) -> tuple[int, dict[str, int]]:
+    grant_id = actions.grant_role(
+        viewer_for_request(request), user_id, body.role, region=body.region, unit_id=body.unit, valid_to=body.valid_to
+    )
+    return 201, {"id": grant_id}
+
+
+@router.delete("/grants/{int:grant_id}", response={204: None}, summary="Take a role away")
+def end_grant(request: HttpRequest, grant_id: int) -> tuple[int, None]:
+    actions.end_grant(viewer_for_request(request), grant_id)
+    return 204, None
+
+
+@router.get("/tokens", response=TokenList, summary="One's own API tokens, without their values")
+def tokens(request: HttpRequest) -> dict[str, Any]:
+    return {"items": selectors.tokens(viewer_for_request(request)), "next": None}
+
+
+@router.post("/users/{int:user_id}/tokens", response={201: TokenOut}, summary="Issue an API token of an account")
+def issue_token(request: HttpRequest, user_id: int, body: TokenIn) -> tuple[int, dict[str, str]]:
+    token = actions.issue_token(viewer_for_request(request), user_id, body.scopes, body.name, body.days)
+    return 201, {"token": token}
+
+
+@router.delete("/tokens/{int:token_id}", response={204: None}, summary="End an API token")
+def end_token(request: HttpRequest, token_id: int) -> tuple[int, None]:
+    actions.end_token(viewer_for_request(request), token_id)
+    return 204, None
+
+
+@router.get("/looks", response=LookList, summary="Who opened whose personal data, and why")
+def looks(
+    request: HttpRequest, subject: str = "", limit: int = Query(100, ge=1, le=500), before: int | None = Query(None, ge=1, le=2**62)
+) -> dict[str, Any]:
+    return _page(selectors.looks(viewer_for_request(request), subject[:80], limit, before), limit)

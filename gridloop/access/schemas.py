@@ -1,0 +1,144 @@
+"""Shapes of this room on the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from ninja import Field, Schema
+
+
+class Named(Schema):
+    id: int
+    name: str
+
+
+class NamedRegion(Schema):
+    code: str
+    name: str
+
+
+class ClockOut(Schema):
+    now: datetime
+    rate: float
+
+
+class MeOut(Schema):
+    user: str
+    name: str
+    roles: list[str]
+    unit: Named | None
+    region: NamedRegion | None
+    permissions: list[str]
+    lang: str
+    sample: bool
+    second_factor: bool = Field(description="true: a second factor must be enrolled at /account/ before anything else is allowed")
+    clock: ClockOut
+
+
+class MeIn(Schema):
+    lang: Literal["zh", "en"]
+
+
+class GrantOut(Schema):
+    id: int
+    role: str
+    region: str
+    unit: int | None = Field(alias="unit_id")
+    valid_from: datetime | None
+    valid_to: datetime | None
+
+
+class UserOut(Schema):
+    id: int
+    username: str
+    name: str
+    staff: int | None = Field(alias="staff_id")
+    lang: str
+    machine: bool
+    active: bool
+    grants: list[GrantOut]
+
+
+class UserList(Schema):
+    items: list[UserOut]
+    next: str | None
+
+
+class UserIn(Schema):
+    username: str = Field(min_length=1, max_length=64, pattern=r"^[\w.@+-]+$")
+    name: str = Field(min_length=1, max_length=80)
+    staff: int | None = None
+    lang: Literal["zh", "en"] = "zh"
+    machine: bool = False
+
+
+class ActiveIn(Schema):
+    active: bool
+
+
+class GrantIn(Schema):
+    role: str = Field(max_length=32)
+    region: str = Field("", max_length=18, pattern=r"^\d*$")
+    unit: int | None = None
+    valid_to: datetime | None = None
+
+
+class IdOut(Schema):
+    id: int
+
+
+class PasswordOut(Schema):
+    password: str = Field(description="shown this once")
+
+
+class TokenIn(Schema):
+    scopes: list[str] = Field(default=["all"], min_length=1, max_length=50)
+    name: str = Field("", max_length=80)
+    days: int | None = Field(None, ge=1, le=3650)
+
+
+class TokenOut(Schema):
+    token: str = Field(description="shown this once")
+
+
+class TokenRowOut(Schema):
+    id: int
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class TokenList(Schema):
+    items: list[TokenRowOut]
+    next: str | None
+
+
+class RoleOut(Schema):
+    key: str
+    name_zh: str
+    name_en: str
+    permissions: list[str]
+    territory: bool
+
+
+class RoleList(Schema):
+    items: list[RoleOut]
+    next: str | None
+
+
+class LookOut(Schema):
+    id: int
+    at: datetime
+    user: int | None = Field(alias="user_id")
+    user_name: str
+    subject: str
+    purpose: str
+    reason: str
+    count: int
+
+
+class LookList(Schema):
+    items: list[LookOut]
+    next: str | None

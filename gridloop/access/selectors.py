@@ -1,0 +1,284 @@
+"""Reads of accounts and rights. The viewer of a request, a token or a session is made here and nowhere else."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.utils.crypto import constant_time_compare
+from django.utils.translation import get_language_from_request
+
+from gridloop.access import orgs_now as orgs
+from gridloop.access.models import LookLog, RoleGrant, User
+from gridloop.access.rules import ROLES, permissions_of
+from gridloop.journal.frame import elevated
+from gridloop.journal.selectors import reading, scoped
+from gridloop.kernel import clock
+from gridloop.kernel.errors import Forbidden, NotFound
+from gridloop.kernel.viewer import PUBLIC, SYSTEM, Grant, Viewer
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+KEPT_SECONDS = 5.0  # a right taken away in another process is felt after this long at the latest
+_kept: dict[int, tuple[float, Viewer]] = {}
+_lock = threading.Lock()
+
+
+def forget_viewers(user_id: int | None = None) -> None:
+    """Drop remembered viewers of this process after a change of accounts, grants or units."""
+    with _lock:
+        if user_id is None:
+            _kept.clear()
+        else:
+            _kept.pop(user_id, None)
+
+
+def active_grants(user_id: int) -> QuerySet[RoleGrant]:
+    now = clock.now()
+    return RoleGrant.objects.filter(
+        Q(valid_from__isnull=True) | Q(valid_from__lte=now), Q(valid_to__isnull=True) | Q(valid_to__gt=now), user_id=user_id
+    ).order_by("id")
+
+
+def viewer_for(user_id: int, scopes: frozenset[str] | None = None) -> Viewer:
+    """The viewer of an active account, remembered for a few seconds; NotFound when there is none.
+
+    ``scopes`` narrows it to those of an API token. A grant bound to a unit reaches the unit's whole tree; a role that
+    does not see territory (citizen, deputy, device) gives permissions but no sight.
+    """
+    found = _kept.get(user_id)
+    if found is None or found[0] < time.monotonic():
+        viewer = _load_viewer(user_id)
+        with _lock:
+            _kept[user_id] = (time.monotonic() + KEPT_SECONDS, viewer)
+    else:
+        viewer = found[1]
+    return viewer if scopes is None else replace(viewer, scopes=scopes)
+
+
+def _load_viewer(user_id: int) -> Viewer:
+    with scoped(SYSTEM):
+        user = User.objects.select_related("staff").filter(pk=user_id, is_active=True).first()
+        if user is None:
+            raise NotFound("access.no_account")
+        grants = list(active_grants(user_id))
+        seen = tuple(
+            Grant(
+                role=g.role,
+                region=g.region,
+                unit_ids=frozenset(orgs.unit_ids_under(g.unit_id)) if g.unit_id is not None else frozenset(),
+            )
+            for g in grants
+            if g.role in ROLES and ROLES[g.role].territory
+        )
+    return Viewer(
+        name=user.username,
+        user_id=user.pk,
+        staff_id=user.staff_id,
+        unit_id=user.staff.unit_id if user.staff else next((g.unit_id for g in grants if g.unit_id), None),
+        grants=seen,
+        permissions=permissions_of(g.role for g in grants),
+        lang=user.lang,
+    )
+
+
+def hash_token(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def check_bearer(token: str) -> tuple[int, frozenset[str]] | None:
+    """(user id, scopes) of a valid API token of an active account, or None. One indexed query; no rights needed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT user_id, scopes FROM gl_bearer(%s, %s)", [hash_token(token), clock.now()])
+        row = cursor.fetchone()
+    return (int(row[0]), frozenset(row[1].split())) if row else None
+
+
+def second_factor_missing(user_id: int) -> bool:
+    """Whether one of the account's roles must use a second factor by setting and none is enrolled yet."""
+    required = set(settings.REQUIRE_MFA_ROLES)
+    if not required:
+        return False
+    from allauth.mfa.utils import is_mfa_enabled
+
+    with scoped(SYSTEM):
+        user = User.objects.filter(pk=user_id).first()
+        if user is None or not active_grants(user_id).filter(role__in=required).exists():
+            return False
+        return not is_mfa_enabled(user)
+
+
+def _session_viewer(user_id: int) -> Viewer:
+    """A person who still owes the second factor may log in to enrol it, and do nothing else."""
+    viewer = viewer_for(user_id)
+    if second_factor_missing(user_id):
+        return replace(viewer, grants=(), permissions=frozenset())
+    return viewer
+
+
+def viewer_of_session(session_key: str) -> Viewer | None:
+    """The viewer of a browser session cookie, for processes without Django's request (push); None when it is over."""
+    store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    data: dict[str, Any] = store.load()
+    if SESSION_KEY not in data or data.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
+        return None
+    user = User.objects.filter(pk=data[SESSION_KEY], is_active=True).first()
+    if user is None or not constant_time_compare(data.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
+        return None
+    return _session_viewer(user.pk)
+
+
+def viewer_for_request(request: HttpRequest) -> Viewer:
+    """Bearer token, else session, else PUBLIC in the browser's language; remembered on the request.
+
+    A bearer token that is not valid is a Forbidden fault with status 401 at the door, never silently PUBLIC.
+    """
+    kept: Viewer | None = getattr(request, "viewer", None)
+    if kept is None:
+        kept = _viewer_of(request)
+        request.viewer = kept  # type: ignore[attr-defined]  # the one place that adds it
+    return kept
+
+
+class BadToken(Forbidden):
+    """A bearer token that is unknown, expired or of a closed account."""
+
+    status = 401
+
+
+def _viewer_of(request: HttpRequest) -> Viewer:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        found = check_bearer(token.strip())
+        if found is None:
+            raise BadToken("access.bad_token")
+        return viewer_for(*found)
+    if request.user.is_authenticated:
+        return _session_viewer(request.user.pk)
+    return replace(PUBLIC, lang="en" if get_language_from_request(request).startswith("en") else "zh")
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    id: int
+    role: str
+    region: str
+    unit_id: int | None
+    valid_from: datetime | None
+    valid_to: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    id: int
+    username: str
+    name: str
+    staff_id: int | None
+    lang: str
+    machine: bool
+    active: bool
+    grants: tuple[GrantRow, ...]
+
+
+def _row(user: User, grants: Sequence[RoleGrant]) -> UserRow:
+    rows = tuple(GrantRow(g.pk, g.role, g.region, g.unit_id, g.valid_from, g.valid_to) for g in grants)
+    return UserRow(user.pk, user.username, user.name, user.staff_id, user.lang, user.machine, user.is_active, rows)
+
+
+@reading
+def me(viewer: Viewer) -> UserRow:
+    """The viewer's own account with its active grants; Forbidden (401 at the door) for PUBLIC."""
+    user = User.objects.filter(pk=viewer.user_id or 0).first()
+    if user is None:
+        raise BadToken("access.not_logged_in")
+    return _row(user, list(active_grants(user.pk)))
+
+
+def may_administer(viewer: Viewer, region: str) -> bool:
+    """Whether the region lies in the administrator's own territory."""
+    return viewer.system or any(region.startswith(prefix) for prefix in viewer.regions)
+
+
+@reading
+def users(viewer: Viewer, q: str = "", limit: int = 100, after: int = 0) -> list[UserRow]:
+    """Accounts whose grants touch the viewer's territory (or that have none yet), by id."""
+    if not viewer.can("user.read"):
+        raise Forbidden("access.forbidden", permission="user.read")
+    with elevated():
+        found = User.objects.filter(pk__gt=after).order_by("pk")
+        if q:
+            found = found.filter(Q(username__icontains=q) | Q(name__icontains=q))
+        if not viewer.system:
+            touch = Q(grants__isnull=True)
+            for prefix in viewer.regions:
+                touch |= Q(grants__region__startswith=prefix)
+            found = found.filter(touch).distinct()
+        return [_row(u, list(u.grants.all())) for u in found.prefetch_related("grants")[:limit]]
+
+
+@dataclass(frozen=True, slots=True)
+class LookRow:
+    id: int
+    at: datetime
+    user_id: int | None
+    user_name: str
+    subject: str
+    purpose: str
+    reason: str
+    count: int
+
+
+@reading
+def looks(viewer: Viewer, subject: str = "", limit: int = 100, before: int | None = None) -> list[LookRow]:
+    """The log of looks, newest first: of the viewer's unit or territory with ``look.read``, else the viewer's own looks."""
+    found = LookLog.objects.select_related("user").order_by("-id")
+    if not viewer.can("look.read"):
+        found = found.filter(user_id=viewer.user_id or 0)
+    if subject:
+        found = found.filter(subject=subject)
+    if before is not None:
+        found = found.filter(pk__lt=before)
+    return [LookRow(x.pk, x.at, x.user_id, x.user.name if x.user else "", x.subject, x.purpose, x.reason, x.count) for x in found[:limit]]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    id: int
+    name: str
+    user_id: int
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+
+
+@reading
+def tokens(viewer: Viewer) -> list[TokenRow]:
+    """The viewer's own API tokens (never their values)."""
+    from allauth.idp.oidc.models import Token
+
+    found = Token.objects.filter(user_id=viewer.user_id or 0, type=Token.Type.ACCESS_TOKEN).order_by("-pk")
+    return [
+        TokenRow(t.pk, str((t.data or {}).get("name", "")), t.user_id, tuple(t.get_scopes()), t.created_at, t.expires_at) for t in found
+    ]
+
+
+def user_id_of(username: str) -> int | None:
+    """The id of an account by its log-in name."""
+    return User.objects.filter(username=username).values_list("pk", flat=True).first()
+
+
+@reading
+def names_of(viewer: Viewer, user_ids: Sequence[int]) -> dict[int, str]:
+    """Display names of accounts: people at work are named to their colleagues, so no mask applies."""
+    return dict(User.objects.filter(pk__in=user_ids).values_list("pk", "name"))

@@ -1,0 +1,153 @@
+"""Verbs on accounts, grants and tokens: who may, what they leave in the trace, what they refuse."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from gridloop.access import actions, selectors
+from gridloop.access.models import LookLog, User
+from gridloop.access.tests.conftest import COUNTY, TOWN, Cast
+from gridloop.journal.selectors import chain_facts, scoped
+from gridloop.kernel import clock
+from gridloop.kernel.errors import Forbidden, Invalid, NotFound, NotNow
+from gridloop.kernel.viewer import SYSTEM
+
+
+def acts(user_id: int) -> list[str]:
+    return [f.action for f in chain_facts(SYSTEM, f"account:{user_id}")]
+
+
+def test_create_grant_and_end_leave_facts_without_names(cast: Cast) -> None:
+    admin = cast.viewer("admin")
+    user_id = actions.create_user(admin, "new.person", "钱七七")
+    grant = actions.grant_role(admin, user_id, "handler", region=TOWN, unit_id=cast.team)
+    assert actions.grant_role(admin, user_id, "handler", region=TOWN, unit_id=cast.team) == grant
+    actions.end_grant(admin, grant)
+    actions.end_grant(admin, grant)
+    facts = chain_facts(SYSTEM, f"account:{user_id}")
+    assert [f.action for f in facts] == ["account_created", "role_granted", "role_ended"]
+    assert "钱七七" not in str([f.data for f in facts])
+    assert not cast.viewer("new.person").permissions
+
+
+def test_only_an_administrator_may(cast: Cast) -> None:
+    for name in ("operator", "supervisor", "citizen"):
+        with pytest.raises(Forbidden):
+            actions.create_user(cast.viewer(name), "x", "x")
+        with pytest.raises(Forbidden):
+            actions.issue_token(cast.viewer(name), 1)
+        with pytest.raises(Forbidden):
+            selectors.users(cast.viewer(name))
+
+
+def test_an_administrator_stays_inside_the_own_territory(cast: Cast) -> None:
+    stranger, operator = cast.viewer("stranger"), cast.viewer("operator").user_id or 0
+    with pytest.raises(NotFound):
+        actions.set_active(stranger, operator, False)
+    with pytest.raises(NotFound):
+        actions.issue_token(stranger, operator)
+    with pytest.raises(Forbidden):
+        actions.grant_role(stranger, operator, "leader", region=COUNTY)
+    assert {u.username for u in selectors.users(stranger)} == {"stranger"}
+    assert "stranger" not in {u.username for u in selectors.users(cast.viewer("admin"))}
+
+
+def test_nobody_closes_or_degrades_themselves(cast: Cast) -> None:
+    admin = cast.viewer("admin")
+    with pytest.raises(NotNow):
+        actions.set_active(admin, admin.user_id or 0, False)
+    with pytest.raises(NotNow):
+        actions.end_grant(admin, selectors.me(admin).grants[0].id)
+
+
+def test_a_taken_name_is_refused(cast: Cast) -> None:
+    with pytest.raises(NotNow):
+        actions.create_user(cast.viewer("admin"), "operator", "x")
+    with pytest.raises(NotNow):
+        actions.create_admin()
+
+
+def test_create_admin_gives_everything_and_a_password_once(db: None) -> None:
+    selectors.forget_viewers()
+    password = actions.create_admin()
+    user_id = selectors.user_id_of("admin")
+    assert user_id is not None
+    with scoped(SYSTEM):
+        assert User.objects.get(pk=user_id).check_password(password)
+    assert selectors.viewer_for(user_id).regions == ("",)
+
+
+def test_token_of_a_person(cast: Cast) -> None:
+    admin, operator = cast.viewer("admin"), cast.viewer("operator")
+    token = actions.issue_token(admin, operator.user_id or 0, ["case.read", "signals"], "测试", days=30)
+    assert selectors.check_bearer(token) == (operator.user_id, {"case.read", "signals"})
+    assert selectors.check_bearer(token + "x") is None
+    (row,) = selectors.tokens(operator)
+    assert row.name == "测试"
+    assert row.scopes == ("case.read", "signals")
+    with pytest.raises(NotFound):
+        actions.end_token(cast.viewer("handler"), row.id)
+    actions.end_token(operator, row.id)
+    assert selectors.check_bearer(token) is None
+    assert acts(operator.user_id or 0)[-2:] == ["token_issued", "token_ended"]
+
+
+def test_closing_an_account_ends_its_tokens(cast: Cast) -> None:
+    operator = cast.viewer("operator").user_id or 0
+    token = actions.issue_token(SYSTEM, operator)
+    actions.set_active(cast.viewer("admin"), operator, False)
+    actions.set_active(cast.viewer("admin"), operator, True)
+    assert selectors.check_bearer(token) is None
+
+
+@pytest.mark.parametrize("scopes", [[], ["everything"], ["all", "case.fly"]])
+def test_unknown_scopes_are_refused(cast: Cast, scopes: list[str]) -> None:
+    with pytest.raises(Invalid):
+        actions.issue_token(SYSTEM, cast.viewer("operator").user_id or 0, scopes)
+
+
+def test_language(cast: Cast) -> None:
+    actions.set_language(cast.viewer("operator"), "en")
+    assert cast.viewer("operator").lang == "en"
+    with pytest.raises(Invalid):
+        actions.set_language(cast.viewer("operator"), "fr")
+
+
+def test_own_password(cast: Cast) -> None:
+    operator = cast.viewer("operator")
+    for weak in ("short", "1234567890123", "password123", "operator1234"):
+        with pytest.raises(Invalid):
+            actions.change_password(operator, weak)
+    actions.change_password(operator, "eine lange Nacht")
+    with scoped(SYSTEM):
+        assert User.objects.get(username="operator").check_password("eine lange Nacht")
+
+
+def test_every_look_is_written_with_its_reason(cast: Cast) -> None:
+    operator, supervisor = cast.viewer("operator"), cast.viewer("supervisor")
+    actions.log_look(operator, "person:12", "handle_case", "核实现场联系人", count=3)
+    (row,) = selectors.looks(operator)
+    assert (row.subject, row.purpose, row.count, row.user_name) == ("person:12", "handle_case", 3, "周敏")
+    assert selectors.looks(cast.viewer("handler")) == []
+    assert "核实" not in str([f.data for f in chain_facts(SYSTEM, f"account:{operator.user_id}")])
+    with pytest.raises(Invalid):
+        actions.log_look(operator, "person:12", "curiosity", "只是想看")
+    with pytest.raises(Invalid):
+        actions.log_look(operator, "person:12", "visit", " ")
+    assert selectors.looks(supervisor) == [], "the operator belongs to no unit: only its own and the system see the look"
+
+
+def test_looks_of_a_unit_are_seen_by_its_supervisor(cast: Cast) -> None:
+    actions.log_look(cast.viewer("handler"), "person:7", "visit", "入户走访")
+    assert [x.subject for x in selectors.looks(cast.viewer("supervisor"))] == ["person:7"]
+    assert selectors.looks(cast.viewer("stranger")) == []
+
+
+def test_old_looks_are_forgotten(cast: Cast) -> None:
+    with clock.fixed(datetime(2020, 1, 1, tzinfo=UTC)):
+        actions.log_look(cast.viewer("handler"), "person:7", "visit", "入户走访")
+    assert actions.forget_looks() is False
+    with scoped(SYSTEM):
+        assert LookLog.objects.count() == 0

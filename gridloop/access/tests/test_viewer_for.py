@@ -1,0 +1,98 @@
+"""What a viewer sees and may do, and how soon a change is felt."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gridloop.access import actions, selectors
+from gridloop.access.messages import SampleLogin
+from gridloop.access.models import User
+from gridloop.access.tests.conftest import COUNTY, TOWN, Cast
+from gridloop.journal.selectors import scoped
+from gridloop.kernel import clock
+from gridloop.kernel.errors import Invalid, NotFound
+from gridloop.kernel.viewer import SYSTEM
+
+
+def test_territory_and_unit_tree(cast: Cast) -> None:
+    assert cast.viewer("operator").regions == (COUNTY,)
+    handler = cast.viewer("handler")
+    assert handler.regions == ()
+    assert handler.unit_ids == {cast.bureau, cast.team}
+    assert handler.unit_id == cast.team
+
+
+def test_a_citizen_has_permissions_but_no_sight(cast: Cast) -> None:
+    citizen = cast.viewer("citizen")
+    assert citizen.can("case.report")
+    assert not citizen.can("case.read")
+    assert citizen.regions == ()
+    assert citizen.unit_ids == frozenset()
+
+
+def test_scopes_narrow_a_token(cast: Cast) -> None:
+    user_id = cast.viewer("operator").user_id
+    assert user_id is not None
+    narrow = selectors.viewer_for(user_id, frozenset({"signals"}))
+    assert narrow.can("signals.write")
+    assert not narrow.can("case.accept")
+    assert cast.viewer("operator").can("case.accept")
+
+
+def test_a_closed_account_has_no_viewer(cast: Cast) -> None:
+    worker = cast.viewer("worker").user_id
+    assert worker is not None
+    actions.set_active(cast.viewer("admin"), worker, False)
+    with pytest.raises(NotFound):
+        selectors.viewer_for(worker)
+
+
+def test_a_new_role_is_felt_at_once_and_ends_in_time(cast: Cast) -> None:
+    worker = cast.viewer("worker")
+    assert not worker.can("case.accept")
+    start = datetime(2026, 5, 1, tzinfo=UTC)
+    with clock.fixed(start):
+        actions.grant_role(cast.viewer("admin"), worker.user_id or 0, "operator", region=TOWN, valid_to=start + timedelta(hours=8))
+        assert cast.viewer("worker").can("case.accept")
+    selectors.forget_viewers()
+    with clock.fixed(start + timedelta(hours=9)):
+        assert not cast.viewer("worker").can("case.accept")
+    selectors.forget_viewers()
+    with clock.fixed(start - timedelta(days=4000)):
+        assert cast.viewer("worker").can("task.act"), "a role without a start holds when a replay sets the clock back"
+
+
+def test_load_users_adds_only_what_is_missing(cast: Cast) -> None:
+    record = SampleLogin("leader", "钱领", None, "leader", COUNTY, None, lang="en")
+    assert actions.load_users([record, SampleLogin("admin", "x", None, "admin", "", None)]) == 1
+    assert actions.load_users([record]) == 0
+    assert cast.viewer("leader").lang == "en"
+    assert cast.viewer("admin").regions == (COUNTY,)
+
+
+@pytest.mark.parametrize(
+    ("record", "fault"),
+    [
+        (SampleLogin("x", "x", "NOBODY", "handler", COUNTY, None), NotFound),
+        (SampleLogin("x", "x", None, "handler", COUNTY, "NOWHERE"), NotFound),
+        (SampleLogin("x", "x", None, "emperor", COUNTY, None), Invalid),
+    ],
+)
+def test_load_users_refuses_unknown_codes(cast: Cast, record: SampleLogin, fault: type[Exception]) -> None:
+    with pytest.raises(fault):
+        actions.load_users([record])
+    assert selectors.user_id_of("x") is None
+
+
+def test_passwords_are_stored_strongly_hashed(db: None) -> None:
+    actions.load_users(
+        [
+            SampleLogin("admin", "管理员", None, "admin", COUNTY, None, password="correct horse battery"),
+            SampleLogin("worker", "陈强", None, "grid_worker", TOWN, None),
+        ]
+    )
+    with scoped(SYSTEM):
+        assert User.objects.get(username="admin").password.startswith("scrypt$")
+        assert not User.objects.get(username="worker").has_usable_password()
