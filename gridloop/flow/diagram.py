@@ -158,13 +158,14 @@ class Reader:
             raise ProcessFault("flow.too_large", file=self.file, element="definitions", limit=LARGEST)
         try:
             parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-            return etree.fromstring(self.xml, parser)
+            tree = etree.fromstring(self.xml, parser)
         except etree.XMLSyntaxError as error:
             raise self._not_bpmn(str(error), error.lineno or 0) from error
+        if tree.tag != BPMN + "definitions" or tree.getroottree().docinfo.internalDTD is not None:
+            raise self._not_bpmn(local(tree))
+        return tree
 
     def _refuse_foreign(self, root: Element) -> None:
-        if root.getroottree().docinfo.internalDTD is not None:
-            raise self._not_bpmn("DTD")
         for element in root.iter(etree.Element):
             if any(parent.tag.startswith(DI) for parent in (element, *element.iterancestors())):
                 continue

@@ -14,7 +14,7 @@ END = re.compile(r"^(closed|rejected|voided)(_[a-z0-9_]+)?$")  # several ends ma
 STATUSES = ("reported", "verifying", "filed", "dispatched", "accepted", "handling", "submitted", "checking", "reworked")
 PERFORMER = re.compile(r"^(lead|supporting|(duty|post):[a-z][a-z0-9_]*)$")
 WORD = re.compile(r"^[a-z][a-z0-9_]*$")
-DURATION = re.compile(r"^[1-9][0-9]{0,5}(s|m|h|d|wh|wd)$")
+DURATION = re.compile(r"^[1-9][0-9]{0,5}(m|h|d|wh|wd)$")
 
 
 @dataclass(frozen=True, slots=True)
