@@ -127,14 +127,14 @@ class Machine:
         if verb not in allowed:
             raise NotNow("cases.verb_not_now", verb=verb, allowed=", ".join(allowed) or "–")
         self._need_reason(verb, payload)
-        if verb == "accept" and task.stage != "intake":
+        if verb == "accept" and task.stage == "intake":
+            self.accept(payload)
+        elif verb == "accept":
             self._sign_off(task)
         elif verb == "check_in":
             self._check_in(task, payload)
         elif verb in TASK_ENDING_VERBS.get(task.stage, ()):
             self._need_proof(task, verb, payload)
-            if task.stage == "intake":
-                self._choose(payload)
             self._finish(task, verb, payload)
         else:
             raise NotNow("cases.verb_not_now", verb=verb, allowed=", ".join(allowed))

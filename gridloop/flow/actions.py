@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
@@ -64,22 +64,33 @@ def save_instance(case_code: str, digest: str, state: dict[str, Any], ended: boo
         Instance.objects.filter(case_code=case_code).update(state=state)
 
 
-def take_due(limit: int) -> list[Limit]:
-    """Due rows in order, locked; rows that another worker holds are skipped. Call inside a transaction."""
+def due_codes(batch: int) -> list[str]:
+    """Cases with a due row, in the order of their oldest one. No lock: the case's own lock comes first, as in every verb."""
     now = clock.now()
-    ready = Q(retry_at__isnull=True) | Q(retry_at__lte=now)
-    return list(
-        Limit.objects.filter(ready, state="pending", due_at__lte=now).order_by("due_at", "id").select_for_update(skip_locked=True)[:limit]
-    )
+    rows = Limit.objects.filter(_ready(now), state="pending", due_at__lte=now).order_by("due_at", "id").values_list("case_code", flat=True)
+    return list(dict.fromkeys(rows[:batch]))
 
 
-def push_ahead(limit_id: Any, error: str) -> None:
-    """A row that failed is tried again later, so that it never blocks its neighbours."""
-    row = Limit.objects.get(id=limit_id)
-    row.attempts += 1
-    row.retry_at = clock.now() + RETRY_AFTER * min(row.attempts, 20)
-    row.last_error = error[:500]
-    row.save(update_fields=["attempts", "retry_at", "last_error"])
+def due_ids(case_code: str) -> list[str]:
+    """Due rows of a case in order; the caller holds the case's lock."""
+    now = clock.now()
+    rows = Limit.objects.filter(_ready(now), case_code=case_code, state="pending", due_at__lte=now).order_by("due_at", "id")
+    return [str(row.id) for row in rows]
+
+
+def _ready(now: datetime) -> Q:
+    return Q(retry_at__isnull=True) | Q(retry_at__lte=now)
+
+
+def push_ahead(case_code: str, error: str) -> None:
+    """Due rows that failed are tried again later, so that they never block their neighbours."""
+    now = clock.now()
+    rows = list(Limit.objects.filter(case_code=case_code, state="pending", due_at__lte=now).select_for_update())
+    for row in rows:
+        row.attempts += 1
+        row.retry_at = now + RETRY_AFTER * min(row.attempts, 20)
+        row.last_error = error[:500]
+    Limit.objects.bulk_update(rows, ["attempts", "retry_at", "last_error"])
 
 
 def field_names(kind: type) -> list[str]:

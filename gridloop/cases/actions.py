@@ -1,0 +1,418 @@
+"""The only writes of the cases room: one verb, one transaction, rows and facts together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from gridloop.cases import store
+from gridloop.cases.directory import DIRECTORY
+from gridloop.cases.machine import Machine, merge_sources
+from gridloop.cases.messages import Report, Reported, SceneBook, SceneMatch, SignalIn
+from gridloop.cases.models import Case, Source
+from gridloop.cases.rules import END_STATUSES, NewCase, Scene
+from gridloop.cases.same_thing import find_near, lock_place, lock_thing
+from gridloop.cases.types import case_types, guess_type, type_name
+from gridloop.evidence import actions as evidence
+from gridloop.flow import actions as flow
+from gridloop.flow.selectors import task_row
+from gridloop.journal.actions import append, elevated, erase, scoped, seal, verb
+from gridloop.kernel import clock
+from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotFound
+from gridloop.kernel.hashing import sha256_hex
+from gridloop.kernel.ids import secret_key
+from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.orgs import selectors as orgs
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+TEXT_LIMIT = 5000
+UNKNOWN_TYPE = "28002"  # 求助: a person's words that fit no type yet
+SURE = 0.6  # a guess from the type's name below this stays a proposal only
+REPORTER_DAYS = 3 * 365  # how long a reporter's name and contact are kept
+
+
+@cache
+def scenes() -> SceneBook:
+    """The scene book the project wires by the setting ``GRIDLOOP_SCENE_BOOK``."""
+    return cast(SceneBook, import_string(settings.GRIDLOOP_SCENE_BOOK))
+
+
+def scene_of(case: Case) -> tuple[Scene, str]:
+    """The scene in the version the case was opened with."""
+    if case.scene_version_id is None:
+        raise Invalid("cases.no_scene")
+    return scenes().by_version(case.scene_version_id)
+
+
+# ---- coming in -------------------------------------------------------------------------------------------------------
+
+
+@verb("case.report")
+def report(viewer: Viewer, new: Report) -> Reported:
+    """A person's report becomes a case, or joins the open one of the same thing at the same place."""
+    _check_report(new)
+    region = _region_of(new)
+    kind = new.kind or _sure_type(new.text) or UNKNOWN_TYPE
+    scene, digest = scenes().for_type(kind, region)
+    key = secret_key(12)
+    with elevated():
+        lock_place(kind, new.lon, new.lat)
+        twin = find_near(kind, new.lon, new.lat, clock.now(), scene.params) if kind != UNKNOWN_TYPE else None
+        if twin is not None:
+            _join(viewer, twin, new, key)
+            code = twin.code
+        else:
+            code = _open_from_report(viewer, new, kind, region, scene, digest, key)
+        if new.evidence:
+            evidence.attach(viewer, list(new.evidence), code, None)
+    return Reported(code, key, twin is not None)
+
+
+def _check_report(new: Report) -> None:
+    faults: list[FieldFault] = []
+    if not new.text.strip() and not new.kind and not new.evidence:
+        faults.append(FieldFault("/text", "cases.text_needed"))
+    if len(new.text) > TEXT_LIMIT:
+        faults.append(FieldFault("/text", "cases.text_too_long", {"limit": TEXT_LIMIT}))
+    if new.kind and new.kind not in case_types():
+        faults.append(FieldFault("/kind", "cases.no_such_type", {"type": new.kind}))
+    if new.lon is None and not new.address.strip() and not new.region:
+        faults.append(FieldFault("/place", "cases.place_needed"))
+    if faults:
+        raise Invalid(faults[0].key, errors=tuple(faults), **faults[0].params)
+
+
+def _region_of(new: Report) -> str:
+    """The micro-grid of the point; without a point the named region, else the deployment's own top region."""
+    if new.lon is not None and new.lat is not None:
+        code = orgs.region_at(SYSTEM, new.lon, new.lat)
+        if code is None:
+            raise Invalid("cases.place_outside", errors=(FieldFault("/place", "cases.place_outside"),))
+        return code
+    return new.region or orgs.top_region(SYSTEM)
+
+
+def _sure_type(text: str) -> str | None:
+    code, confidence, _words = guess_type(text)
+    return code if confidence >= SURE else None
+
+
+def _proposal(kind: str, region: str, text: str, given: bool) -> dict[str, Any]:
+    """What the desk is offered: type, unit, severity, how sure, and why."""
+    guessed, confidence, words = guess_type(text)
+    chosen = kind if given or kind != UNKNOWN_TYPE else (guessed or kind)
+    reasons = [{"why": "given_type"}] if given else [{"why": "words", "words": words}] if words else [{"why": "unsure"}]
+    unit = DIRECTORY.competent("handle", chosen, region, clock.now())
+    if unit is not None:
+        reasons.append({"why": "duty", "unit": unit.unit_id})
+    entry = case_types().get(chosen)
+    sure = 0.95 if given else confidence
+    return {
+        "type": chosen,
+        "unit": unit.unit_id if unit else None,
+        "severity": entry.severity if entry else 4,
+        "confidence": sure,
+        "reasons": reasons,
+    }
+
+
+def _open_from_report(viewer: Viewer, new: Report, kind: str, region: str, scene: Scene, digest: str, key: str) -> str:
+    entry = case_types().get(kind)
+    where = new.address.strip() or orgs.region_name(SYSTEM, region)
+    opened = NewCase(
+        code=store.next_code(region),
+        type=kind,
+        title=f"{type_name(kind, 'zh')} · {where}",
+        severity=entry.severity if entry else 4,
+        region=region,
+        source=new.source,
+        text=new.text.strip(),
+        reporter={"name": new.name, "contact": new.contact},
+        reporter_id=viewer.user_id,
+        lon=new.lon,
+        lat=new.lat,
+        address=new.address.strip(),
+        proposal=_proposal(kind, region, new.text, bool(new.kind)),
+    )
+    machine = Machine.open(opened, scene, DIRECTORY, clock.now(), viewer)
+    row = store.save_new(machine, viewer, digest)
+    _add_source(row, new.source, key=key, report=new, viewer=viewer, text=row.text_sealed, reporter=row.reporter_sealed)
+    return row.code
+
+
+def _join(viewer: Viewer, twin: Case, new: Report, key: str) -> None:
+    """One more reporter of the same thing: kept as a source with a key of their own, named in the trace."""
+    subject = f"case:{twin.code}/reporter"
+    data: dict[str, Any] = {"kind": new.source}
+    text = reporter = None
+    if new.text.strip():
+        data["text"] = seal(new.text.strip(), subject=f"case:{twin.code}", purpose="case_text", case=twin.code)
+        text = data["text"]["sealed"]
+    if new.name or new.contact:
+        value = {"name": new.name, "contact": new.contact}
+        data["reporter"] = seal(value, subject=subject, purpose="reporter", retain_days=REPORTER_DAYS, case=twin.code)
+        reporter = data["reporter"]["sealed"]
+    _add_source(twin, new.source, key=key, report=new, viewer=viewer, text=text, reporter=reporter)
+    append(f"case:{twin.code}", "joined", data, viewer, twin.code)
+    _recount(twin)
+
+
+def _add_source(row: Case, kind: str, *, key: str, report: Report, viewer: Viewer, text: Any, reporter: Any) -> None:
+    now = report.at or clock.now()
+    Source.objects.create(
+        case=row,
+        kind=kind,
+        source=report.origin,
+        signal_id=report.origin_id,
+        first_at=now,
+        last_at=now,
+        track_hash=sha256_hex(key.encode()),
+        reporter_id=viewer.user_id,
+        text_sealed=text,
+        reporter_sealed=reporter,
+    )
+    _recount(row)
+
+
+def _recount(row: Case) -> None:
+    """Bring the list's summary of sources up to date."""
+    summary: dict[str, dict[str, Any]] = {}
+    for source in Source.objects.filter(case=row).order_by("first_at", "id"):
+        entry = summary.setdefault(source.kind, {"kind": source.kind, "at": source.first_at.isoformat(), "count": 0})
+        entry["count"] += source.count
+    row.sources = list(summary.values())
+    row.updated_at = clock.now()
+    row.save(update_fields=["sources", "updated_at"])
+
+
+def receive_signal(viewer: Viewer, signal: SignalIn, match: SceneMatch) -> str | None:
+    """A recognised signal opens a case, joins the open one of its thing, or tells it something. Returns the case's code.
+
+    Runs in the caller's transaction (signals move their position with it); the same signal twice has no second effect
+    because its id is unique where signals are taken in.
+    """
+    with scoped(viewer):
+        scene, digest = scenes().by_version(match.scene_version_id)
+        lock_thing(scene.name, match.key)
+        with elevated() if not viewer.system else scoped(viewer):
+            row = _open_case_of(scene, match, signal)
+            if row is None and match.verb == "open":
+                return _open_from_signal(viewer, signal, match, scene, digest)
+            if row is None:
+                return None
+            _note_signal(viewer, row, signal)
+            if match.message:
+                _push(viewer, row.code, lambda machine: machine.receive(match.message, {"value": signal.value}))
+            return row.code
+
+
+def _open_case_of(scene: Scene, match: SceneMatch, signal: SignalIn) -> Case | None:
+    if match.key:
+        return Case.objects.select_for_update().filter(scene=scene.name, same_thing=match.key).exclude(status__in=END_STATUSES).first()
+    return find_near(match.case_type, signal.lon, signal.lat, clock.now(), {"radius_m": match.radius_m, "within_s": match.within_s})
+
+
+def _open_from_signal(viewer: Viewer, signal: SignalIn, match: SceneMatch, scene: Scene, digest: str) -> str | None:
+    region = orgs.region_at(SYSTEM, signal.lon, signal.lat) if signal.lon is not None and signal.lat is not None else None
+    region = region or orgs.top_region(SYSTEM)
+    opened = NewCase(
+        code=store.next_code(region),
+        type=match.case_type,
+        title=match.title,
+        severity=match.severity,
+        region=region,
+        source=signal.kind,
+        lon=signal.lon,
+        lat=signal.lat,
+        same_thing=match.key,
+        proposal=_proposal(match.case_type, region, "", True),
+        data={**match.subject, "kind": signal.kind, "value": signal.value},
+    )
+    machine = Machine.open(opened, scene, DIRECTORY, clock.now(), viewer)
+    row = store.save_new(machine, viewer, digest)
+    _note_signal(viewer, row, signal)
+    return row.code
+
+
+def _note_signal(viewer: Viewer, row: Case, signal: SignalIn) -> None:
+    """Keep the signal as a source of the case: one row per device and kind, counted."""
+    source = Source.objects.filter(case=row, kind=signal.kind, source=signal.source, device=signal.device).first()
+    if source is None:
+        source = Source(case=row, kind=signal.kind, source=signal.source, device=signal.device, first_at=signal.at, count=0)
+    source.signal_id, source.last_at, source.count = signal.id, signal.at, source.count + 1
+    source.save()
+    data = {"signal": signal.id, "source": signal.source, "device": signal.device, "kind": signal.kind, "value": signal.value}
+    append(f"case:{row.code}", "signal_added", data, viewer, row.code)
+    _recount(row)
+
+
+# ---- people's verbs --------------------------------------------------------------------------------------------------
+
+
+def _push(viewer: Viewer, code: str, run: Callable[[Machine], T]) -> T:
+    """Lock the case for the viewer, run one push of the machine, write what it changed."""
+    loaded = store.load(code)
+    scene, _digest = scene_of(loaded.row)
+    machine = Machine(loaded.situation, scene, DIRECTORY, clock.now(), viewer)
+    answer = run(machine)
+    store.save(loaded, machine, viewer)
+    return answer
+
+
+@verb("task.act")
+def act(viewer: Viewer, task_id: str, verb_name: str, payload: Mapping[str, Any]) -> str:
+    """A task verb; returns the case's code."""
+    return _act(viewer, task_id, verb_name, payload)
+
+
+def _act(viewer: Viewer, task_id: str, verb_name: str, payload: Mapping[str, Any]) -> str:
+    task = task_row(viewer, task_id)
+    ids = [str(e) for e in payload.get("evidence") or ()]
+    if ids:
+        with elevated():
+            evidence.attach(viewer, ids, task.case_code, task_id)
+    _push(viewer, task.case_code, lambda machine: machine.act(task_id, verb_name, payload))
+    return task.case_code
+
+
+@verb("case.accept")
+def accept(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
+    """受理/采纳: take the proposal; verifies, files and dispatches in this one transaction."""
+    if payload.get("type") and str(payload["type"]) not in case_types():
+        raise Invalid(
+            "cases.no_such_type", errors=(FieldFault("/type", "cases.no_such_type", {"type": payload["type"]}),), type=payload["type"]
+        )
+    _push(viewer, code, lambda machine: machine.accept(payload))
+
+
+@verb("case.route")
+def route(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
+    """Send the case to a unit, post or person; a lower desk named as unit takes it over as desk (hand down)."""
+    target = payload.get("unit")
+
+    def run(machine: Machine) -> None:
+        desk = orgs.desk_region(SYSTEM, int(target)) if target else None
+        if (
+            desk
+            and desk.startswith(machine.case.desk_region)
+            and desk != machine.case.desk_region
+            and machine.situation.live_tasks("intake")
+        ):
+            performer = machine.directory.unit(int(cast(int, target)))
+            if performer is not None:
+                machine.hand_down(desk, performer)
+                return
+        machine.route(payload)
+
+    _push(viewer, code, run)
+
+
+@verb("case.void")
+def void(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
+    _push(viewer, code, lambda machine: machine.void(payload))
+
+
+@verb("case.urge")
+def urge(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
+    _push(viewer, code, lambda machine: machine.urge(payload))
+
+
+@verb("case.rate")
+def rate(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
+    _push(viewer, code, lambda machine: machine.rate(payload))
+
+
+@verb("case.merge")
+def merge(viewer: Viewer, code: str, into: str, payload: Mapping[str, Any]) -> None:
+    """并案: the case ends, its sources and reporters go on in the other one, which remembers it."""
+    for each in sorted({code, into}):
+        store.load(each)  # lock in one order, so that two merges never wait for each other
+    target = store.load(into)
+    loaded = store.load(code)
+    scene, _digest = scene_of(loaded.row)
+    machine = Machine(loaded.situation, scene, DIRECTORY, clock.now(), viewer)
+    machine.merge_into(target.situation.case, payload)
+    store.save(loaded, machine, viewer)
+    target_scene, _digest = scene_of(target.row)
+    other = Machine(target.situation, target_scene, DIRECTORY, clock.now(), viewer)
+    merge_sources(other, [code])
+    store.save(target, other, viewer)
+    with elevated():
+        Source.objects.filter(case=loaded.row).update(case=target.row)
+        _recount(target.row)
+
+
+# ---- the reporter's own page -----------------------------------------------------------------------------------------
+
+
+def by_key(code: str, key: str) -> Case:
+    """The case a reporter's key opens, following merges. Forbidden for a wrong key, without saying whether the case exists."""
+    with scoped(SYSTEM):
+        source = Source.objects.select_related("case").filter(track_hash=sha256_hex(key.encode())).first()
+        if source is None:
+            raise Forbidden("cases.bad_key")
+        case = source.case
+        if case.code != code and not Case.objects.filter(code=code, merged_into=case.code).exists():
+            raise Forbidden("cases.bad_key")
+        return case
+
+
+@verb("case.track")
+def rate_by_key(viewer: Viewer, code: str, key: str, payload: Mapping[str, Any]) -> None:
+    """The reporter's stars, with the key from the report's answer."""
+    case = by_key(code, key)
+    with elevated():
+        _push(viewer, case.code, lambda machine: machine.rate(payload))
+
+
+@verb("case.track")
+def urge_by_key(viewer: Viewer, code: str, key: str, payload: Mapping[str, Any]) -> None:
+    """The reporter asks how long it will still take."""
+    case = by_key(code, key)
+    with elevated():
+        _push(viewer, case.code, lambda machine: machine.urge(payload))
+
+
+@verb("people.erase")
+def erase_reporter(viewer: Viewer, code: str, rule: str) -> int:
+    """Erase who reported a case and their words; the trace still verifies. Returns how many values went."""
+    if not Case.objects.filter(code=code).exists():
+        raise NotFound("cases.no_such_case", code=code)
+    return erase(viewer, f"case:{code}/reporter", rule) + erase(viewer, f"case:{code}", rule)
+
+
+# ---- time ------------------------------------------------------------------------------------------------------------
+
+
+def fire_due(batch: int = 200) -> bool:
+    """Fire what is due, oldest first, each case in a transaction of its own. True when there may be more."""
+    with scoped(SYSTEM):
+        due = flow.due_codes(batch)
+    for code in due:
+        try:
+            _fire_case(code)
+        except Exception:  # a poisoned row must not stop its neighbours: it is pushed ahead and reported
+            log.exception("limits of case %s failed", code)
+            with scoped(SYSTEM):
+                flow.push_ahead(code, "see the log")
+    return len(due) == batch
+
+
+def _fire_case(code: str) -> None:
+    with scoped(SYSTEM):
+        if not Case.objects.select_for_update(skip_locked=True).filter(code=code).exists():
+            return  # someone is acting on it now: at the next look
+        ids = flow.due_ids(code)
+        if ids:
+            _push(SYSTEM, code, lambda machine: _fire_all(machine, ids))
+
+
+def _fire_all(machine: Machine, ids: Iterable[str]) -> None:
+    for limit_id in ids:
+        machine.fire(limit_id)

@@ -1,0 +1,106 @@
+"""The rules' directory on rows: who is competent where, and which calendar runs, from the orgs room."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from gridloop.cases.rules import Performer
+from gridloop.kernel.durations import WorkingCalendar
+from gridloop.kernel.viewer import SYSTEM
+from gridloop.orgs import selectors as orgs
+from gridloop.orgs.selectors import UnitBrief
+
+T = TypeVar("T")
+KEPT_SECONDS = 5.0  # organisation changes are felt after this long at the latest in another process
+FIELD_ROLES = ("full_time_grid_worker", "part_time_grid_worker", "grid_leader")
+
+_kept: dict[Hashable, tuple[float, Any]] = {}
+_lock = threading.Lock()
+
+
+def forget() -> None:
+    """Drop what this process remembers of the organisation."""
+    with _lock:
+        _kept.clear()
+
+
+def _keep(key: Hashable, make: Callable[[], T]) -> T:
+    found = _kept.get(key)
+    if found is not None and found[0] > time.monotonic():
+        value: T = found[1]
+        return value
+    value = make()
+    with _lock:
+        if len(_kept) > 20_000:
+            _kept.clear()
+        _kept[key] = (time.monotonic() + KEPT_SECONDS, value)
+    return value
+
+
+def _performer(unit: UnitBrief, staff_id: int | None = None) -> Performer:
+    return Performer(unit.id, unit.name, unit.post_id, staff_id, unit.region_code)
+
+
+class RowDirectory:
+    """The organisation as the rules ask for it. Reads as the system: who is competent is no secret of the viewer's."""
+
+    def competent(self, duty: str, case_type: str, region: str, at: datetime) -> Performer | None:
+        """The most specific holder of the duty; for the verification on the spot the grid's own worker."""
+        return _keep(("competent", duty, case_type, region), lambda: self._competent(duty, case_type, region, at))
+
+    def _competent(self, duty: str, case_type: str, region: str, at: datetime) -> Performer | None:
+        units = orgs.competent_units(SYSTEM, duty, case_type, region, at)
+        if not units:
+            return None
+        return _performer(units[0], self._grid_worker(region) if duty == "verify" else None)
+
+    def _grid_worker(self, region: str) -> int | None:
+        team = {member.role: member.staff_id for member in reversed(orgs.grid_team(SYSTEM, region))}
+        return next((team[role] for role in FIELD_ROLES if role in team), None)
+
+    def candidates(self, duty: str, case_type: str, region: str, at: datetime) -> list[UnitBrief]:
+        """Every competent unit, best first."""
+        return _keep(("candidates", duty, case_type, region), lambda: orgs.competent_units(SYSTEM, duty, case_type, region, at))
+
+    def unit(self, unit_id: int) -> Performer | None:
+        brief = self.units([unit_id]).get(unit_id)
+        return _performer(brief) if brief else None
+
+    def units(self, ids: list[int]) -> dict[int, UnitBrief]:
+        """Units by id, one look-up for those not remembered."""
+        known: dict[int, UnitBrief] = {}
+        missing: list[int] = []
+        now = time.monotonic()
+        for unit_id in set(ids):
+            found = _kept.get(("unit", unit_id))
+            if found is not None and found[0] > now:
+                known[unit_id] = found[1]
+            else:
+                missing.append(unit_id)
+        for brief in orgs.units_by_id(SYSTEM, missing) if missing else ():
+            known[brief.id] = _keep(("unit", brief.id), lambda brief=brief: brief)  # type: ignore[misc]  # default binds the loop's value
+        return known
+
+    def upper_desk(self, region: str, at: datetime) -> tuple[str, Performer] | None:
+        """The intake desk above the one that now holds the region."""
+        return _keep(("upper", region), lambda: self._upper_desk(region, at))
+
+    def _upper_desk(self, region: str, at: datetime) -> tuple[str, Performer] | None:
+        here = orgs.competent_units(SYSTEM, "intake", "", region, at)
+        level = here[0].region_code if here else region
+        while parent := orgs.parent_code(SYSTEM, level):
+            above = orgs.competent_units(SYSTEM, "intake", "", parent, at)
+            if above and (not here or above[0].id != here[0].id):
+                return parent, _performer(above[0])
+            level = parent
+        return None
+
+    def calendar(self, region: str) -> WorkingCalendar:
+        return _keep(("calendar", region[:6]), lambda: orgs.calendar_for(SYSTEM, region))
+
+
+DIRECTORY = RowDirectory()

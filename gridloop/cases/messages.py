@@ -1,0 +1,82 @@
+"""What comes in to the cases room from doors and from the signals room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from gridloop.cases.rules import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A person's report. ``kind`` is a case type or empty; place is WGS-84; ``source`` who or which channel reports."""
+
+    text: str
+    source: str = "citizen"
+    kind: str = ""
+    lon: float | None = None
+    lat: float | None = None
+    address: str = ""
+    contact: str = ""
+    name: str = ""
+    region: str = ""
+    evidence: tuple[str, ...] = ()
+    origin: str = ""  # the sending platform, when not our own page
+    origin_id: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The answer to a report: the case (a new one or the one it was merged into) and the reporter's key."""
+
+    case: str
+    key: str
+    merged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignalIn:
+    """One raw signal that a scene recognised."""
+
+    id: str
+    source: str
+    device: str
+    kind: str
+    at: datetime
+    value: float | None = None
+    lon: float | None = None
+    lat: float | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SceneMatch:
+    """What a scene makes of a signal: open (or join) a case, or tell an open one something.
+
+    ``key`` is the same-thing key inside the scene ('' = by place and time); ``message`` is for clear/update, such as ``gone``.
+    """
+
+    scene_version_id: int
+    verb: str  # open | update | clear
+    key: str = ""
+    message: str = ""
+    title: str = ""
+    case_type: str = ""
+    severity: int = 4
+    radius_m: float = 0.0
+    within_s: float = 0.0
+    subject: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"plate": …}: whom a courtesy notice goes to
+
+
+class SceneBook(Protocol):
+    """Where cases find the scene of a type and the version a case was opened with. Wired by the project (scenes implement it)."""
+
+    def by_version(self, version_id: int) -> tuple[Scene, str]:
+        """The scene of an installed pack version and the digest of its process."""
+
+    def for_type(self, case_type: str, region: str) -> tuple[Scene, str]:
+        """The active scene for a person's report of this type at a place; there is always one."""

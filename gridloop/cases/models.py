@@ -1,0 +1,102 @@
+"""Tables of cases and their sources."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import Q
+
+
+class Case(models.Model):
+    """One matter brought to its end. Free text and reporter live in the sealed values beside the trace, not here."""
+
+    code = models.TextField(unique=True)
+    type = models.CharField(max_length=5)
+    title = models.TextField()
+    severity = models.SmallIntegerField()
+    status = models.TextField()
+    desk_waits = models.BooleanField(default=True, help_text="waits for the centre: box todo")
+    stage = models.TextField(blank=True, default="", help_text="stage of the most pressing live task")
+    stage_due_at = models.DateTimeField(null=True)
+    region = models.TextField()
+    desk_region = models.TextField()
+    source = models.TextField()
+    sources = models.JSONField(default=list, help_text="[{kind, at, count}] for lists; the rows are in Source")
+    scene = models.TextField()
+    scene_version_id = models.BigIntegerField(null=True)
+    same_thing = models.TextField(blank=True, default="")
+    lon = models.FloatField(null=True)
+    lat = models.FloatField(null=True)
+    address = models.TextField(blank=True, default="")
+    text_sealed = models.UUIDField(null=True)
+    reporter_sealed = models.UUIDField(null=True)
+    reported_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField()
+    lead_unit_id = models.IntegerField(null=True)
+    supporting_ids = ArrayField(models.IntegerField(), default=list)
+    unit_ids = ArrayField(models.IntegerField(), default=list, help_text="every unit involved: they see the case")
+    staff_ids = ArrayField(models.IntegerField(), default=list)
+    handled_by = ArrayField(models.TextField(), default=list, help_text="actors who submitted a result: they may not check it")
+    reporter_id = models.BigIntegerField(null=True)
+    proposal = models.JSONField(null=True)
+    card = models.TextField(null=True)
+    returns = models.IntegerField(default=0)
+    reworks = models.IntegerField(default=0)
+    escalations = models.IntegerField(default=0)
+    merged_count = models.IntegerField(default=0)
+    merged_into = models.TextField(null=True)
+    stars = models.SmallIntegerField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(severity__gte=1, severity__lte=4), name="cases_case_severity_1_to_4"),
+            models.CheckConstraint(condition=Q(stars__isnull=True) | Q(stars__gte=1, stars__lte=5), name="cases_case_stars_1_to_5"),
+            models.UniqueConstraint(
+                fields=["scene", "same_thing"],
+                condition=~Q(same_thing="") & ~Q(status__in=["closed", "voided", "rejected"]),
+                name="cases_case_one_open_per_thing",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-reported_at", "-id"], name="cases_case_newest"),
+            models.Index(models.F("region"), models.F("reported_at").desc(), name="cases_case_region"),
+            models.Index(fields=["region"], name="cases_case_region_prefix", opclasses=["text_pattern_ops"]),
+            models.Index(fields=["severity", "stage_due_at"], name="cases_case_todo", condition=Q(desk_waits=True)),
+            models.Index(
+                fields=["severity", "stage_due_at"],
+                name="cases_case_live",
+                condition=~Q(status__in=["closed", "voided", "rejected"]),
+            ),
+            models.Index(fields=["lon", "lat"], name="cases_case_place"),
+            GinIndex(fields=["unit_ids"], name="cases_case_units"),
+            GinIndex(fields=["staff_ids"], name="cases_case_staff"),
+            models.Index(fields=["reporter_id"], name="cases_case_reporter", condition=Q(reporter_id__isnull=False)),
+        ]
+
+
+class Source(models.Model):
+    """One report or one kind of signal of a case: every source is kept and every reporter answered (B1)."""
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="source_rows")
+    kind = models.TextField(help_text="citizen, hotline, grid_worker, or a signal kind")
+    source = models.TextField(blank=True, default="", help_text="the sending system or device vendor")
+    device = models.TextField(blank=True, default="")
+    signal_id = models.TextField(blank=True, default="")
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    count = models.IntegerField(default=1)
+    track_hash = models.CharField(max_length=64, blank=True, default="", help_text="SHA-256 of the reporter's key")
+    reporter_id = models.BigIntegerField(null=True)
+    text_sealed = models.UUIDField(null=True)
+    reporter_sealed = models.UUIDField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["case", "kind", "source", "device"], condition=~Q(device=""), name="cases_source_one_per_device_and_kind"
+            )
+        ]
+        indexes = [models.Index(fields=["track_hash"], name="cases_source_track", condition=~Q(track_hash=""))]

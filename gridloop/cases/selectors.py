@@ -1,0 +1,230 @@
+"""The only reads of the cases room. Every one knows its viewer: row security holds the lock, the predicate keeps the index."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count, Q, QuerySet
+
+from gridloop.cases.models import Case, Source
+from gridloop.cases.rules import END_STATUSES
+from gridloop.flow.models import Task
+from gridloop.journal.models import Sealed
+from gridloop.journal.selectors import reading
+from gridloop.kernel import clock
+from gridloop.kernel.errors import FieldFault, Invalid, NotFound
+from gridloop.kernel.viewer import Viewer
+
+COUNT_LIMIT = 10_000
+POINTS_LIMIT = 2_000
+LIVE_TASK = ("open", "accepted")
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """What a list, a count or a map may be narrowed by; empty = not narrowed. ``bbox`` is west, south, east, north."""
+
+    status: tuple[str, ...] = ()
+    type: str = ""
+    region: str = ""
+    unit: int | None = None
+    source: str = ""
+    scene: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    q: str = ""
+    bbox: tuple[float, float, float, float] | None = None
+    card: str = ""
+    severity: int | None = None
+    stage: str = ""
+    box: str = ""
+    codes: tuple[str, ...] = ()
+    overdue: bool = False
+
+
+def in_scope(viewer: Viewer) -> QuerySet[Case]:
+    """Cases the viewer may see, with a predicate the indexes can use (row security alone would be a filter over all rows)."""
+    if viewer.system:
+        return Case.objects.all()
+    sees = [Q(region__startswith=region) if region else Q() for region in viewer.regions]
+    if any(not region for region in viewer.regions):
+        return Case.objects.all()
+    if viewer.unit_ids:
+        sees.append(Q(unit_ids__overlap=sorted(viewer.unit_ids)))
+    if viewer.staff_id is not None:
+        sees.append(Q(staff_ids__contains=[viewer.staff_id]))
+    if viewer.user_id is not None:
+        sees.append(Q(reporter_id=viewer.user_id))
+    return Case.objects.filter(reduce(or_, sees)) if sees else Case.objects.none()
+
+
+def _filtered(viewer: Viewer, wanted: CaseFilter) -> QuerySet[Case]:
+    rows = in_scope(viewer)
+    plain: dict[str, Any] = {
+        "status__in": wanted.status,
+        "type__startswith": wanted.type,
+        "region__startswith": wanted.region,
+        "reported_at__gte": wanted.since,
+        "reported_at__lt": wanted.until,
+        "scene": wanted.scene,
+        "card": wanted.card,
+        "severity": wanted.severity,
+        "stage": wanted.stage,
+        "code__in": wanted.codes,
+    }
+    rows = rows.filter(**{k: v for k, v in plain.items() if v not in (None, "", ())})
+    if wanted.unit is not None:
+        rows = rows.filter(unit_ids__contains=[wanted.unit])
+    if wanted.source:
+        rows = rows.filter(sources__contains=[{"kind": wanted.source}])
+    if wanted.q:
+        rows = rows.filter(_search(wanted.q.strip()))
+    if wanted.bbox:
+        west, south, east, north = wanted.bbox
+        rows = rows.filter(lon__range=(west, east), lat__range=(south, north))
+    if wanted.overdue:
+        rows = rows.filter(stage_due_at__lt=clock.now()).exclude(status__in=END_STATUSES)
+    return _in_box(rows, wanted.box)
+
+
+def _search(words: str) -> Q:
+    texts = Sealed.objects.filter(purpose="case_text", value__icontains=words).values("case_code")
+    return Q(code__startswith=words) | Q(title__icontains=words) | Q(address__icontains=words) | Q(code__in=texts)
+
+
+def _in_box(rows: QuerySet[Case], box: str) -> QuerySet[Case]:
+    if box == "todo":
+        return rows.filter(desk_waits=True).exclude(status__in=END_STATUSES)
+    if box == "doing":
+        return rows.filter(desk_waits=False).exclude(status__in=END_STATUSES)
+    if box == "done":
+        return rows.filter(status__in=END_STATUSES)
+    return rows
+
+
+def _cursor(row: Case) -> str:
+    return base64.urlsafe_b64encode(f"{row.reported_at.isoformat()}|{row.id}".encode()).decode()
+
+
+def _after(cursor: str) -> tuple[datetime, int]:
+    try:
+        at, _, row_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
+        return datetime.fromisoformat(at), int(row_id)
+    except (ValueError, binascii.Error, UnicodeDecodeError) as error:
+        raise Invalid("cases.bad_cursor", errors=(FieldFault("/after", "cases.bad_cursor"),)) from error
+
+
+@reading
+def case_page(viewer: Viewer, wanted: CaseFilter, limit: int = 50, after: str = "", order: str = "newest") -> tuple[list[Case], str | None]:
+    """A page of cases: newest first with a cursor, or the most pressing first (severity, then time left; one page)."""
+    rows = _filtered(viewer, wanted)
+    if order == "pressing":
+        return list(rows.order_by("severity", "stage_due_at", "id")[:limit]), None
+    if after:
+        at, row_id = _after(after)
+        rows = rows.filter(Q(reported_at__lt=at) | Q(reported_at=at, id__lt=row_id))
+    page = list(rows.order_by("-reported_at", "-id")[: limit + 1])
+    return page[:limit], _cursor(page[limit - 1]) if len(page) > limit else None
+
+
+@reading
+def case_total(viewer: Viewer, wanted: CaseFilter) -> int | str:
+    """How many: exact up to 10,000, then ``"10000+"``."""
+    total = _filtered(viewer, wanted).order_by()[: COUNT_LIMIT + 1].count()
+    return total if total <= COUNT_LIMIT else f"{COUNT_LIMIT}+"
+
+
+@reading
+def case_counts(viewer: Viewer, wanted: CaseFilter) -> dict[str, Any]:
+    """Counts by severity, status and box, and how many are overdue now."""
+    rows = _filtered(viewer, wanted)
+    now = clock.now()
+    groups = (
+        rows.order_by().values("severity", "status", "desk_waits").annotate(n=Count("id"), late=Count("id", filter=Q(stage_due_at__lt=now)))
+    )
+    counts: dict[str, Any] = {"severity": {}, "status": {}, "box": {"todo": 0, "doing": 0, "done": 0}, "overdue": 0}
+    for g in groups:
+        ended = g["status"] in END_STATUSES
+        box = "done" if ended else "todo" if g["desk_waits"] else "doing"
+        for kind, key in (("severity", str(g["severity"])), ("status", g["status"]), ("box", box)):
+            counts[kind][key] = counts[kind].get(key, 0) + g["n"]
+        counts["overdue"] += 0 if ended else g["late"]
+    return counts
+
+
+@reading
+def case_map(viewer: Viewer, wanted: CaseFilter, zoom: float) -> dict[str, Any]:
+    """Points up to 2,000; beyond, clusters of a cell about 60 screen pixels wide, with the worst severity of each."""
+    rows = _filtered(viewer, wanted).filter(lon__isnull=False).order_by()
+    points = list(rows.values("code", "lon", "lat", "severity", "status", "title")[: POINTS_LIMIT + 1])
+    if len(points) <= POINTS_LIMIT:
+        return {"points": points, "clusters": []}
+    cell = 360.0 / 2 ** max(0.0, min(zoom, 20.0)) * 60 / 512
+    sql, params = rows.values("lon", "lat", "severity").query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT avg(lon), avg(lat), count(*), min(severity) FROM ({sql}) AS c GROUP BY floor(lon / %s), floor(lat / %s)",
+            [*params, cell, cell],
+        )
+        clusters = [{"lon": r[0], "lat": r[1], "count": r[2], "worst": r[3]} for r in cursor.fetchall()]
+    return {"points": [], "clusters": clusters}
+
+
+@reading
+def case_row(viewer: Viewer, code: str) -> Case:
+    """One case; NotFound when it is not there or not this viewer's to see."""
+    row = in_scope(viewer).filter(code=code).first()
+    if row is None:
+        raise NotFound("cases.no_such_case", code=code)
+    return row
+
+
+@reading
+def sources_of(viewer: Viewer, code: str) -> list[Source]:
+    return list(Source.objects.filter(case__code=code).order_by("first_at", "id"))
+
+
+@reading
+def live_tasks_of(viewer: Viewer, codes: Iterable[str]) -> dict[str, list[Task]]:
+    """Live tasks by case code."""
+    found: dict[str, list[Task]] = {}
+    for task in Task.objects.filter(case_code__in=list(codes), status__in=LIVE_TASK).order_by("opened_at"):
+        found.setdefault(task.case_code, []).append(task)
+    return found
+
+
+@reading
+def my_tasks(viewer: Viewer, status: str = "live", mine: bool = True, limit: int = 100) -> list[Task]:
+    """Tasks that wait for the viewer (named, or of their unit and not another person's), soonest limit first."""
+    rows = Task.objects.all()
+    if status == "live":
+        rows = rows.filter(status__in=LIVE_TASK)
+    elif status:
+        rows = rows.filter(status=status)
+    if mine:
+        units = sorted({*viewer.unit_ids, *([viewer.unit_id] if viewer.unit_id else [])})
+        own = Q(unit_id__in=units) & (Q(staff_id__isnull=True) | Q(staff_id=viewer.staff_id) | Q(status="open"))
+        if viewer.staff_id is not None:
+            own |= Q(staff_id=viewer.staff_id)
+        if status == "done":
+            own = Q(done_by=viewer.actor)
+        rows = rows.filter(own)
+        if not viewer.can("case.accept"):
+            rows = rows.exclude(stage="intake")
+    order = "-done_at" if status == "done" else "due_at"
+    return list(rows.order_by(order, "opened_at")[:limit])
+
+
+@reading
+def sealed_values(viewer: Viewer, ids: Iterable[Any]) -> dict[str, Any]:
+    """Values of sealed ids in one query; erased or invisible ones are None or absent."""
+    wanted = [i for i in ids if i is not None]
+    return {str(s.id): s.value for s in Sealed.objects.filter(id__in=wanted)} if wanted else {}
