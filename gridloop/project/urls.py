@@ -2,4 +2,6 @@
 
 from django.urls import path
 
-urlpatterns: list[object] = []
+from gridloop.doors.http.health import healthz, readyz
+
+urlpatterns: list[object] = [path("healthz", healthz), path("readyz", readyz)]

@@ -43,6 +43,11 @@ def with_login(url: str, user: str, password: str, database: str | None = None) 
     return urlunsplit((parts.scheme, netloc, "/" + quote(database) if database else parts.path, query, ""))
 
 
+def on_database(url: str, name: str) -> str:
+    """The same server and login, another database."""
+    return urlunsplit(urlsplit(url)._replace(path="/" + quote(name)))
+
+
 def database_name(url: str) -> str:
     return unquote(urlsplit(url).path.lstrip("/")) or "gridloop"
 

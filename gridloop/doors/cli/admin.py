@@ -1,0 +1,48 @@
+"""Small commands of administrators: tokens and the proof of the trace."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from gridloop.doors.cli.common import data_dir_option, django_on
+
+
+@click.command()
+@click.argument("username")
+@click.option("--days", type=click.IntRange(1), help="End after so many days (default: the deployment's rule).")
+@data_dir_option
+def token(username: str, days: int | None, data_dir: Path | None) -> None:
+    """Print an API token of a user, for `Authorization: Bearer …`."""
+    with django_on(data_dir):
+        from gridloop.access.actions import issue_token
+        from gridloop.access.selectors import user_id_of
+        from gridloop.kernel.viewer import SYSTEM
+
+        found = user_id_of(username)
+        if found is None:
+            raise click.ClickException(f"no active user {username!r} / 没有可用的用户 {username}")
+        click.echo(issue_token(SYSTEM, found, name="gridloop token", days=days))
+
+
+@click.command()
+@click.option(
+    "--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]), help="Only chains with facts since then."
+)
+@data_dir_option
+def verify(since: datetime | None, data_dir: Path | None) -> None:
+    """Re-compute the hash chain of the trace; prints the first broken fact."""
+    with django_on(data_dir):
+        from gridloop.journal.selectors import verify as verify_trace
+        from gridloop.kernel.viewer import SYSTEM
+
+        if since is not None and since.tzinfo is None:
+            since = since.astimezone()
+        count, broken = verify_trace(SYSTEM, since)
+        if broken is not None:
+            click.echo(f"BROKEN / 已断: {broken.where}: {broken.why}", err=True)
+            sys.exit(1)
+        click.echo(f"ok: {count} facts verify / {count} 条事实校验一致")

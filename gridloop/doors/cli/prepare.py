@@ -1,0 +1,120 @@
+"""What must be true before the processes start: roles, database, schema, packs, and in a sample deployment the county."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import psycopg
+
+from gridloop.doors.cli import database
+from gridloop.doors.cli.common import data_dir_option, django_on, urls_on
+from gridloop.doors.cli.database import APP, INGEST, OWNER, DatabaseFault, Urls
+from gridloop.doors.cli.deployment import ROOT, Deployment
+
+_WATCHED = (
+    "gridloop/*/migrations/*.py",
+    "packs/**/*",
+    "processes/**/*",
+    "gridloop/doors/cli/database.py",
+    "gridloop/simulation/county/**/*.py",
+)
+
+
+def open_database(server: str, deployment: Deployment) -> Urls:
+    """Check the version, make the three roles and the database where missing; DatabaseFault in one line when that cannot be."""
+    known = deployment.secrets()
+    name = database.database_name(server) if os.environ.get("DATABASE_URL") else "gridloop"
+    maintenance = server if not os.environ.get("DATABASE_URL") else _maintenance(server, name)
+    try:
+        with psycopg.connect(maintenance, connect_timeout=5) as connection:
+            database.check_version(connection)
+            database.ensure_roles(connection, {role: known[role] for role in (OWNER, APP, INGEST)})
+            database.ensure_database(connection, name)
+    except psycopg.OperationalError as fault:
+        raise DatabaseFault(f"the database does not answer: {str(fault).strip().splitlines()[-1]}") from fault
+    except psycopg.errors.InsufficientPrivilege as fault:
+        raise DatabaseFault(f"DATABASE_URL's role lacks a right: {fault.diag.message_primary}") from fault
+    return urls_on(server, name, deployment)
+
+
+def _maintenance(server: str, name: str) -> str:
+    """The named database when it exists, else ``postgres``, from which it can be made."""
+    try:
+        psycopg.connect(server, connect_timeout=5).close()
+        return server
+    except psycopg.OperationalError as fault:
+        if f'"{name}" does not exist' not in str(fault):
+            raise DatabaseFault(f"the database does not answer: {str(fault).strip().splitlines()[-1]}") from fault
+    return database.on_database(server, "postgres")
+
+
+def fingerprint(urls: Urls) -> str:
+    """Changes when anything that ``prepare`` works from has changed; a start with the same one skips it."""
+    digest = hashlib.sha256(urls.owner.encode())
+    for pattern in _WATCHED:
+        for path in sorted(ROOT.glob(pattern)):
+            if path.is_file() and "__pycache__" not in path.parts:
+                stat = path.stat()
+                digest.update(f"{path.relative_to(ROOT)}:{stat.st_size}:{stat.st_mtime_ns};".encode())
+    return digest.hexdigest()
+
+
+def run_prepare(deployment: Deployment, urls: Urls, env: dict[str, str]) -> bool:
+    """Run ``gridloop prepare`` as a child with the owner's URL unless nothing has changed since the last time."""
+    state = deployment.read("deployment.json")
+    mark = fingerprint(urls)
+    if state.get("prepared") == mark:
+        return True
+    command = [sys.executable, "-m", "gridloop.doors.cli.main", "prepare", "--data-dir", str(deployment.folder)]
+    done = subprocess.run(command, env=env | urls.environment(), cwd="/", stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        return False
+    deployment.write("deployment.json", deployment.read("deployment.json") | {"prepared": mark})
+    return True
+
+
+@click.command()
+@data_dir_option
+def prepare(data_dir: Path | None) -> None:
+    """Migrate, install the scene packs and, in a new sample deployment, load the county."""
+    with django_on(data_dir) as deployment:
+        _step("database schema / 数据库结构", database.migrate)
+        state = deployment.read("deployment.json")
+        if state.get("sample") and not state.get("sample_loaded"):
+            _step("sample county / 示例县", _call("gridloop.simulation.county.load", "load_sample"))
+            deployment.write("deployment.json", deployment.read("deployment.json") | {"sample_loaded": True})
+        _step("scene packs / 场景包", _call("gridloop.scenes.actions", "install_all"))
+        if not state.get("sample") and not state.get("admin_made"):
+            password = importlib.import_module("gridloop.access.actions").create_admin()
+            deployment.write("deployment.json", deployment.read("deployment.json") | {"admin_made": True})
+            click.echo(f"first administrator / 首个管理员: admin   password / 密码: {password}   (shown once / 仅显示一次)")
+
+
+def _call(module: str, function: str) -> object:
+    if importlib.util.find_spec(module) is None:
+        return lambda: click.echo(f" ({module} not built yet)", nl=False)
+    return getattr(importlib.import_module(module), function)
+
+
+def _step(title: str, work: object) -> None:
+    began = time.monotonic()
+    click.echo(f"  {title} …", nl=False)
+    assert callable(work)
+    work()
+    click.echo(f" {time.monotonic() - began:.1f} s")
+
+
+@click.command()
+@data_dir_option
+def migrate(data_dir: Path | None) -> None:
+    """Bring the database schema up to date and give the ordinary roles their rights."""
+    with django_on(data_dir):
+        database.migrate(progress=True)

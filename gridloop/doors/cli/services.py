@@ -1,0 +1,152 @@
+"""The children of a deployment: what each is started with and how we see that it is ready."""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import json
+import signal
+import socket
+import ssl
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+
+from gridloop.doors.cli.deployment import Deployment
+from gridloop.doors.cli.edge import Edge
+from gridloop.doors.cli.postgres import EmbeddedPostgres, os_user
+from gridloop.doors.cli.supervisor import Service
+
+PROGRAMS = Path(sys.executable).parent  # the virtual environment's programs: caddy and nats-server come from wheels
+PROCESSES = ("web", "push", "ingest", "worker")  # our own, in start order
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=5)
+        self._path = str(path)
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(5)
+        self.sock.connect(self._path)
+
+
+def _answers(connection: http.client.HTTPConnection, path: str, below: int = 500) -> bool:
+    try:
+        connection.request("GET", path, headers={"Host": "127.0.0.1"})
+        return connection.getresponse().status < below
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def socket_answers(path: Path, url: str) -> bool:
+    return _answers(_UnixConnection(path), url)
+
+
+def ready(url: str, path: str = "/readyz") -> bool:
+    """Whether the whole product answers that it is ready, asked through the front door."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "127.0.0.1", parts.port or 80
+    if parts.scheme == "https":
+        local = ssl._create_unverified_context()  # our own process on this machine, asked whether it lives
+        return _answers(http.client.HTTPSConnection(host, port, timeout=5, context=local), path, 300)
+    return _answers(http.client.HTTPConnection(host, port, timeout=5), path, 300)
+
+
+def port_answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def postgres(server: EmbeddedPostgres, env: dict[str, str]) -> Service:
+    def ready() -> bool:
+        try:
+            psycopg.connect(server.url(), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    return Service(
+        name="postgres",
+        command=server.command(),
+        env={k: v for k, v in env.items() if not k.startswith("GRIDLOOP_")},
+        ready=ready,
+        before=server.clear_stale,
+        loud=lambda line: "PANIC" in line or ("FATAL" in line and "is starting up" not in line),
+        user=os_user(),
+        stop_signal=signal.SIGINT,  # fast shutdown: connections are cut, nothing is lost
+        grace=30,
+    )
+
+
+def write_nats_config(deployment: Deployment, port: int, mqtt: str) -> Path:
+    """``nats.conf`` anew at each start; ``auth.conf`` only when missing, because the device registry rewrites it."""
+    auth = deployment.nats / "auth.conf"
+    if not auth.exists():
+        user = {"user": "gridloop", "password": deployment.secrets()["nats"]}
+        auth.write_text(f"authorization {{ users: [ {json.dumps(user)} ] }}\n", encoding="utf-8")
+        auth.chmod(0o600)
+    config = deployment.nats / "nats.conf"
+    config.write_text(
+        f"""server_name: gridloop
+listen: "127.0.0.1:{port}"
+pid_file: {json.dumps(str(deployment.run / "nats.pid"))}
+max_payload: 8MB
+# a PUBACK means "on disk": one fsync per message
+jetstream {{ store_dir: {json.dumps(str(deployment.nats / "store"))}, sync_interval: always, max_file_store: 50GB }}
+mqtt {{ listen: {json.dumps(mqtt)} }}
+include "./auth.conf"
+""",
+        encoding="utf-8",
+    )
+    return config
+
+
+def nats(config: Path, port: int, env: dict[str, str]) -> Service:
+    return Service(
+        name="nats",
+        command=[str(PROGRAMS / "nats-server"), "-c", str(config)],
+        env={k: v for k, v in env.items() if not k.startswith("GRIDLOOP_")},
+        ready=functools.partial(port_answers, port),
+        loud=lambda line: "[FTL]" in line or "[ERR]" in line,
+    )
+
+
+def own(name: str, deployment: Deployment, env: dict[str, str]) -> Service:
+    """One of our own processes; it listens on ``<name>.sock`` unless it is the worker."""
+    command = [sys.executable, "-m", "gridloop.doors.cli.main", name]
+    path = deployment.sockets / f"{name}.sock"
+    if name == "worker":
+        beat = deployment.run / "worker.json"
+        return Service(
+            name, command, env | {"GRIDLOOP_PROCESS": name}, ready=beat.exists, before=lambda: beat.unlink(missing_ok=True), grace=15
+        )
+    return Service(
+        name,
+        [*command, "--socket", str(path)],
+        env | {"GRIDLOOP_PROCESS": name},
+        ready=functools.partial(socket_answers, path, "/healthz" if name == "web" else "/"),
+        before=lambda: path.unlink(missing_ok=True),
+        grace=10,
+    )
+
+
+def edge(deployment: Deployment, settings: Edge, url: str, env: dict[str, str]) -> Service:
+    config = deployment.caddy / "Caddyfile"
+    config.write_text(settings.text(), encoding="utf-8")
+    return Service(
+        name="edge",
+        command=[str(PROGRAMS / "caddy"), "run", "--config", str(config), "--adapter", "caddyfile"],
+        env={k: v for k, v in env.items() if not k.startswith("GRIDLOOP_")}
+        | {"HOME": str(deployment.caddy), "XDG_DATA_HOME": str(deployment.caddy)},
+        ready=functools.partial(ready, url),
+        loud=lambda line: "ERROR" in line or "error" in line[:60],
+    )

@@ -1,0 +1,218 @@
+"""Starts every process, restarts what dies, shows one readable log, ends all of it in order, leaves no orphan."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import logging.handlers
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+_COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
+_PR_SET_PDEATHSIG = 1
+_FIRST_PAUSE, _LONGEST_PAUSE, _HEALTHY_AFTER = 0.2, 30.0, 60.0
+
+
+def die_with_parent(number: int = signal.SIGTERM) -> None:
+    """Ask Linux to signal this process when its parent dies, even by kill -9; elsewhere the next start clears up."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(number))
+
+
+@dataclass(frozen=True)
+class Service:
+    """One child. ``ready`` is asked after each start; ``before`` runs before each start; ``loud`` picks lines for the terminal."""
+
+    name: str
+    command: Sequence[str]
+    env: dict[str, str]
+    ready: Callable[[], bool] = lambda: True
+    before: Callable[[], None] = lambda: None
+    loud: Callable[[str], bool] = lambda line: True
+    user: str | None = None
+    stop_signal: int = signal.SIGTERM
+    grace: float = 10.0
+    once: bool = False  # ended well = done, not to be restarted
+
+
+@dataclass
+class Child:
+    service: Service
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    restarts: int = 0
+    pause: float = _FIRST_PAUSE
+    retry_at: float = 0.0
+    failures: list[int] = field(default_factory=list)
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+
+class Log:
+    """Every line goes to ``<name>.log`` (rotated); the chosen ones to the terminal with a coloured prefix."""
+
+    def __init__(self, folder: Path, width: int = 9) -> None:
+        self.folder = folder
+        self.width = width
+        self.colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self._files: dict[str, logging.Handler] = {}
+        self._lock = threading.Lock()
+
+    def write(self, name: str, line: str, *, loud: bool = True) -> None:
+        with self._lock:
+            file = self._files.get(name)
+            if file is None:
+                path = self.folder / f"{name}.log"
+                file = logging.handlers.RotatingFileHandler(path, maxBytes=10 * 2**20, backupCount=5, encoding="utf-8")
+                self._files[name] = file
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+            file.emit(logging.LogRecord(name, logging.INFO, "", 0, f"{stamp} {line}", None, None))
+            if loud:
+                self._show(name, line)
+
+    def _show(self, name: str, line: str) -> None:
+        prefix = f"{name:<{self.width}}│"
+        if self.colour:
+            prefix = f"\033[{_COLOURS[sum(name.encode()) % len(_COLOURS)]}m{prefix}\033[0m"
+        with contextlib.suppress(OSError, ValueError):  # a closed terminal must not end the service
+            sys.stdout.write(f"{prefix} {line}\n")
+            sys.stdout.flush()
+
+    def pump(self, service: Service, process: subprocess.Popen[bytes]) -> None:
+        """Copy a child's output until it closes; runs in its own thread."""
+        assert process.stdout is not None
+        for raw in process.stdout:
+            line = raw.decode("utf-8", "replace").rstrip()
+            if line:
+                self.write(service.name, line, loud=service.loud(line))
+
+
+class Supervisor:
+    """Children in start order; ended in the reverse of it. All starting happens in the main thread: Linux ties the
+    parent-death signal to the thread that forked."""
+
+    def __init__(self, log: Log, note: Callable[[dict[str, tuple[int, float]]], None]) -> None:
+        self.log = log
+        self.children: dict[str, Child] = {}
+        self._note = note
+        self._stop = threading.Event()
+
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def request_stop(self, *_: object) -> None:
+        if self._stop.is_set():  # a second Ctrl-C: no more patience
+            for child in self.children.values():
+                _kill_group(child)
+        self._stop.set()
+
+    def add(self, service: Service) -> None:
+        self.children[service.name] = Child(service)
+        self._start(self.children[service.name])
+
+    def _start(self, child: Child) -> None:
+        service = child.service
+        service.before()
+        child.process = subprocess.Popen(
+            list(service.command),
+            env=service.env,
+            cwd="/",
+            user=service.user,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the supervisor, which ends children in order
+            preexec_fn=lambda: die_with_parent(service.stop_signal),
+        )
+        child.started = time.monotonic()
+        threading.Thread(target=self.log.pump, args=(service, child.process), daemon=True).start()
+        self._note(self.pids())
+
+    def pids(self) -> dict[str, tuple[int, float]]:
+        """Process id and start time of each child that lives, to find leftovers after a kill -9 of ourselves."""
+        known = {}
+        for name, child in self.children.items():
+            if child.process is not None and child.alive:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    known[name] = (child.process.pid, psutil.Process(child.process.pid).create_time())
+        return known
+
+    def wait_ready(self, *names: str, seconds: float = 60) -> bool:
+        """Tend the children until these answer; False when one does not in time or we were told to stop."""
+        end = time.monotonic() + seconds
+        waiting = list(names)
+        while waiting and not self._stop.is_set() and time.monotonic() < end:
+            self.tend()
+            waiting = [n for n in waiting if not (self.children[n].alive and self.children[n].service.ready())]
+            if waiting:
+                time.sleep(0.05)
+        for name in waiting:
+            if not self._stop.is_set():
+                self.log.write("gridloop", f"{name} is not ready after {seconds:.0f} s: see {self.log.folder / (name + '.log')}")
+        return not waiting
+
+    def tend(self) -> None:
+        """Restart whatever has died, later each time it dies young."""
+        now = time.monotonic()
+        for child in self.children.values():
+            if child.process is None or child.alive or self._stop.is_set() or (child.service.once and child.process.returncode == 0):
+                continue
+            if not child.retry_at:
+                self._plan_restart(child, now)
+            elif now >= child.retry_at:
+                child.retry_at = 0.0
+                child.restarts += 1
+                self._start(child)
+
+    def _plan_restart(self, child: Child, now: float) -> None:
+        assert child.process is not None
+        if now - child.started > _HEALTHY_AFTER:
+            child.pause = _FIRST_PAUSE
+        code = child.process.returncode
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
+        self.log.write("gridloop", f"{child.service.name} ended ({how}); restarting in {child.pause:.1f} s")
+        _kill_group(child)
+        child.retry_at = now + child.pause
+        child.pause = min(child.pause * 2, _LONGEST_PAUSE)
+
+    def run(self) -> None:
+        """Tend until Ctrl-C or SIGTERM."""
+        while not self._stop.wait(0.2):
+            self.tend()
+
+    def end(self) -> None:
+        """Children end in the reverse of their start order, each with its grace; then whatever is left of their groups."""
+        self._stop.set()
+        for child in reversed(self.children.values()):
+            process = child.process
+            if process is None:
+                continue
+            if child.alive:
+                process.send_signal(child.service.stop_signal)
+                try:
+                    process.wait(child.service.grace)
+                except subprocess.TimeoutExpired:
+                    self.log.write("gridloop", f"{child.service.name} did not end in {child.service.grace:.0f} s: killed")
+            _kill_group(child)
+        self._note({})
+
+
+def _kill_group(child: Child) -> None:
+    """End what a child left in its process group (workers of a killed web server still hold its socket)."""
+    if child.process is not None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(5)

@@ -1,0 +1,221 @@
+"""``gridloop up``: the whole product in one command."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from gridloop.doors.cli import services
+from gridloop.doors.cli.common import data_dir_option, embedded
+from gridloop.doors.cli.database import DatabaseFault, Urls
+from gridloop.doors.cli.deployment import Deployment, default_folder, free_port, lan_address
+from gridloop.doors.cli.edge import Edge
+from gridloop.doors.cli.prepare import open_database, run_prepare
+from gridloop.doors.cli.supervisor import Log, Service, Supervisor
+from gridloop.doors.cli.welcome import welcome
+from gridloop.kernel import clock
+
+_SIMULATE = "gridloop.simulation"
+
+
+@dataclass(frozen=True)
+class Options:
+    port: int
+    host: str
+    lan: bool
+    empty: bool
+    simulate: float
+
+    @property
+    def url(self) -> str:
+        if self.lan:
+            return f"https://{lan_address()}:{self.port}"
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "localhost") else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def local_url(self) -> str:
+        return self.url if self.host not in ("0.0.0.0", "::") else f"{'https' if self.lan else 'http'}://127.0.0.1:{self.port}"
+
+    @property
+    def hosts(self) -> list[str]:
+        names = ["127.0.0.1", "localhost", "[::1]"]
+        if self.lan or self.host in ("0.0.0.0", "::"):
+            names.append(lan_address())
+        elif self.host not in names:
+            names.append(self.host)
+        return names + [h for h in os.environ.get("GRIDLOOP_HOSTS", "").split(",") if h and h not in names]
+
+
+@click.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Public port.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--lan", is_flag=True, help="HTTPS for the local network with a local certificate; prints a QR code per role.")
+@click.option("--empty", is_flag=True, help="Without the sample county.")
+@click.option("--clock", "start", help="Set the deployment clock: RFC 3339 time (sample and test deployments only).")
+@click.option("--rate", type=click.FloatRange(0.01, 100_000), help="Deployment seconds per real second.")
+@click.option("--simulate", type=click.FloatRange(0), default=0, metavar="SPEED", help="Also run the county simulator at this speed.")
+@click.option("--quiet", is_flag=True, help="Without the simulator.")
+@data_dir_option
+def up(
+    port: int,
+    host: str,
+    lan: bool,
+    empty: bool,
+    start: str | None,
+    rate: float | None,
+    simulate: float,
+    quiet: bool,
+    data_dir: Path | None,
+) -> None:
+    """Start everything; Ctrl-C ends it."""
+    options = Options(port, "0.0.0.0" if lan else host, lan, empty, 0 if quiet else simulate)
+    deployment = Deployment(data_dir or default_folder())
+    deployment.make_folders()
+    with deployment.lock():
+        _check_port(options)
+        _decide_sample(deployment, empty)
+        _move_clock(deployment, start, rate)
+        deployment.end_leftovers()
+        sys.exit(Start(deployment, options).go())
+
+
+def _check_port(options: Options) -> None:
+    if free_port(options.port) != options.port:
+        raise click.ClickException(f"port {options.port} is in use: choose another with --port / 端口 {options.port} 已被占用")
+
+
+def _decide_sample(deployment: Deployment, empty: bool) -> None:
+    """The first start decides for good: an empty deployment never gets invented people, a sample one is never taken for real."""
+    state = deployment.read("deployment.json")
+    if "sample" not in state:
+        deployment.write("deployment.json", state | {"sample": not empty, "made_at": datetime.now(UTC).isoformat()})
+    elif empty and state["sample"]:
+        raise click.ClickException(f"{deployment.folder} already holds the sample county: use another --data-dir for an empty deployment")
+    elif not empty and not state["sample"]:
+        click.echo("this deployment was made with --empty: it stays without the sample county / 该部署不含示例县")
+
+
+def _move_clock(deployment: Deployment, start: str | None, rate: float | None) -> None:
+    if start is None and rate is None:
+        return
+    real = [c for c in os.environ.get("GRIDLOOP_CHANNELS", "").split(",") if c.strip() and c.strip() not in ("file", "console")]
+    if real:
+        raise click.ClickException(
+            f"the clock of a deployment with a real channel ({', '.join(real)}) is never moved / 已配置真实通道,不能移动时钟"
+        )
+    try:
+        at = datetime.fromisoformat(start) if start else clock.now()
+    except ValueError:
+        raise click.ClickException(f"--clock {start}: an RFC 3339 time is wanted, such as 2026-03-01T08:00:00+08:00") from None
+    clock.set_clock(at if at.tzinfo else at.astimezone(), rate or 1.0, deployment.folder)
+
+
+class Start:
+    """One start of a deployment, from its database to its front door."""
+
+    def __init__(self, deployment: Deployment, options: Options) -> None:
+        self.deployment = deployment
+        self.options = options
+        self.began = time.monotonic()
+        self.facts = {"url": options.local_url, "public_url": options.url, "pid": os.getpid()}
+        self.supervisor = Supervisor(Log(deployment.logs), self._note)
+        self.sample = bool(deployment.read("deployment.json").get("sample"))
+        self.env: dict[str, str] = {}
+
+    def _note(self, children: dict[str, tuple[int, float]]) -> None:
+        self.deployment.write("run.json", self.facts | {"children": children})
+
+    def go(self) -> int:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self.supervisor.request_stop)
+        try:
+            if not self._start():
+                return 0 if self.supervisor.stopping() else 1
+            welcome(
+                self.deployment,
+                self.options.url,
+                lan=self.options.lan,
+                sample=self.sample,
+                seconds=time.monotonic() - self.began,
+                mqtt=self.mqtt,
+            )
+            self.supervisor.run()
+            return 0
+        except DatabaseFault as fault:
+            click.echo(f"Error: {fault}", err=True)
+            return 1
+        finally:
+            if self.supervisor.stopping():
+                click.echo("ending / 正在停止 …")
+            self.supervisor.end()
+
+    def _start(self) -> bool:
+        """Everything up and answering; False when a part does not come or we are told to stop."""
+        click.echo(f"Gridloop 网格闭环: {self.deployment.folder}")
+        nats_url = self._nats()
+        urls = self._database()
+        if urls is None:
+            return False
+        self._environment(urls, nats_url)
+        if not run_prepare(self.deployment, urls, self.env):
+            raise DatabaseFault("the deployment could not be prepared: see above")
+        if "nats" in self.supervisor.children and not self.supervisor.wait_ready("nats", seconds=30):
+            return False
+        processes = [p for p in services.PROCESSES if p in ("web", "worker") or importlib.util.find_spec(f"gridloop.doors.{p}.app")]
+        for name in processes:
+            self.supervisor.add(services.own(name, self.deployment, self.env))
+        self.supervisor.add(services.edge(self.deployment, self._edge(), self.options.local_url, self.env))
+        if not self.supervisor.wait_ready(*processes, "edge", seconds=90):
+            return False
+        if self.options.simulate and self.sample and importlib.util.find_spec(f"{_SIMULATE}.cli"):
+            self._simulator()
+        return True
+
+    def _database(self) -> Urls | None:
+        if given := os.environ.get("DATABASE_URL"):
+            return open_database(given, self.deployment)
+        server = embedded(self.deployment)
+        if server.prepare():
+            click.echo("  new database / 新建数据库")
+        self.supervisor.add(services.postgres(server, dict(os.environ)))
+        if not self.supervisor.wait_ready("postgres"):
+            return None
+        return open_database(server.url(), self.deployment)
+
+    def _nats(self) -> str:
+        if given := os.environ.get("NATS_URL"):
+            self.mqtt = ""
+            return given
+        ports = self.deployment.read("ports.json")
+        port = free_port(ports.get("nats", 0))
+        self.mqtt = os.environ.get("GRIDLOOP_MQTT_LISTEN") or f"127.0.0.1:{free_port(ports.get('mqtt', 1883))}"
+        self.deployment.write("ports.json", {"nats": port, "mqtt": int(self.mqtt.rpartition(":")[2])})
+        config = services.write_nats_config(self.deployment, port, self.mqtt)
+        self.supervisor.add(services.nats(config, port, dict(os.environ)))
+        return f"nats://gridloop:{self.deployment.secrets()['nats']}@127.0.0.1:{port}"
+
+    def _environment(self, urls: Urls, nats_url: str) -> None:
+        options = self.options
+        self.env = self.deployment.environment(urls, nats_url, public_url=options.url, hosts=options.hosts, sample=self.sample)
+        self.env |= {"GRIDLOOP_MQTT": self.mqtt, "GRIDLOOP_PUSH_HINT": str(free_port()), "GRIDLOOP_HTTPS": "1" if options.lan else ""}
+        ours = {k: v for k, v in self.env.items() if k.startswith(("GRIDLOOP_", "DJANGO_"))}
+        self.facts |= {"environment": ours, "urls": vars(urls), "mqtt": self.mqtt}
+        self._note(self.supervisor.pids())
+
+    def _edge(self) -> Edge:
+        options = self.options
+        names = tuple(dict.fromkeys(["localhost", "127.0.0.1", lan_address()])) if options.lan else ()
+        return Edge(options.port, options.host, self.deployment.sockets, self.deployment.folder, names, options.lan)
+
+    def _simulator(self) -> None:
+        command = [sys.executable, "-m", "gridloop.doors.cli.main", "simulate", "--speed", f"{self.options.simulate:g}"]
+        self.supervisor.add(Service("simulate", command, self.env | {"GRIDLOOP_PROCESS": "simulate"}, once=True))

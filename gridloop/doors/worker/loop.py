@@ -1,0 +1,137 @@
+"""The worker: every background job in a thread of its own with its own database connection, so that one never holds up another."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+log = logging.getLogger("gridloop.worker")
+
+_LONGEST_PAUSE = 60.0
+_BEAT = 2.0
+_STOP_PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """Work done again and again. ``run`` returns True when more may be waiting: then it is called again at once."""
+
+    name: str
+    every_seconds: float
+    run: Callable[[], bool]
+
+
+@dataclass
+class State:
+    """What the heartbeat tells ``gridloop doctor`` about one job."""
+
+    runs: int = 0
+    failures: int = 0
+    in_a_row: int = 0
+    last_error: str = ""
+    last_ok: float = 0.0
+    busy_since: float = 0.0
+
+
+def load(table: Iterable[tuple[str, float, str]]) -> list[Job]:
+    """Jobs from the wiring's ``(name, every seconds, "module:function")``; a name that cannot be imported stops the start."""
+    jobs = []
+    for name, every, target in table:
+        module, _, function = target.partition(":")
+        jobs.append(Job(name, every, getattr(importlib.import_module(module), function)))
+    return jobs
+
+
+@dataclass
+class Loop:
+    jobs: list[Job]
+    states: dict[str, State] = field(default_factory=dict)
+    stop: threading.Event = field(default_factory=threading.Event)
+    _wake: dict[str, threading.Event] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.states = {job.name: State() for job in self.jobs}
+        self._wake = {job.name: threading.Event() for job in self.jobs}
+
+    def wake(self, name: str = "") -> None:
+        """Run a job (or all) now instead of at its next turn."""
+        for key, event in self._wake.items():
+            if not name or key == name:
+                event.set()
+
+    def end(self, *_: object) -> None:
+        self.stop.set()
+        self.wake()
+
+    def turn(self, job: Job) -> float:
+        """Run the job once; returns the seconds until its next turn. An error is logged and tried again, later each time."""
+        from django.db import close_old_connections
+
+        state = self.states[job.name]
+        state.busy_since = time.time()
+        try:
+            more = job.run()
+        except Exception as fault:
+            # no job may end the worker: whatever it was is logged with its traceback, shown by doctor and tried again
+            state.failures += 1
+            state.in_a_row += 1
+            state.last_error = f"{type(fault).__name__}: {fault}"[:300]
+            log.exception("job %s failed (%d in a row)", job.name, state.in_a_row)
+            pause: float = min(max(job.every_seconds, 0.5) * 2 ** min(state.in_a_row, 10), _LONGEST_PAUSE)
+            return pause * random.uniform(0.8, 1.2)
+        else:
+            state.in_a_row = 0
+            state.last_ok = time.time()
+            return 0.0 if more else job.every_seconds
+        finally:
+            state.runs += 1
+            state.busy_since = 0.0
+            close_old_connections()
+
+    def keep(self, job: Job) -> None:
+        """One job's thread."""
+        wake = self._wake[job.name]
+        while not self.stop.is_set():
+            pause = self.turn(job)
+            if pause:
+                wake.wait(pause)
+            wake.clear()
+        from django.db import connections
+
+        connections.close_all()
+
+    def beat(self, path: Path) -> None:
+        """Write the heartbeat file whole."""
+        content = {"pid": os.getpid(), "at": time.time(), "jobs": {name: vars(state) for name, state in self.states.items()}}
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(content), encoding="utf-8")
+        temporary.replace(path)
+
+
+def run(jobs: list[Job], heartbeat: Path) -> None:
+    """Run the jobs until SIGTERM or SIGINT; jobs get a while to end their transaction."""
+    loop = Loop(jobs)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, loop.end)
+    signal.signal(signal.SIGUSR1, lambda *_: loop.wake())
+    threads = [threading.Thread(target=loop.keep, args=(job,), name=job.name, daemon=True) for job in jobs]
+    for thread in threads:
+        thread.start()
+    log.info("%d jobs at work", len(jobs))
+    heartbeat.parent.mkdir(parents=True, exist_ok=True)
+    while not loop.stop.is_set():
+        loop.beat(heartbeat)
+        loop.stop.wait(_BEAT)
+    end = time.monotonic() + _STOP_PATIENCE
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    heartbeat.unlink(missing_ok=True)
