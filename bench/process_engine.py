@@ -31,6 +31,7 @@ def main() -> None:
     sizes: list[int] = []
 
     def push(name: str, act: Callable[[], Step]) -> Step:
+        step: Step
         taken, step = timed(act)
         times[name].append(taken)
         sizes.append(len(json.dumps(step.state)))
@@ -40,7 +41,7 @@ def main() -> None:
         step = push("start", lambda: process.start({"case": {"type": "01002", "severity": 3, "public": True}, "params": {}}))
         for outcome in ("accept", "submit", "approve"):
             ref = step.opened[0].ref
-            answer = {"outcome": outcome, "supporting": []}
+            answer: dict[str, Any] = {"outcome": outcome, "supporting": []}
             step = push("complete", partial(process.complete, step.state, ref, answer))
     rows = [
         ("process_load_once", load_ms, "ms"),
