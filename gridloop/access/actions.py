@@ -11,9 +11,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 
-from gridloop.access import orgs_now as orgs
 from gridloop.access.messages import SampleLogin
 from gridloop.access.models import LookLog, RoleGrant, User
 from gridloop.access.rules import PURPOSES, ROLES, scope_known
@@ -23,6 +21,7 @@ from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotFound, NotNow
 from gridloop.kernel.ids import secret_key
 from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.orgs import selectors as orgs
 
 LOOKS_KEPT = timedelta(days=365)  # the law asks for six months at least
 
@@ -62,8 +61,8 @@ def load_users(records: Iterable[SampleLogin]) -> int:
     with scoped(SYSTEM):
         known = set(User.objects.filter(username__in=[r.username for r in wanted]).values_list("username", flat=True))
         new = [r for r in wanted if r.username not in known]
-        staff = _ids(orgs.staff_ids_by_code([r.staff_code for r in new if r.staff_code]), [r.staff_code for r in new])
-        units = _ids(orgs.unit_ids_by_code([r.unit_code for r in new if r.unit_code]), [r.unit_code for r in new])
+        staff = _ids(orgs.staff_ids_by_code(SYSTEM, [r.staff_code for r in new if r.staff_code]), [r.staff_code for r in new])
+        units = _ids(orgs.unit_ids_by_code(SYSTEM, [r.unit_code for r in new if r.unit_code]), [r.unit_code for r in new])
         users = [User(username=r.username, name=r.name, staff_id=staff.get(r.staff_code or ""), lang=r.lang) for r in new]
         for user, record in zip(users, new, strict=True):
             _put_password(user, record.password)
@@ -204,9 +203,9 @@ def grant_role(
         raise Forbidden("access.outside_territory", region=region)
     with elevated():
         _user_for(viewer, user_id)
-        if unit_id is not None and not orgs.unit_ids_under(unit_id):
+        if unit_id is not None and not orgs.unit_and_descendants(viewer, unit_id):
             raise _invalid("/unit", "access.unknown_code", code=unit_id)
-        same = active_grants(user_id).filter(role=role, region=region, unit_id=unit_id).first()
+        same = active_grants(user_id).filter(role=role, region=region, unit=unit_id).first()
         if same is not None:
             return same.pk
         grant = RoleGrant.objects.create(
@@ -252,7 +251,7 @@ def issue_token(viewer: Viewer, user_id: int, scopes: Iterable[str] = ("all",), 
             raise NotNow("access.account_closed")
         token = Token(type=Token.Type.ACCESS_TOKEN, hash=hash_token(value), user=user, data={"name": name})
         token.set_scopes(wanted)
-        token.expires_at = timezone.now() + timedelta(days=days) if days else None
+        token.expires_at = clock.now() + timedelta(days=days) if days else None
         token.save()
         append(_chain(user_id), "token_issued", {"user": user_id, "token": token.pk, "scopes": wanted, "days": days}, viewer)
     return value

@@ -12,7 +12,6 @@ from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
 from gridloop.access import actions, selectors
-from gridloop.access import orgs_now as orgs
 from gridloop.access.rules import ROLES
 from gridloop.access.schemas import (
     ActiveIn,
@@ -33,6 +32,7 @@ from gridloop.access.selectors import BadToken, viewer_for_request
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Forbidden
 from gridloop.kernel.viewer import Viewer
+from gridloop.orgs import selectors as orgs
 
 __all__ = ["BearerOrSession", "open_door", "router", "signed_in", "viewer_for_request"]
 
@@ -75,14 +75,15 @@ def me(request: HttpRequest) -> dict[str, Any]:
     get_token(request)  # gives a browser the CSRF cookie it needs for its first unsafe request
     account = selectors.me(viewer)
     regions = [g.region for g in account.grants if g.region]
-    region = orgs.region_by_code(viewer, min(regions, key=len)) if regions else None
-    unit = orgs.unit_name(viewer, viewer.unit_id) if viewer.unit_id is not None else None
+    region = min(regions, key=len, default="")
+    region_name = orgs.region_names(viewer, [region]).get(region)
+    unit_name = orgs.unit_names(viewer, [viewer.unit_id]).get(viewer.unit_id) if viewer.unit_id else None
     return {
         "user": account.username,
         "name": account.name,
         "roles": sorted({g.role for g in account.grants}),
-        "unit": {"id": viewer.unit_id, "name": unit} if unit is not None else None,
-        "region": {"code": region.code, "name": region.name} if region else None,
+        "unit": {"id": viewer.unit_id, "name": unit_name} if unit_name else None,
+        "region": {"code": region, "name": region_name} if region_name else None,
         "permissions": sorted(p for p in viewer.permissions if viewer.can(p)),
         "lang": account.lang,
         "sample": settings.SAMPLE,

@@ -18,7 +18,6 @@ from django.db.models import Q, QuerySet
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import get_language_from_request
 
-from gridloop.access import orgs_now as orgs
 from gridloop.access.models import LookLog, RoleGrant, User
 from gridloop.access.rules import ROLES, permissions_of
 from gridloop.journal.frame import elevated
@@ -26,6 +25,7 @@ from gridloop.journal.selectors import reading, scoped
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Forbidden, NotFound
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Grant, Viewer
+from gridloop.orgs import selectors as orgs
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -77,7 +77,7 @@ def _load_viewer(user_id: int) -> Viewer:
             Grant(
                 role=g.role,
                 region=g.region,
-                unit_ids=frozenset(orgs.unit_ids_under(g.unit_id)) if g.unit_id is not None else frozenset(),
+                unit_ids=frozenset(orgs.unit_and_descendants(SYSTEM, g.unit_id)) if g.unit_id is not None else frozenset(),
             )
             for g in grants
             if g.role in ROLES and ROLES[g.role].territory

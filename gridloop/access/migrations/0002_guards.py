@@ -33,7 +33,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
         SELECT DISTINCT g.role::text FROM access_rolegrant g
         WHERE g.user_id = u.id AND (g.valid_from IS NULL OR g.valid_from <= at) AND (g.valid_to IS NULL OR g.valid_to > at))
     FROM allauth_idp_oidc_token t JOIN access_user u ON u.id = t.user_id
-    WHERE t.type = 'at' AND t.hash = token_hash AND u.is_active AND (t.expires_at IS NULL OR t.expires_at > now())
+    WHERE t.type = 'at' AND t.hash = token_hash AND u.is_active AND (t.expires_at IS NULL OR t.expires_at > at)
 $$;
 REVOKE ALL ON FUNCTION gl_bearer(text, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gl_bearer(text, timestamptz) TO gridloop_app, gridloop_ingest;
