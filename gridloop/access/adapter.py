@@ -32,7 +32,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
         records = request.session.get("account_authentication_methods", [])
         log_sign_in(user.pk, "logged_in", "+".join(str(r.get("method", "")) for r in records) or "sample")
-        return super().post_login(request, user, **kwargs)
+        response: HttpResponse = super().post_login(request, user, **kwargs)
+        return response
 
     def logout(self, request: HttpRequest) -> None:
         if request.user.is_authenticated:

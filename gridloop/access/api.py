@@ -18,6 +18,7 @@ from gridloop.access.schemas import (
     GrantIn,
     IdOut,
     LookList,
+    LookQuery,
     MeIn,
     MeOut,
     PasswordOut,
@@ -27,6 +28,7 @@ from gridloop.access.schemas import (
     TokenOut,
     UserIn,
     UserList,
+    UserQuery,
 )
 from gridloop.access.selectors import BadToken, viewer_for_request
 from gridloop.kernel import clock
@@ -112,10 +114,8 @@ def _page(items: list[Any], limit: int) -> dict[str, Any]:
 
 
 @router.get("/users", response=UserList, summary="Accounts in the administrator's territory")
-def users(
-    request: HttpRequest, q: str = "", limit: int = Query(100, ge=1, le=500), after: int = Query(0, ge=0, le=2**62)
-) -> dict[str, Any]:
-    return _page(selectors.users(viewer_for_request(request), q[:80], limit, after), limit)
+def users(request: HttpRequest, page: Query[UserQuery]) -> dict[str, Any]:
+    return _page(selectors.users(viewer_for_request(request), page.q, page.limit, page.after), page.limit)
 
 
 @router.post("/users", response={201: IdOut}, summary="Create an account without rights or password")
@@ -169,7 +169,5 @@ def end_token(request: HttpRequest, token_id: int) -> tuple[int, None]:
 
 
 @router.get("/looks", response=LookList, summary="Who opened whose personal data, and why")
-def looks(
-    request: HttpRequest, subject: str = "", limit: int = Query(100, ge=1, le=500), before: int | None = Query(None, ge=1, le=2**62)
-) -> dict[str, Any]:
-    return _page(selectors.looks(viewer_for_request(request), subject[:80], limit, before), limit)
+def looks(request: HttpRequest, page: Query[LookQuery]) -> dict[str, Any]:
+    return _page(selectors.looks(viewer_for_request(request), page.subject, page.limit, page.before), page.limit)

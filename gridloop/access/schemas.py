@@ -65,6 +65,12 @@ class UserList(Schema):
     next: str | None
 
 
+class UserQuery(Schema):
+    q: str = Field("", max_length=80)
+    limit: int = Field(100, ge=1, le=500)
+    after: int = Field(0, ge=0, le=2**62)
+
+
 class UserIn(Schema):
     username: str = Field(min_length=1, max_length=64, pattern=r"^[\w.@+-]+$")
     name: str = Field(min_length=1, max_length=80)
@@ -142,3 +148,9 @@ class LookOut(Schema):
 class LookList(Schema):
     items: list[LookOut]
     next: str | None
+
+
+class LookQuery(Schema):
+    subject: str = Field("", max_length=80)
+    limit: int = Field(100, ge=1, le=500)
+    before: int | None = Field(None, ge=1, le=2**62)

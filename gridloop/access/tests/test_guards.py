@@ -41,7 +41,7 @@ def test_a_person_sees_own_grants_only(cast: Cast) -> None:
 def test_a_person_cannot_give_themselves_a_role(cast: Cast) -> None:
     operator = cast.viewer("operator")
     with pytest.raises(DatabaseError), transaction.atomic(), scoped(operator):
-        RoleGrant.objects.create(user_id=operator.user_id, role="admin")
+        RoleGrant.objects.create(user_id=operator.user_id or 0, role="admin")
 
 
 def test_a_person_cannot_change_another_account(cast: Cast) -> None:
