@@ -118,7 +118,7 @@ def geojson_to_area(geometry: dict[str, Any]) -> BaseGeometry:
     if not area.is_valid:
         area = shapely.make_valid(area)
         if area.geom_type == "GeometryCollection":  # repair may leave lines: only the areas are territory
-            area = shapely.union_all([part for part in area.geoms if part.geom_type.endswith("Polygon")])
+            area = shapely.union_all([part for part in shapely.get_parts(area) if part.geom_type.endswith("Polygon")])
     if area.is_empty or not area.geom_type.endswith("Polygon"):
         raise ValueError(f"an area is needed, this is a {area.geom_type}")
     west, south, east, north = area.bounds

@@ -24,7 +24,7 @@ class Level(models.Model):
 
 
 class Region(models.Model):
-    """A territory as it was from ``valid_from`` (included) to ``valid_to`` (excluded; null = still). ``boundary`` is WKB, WGS-84 lon/lat."""
+    """A territory as it was from ``valid_from`` (included) to ``valid_to`` (excluded; null = still). ``boundary`` is WKB, WGS-84."""
 
     code = models.CharField(max_length=CODE)
     name = models.CharField(max_length=128)
@@ -107,7 +107,11 @@ class Duty(models.Model):
     valid_to = models.DateField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["kind", "case_type", "region_code"], name="orgs_duty_lookup")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "case_type", "region_code", "unit", "post", "valid_from"], nulls_distinct=False, name="orgs_duty_once"
+            )
+        ]
 
 
 class Staff(models.Model):
@@ -144,6 +148,11 @@ class Assignment(models.Model):
     valid_to = models.DateField(null=True)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["staff", "region_code", "role", "post", "valid_from"], nulls_distinct=False, name="orgs_assignment_once"
+            )
+        ]
         indexes = [
             models.Index(
                 fields=["region_code"], opclasses=["varchar_pattern_ops"], condition=Q(valid_to__isnull=True), name="orgs_assignment_region"
@@ -166,8 +175,10 @@ class Shift(models.Model):
     ends_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="orgs_shift_dates")]
-        indexes = [models.Index(fields=["unit", "starts_at"], name="orgs_shift_unit")]
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="orgs_shift_dates"),
+            models.UniqueConstraint(fields=["unit", "starts_at", "staff", "role"], name="orgs_shift_once"),
+        ]
 
 
 class CalendarDay(models.Model):

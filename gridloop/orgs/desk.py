@@ -1,0 +1,53 @@
+"""Small reads the case needs on every push: units by id, the level above, and which region a command centre's desk serves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from gridloop.journal.selectors import reading
+from gridloop.kernel.viewer import Viewer
+from gridloop.orgs.briefs import UnitBrief
+from gridloop.orgs.models import Duty, Region, Unit
+
+
+@reading
+def units_by_id(viewer: Viewer, ids: Collection[int]) -> list[UnitBrief]:
+    """Units by id, those no longer active included, so that old cases keep their names."""
+    return [
+        UnitBrief(
+            id=row.pk,
+            name=row.name,
+            code=row.code,
+            region_code=row.region_code,
+            department=row.department_id,
+            post_id=None,
+            post_name=None,
+            path=row.path,
+            kind=row.kind,
+            presence=row.presence,
+            parent_id=row.parent_id,
+            phone=row.phone,
+        )
+        for row in Unit.objects.filter(pk__in=set(ids))
+    ]
+
+
+@reading
+def parent_code(viewer: Viewer, code: str) -> str:
+    """The region directly above, '' at the top."""
+    found = Region.objects.filter(code=code, valid_to__isnull=True).values_list("parent_code", flat=True).first()
+    return found or ""
+
+
+@reading
+def top_region(viewer: Viewer) -> str:
+    """The widest region that has an intake desk: where a report without a place goes."""
+    codes = Duty.objects.filter(kind="intake").exclude(region_code="").values_list("region_code", flat=True).distinct()
+    return min(codes, key=lambda code: (len(code), code), default="")
+
+
+@reading
+def desk_region(viewer: Viewer, unit_id: int) -> str | None:
+    """The region whose intake desk the unit is; None when it is no desk."""
+    codes = Duty.objects.filter(kind="intake", unit_id=unit_id, case_type="").values_list("region_code", flat=True)
+    return min(codes, key=len, default=None)

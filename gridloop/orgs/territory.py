@@ -1,0 +1,202 @@
+"""Reads of territory: regions by code, by day and by point. Re-exported by ``selectors``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import connection
+from django.db.models import Q
+
+from gridloop.journal.selectors import reading
+from gridloop.kernel import geo
+from gridloop.kernel.errors import Invalid, NotFound
+from gridloop.kernel.viewer import Viewer
+from gridloop.orgs.briefs import DatedRegion, LevelBrief, Page, RegionAt, RegionBrief, RegionView
+from gridloop.orgs.models import Level, Region, TableVersion
+from gridloop.orgs.rules import joined_names
+
+MAX_LIMIT = 200
+_BRIEF = ("code", "name", "level_id", "parent_code", "lon", "lat", "households", "population")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    version: int
+    index: geo.RegionIndex
+
+
+_lock = threading.Lock()
+_kept: _Kept | None = None
+
+
+def table_version(name: str) -> int:
+    """The counter that every change of the table raises."""
+    found = TableVersion.objects.filter(name=name).values_list("value", flat=True).first()
+    return found or 0
+
+
+def _index() -> geo.RegionIndex:
+    """The lookup over the deepest bounded regions of every tree, kept by the process until a region changes."""
+    global _kept
+    version = table_version("regions")
+    kept = _kept
+    if kept is not None and kept.version == version:
+        return kept.index
+    with _lock:
+        if _kept is not None and _kept.version == version:
+            return _kept.index
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT code, boundary FROM orgs_region r WHERE valid_to IS NULL AND boundary IS NOT NULL AND NOT EXISTS ("
+                "SELECT 1 FROM orgs_region c WHERE c.parent_code = r.code AND c.valid_to IS NULL AND c.boundary IS NOT NULL)"
+            )
+            rows = cursor.fetchall()
+        index = geo.RegionIndex([code for code, _ in rows], [geo.from_wkb(boundary) for _, boundary in rows])
+        _kept = _Kept(version, index)
+    return index
+
+
+def forget_regions() -> None:
+    """Drop the remembered lookup of this process (tests that roll back need no call: counters never repeat)."""
+    global _kept
+    _kept = None
+
+
+@reading
+def levels(viewer: Viewer) -> list[LevelBrief]:
+    """All levels, widest first."""
+    return [LevelBrief(*row) for row in Level.objects.values_list("code", "rank", "digits", "name_zh", "name_en")]
+
+
+@reading
+def regions_at(viewer: Viewer, lons: Sequence[float], lats: Sequence[float]) -> list[str | None]:
+    """The deepest region code of every point, None outside of all."""
+    return list(_index().lookup(lons, lats))
+
+
+@reading
+def region_at(viewer: Viewer, lon: float, lat: float) -> str | None:
+    """The deepest region code at a point, None outside of all."""
+    return _index().at(lon, lat)
+
+
+@reading
+def nearest_region(viewer: Viewer, lon: float, lat: float) -> geo.Nearest | None:
+    """The closest region of the deepest level and the metres to it (0 inside); None when no boundary is loaded."""
+    return _index().nearest(lon, lat)
+
+
+@reading
+def place_of(viewer: Viewer, lon: float, lat: float) -> RegionAt:
+    """A point's region with its names, or the nearest one."""
+    code = region_at(viewer, lon, lat)
+    near = None if code else nearest_region(viewer, lon, lat)
+    shown = code or (near.code if near else None)
+    chain = _with_ancestors([shown]) if shown else {}
+    name = chain[shown].name if shown and shown in chain else ""
+    long_name = joined_names(r.name for r in sorted(chain.values(), key=lambda r: len(r.code)))
+    return RegionAt(code, name, long_name, near.code if near else None, round(near.distance_m, 1) if near else 0.0)
+
+
+def _briefs(where: Q) -> list[RegionBrief]:
+    return [RegionBrief(*row) for row in Region.objects.filter(where, valid_to__isnull=True).order_by("code").values_list(*_BRIEF)]
+
+
+def _with_ancestors(codes: Iterable[str]) -> dict[str, RegionBrief]:
+    """The regions and everything above them, by code."""
+    wanted = set(codes)
+    digits = Level.objects.values_list("digits", flat=True)
+    prefixes = wanted | {code[:d] for code in wanted for d in digits if d < len(code)}
+    return {r.code: r for r in _briefs(Q(code__in=prefixes))}
+
+
+@reading
+def region(viewer: Viewer, code: str) -> RegionView:
+    """One current region with what lies above and directly below; NotFound when there is none."""
+    chain = _with_ancestors([code])
+    found = chain.get(code)
+    if found is None:
+        raise NotFound("orgs.region_unknown", code=code)
+    boundary = Region.objects.filter(code=code, valid_to__isnull=True).values_list("boundary", flat=True).get()
+    ordered = sorted(chain.values(), key=lambda r: len(r.code))
+    return RegionView(
+        region=found,
+        full_name=joined_names(r.name for r in ordered),
+        ancestors=[r for r in ordered if r.code != code],
+        children=_briefs(Q(parent_code=code)),
+        boundary=geo.wkb_to_geojson(boundary) if boundary else None,
+    )
+
+
+@reading
+def region_names(viewer: Viewer, codes: Collection[str]) -> dict[str, str]:
+    """Names of many regions at once; one that is no more keeps its last name, an unknown code is left out."""
+    rows = Region.objects.filter(code__in=set(codes)).order_by("code", "valid_from").values_list("code", "name")
+    return dict(rows)
+
+
+@reading
+def unknown_regions(viewer: Viewer, codes: Collection[str]) -> set[str]:
+    """Those of the codes that are no current region."""
+    wanted = set(codes)
+    return wanted - set(Region.objects.filter(code__in=wanted, valid_to__isnull=True).values_list("code", flat=True))
+
+
+def page_limit(limit: int) -> int:
+    return max(1, min(limit, MAX_LIMIT))
+
+
+def number_after(after: str | None) -> int:
+    """The id in a cursor; Invalid when somebody made one up."""
+    if not after:
+        return 0
+    if not (after.isascii() and after.isdigit()) or len(after) > 18:
+        raise Invalid("orgs.bad_cursor", after=after[:40])
+    return int(after)
+
+
+@reading
+def regions(
+    viewer: Viewer,
+    *,
+    q: str = "",
+    level: str = "",
+    parent: str = "",
+    region: str = "",
+    limit: int = 50,
+    after: str | None = None,
+) -> Page:
+    """Current regions by code; ``region`` is a code prefix, ``q`` part of the name, its pinyin or the code's beginning."""
+    where = Q(code__startswith=region) if region else Q()
+    if q:
+        where &= Q(name__icontains=q) | Q(pinyin__startswith=q.lower()) | Q(code__startswith=q)
+    if level:
+        where &= Q(level_id=level)
+    if parent:
+        where &= Q(parent_code=parent)
+    if after:
+        where &= Q(code__gt=after)
+    size = page_limit(limit)
+    rows = Region.objects.filter(where, valid_to__isnull=True).order_by("code").values_list(*_BRIEF)[: size + 1]
+    items = [RegionBrief(*row) for row in rows]
+    return Page(items[:size], items[size - 1].code if len(items) > size else None)
+
+
+@reading
+def regions_on(viewer: Viewer, day: date, prefix: str = "") -> list[DatedRegion]:
+    """The whole map as it was on a day, by code."""
+    rows = Region.objects.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=day), valid_from__lte=day, code__startswith=prefix)
+    return [
+        DatedRegion(RegionBrief(*row[:-3]), bytes(row[-3]) if row[-3] is not None else None, row[-2], row[-1])
+        for row in rows.order_by("code").values_list(*_BRIEF, "boundary", "valid_from", "valid_to")
+    ]
+
+
+@reading
+def region_history(viewer: Viewer, code: str) -> list[DatedRegion]:
+    """Every version of one code, oldest first, without boundaries."""
+    rows = Region.objects.filter(code=code).order_by("valid_from").values_list(*_BRIEF, "valid_from", "valid_to")
+    return [DatedRegion(RegionBrief(*row[:-2]), None, row[-2], row[-1]) for row in rows]
