@@ -1,4 +1,15 @@
+import "@/styles/tokens.css";
+import "vant/lib/index.css";
+import "./phone.css";
 import { createApp } from "vue";
 import App from "./App.vue";
+import { i18n } from "./i18n";
+import { loadMe, user } from "./lib/session";
+import { listenForInstall } from "./me/install";
+import { start } from "./queue/outbox";
+import { router } from "./router";
 
-createApp(App).mount("#app");
+createApp(App).use(i18n).use(router).mount("#app");
+
+listenForInstall();
+void loadMe().then(() => start(() => user.value));

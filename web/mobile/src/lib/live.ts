@@ -1,41 +1,36 @@
-import { onScopeDispose } from "vue";
+import type { LiveMessage } from "@/lib/live";
+import { inject, type InjectionKey, onScopeDispose, onUnmounted } from "vue";
 
-/** One stream for the page; phones have no SharedWorker to share it over tabs. The browser resumes it with Last-Event-ID by itself. */
-let stream: EventSource | null = null;
-const listeners = new Set<(kind: string) => void>();
-const KINDS = ["case", "task", "reset"] as const;
+type Listener = (message: LiveMessage) => void;
 
-function open(): void {
-  stream ??= new EventSource("/api/v1/live");
-  for (const kind of KINDS) stream.addEventListener(kind, () => listeners.forEach((listener) => listener(kind)));
+export interface Live {
+  tell: Listener;
+  add: (listener: Listener) => () => void;
 }
 
-/** Calls back at most once per `rest` ms after something of the caller's scope changed; ends with the component. */
-export function onLive(react: () => void, rest = 400): void {
+export const liveKey: InjectionKey<Live> = Symbol("live");
+
+export function makeLive(): Live {
+  const listeners = new Set<Listener>();
+  return {
+    tell: (message) => listeners.forEach((listener) => listener(message)),
+    add: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+/** Calls back when something of the caller's scope changed, at most once per `rest` ms; also after a stream that lost its place. */
+export function onLive(react: () => void, wanted: (message: LiveMessage) => boolean = () => true, rest = 300): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const listener = () => {
+  const leave = inject(liveKey)?.add((message) => {
+    if (message.type === "state" || (message.type !== "reset" && !wanted(message))) return;
     timer ??= setTimeout(() => {
       timer = undefined;
       react();
     }, rest);
-  };
-  listeners.add(listener);
-  if (!stream) open();
-  // A stream the server closed for good (log-in ended, server away) does not come back alone.
-  const check = setInterval(() => {
-    if (stream?.readyState === EventSource.CLOSED) {
-      stream = null;
-      open();
-      listener();
-    }
-  }, 15_000);
-  onScopeDispose(() => {
-    clearTimeout(timer);
-    clearInterval(check);
-    listeners.delete(listener);
-    if (listeners.size === 0) {
-      stream?.close();
-      stream = null;
-    }
   });
+  onUnmounted(() => clearTimeout(timer));
+  onScopeDispose(() => leave?.());
 }

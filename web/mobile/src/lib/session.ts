@@ -1,7 +1,8 @@
+import { get, Problem } from "@/api/client";
+import type { Me } from "@/api/types";
+import { setClock } from "@/lib/clock";
 import { computed, ref, shallowRef } from "vue";
 import { keep, kept } from "../queue/store";
-import { HttpFault, OfflineFault, read } from "./http";
-import type { Me } from "./types";
 
 /** Who is here. `unknown` until the first answer; off-line the last known person of this phone. */
 export const me = shallowRef<Me | null>(null);
@@ -20,30 +21,23 @@ export function loadMe(): Promise<void> {
 
 async function fetchMe(): Promise<void> {
   try {
-    me.value = await read<Me>("/api/v1/me");
+    me.value = await get<Me>("/api/v1/me");
     stale.value = false;
     setClock(me.value.clock);
     await keep("me", PHONE, me.value);
   } catch (fault) {
-    if (fault instanceof HttpFault && fault.status === 401) {
+    if (!(fault instanceof Problem)) throw fault;
+    if (fault.status === 401) {
       me.value = null;
       await keep("me", PHONE, null);
-    } else if (fault instanceof OfflineFault || fault instanceof HttpFault) {
+    } else {
       me.value = (await kept<Me | null>("me", PHONE))?.value ?? null;
       stale.value = true;
-    } else throw fault;
+    }
   }
   known.value = true;
 }
 
-let base = { at: Date.now(), since: performance.now(), rate: 1 };
-
-function setClock(clock: Me["clock"] | undefined): void {
-  const at = clock ? Date.parse(clock.now) : Number.NaN;
-  if (clock && Number.isFinite(at)) base = { at, since: performance.now(), rate: clock.rate || 1 };
-}
-
-/** The deployment's clock: sample counties run on their own time. */
-export function now(): Date {
-  return new Date(base.at + (performance.now() - base.since) * base.rate);
+export function toLogin(next: string = location.pathname + location.search): void {
+  location.assign(`/login/?next=${encodeURIComponent(next)}`);
 }

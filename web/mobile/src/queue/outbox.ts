@@ -1,5 +1,5 @@
+import { newKey } from "@/api/client";
 import { computed, ref, shallowRef } from "vue";
-import { newId } from "../lib/ids";
 import type { Photo } from "../photos/take";
 import { after, type Entry, nextStep, ready, recovered, retried, unsent } from "./rules";
 import { sendBody, sendPhoto } from "./send";
@@ -10,7 +10,7 @@ export const entries = shallowRef<Entry[]>([]);
 export const waiting = computed(() => unsent(entries.value).length);
 export const online = ref(navigator.onLine);
 
-type Draft = Pick<Entry, "kind" | "path" | "title" | "user" | "body" | "carry"> & { photos: Photo[] };
+type Draft = Pick<Entry, "kind" | "path" | "title" | "about" | "user" | "body" | "carry"> & { photos: Photo[] };
 
 let currentUser: () => string | null = () => null;
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -37,7 +37,8 @@ export function onSettled(listener: (entry: Entry) => void): () => void {
 export async function put(draft: Draft): Promise<Entry> {
   const entry: Entry = {
     ...draft,
-    id: newId(),
+    id: newKey(),
+    key: newKey(),
     body: plain(draft.body),
     photos: draft.photos.map((photo) => ({ id: photo.id, server: null })),
     state: "waiting",
@@ -66,10 +67,7 @@ export async function settle(id: string): Promise<Entry> {
 export async function again(id: string): Promise<void> {
   const entry = await store.outbox.get(id);
   if (!entry) return;
-  await store.transaction("rw", store.outbox, async () => {
-    await store.outbox.delete(id);
-    await store.outbox.put(retried(entry, newId()));
-  });
+  await store.outbox.put(retried(entry, newKey()));
   await reload();
   wake(true);
 }

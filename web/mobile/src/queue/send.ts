@@ -1,54 +1,56 @@
-import { ask, OfflineFault, type Reply } from "../lib/http";
+import { call, Problem } from "@/api/client";
 import type { Photo } from "../photos/take";
-import { type Answer, type Entry, type Outcome, readAnswer } from "./rules";
+import { type Answer, type Entry, type Outcome, readProblem } from "./rules";
 import { store } from "./store";
 
-const UPLOAD_TIMEOUT = 120_000;
+const UPLOAD_MS = 120_000;
 
+/** The photo's own id is its key: the same photo sent twice is one file on the server. */
 export async function sendPhoto(entry: Entry, id: string): Promise<Outcome> {
   const photo = await store.photos.get(id);
-  if (!photo) return { kind: "refused", error: "outbox.photo_gone" };
+  if (!photo) return { kind: "refused", error: "" };
   return tried(async () => {
-    // The photo's own id is the key: the same photo sent twice is one file on the server.
-    const reply = await ask<{ id: string | number }>("/api/v1/evidence", { method: "POST", form: photoForm(entry, photo), key: id, timeout: UPLOAD_TIMEOUT });
-    const outcome = readAnswer(reply.status, reply.retryAfter, reply.detail, null);
-    if (outcome.kind !== "done") return outcome;
-    return reply.data ? { kind: "photo", photo: id, server: String(reply.data.id) } : { kind: "busy", wait: null };
+    const file = await upload<{ id: string | number }>("/api/v1/evidence", photoForm(entry, photo), id);
+    return { kind: "photo", photo: id, server: String(file.id) };
   });
 }
 
 export async function sendBody(entry: Entry): Promise<Outcome> {
   return tried(async () => {
-    const reply = entry.carry === "inside" && entry.photos.length ? await sendInside(entry) : await sendJson(entry);
-    return readAnswer(reply.status, reply.retryAfter, reply.detail, reply.data);
+    const inside = entry.carry === "inside" && entry.photos.length > 0;
+    const answer = inside ? await upload<Answer>(entry.path, await reportForm(entry), entry.key) : await sendJson(entry);
+    return { kind: "done", answer };
   });
 }
 
-async function sendJson(entry: Entry): Promise<Reply<Answer>> {
+function sendJson(entry: Entry): Promise<Answer> {
   const evidence = entry.photos.map((photo) => photo.server).filter((id) => id !== null);
-  const json = { ...entry.body, ...(evidence.length ? { evidence } : {}) };
-  return ask<Answer>(entry.path, { method: "POST", json, key: entry.id });
+  const body = { ...entry.body, ...(evidence.length ? { evidence } : {}) };
+  return call("POST", entry.path, { body, key: entry.key, signal: AbortSignal.timeout(UPLOAD_MS) });
 }
 
-async function sendInside(entry: Entry): Promise<Reply<Answer>> {
+function upload<T>(path: string, form: FormData, key: string): Promise<T> {
+  return call<T>("POST", path, { form, key, signal: AbortSignal.timeout(UPLOAD_MS) });
+}
+
+async function reportForm(entry: Entry): Promise<FormData> {
   const form = new FormData();
   for (const [name, value] of Object.entries(entry.body)) form.set(name, typeof value === "string" ? value : JSON.stringify(value));
   for (const { id } of entry.photos) {
     const photo = await store.photos.get(id);
     if (photo) form.append("photos", photo.blob, `${id}.jpg`);
   }
-  return ask<Answer>(entry.path, { method: "POST", form, key: entry.id, timeout: UPLOAD_TIMEOUT });
+  return form;
 }
 
 function photoForm(entry: Entry, photo: Photo): FormData {
   const form = new FormData();
   form.set("file", photo.blob, `${photo.id}.jpg`);
   form.set("at", photo.at);
+  form.set("kind", photo.label);
   if (photo.place) form.set("place", JSON.stringify(photo.place));
   if (photo.sha256) form.set("sha256", photo.sha256);
-  form.set("kind", photo.label);
-  const code = entry.body["case"];
-  if (typeof code === "string") form.set("case", code);
+  if (entry.about) form.set("case", entry.about);
   return form;
 }
 
@@ -56,7 +58,7 @@ async function tried(work: () => Promise<Outcome>): Promise<Outcome> {
   try {
     return await work();
   } catch (fault) {
-    if (fault instanceof OfflineFault) return { kind: "offline" };
+    if (fault instanceof Problem) return readProblem(fault.status, [fault.message, ...fault.fields.map((field) => field.message)]);
     throw fault;
   }
 }

@@ -1,0 +1,14 @@
+import { call } from "@/api/client";
+import { me } from "../lib/session";
+import { forget, keep } from "../queue/store";
+
+/** Ends the session on the server, then drops what this person has read on the phone. */
+export async function logOut(): Promise<void> {
+  const user = me.value?.user;
+  // allauth answers a successful log-out with 401 "not logged in"; only the session matters.
+  await call("DELETE", "/_allauth/browser/v1/auth/session").catch(() => undefined);
+  if (user) await forget(user);
+  await keep("me", "", null);
+  me.value = null;
+  location.assign("/login/?next=/m/");
+}

@@ -1,0 +1,42 @@
+/** The kinds a person chooses from; the words are in the texts. The server takes the kind as a hint, the desk decides the type. */
+export const KINDS = [
+  "damaged_facility",
+  "illegal_parking",
+  "fire_lane",
+  "garbage",
+  "noise",
+  "dispute",
+  "hazard",
+  "person",
+  "other",
+] as const;
+export type Kind = (typeof KINDS)[number];
+
+export interface ReportFields {
+  [key: string]: unknown;
+  kind: Kind | null;
+  text: string;
+  contact: string;
+  address: string;
+  place: { lon: number; lat: number; accuracy?: number } | null;
+  placeBy: "gps" | "map" | "code" | null;
+}
+
+export const EMPTY: ReportFields = { kind: null, text: "", contact: "", address: "", place: null, placeBy: null };
+
+/** Text key of what still stops the report, or null. A photo or words; a position or an address. */
+export function lacking(fields: ReportFields, photos: number): "report.need" | "report.need_place" | null {
+  if (photos === 0 && !fields.text.trim()) return "report.need";
+  return fields.place || fields.address.trim() ? null : "report.need_place";
+}
+
+/** The body of POST /api/v1/reports; empty things stay out. `kindName` stands in for words when there are none. */
+export function body(fields: ReportFields, kindName: string): Record<string, unknown> {
+  const { place, kind } = fields;
+  const result: Record<string, unknown> = { text: fields.text.trim() || kindName };
+  if (kind) result["kind"] = kind;
+  if (place) result["place"] = { lon: place.lon, lat: place.lat };
+  if (fields.address.trim()) result["address"] = fields.address.trim();
+  if (fields.contact.trim()) result["contact"] = fields.contact.trim();
+  return result;
+}

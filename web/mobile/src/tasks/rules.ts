@@ -1,0 +1,49 @@
+import type { CaseItem, Severity, TaskItem } from "@/api/types";
+
+/** A task with what its card shows of the case; `item` is null when the case is not (yet) known here. */
+export interface Work {
+  task: TaskItem;
+  item: CaseItem | null;
+}
+
+const CHECKS = ["approve", "reject"];
+/** The main action in the order in which the work goes; the first one allowed now is the big button. */
+const ORDER = ["accept", "check_in", "submit", "approve"] as const;
+export type MainVerb = (typeof ORDER)[number];
+
+export function severityOf(work: Work): Severity {
+  return work.item?.severity ?? work.task.severity ?? 4;
+}
+
+export function late(work: Work, now: number): boolean {
+  return work.task.due_at !== null && Date.parse(work.task.due_at) < now;
+}
+
+/** Most severe first, then least time left; tasks without a limit last. The code settles ties so that cards never jump. */
+export function sorted(list: readonly Work[]): Work[] {
+  const due = (work: Work) => (work.task.due_at ? Date.parse(work.task.due_at) : Number.MAX_SAFE_INTEGER);
+  return [...list].sort((a, b) => severityOf(a) - severityOf(b) || due(a) - due(b) || a.task.case.localeCompare(b.task.case));
+}
+
+export function counts(list: readonly Work[], now: number): { todo: number; late: number; red: number } {
+  return {
+    todo: list.length,
+    late: list.filter((work) => late(work, now)).length,
+    red: list.filter((work) => severityOf(work) === 1).length,
+  };
+}
+
+/** `checkedIn`: this phone or the trace already holds a check-in for the task; it may be repeated but is no longer the main thing. */
+export function mainVerb(verbs: readonly string[], checkedIn: boolean): MainVerb | null {
+  return ORDER.find((verb) => verbs.includes(verb) && !(verb === "check_in" && checkedIn)) ?? null;
+}
+
+export function isCheck(verbs: readonly string[]): boolean {
+  return CHECKS.some((verb) => verbs.includes(verb));
+}
+
+/** A number one may dial: masked ones ("139****0000") and names are not. */
+export function dialable(contact: string | null | undefined): string | null {
+  const digits = (contact ?? "").replace(/[\s()-]/g, "");
+  return /^\+?\d{3,15}$/.test(digits) ? digits : null;
+}
