@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import { fromCode, geoLink, metres } from "../src/lib/place";
+import { body, EMPTY, lacking } from "../src/report/rules";
+
+const place = { lon: 120.5, lat: 28.25 };
+
+describe("a report", () => {
+  it("needs a photo or words, and a place or an address", () => {
+    expect(lacking(EMPTY, 0)).toBe("report.need");
+    expect(lacking(EMPTY, 1)).toBe("report.need_place");
+    expect(lacking({ ...EMPTY, place }, 1)).toBeNull();
+    expect(lacking({ ...EMPTY, text: "井盖没了", address: " 东街 12 号 " }, 0)).toBeNull();
+    expect(lacking({ ...EMPTY, text: "  ", place }, 0)).toBe("report.need");
+  });
+  it("sends only what was filled in", () => {
+    expect(body({ ...EMPTY, place: { ...place, accuracy: 8 } }, "设施损坏")).toEqual({ text: "设施损坏", place });
+    expect(body({ ...EMPTY, kind: "garbage", text: " 垃圾 ", address: "东街", contact: "139" }, "垃圾堆放")).toEqual({
+      text: "垃圾",
+      kind: "garbage",
+      address: "东街",
+      contact: "139",
+    });
+  });
+});
+
+describe("places", () => {
+  it("reads a code on site and refuses nonsense", () => {
+    expect(fromCode("120.5,28.25,东街,3 号")).toEqual({ ...place, address: "东街,3 号" });
+    expect(fromCode("120.5,28.25")).toEqual({ ...place, address: "" });
+    for (const bad of [null, "", "x,y", "200,10", ",", "120.5"]) expect(fromCode(bad)).toBeNull();
+  });
+  it("makes a link the phone's own map understands", () => {
+    expect(geoLink(place, "井盖")).toBe(`geo:28.25,120.5?q=28.25,120.5(${encodeURIComponent("井盖")})`);
+  });
+  it("measures metres", () => {
+    expect(metres(place, place)).toBe(0);
+    expect(metres(place, { lon: 120.5, lat: 28.26 })).toBeCloseTo(1112, 0);
+  });
+});

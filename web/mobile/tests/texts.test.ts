@@ -1,0 +1,19 @@
+import { describe, expect, it } from "vitest";
+import en from "../src/i18n/en";
+import zh from "../src/i18n/zh-CN";
+import { KINDS } from "../src/report/rules";
+
+function paths(node: unknown, at = ""): string[] {
+  if (typeof node !== "object" || node === null) return [`${at}${(String(node).match(/\{\w+\}/g) ?? []).sort().join("")}`];
+  return Object.entries(node).flatMap(([key, value]) => paths(value, `${at}.${key}`));
+}
+
+describe("texts", () => {
+  it("has every sentence with the same figures in both languages", () => {
+    expect(paths(en).sort()).toEqual(paths(zh).sort());
+  });
+  it("leaves nothing empty and names every kind", () => {
+    expect(JSON.stringify([zh, en])).not.toMatch(/:""/);
+    expect(Object.keys(zh.report.kinds)).toEqual([...KINDS]);
+  });
+});
