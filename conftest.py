@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -44,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
         _folders.append(Path(tempfile.mkdtemp(prefix="gl-data-")))
         os.environ["GRIDLOOP_DATA_DIR"] = str(_folders[0])
     os.environ.setdefault(_PASSWORD, secrets.token_hex(8))
+    config.pluginmanager.register(_Xdist())
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         _server()
 
@@ -55,6 +57,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     for folder in _folders:
         shutil.rmtree(folder, ignore_errors=True)
     _embedded.clear()
+    if _deselected:
+        _say_deselected(config)
 
 
 @pytest.fixture(scope="session")
@@ -140,8 +144,13 @@ def shared_data() -> Path:
     return Path(os.environ.get("GRIDLOOP_DATA", Path(__file__).parent.parent / "shared" / "data"))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs absent data; under xdist keep a file's tests together and never start two whole products at once."""
     global _deselected
+    for item in items:
+        whole = any(item.get_closest_marker(name) for name in ("server", "browser"))
+        item.add_marker(pytest.mark.xdist_group("product" if whole else str(item.path)))
     if shared_data().is_dir():
         return
     gone = [item for item in items if item.get_closest_marker("shared_data")]
@@ -151,6 +160,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _deselected:
-        terminalreporter.write_line(f"{_deselected} tests need the evaluation data folder (GRIDLOOP_DATA) and were deselected")
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["shared_data"] = _deselected
+
+
+class _Xdist:
+    """Under xdist the workers collect: take the number from them."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        global _deselected
+        _deselected = max(_deselected, getattr(node, "workeroutput", {}).get("shared_data", 0))
+
+
+def _say_deselected(config: pytest.Config) -> None:
+    """The last line of the run."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and not hasattr(config, "workerinput"):
+        reporter.write_line(f"{_deselected} tests deselected: they need the evaluation data folder (GRIDLOOP_DATA), which is absent")

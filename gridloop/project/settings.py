@@ -43,6 +43,7 @@ DATABASES = {
 }
 INGEST_URL = os.environ.get("GRIDLOOP_INGEST_URL", "")
 NATS_URL = os.environ.get("GRIDLOOP_NATS_URL", "")
+GRIDLOOP_SCENE_BOOK = "gridloop.scenes.selectors.BOOK"  # where the cases room finds the scene of a case
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -76,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "gridloop.doors.http.idempotency.IdempotencyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
@@ -134,7 +136,7 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "Asia/Shanghai"
 STATIC_URL = "/static/"
-STATIC_ROOT = ROOT / "var" / "static"
+STATIC_ROOT = DATA_DIR / "static"  # made by the deployment (base map); the edge serves it and the built front end
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 2**20
 SESSION_COOKIE_HTTPONLY = True

@@ -35,10 +35,11 @@ class Deployment:
         self.nats = self.folder / "nats"
         self.caddy = self.folder / "caddy"
         self.evidence = self.folder / "evidence"
+        self.static = self.folder / "static"
 
     def make_folders(self) -> None:
         self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
-        for folder in (self.logs, self.run, self.nats, self.caddy, self.evidence):
+        for folder in (self.logs, self.run, self.nats, self.caddy, self.evidence, self.static):
             folder.mkdir(mode=0o711 if folder == self.run else 0o700, exist_ok=True)
         self.sockets.mkdir(mode=0o700, exist_ok=True)
         if self.sockets.is_symlink() or self.sockets.stat().st_uid != os.geteuid():

@@ -84,8 +84,9 @@ def _asgi(name: str, uds: Path | None, listen: str) -> None:
         http="httptools",
         loop="uvloop",
         access_log=False,
+        log_level="warning",
         server_header=False,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=4,
         forwarded_allow_ips="*",
     )
 

@@ -18,8 +18,10 @@ from gridloop.doors.cli.deployment import Deployment
 from gridloop.doors.cli.edge import Edge
 from gridloop.doors.cli.postgres import EmbeddedPostgres, os_user
 from gridloop.doors.cli.supervisor import Service
+from gridloop.doors.ingest.callout import authorization
 
 PROGRAMS = Path(sys.executable).parent  # the virtual environment's programs: caddy and nats-server come from wheels
+_NOISE = ("[INFO] ", "Configuration allows spawning")  # granian's start and stop lines: in the log file only
 PROCESSES = ("web", "push", "ingest", "worker")  # our own, in start order
 
 
@@ -88,13 +90,9 @@ def postgres(server: EmbeddedPostgres, env: dict[str, str]) -> Service:
 
 
 def write_nats_config(deployment: Deployment, port: int, mqtt: str) -> Path:
-    """``nats.conf`` anew at each start; ``auth.conf`` only when missing, because the device registry rewrites it."""
-    auth = deployment.nats / "auth.conf"
-    if not auth.exists():
-        user = {"user": "gridloop", "password": deployment.secrets()["nats"]}
-        auth.write_text(f"authorization {{ users: [ {json.dumps(user)} ] }}\n", encoding="utf-8")
-        auth.chmod(0o600)
+    """``nats.conf`` anew at each start, readable by us only; who else may log in than ourselves, NATS asks the ingest process."""
     config = deployment.nats / "nats.conf"
+    config.touch(mode=0o600)
     config.write_text(
         f"""server_name: gridloop
 listen: "127.0.0.1:{port}"
@@ -103,8 +101,7 @@ max_payload: 8MB
 # a PUBACK means "on disk": one fsync per message
 jetstream {{ store_dir: {json.dumps(str(deployment.nats / "store"))}, sync_interval: always, max_file_store: 50GB }}
 mqtt {{ listen: {json.dumps(mqtt)} }}
-include "./auth.conf"
-""",
+{authorization(deployment.secrets()["nats"])}""",
         encoding="utf-8",
     )
     return config
@@ -133,8 +130,9 @@ def own(name: str, deployment: Deployment, env: dict[str, str]) -> Service:
         name,
         [*command, "--socket", str(path)],
         env | {"GRIDLOOP_PROCESS": name},
-        ready=functools.partial(socket_answers, path, "/healthz" if name == "web" else "/"),
+        ready=functools.partial(socket_answers, path, "/healthz"),
         before=lambda: path.unlink(missing_ok=True),
+        loud=lambda line: not any(word in line for word in _NOISE),
         grace=10,
     )
 

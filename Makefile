@@ -1,0 +1,66 @@
+# make run | test | install | bench. Needed beforehand: Python >= 3.11, make, git. Everything else is fetched.
+SHELL := /bin/sh
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+PIP := .venv/bin/python -m pip install -q --disable-pip-version-check
+PORT ?= 8000
+ARGS ?=
+WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/tests/*' 2>/dev/null | grep -v ' ')
+
+.PHONY: run install install-dev test lint unit web-test bench clean
+
+run: install
+	@exec .venv/bin/gridloop up --port $(PORT) --simulate 10 $(ARGS)
+
+install: .venv/.base web/dist/.built
+
+install-dev: .venv/.dev web/dist/.built
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed / 需要 Python 3.11 至 3.13" >&2; exit 1; }
+	@echo "making .venv with $(PYTHON)"
+	@$(PYTHON) -m venv .venv
+
+.venv/.base: requirements/base.txt pyproject.toml | .venv/bin/python
+	@echo "installing Python packages"
+	@$(PIP) --require-hashes -r requirements/base.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.base
+	@echo "installing test packages"
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+web/node_modules/.installed: web/package-lock.json web/package.json | .venv/.base
+	@echo "installing front-end packages"
+	@cd web && ../tools/npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web/dist/.built: web/node_modules/.installed $(WEB_SOURCES)
+	@echo "building the front end"
+	@cd web && ../tools/npm run --silent build -- --logLevel warn
+	@touch $@
+
+test: install-dev
+	@tools/system_packages
+	@$(MAKE) --no-print-directory lint web-test unit
+
+lint: .venv/.dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports --no-logo
+	.venv/bin/mypy gridloop conftest.py
+
+web-test: web/node_modules/.installed
+	cd web && ../tools/npm run --silent check && ../tools/npm test --silent
+
+unit: .venv/.dev
+	.venv/bin/pytest -q -n 2 --dist loadgroup $(ARGS)
+
+bench: install-dev
+	@mkdir -p bench/results
+	@set -e; for file in bench/*.py; do echo "$$file"; .venv/bin/python $$file $(ARGS); done
+
+clean:
+	rm -rf .venv web/node_modules web/dist

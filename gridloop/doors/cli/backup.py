@@ -1,0 +1,149 @@
+"""One file with everything: the database first, then evidence and history, which only grow, so every row finds its file."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import psycopg
+
+from gridloop import __version__
+from gridloop.doors.cli import database
+from gridloop.doors.cli.common import data_dir_option, embedded, owner_urls
+from gridloop.doors.cli.database import Urls
+from gridloop.doors.cli.deployment import Deployment, default_folder
+from gridloop.doors.cli.postgres import BIN, EmbeddedPostgres
+from gridloop.doors.cli.prepare import open_database
+
+FOLDERS = ("evidence", "history", "static")
+FILES = ("deployment.json", "clock.json")
+
+
+class _Server:
+    """The deployment's database for the while of a command: the running one, an outside one, or the embedded one started."""
+
+    def __init__(self, deployment: Deployment, *, new: bool = False) -> None:
+        self.deployment = deployment
+        self.new = new
+        self.started: EmbeddedPostgres | None = None
+
+    def __enter__(self) -> Urls:
+        if given := os.environ.get("DATABASE_URL"):
+            return open_database(given, self.deployment)
+        if self.deployment.running():
+            return owner_urls(self.deployment)
+        if not self.new and not self.deployment.postgres.exists():
+            raise click.ClickException(f"{self.deployment.folder} holds no deployment")
+        self.started = embedded(self.deployment)
+        self.started.prepare()
+        self.started.start()
+        return open_database(self.started.url(), self.deployment)
+
+    def __exit__(self, *_: object) -> None:
+        if self.started:
+            self.started.stop()
+
+
+def _run(program: str, *arguments: str) -> None:
+    done = subprocess.run([str(BIN / program), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise click.ClickException(f"{program}: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@data_dir_option
+def backup(file: Path, data_dir: Path | None) -> None:
+    """Write one consistent file (a tar) while the deployment runs or stands still. It holds personal data: keep it safe."""
+    deployment = Deployment(data_dir or default_folder())
+    if file.exists():
+        raise click.ClickException(f"{file} exists already")
+    began = time.monotonic()
+    partial = file.with_name(file.name + ".partial")
+    with _Server(deployment) as urls, tempfile.TemporaryDirectory(prefix="gridloop-backup-", dir=file.absolute().parent) as scratch:
+        dump = Path(scratch) / "database.dump"
+        click.echo("  database / 数据库 …")
+        _run("pg_dump", "--format=custom", "--no-owner", f"--file={dump}", urls.owner)
+        with tarfile.open(partial, "x") as archive:
+            os.chmod(partial, 0o600)
+            _add_text(archive, "gridloop.json", {"version": __version__, "at": datetime.now(UTC).isoformat(), "format": 1})
+            archive.add(dump, "database.dump")
+            for name in (*FILES, *FOLDERS):
+                if (deployment.folder / name).exists():
+                    click.echo(f"  {name} …")
+                    archive.add(deployment.folder / name, name)
+    partial.replace(file)
+    click.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB in {time.monotonic() - began:.1f} s")
+
+
+def _add_text(archive: tarfile.TarFile, name: str, content: dict[str, object]) -> None:
+    data = json.dumps(content).encode()
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(data), 0o600
+    archive.addfile(info, io.BytesIO(data))
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--replace", is_flag=True, help="Also into a deployment that holds something: what it holds is lost.")
+@data_dir_option
+def restore(file: Path, replace: bool, data_dir: Path | None) -> None:
+    """Restore a backup into a stopped, empty deployment."""
+    deployment = Deployment(data_dir or default_folder())
+    deployment.make_folders()
+    with deployment.lock(), tempfile.TemporaryDirectory(prefix="gridloop-restore-", dir=deployment.folder) as scratch:
+        _extract(file, Path(scratch))
+        with _Server(deployment, new=True) as urls:
+            if _holds_something(urls) or any(deployment.evidence.iterdir()):
+                if not replace:
+                    raise click.ClickException(f"{deployment.folder} is not empty: use another --data-dir, or --replace to lose it")
+                _empty(urls)
+            click.echo("  database / 数据库 …")
+            _run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={urls.owner}", str(Path(scratch) / "database.dump"))
+            with psycopg.connect(urls.owner) as connection:
+                database.grant_app(connection)
+            deployment.write("run.json", {"urls": vars(urls)})
+        _move_in(Path(scratch), deployment)
+    click.echo(f"restored into {deployment.folder}: start it with gridloop up / 恢复完成")
+
+
+def _extract(file: Path, scratch: Path) -> None:
+    try:
+        with tarfile.open(file) as archive:
+            names = archive.getnames()
+            if "gridloop.json" not in names or "database.dump" not in names:
+                raise click.ClickException(f"{file} is not a Gridloop backup")
+            archive.extractall(scratch, filter="data")
+    except tarfile.TarError as fault:
+        raise click.ClickException(f"{file} is not a Gridloop backup: {fault}") from fault
+
+
+def _holds_something(urls: Urls) -> bool:
+    with psycopg.connect(urls.owner) as connection:
+        row = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+    return bool(row and row[0])
+
+
+def _empty(urls: Urls) -> None:
+    with psycopg.connect(urls.owner) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+
+
+def _move_in(scratch: Path, deployment: Deployment) -> None:
+    for name in FOLDERS:
+        if (scratch / name).exists():
+            shutil.rmtree(deployment.folder / name, ignore_errors=True)
+            shutil.move(scratch / name, deployment.folder / name)
+    for name in FILES:
+        if (scratch / name).exists():
+            shutil.move(scratch / name, deployment.folder / name)
