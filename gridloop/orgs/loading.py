@@ -227,7 +227,7 @@ def _merge(target: Target) -> int:
         if c.ref
     ]
     updates = [sql.SQL("{0} = EXCLUDED.{0}").format(n) for n, c in zip(names, target.columns, strict=True) if c.name not in target.key]
-    query = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} s{} ON CONFLICT ({}){} DO {}").format(
+    query = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} s{} ORDER BY s.row_no ON CONFLICT ({}){} DO {}").format(
         sql.Identifier(target.table),
         sql.SQL(", ").join(names),
         sql.SQL(", ").join(_expression(target, c) for c in target.columns),

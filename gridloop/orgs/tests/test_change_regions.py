@@ -1,0 +1,152 @@
+"""Territory has a history: the map of any past day can be rebuilt."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from gridloop.journal.actions import scoped
+from gridloop.journal.models import Fact
+from gridloop.kernel import clock, geo
+from gridloop.kernel.errors import Fault, Forbidden, Invalid, NotFound
+from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.orgs import actions, selectors
+from gridloop.orgs.messages import RegionRow
+from gridloop.orgs.models import Region
+from gridloop.orgs.tests import cast
+
+MARCH, APRIL, MAY = date(2026, 3, 1), date(2026, 4, 1), date(2026, 5, 1)
+
+
+def names(day: date, prefix: str = cast.VILLAGE) -> dict[str, str]:
+    return {r.region.code: r.region.name for r in selectors.regions_on(SYSTEM, day, prefix)}
+
+
+@pytest.mark.django_db
+def test_a_new_name_leaves_the_old_map_alone() -> None:
+    cast.settle()
+    actions.rename_region(SYSTEM, cast.GRID_2, "东门花园网格", MARCH)
+    assert names(MARCH - timedelta(days=1))[cast.GRID_2] == "东门第二网格"
+    assert names(MARCH)[cast.GRID_2] == "东门花园网格"
+    assert selectors.region(SYSTEM, cast.GRID_2).full_name == "云海市 · 云澜县 · 城关街道 · 东门社区 · 东门花园网格"
+    history = selectors.region_history(SYSTEM, cast.GRID_2)
+    assert [(h.region.name, h.valid_to) for h in history] == [("东门第二网格", MARCH), ("东门花园网格", None)]
+    with scoped(SYSTEM):
+        fact = Fact.objects.filter(action="region_renamed").get()
+    assert fact.data == {"code": cast.GRID_2, "day": "2026-03-01"}
+
+
+@pytest.mark.django_db
+def test_a_split_and_a_merge() -> None:
+    cast.settle()
+    halves = [
+        RegionRow(f"{cast.VILLAGE}003", "东门三网格", "grid", boundary=cast.cell(1, 0.5), households=90, population=200),
+        RegionRow(f"{cast.VILLAGE}004", "东门四网格", "grid", boundary=cast.cell(1.5, 0.5), households=110, population=300),
+    ]
+    assert actions.split_region(SYSTEM, cast.GRID_2, halves, MARCH) == [h.code for h in halves]
+    point = (cast.WEST + 1.7 * cast.STEP, cast.SOUTH + 0.5 * cast.STEP)
+    assert selectors.region_at(SYSTEM, *point) == f"{cast.VILLAGE}004"
+    merged = actions.merge_regions(SYSTEM, [h.code for h in halves], RegionRow(cast.GRID_2, "东门新二网格", "grid"), APRIL)
+    assert selectors.region_at(SYSTEM, *point) == merged == cast.GRID_2
+    view = selectors.region(SYSTEM, cast.GRID_2)
+    assert (view.region.households, view.region.population) == (200, 500)
+    assert view.boundary is not None
+    assert set(names(MARCH - timedelta(days=1))) == {cast.VILLAGE, cast.GRID, cast.GRID_2, cast.MICRO, cast.MICRO_2}
+    assert set(names(MARCH)) == {cast.VILLAGE, cast.GRID, cast.MICRO, cast.MICRO_2, *(h.code for h in halves)}
+    assert set(names(APRIL)) == {cast.VILLAGE, cast.GRID, cast.GRID_2, cast.MICRO, cast.MICRO_2}
+
+
+@pytest.mark.django_db
+def test_a_part_may_keep_the_code_and_an_outline_may_be_redrawn() -> None:
+    cast.settle()
+    parts = [RegionRow(cast.GRID_2, "二", "grid"), RegionRow(f"{cast.VILLAGE}009", "九", "grid")]
+    actions.split_region(SYSTEM, cast.GRID_2, parts, MARCH)
+    actions.set_boundary(SYSTEM, cast.GRID_2, cast.cell(5), MARCH)
+    assert names(MARCH)[cast.GRID_2] == "二"
+    assert selectors.region_at(SYSTEM, cast.WEST + 5.5 * cast.STEP, cast.SOUTH + 0.001) == cast.GRID_2
+    assert Region.objects.filter(code=cast.GRID_2).count() == 2  # the old one, and one new row for the day itself
+
+
+@pytest.mark.django_db
+def test_refusals_say_why() -> None:
+    cast.settle()
+    two = [RegionRow(f"{cast.VILLAGE}003", "三", "grid"), RegionRow(f"{cast.VILLAGE}004", "四", "grid")]
+    refusals: list[tuple[str, type[Fault], object]] = [
+        ("orgs.region_has_children", Invalid, lambda: actions.split_region(SYSTEM, cast.GRID, two, MARCH)),
+        ("orgs.region_needs_two", Invalid, lambda: actions.split_region(SYSTEM, cast.GRID_2, two[:1], MARCH)),
+        ("orgs.region_needs_two", Invalid, lambda: actions.merge_regions(SYSTEM, [cast.GRID_2, cast.GRID_2], two[0], MARCH)),
+        ("orgs.region_unknown", NotFound, lambda: actions.rename_region(SYSTEM, "880101", "无", MARCH)),
+        ("orgs.region_day_before", Invalid, lambda: actions.rename_region(SYSTEM, cast.GRID_2, "早", date(1999, 1, 1))),
+        ("orgs.region_exists", Invalid, lambda: actions.create_region(SYSTEM, RegionRow(cast.GRID_2, "又", "grid"), MARCH)),
+        ("orgs.row_region_digits", Invalid, lambda: actions.create_region(SYSTEM, RegionRow("99", "错", "grid"), MARCH)),
+    ]
+    for key, kind, act in refusals:
+        with pytest.raises(kind) as refused:
+            act()  # type: ignore[operator]
+        assert refused.value.key == key
+    with pytest.raises(Forbidden):
+        actions.rename_region(Viewer("someone", permissions=frozenset({"org.read"})), cast.GRID_2, "不行", MARCH)
+    assert names(MARCH)[cast.GRID_2] == "东门第二网格"
+
+
+@pytest.mark.django_db
+def test_without_a_day_the_deployments_clock_decides() -> None:
+    cast.settle()
+    with clock.fixed(datetime(2026, 3, 1, 17, tzinfo=UTC)):  # already 2 March in the county
+        actions.create_region(SYSTEM, RegionRow(f"{cast.VILLAGE}008", "新", "grid"))
+    assert Region.objects.get(code=f"{cast.VILLAGE}008").valid_from == date(2026, 3, 2)
+
+
+class TestLaw(TestCase):
+    """Whatever happens, every past map stays as it was."""
+
+    @given(st.lists(st.sampled_from(["rename", "split", "merge", "redraw"]), min_size=1, max_size=6), st.data())
+    @settings(max_examples=15, deadline=None)
+    def test_past_maps_do_not_change(self, steps: list[str], data: st.DataObject) -> None:
+        actions.load(SYSTEM, cast.regions())
+        day, number = MARCH, 10
+        seen: dict[date, list[object]] = {}
+        for step in steps:
+            day += timedelta(days=data.draw(st.integers(1, 9)))
+            grids = [
+                r.region.code
+                for r in selectors.regions_on(SYSTEM, day, cast.VILLAGE)
+                if len(r.region.code) == 15 and r.region.code != cast.GRID
+            ]
+            code = data.draw(st.sampled_from(grids))
+            if step == "rename":
+                actions.rename_region(SYSTEM, code, f"名{number}", day)
+            elif step == "redraw":
+                actions.set_boundary(SYSTEM, code, cast.cell(number), day)
+            elif step == "split":
+                parts = [RegionRow(f"{cast.VILLAGE}{number + i:03}", "分", "grid", boundary=cast.cell(number + i)) for i in (0, 1)]
+                actions.split_region(SYSTEM, code, parts, day)
+            elif len(grids) > 1:
+                actions.merge_regions(SYSTEM, grids[:2], RegionRow(f"{cast.VILLAGE}{number:03}", "合", "grid"), day)
+            number += 2
+            for past, before in seen.items():
+                assert self._map(past) == before
+            seen[day] = self._map(day)
+
+    @staticmethod
+    def _map(day: date) -> list[object]:
+        return [(r.region.code, r.region.name, r.boundary, r.valid_from) for r in selectors.regions_on(SYSTEM, day)]
+
+
+@pytest.mark.django_db
+def test_places() -> None:
+    cast.settle()
+    lons = [cast.WEST + x * cast.STEP for x in (0.25, 0.75, 1.5, 2.5, 9)]
+    lats = [cast.SOUTH + 0.5 * cast.STEP] * 5
+    assert selectors.regions_at(SYSTEM, lons, lats) == [cast.MICRO, cast.MICRO_2, cast.GRID_2, cast.GRID_3, None]
+    outside = selectors.place_of(SYSTEM, lons[-1], lats[-1])
+    assert (outside.code, outside.nearest_code) == (None, cast.GRID_3)
+    expected = float(geo.distance_m(lons[-1], lats[-1], cast.WEST + 3 * cast.STEP, lats[-1]))
+    assert outside.distance_m == pytest.approx(expected, rel=1e-3)
+    inside = selectors.place_of(SYSTEM, lons[0], lats[0])
+    assert (inside.name, inside.distance_m) == ("一微网格", 0.0)
+    assert selectors.region_names(SYSTEM, [cast.GRID, "000"]) == {cast.GRID: "东门第一网格"}
