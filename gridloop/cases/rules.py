@@ -86,6 +86,8 @@ class Scene:
     process: Process
     params: Mapping[str, Any]
     limits: Mapping[str, StageLimit]
+    radius_m: float = 0.0  # reports of one type this close and …
+    within_s: float = 0.0  # … this soon after are one matter; 0 = the house's default
 
 
 @dataclass(slots=True)
