@@ -1,0 +1,281 @@
+"""Reads a folder of scene packs and checks each against the catalogue, the processes and the known words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gridloop.cases.types import case_types
+from gridloop.flow.engine import Process, load_process
+from gridloop.flow.rules import ProcessFault
+from gridloop.kernel.errors import Invalid
+from gridloop.kernel.expressions import Expression, ExpressionFault
+from gridloop.kernel.hashing import canonical, sha256_hex
+from gridloop.kernel.texts import say
+from gridloop.scenes.rules import placeholders
+from gridloop.scenes.strict_yaml import Document, Wrong, read
+from gridloop.sdk.pack import (
+    FILES,
+    INDICATOR_NAMES,
+    NOTICE_NAMES,
+    SIGNAL_NAMES,
+    TITLE_NAMES,
+    IndicatorsFile,
+    LimitsFile,
+    NoticesFile,
+    Pack,
+    PackFile,
+    SignalsFile,
+)
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PACKS, PROCESSES = ROOT / "packs", ROOT / "processes"
+NEEDED = ("pack", "limits")
+FACTS = (
+    "reported",
+    "joined",
+    "signal_added",
+    "message_received",
+    "verified",
+    "found_untrue",
+    "case_accepted",
+    "intake_rejected",
+    "passed_on",
+    "handed_down",
+    "handed_up",
+    "filed",
+    "dispatched",
+    "rejected",
+    "task_opened",
+    "task_accepted",
+    "task_cancelled",
+    "checked_in",
+    "submitted",
+    "support_submitted",
+    "support_returned",
+    "returned",
+    "sent_back",
+    "escalation_asked",
+    "recalled",
+    "reminded",
+    "card_given",
+    "overdue_escalated",
+    "check_approved",
+    "check_rejected",
+    "reworked",
+    "closed",
+    "voided",
+    "merged",
+    "absorbed",
+    "urged",
+    "rated",
+    "wait_opened",
+    "wait_over",
+    "notice_requested",
+)
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A pack folder as read: the pack when every file is right, its process, its stories' text, and what is wrong."""
+
+    folder: Path
+    pack: Pack | None = None
+    process: Process | None = None
+    process_xml: bytes = b""
+    stories: dict[str, str] = field(default_factory=dict)  # file name → text
+    wrongs: list[Wrong] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def digest(self) -> str:
+        """Of everything that is installed: the pack and its process."""
+        if self.pack is None:
+            raise ValueError("a pack with faults has no digest")
+        return digest_of(self.pack, self.process_xml)
+
+
+def digest_of(pack: Pack, process_xml: bytes) -> str:
+    content = {"pack": pack.model_dump(mode="json"), "process": sha256_hex(process_xml)}
+    return sha256_hex(canonical(content))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What packs may name: case types, signal kinds, process files."""
+
+    types: Mapping[str, Any]
+    kinds: frozenset[str]
+    processes: Path = PROCESSES
+
+    @classmethod
+    def of(cls, packs: Path = PACKS, processes: Path = PROCESSES) -> Known:
+        document = read((packs / "signal_kinds.yaml").read_text(encoding="utf-8"), "packs/signal_kinds.yaml")
+        if document.wrongs:
+            raise Invalid("scenes.refused", first=str(document.wrongs[0]))
+        return cls(case_types(), frozenset(document.data["kinds"]), processes)
+
+
+def load_all(packs: Path = PACKS, known: Known | None = None) -> list[Loaded]:
+    """Every pack folder, in order of name; two packs for any type are a fault of the second."""
+    loaded = [
+        load(folder, known or Known.of()) for folder in sorted(packs.iterdir()) if folder.is_dir() and (folder / "pack.yaml").exists()
+    ]
+    anys = [one for one in loaded if one.pack and one.pack.pack.any_type]
+    for second in anys[1:]:
+        params = (("first", anys[0].name), ("second", second.name))
+        second.wrongs.append(Wrong(f"{second.name}/pack.yaml", 1, "scenes.two_any", params))
+    return loaded
+
+
+def load(folder: Path, known: Known) -> Loaded:
+    """One pack. Faults are gathered, none is raised."""
+    loaded = Loaded(folder)
+    documents = _documents(folder, loaded)
+    parts: dict[str, Any] = {name: documents[name].parse(model) for name, model in FILES.items() if name in documents}
+    if isinstance(parts.get("pack"), PackFile):
+        loaded.process, loaded.process_xml = _process(parts["pack"], documents["pack"], known)
+    checker = Checker(known, documents, loaded.process)
+    for name, part in parts.items():
+        if part is not None:
+            getattr(checker, name)(part, parts)
+    loaded.wrongs += [wrong for document in documents.values() for wrong in document.wrongs]
+    if not loaded.wrongs:
+        loaded.pack = Pack(**parts)
+    loaded.wrongs.sort()
+    return loaded
+
+
+def _documents(folder: Path, loaded: Loaded) -> dict[str, Document]:
+    documents: dict[str, Document] = {}
+    for path in sorted(folder.iterdir()):
+        name = f"{folder.name}/{path.name}"
+        if path.suffix == ".yaml" and path.stem in FILES:
+            documents[path.stem] = read(path.read_text(encoding="utf-8"), name)
+        elif path.name == "stories" and path.is_dir():
+            loaded.stories = {p.name: p.read_text(encoding="utf-8") for p in sorted(path.glob("*.yaml"))}
+        elif path.name not in ("fixtures", "README.md"):
+            loaded.wrongs.append(Wrong(name, 1, "scenes.unknown_file", (("name", path.name),)))
+    for name in NEEDED:
+        if name not in documents:
+            loaded.wrongs.append(Wrong(f"{folder.name}/{name}.yaml", 1, "scenes.no_file", (("name", f"{name}.yaml"),)))
+    return documents
+
+
+def _process(pack: PackFile, document: Document, known: Known) -> tuple[Process | None, bytes]:
+    path = known.processes / f"{pack.process}.bpmn"
+    if not path.is_file():
+        allowed = ", ".join(sorted(p.stem for p in known.processes.glob("*.bpmn")))
+        document.fault(("process",), "scenes.no_process", process=pack.process, allowed=allowed)
+        return None, b""
+    xml = path.read_bytes()
+    try:
+        return load_process(xml, f"processes/{path.name}"), xml
+    except ProcessFault as fault:
+        document.fault(("process",), "scenes.process_fault", detail=process_fault_text(fault))
+        return None, b""
+
+
+def process_fault_text(fault: ProcessFault, lang: str = "zh") -> str:
+    """``file:line element x: what is wrong``."""
+    return say("flow.fault", lang, file=fault.file, line=fault.line, element=fault.element, what=say(fault.key, lang, **fault.params))
+
+
+class Checker:
+    """The checks that look across files; each method is named like the file it checks."""
+
+    def __init__(self, known: Known, documents: dict[str, Document], process: Process | None) -> None:
+        self.known, self.documents, self.process = known, documents, process
+
+    def _expression(self, file: str, path: tuple[str | int, ...], source: str, names: Iterable[str]) -> None:
+        try:
+            Expression(source, names)
+        except ExpressionFault as error:
+            self.documents[file].fault(path, "scenes.cel", name=".".join(map(str, path)), detail=str(error))
+
+    def _placeholders(self, file: str, path: tuple[str | int, ...], template: str, allowed: tuple[str, ...]) -> None:
+        for name in placeholders(template):
+            if name not in allowed:
+                self.documents[file].fault(path, "scenes.placeholder", name=name, allowed=" ".join(allowed))
+
+    def pack(self, part: PackFile, parts: Mapping[str, Any]) -> None:
+        document = self.documents["pack"]
+        folder = document.file.split("/")[0]
+        if part.id != folder:
+            document.fault(("id",), "scenes.folder_name", id=part.id, folder=folder)
+        categories = {code[:2] for code in self.known.types}
+        for path, code in [(("case_type",), part.case_type), *((("also", n), code) for n, code in enumerate(part.also))]:
+            if code not in self.known.types and code not in categories:
+                document.fault(path, "scenes.no_type", type=code)
+        same = part.same_thing
+        if (same.key is None and same.radius_m is None) or (same.radius_m is None) != (same.within is None):
+            document.fault(("same_thing",), "scenes.same_thing")
+        if same.key is not None:
+            self._expression("pack", ("same_thing", "key"), same.key, SIGNAL_NAMES)
+        self._params(part, parts.get("notices"))
+
+    def _params(self, part: PackFile, notices: NoticesFile | None) -> None:
+        if self.process is None:
+            return
+        document = self.documents["pack"]
+        try:
+            self.process.with_defaults(part.params)
+        except Invalid as fault:
+            name = str(fault.params.get("name", ""))
+            document.fault(("params", name), fault.key, **fault.params)
+            return
+        template = part.params.get("courtesy")
+        if template is not None and (notices is None or template not in notices.templates):
+            document.fault(("params", "courtesy"), "scenes.no_template", name=template)
+
+    def signals(self, part: SignalsFile, parts: Mapping[str, Any]) -> None:
+        document = self.documents["signals"]
+        for name, source in part.subject.items():
+            self._expression("signals", ("subject", name), source, SIGNAL_NAMES)
+        for number, rule in enumerate(part.rules):
+            path: tuple[str | int, ...] = ("rules", number)
+            if rule.kind not in self.known.kinds:
+                document.fault((*path, "kind"), "scenes.no_kind", kind=rule.kind)
+            self._expression("signals", (*path, "when"), rule.when, SIGNAL_NAMES)
+            if rule.does == "open" and not rule.title:
+                document.fault(path, "scenes.title_needed")
+            if rule.title:
+                self._placeholders("signals", (*path, "title"), rule.title, TITLE_NAMES)
+            if rule.message and self.process and rule.message not in self.process.messages:
+                allowed = ", ".join(self.process.messages) or "-"
+                document.fault((*path, "message"), "scenes.no_message", process=self.process.name, name=rule.message, allowed=allowed)
+
+    def limits(self, part: LimitsFile, parts: Mapping[str, Any]) -> None:
+        if self.process is None:
+            return
+        document = self.documents["limits"]
+        stages = (*self.process.stages, *(["accept"] if "handle" in self.process.stages else []))
+        for stage, limit in part.stages.items():
+            if stage not in stages:
+                document.fault(("stages", stage), "scenes.no_stage", process=self.process.name, stage=stage, allowed=", ".join(stages))
+            if max((0, *limit.remind)) >= limit.yellow or limit.yellow >= limit.red:
+                document.fault(("stages", stage), "scenes.card_order", stage=stage)
+        for stage in ("intake", "accept", "handle", "check"):
+            if stage in stages and stage not in part.stages:
+                document.fault(("stages",), "scenes.stage_limit", stage=stage)
+
+    def notices(self, part: NoticesFile, parts: Mapping[str, Any]) -> None:
+        document = self.documents["notices"]
+        for name, template in part.templates.items():
+            for lang in ("zh", "en"):
+                self._placeholders("notices", ("templates", name, lang), getattr(template, lang), NOTICE_NAMES)
+        for number, one in enumerate(part.on_fact):
+            if one.fact not in FACTS:
+                document.fault(("on_fact", number, "fact"), "scenes.no_fact", name=one.fact, allowed=" ".join(FACTS))
+            if one.template not in part.templates:
+                document.fault(("on_fact", number, "template"), "scenes.no_template", name=one.template)
+
+    def indicators(self, part: IndicatorsFile, parts: Mapping[str, Any]) -> None:
+        for number, one in enumerate(part.indicators):
+            self._expression("indicators", ("indicators", number, "part"), one.part, INDICATOR_NAMES)
+            self._expression("indicators", ("indicators", number, "of"), one.of, INDICATOR_NAMES)

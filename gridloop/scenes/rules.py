@@ -1,0 +1,154 @@
+"""Pure rules of scenes: what a signal means to a pack, what a pack's stage limits are, which tier it has reached."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from gridloop.cases.messages import SceneMatch
+from gridloop.cases.rules import StageLimit
+from gridloop.kernel.durations import parse_duration
+from gridloop.kernel.expressions import Expression, ExpressionFault
+from gridloop.sdk.pack import SIGNAL_NAMES, Pack, SameThing, SignalRule
+from gridloop.sdk.signals import Signal
+
+TIERS = ("draft", "bronze", "silver", "gold")
+SILVER_KINDS = ("true", "false", "duplicate", "late", "overdue")
+_SECONDS = {"m": 60, "h": 3600, "d": 86400, "wh": 3600, "wd": 86400}
+
+
+@lru_cache(maxsize=4096)
+def condition(source: str) -> Expression:
+    """A pack's condition over a signal, compiled once."""
+    return Expression(source, SIGNAL_NAMES)
+
+
+def signal_names(signal: Signal) -> dict[str, Any]:
+    """What a condition sees of a signal."""
+    place = None if signal.lon is None else {"lon": signal.lon, "lat": signal.lat}
+    return {
+        "id": signal.id,
+        "source": signal.source,
+        "device": signal.device,
+        "kind": signal.kind,
+        "value": signal.value,
+        "place": place,
+        "data": dict(signal.data),
+    }
+
+
+def match(pack: Pack, version_id: int, signal: Signal) -> SceneMatch | None:
+    """What the pack makes of the signal: the first rule that holds. Data a condition can not work with is no match."""
+    names = signal_names(signal)
+    for rule in pack.signals.rules:
+        if rule.kind == signal.kind and _holds(rule.when, names):
+            return _matched(pack, version_id, rule, signal, names)
+    return None
+
+
+def _holds(source: str, names: Mapping[str, Any]) -> bool:
+    try:
+        return condition(source).holds(names)
+    except ExpressionFault:
+        return False
+
+
+def _text(source: str, names: Mapping[str, Any]) -> str:
+    try:
+        value = condition(source).value(names)
+    except ExpressionFault:
+        return ""
+    return "" if value is None else str(value)
+
+
+def _matched(pack: Pack, version_id: int, rule: SignalRule, signal: Signal, names: Mapping[str, Any]) -> SceneMatch:
+    same = pack.pack.same_thing
+    subject = {name: text for name, source in pack.signals.subject.items() if (text := _text(source, names))}
+    return SceneMatch(
+        scene_version_id=version_id,
+        verb=rule.does,
+        key=_text(same.key, names) if same.key else "",
+        message=rule.message or "",
+        title=title(rule.title or pack.pack.title.zh, pack, signal),
+        case_type=pack.pack.case_type,
+        severity=rule.severity or pack.pack.severity,
+        radius_m=float(same.radius_m or 0),
+        within_s=within_seconds(same),
+        subject=subject,
+    )
+
+
+def within_seconds(same: SameThing) -> float:
+    """How long after a report another one may still be the same thing, in seconds; 0 when the pack does not say."""
+    if same.within is None:
+        return 0.0
+    duration = parse_duration(same.within)
+    return float(duration.amount * _SECONDS[duration.unit])
+
+
+def title(template: str, pack: Pack, signal: Signal) -> str:
+    """The case's title; a figure without needless decimals."""
+    value = "" if signal.value is None else f"{signal.value:g}"
+    return template.format_map({"type": pack.pack.title.zh, "device": signal.device, "value": value})
+
+
+def placeholders(template: str) -> list[str]:
+    """Names in braces; ``?`` for something that is no plain name."""
+    try:
+        fields = [(name, spec, change) for _, name, spec, change in string.Formatter().parse(template) if name is not None]
+    except ValueError:
+        return ["?"]
+    return [name if name.isidentifier() and not spec and not change else "?" for name, spec, change in fields]
+
+
+def stage_limits(pack: Pack) -> dict[str, StageLimit]:
+    """The pack's limits as the rules of cases take them."""
+    return {stage: StageLimit(one.limit, tuple(one.remind), one.yellow, one.red, one.escalate) for stage, one in pack.limits.stages.items()}
+
+
+def scene_params(pack: Pack) -> dict[str, Any]:
+    """The process's parameters and, for reports of people, when two are the same thing."""
+    return dict(pack.pack.params)
+
+
+def tier(needs: Iterable[str], story_kinds: Iterable[str], passed_live: bool = False, measured: bool = False) -> str:
+    """bronze = one true story; silver = also false, duplicate, late, overdue; gold = silver, nothing needed, live and measured."""
+    kinds = set(story_kinds)
+    if "true" not in kinds:
+        return "draft"
+    if not kinds.issuperset(SILVER_KINDS):
+        return "bronze"
+    return "gold" if passed_live and measured and not list(needs) else "silver"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An installed scene that could take a report of a type."""
+
+    version_id: int
+    name: str
+    pack: Pack
+
+
+def choose(candidates: Iterable[Candidate], case_type: str) -> Candidate | None:
+    """Whose report this is: the pack of exactly the type, then of a named type or category, then the one for any type."""
+    best: tuple[int, str] | None = None
+    chosen: Candidate | None = None
+    for one in candidates:
+        rank = _rank(one.pack, case_type)
+        if rank is not None and (best is None or (rank, one.name) < best):
+            best, chosen = (rank, one.name), one
+    return chosen
+
+
+def _rank(pack: Pack, case_type: str) -> int | None:
+    if pack.pack.case_type == case_type:
+        return 0
+    if case_type in pack.pack.also:
+        return 1
+    if case_type[:2] in pack.pack.also:
+        return 2
+    return 3 if pack.pack.any_type else None

@@ -1,0 +1,145 @@
+"""YAML read strictly: every fault with file and line, no anchors or tags, and nothing that other YAML readers would read differently."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from gridloop.kernel.texts import say
+
+M = TypeVar("M", bound=BaseModel)
+Path = tuple[str | int, ...]
+LARGEST = 200_000  # characters
+# words and numbers that YAML 1.1 readers take for something else: on → true, 12:30 → 750, 01002 → 514
+_TRAP = re.compile(r"^(y|n|yes|no|on|off|[-+]?0[0-9_]+|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|0o[0-7]+|=|<<)$", re.IGNORECASE)
+_NULL, _TRUE, _FALSE = ("", "~", "null", "Null", "NULL"), ("true", "True", "TRUE"), ("false", "False", "FALSE")
+_INT, _FLOAT = re.compile(r"^[-+]?[0-9]+$"), re.compile(r"^[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?$")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Wrong:
+    """One fault of a file that a person can mend; ``str`` is ``file:line: message``."""
+
+    file: str
+    line: int
+    key: str
+    params: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
+
+    def said(self, lang: str = "zh") -> str:
+        return f"{self.file}:{self.line}: {say(self.key, lang, **dict(self.params))}"
+
+    def __str__(self) -> str:
+        return self.said()
+
+
+@dataclass(slots=True)
+class Document:
+    """A file's plain data with the line of every part."""
+
+    file: str
+    data: Any = None
+    lines: dict[Path, int] = field(default_factory=dict)
+    wrongs: list[Wrong] = field(default_factory=list)
+
+    def line(self, path: Path) -> int:
+        """The line of a part, or of the nearest part around it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+    def fault(self, path: Path, key: str, **params: Any) -> None:
+        self.wrongs.append(Wrong(self.file, self.line(path), key, tuple(params.items())))
+
+    def parse(self, model: type[M]) -> M | None:
+        """The data as the model, or None with the faults noted."""
+        if self.wrongs:
+            return None
+        try:
+            return model.model_validate(self.data if self.data is not None else {})
+        except ValidationError as error:
+            for one in error.errors(include_url=False):
+                self._model_fault(one)
+            return None
+
+    def _model_fault(self, one: Any) -> None:
+        path: Path = tuple(part for part in one["loc"] if part != "[key]")
+        name = ".".join(str(part) for part in path) or "-"
+        keys = {"extra_forbidden": "scenes.unknown_key", "missing": "scenes.missing_key"}
+        self.fault(path, keys.get(one["type"], "scenes.bad_value"), name=name, value=_short(one.get("input")), detail=one["msg"])
+
+
+def read(text: str, file: str) -> Document:
+    """The document; its ``wrongs`` say what is not strict. Never raises."""
+    document = Document(file)
+    if len(text) > LARGEST:
+        document.fault((), "scenes.too_large", limit=LARGEST)
+        return document
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        if any(isinstance(event, AliasEvent) or getattr(event, "anchor", None) for event in yaml.parse(text)):
+            document.fault((), "scenes.anchor")
+            return document
+        root = YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        document.wrongs.append(Wrong(file, line, "scenes.yaml", (("detail", str(error.problem or error.context)),)))
+        return document
+    except YAMLError as error:
+        document.fault((), "scenes.yaml", detail=str(error).splitlines()[0])
+        return document
+    if root is not None:
+        document.data = _value(root, (), document)
+    return document
+
+
+def _value(node: Node, path: Path, document: Document) -> Any:
+    document.lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, ScalarNode):
+        return _scalar(node, path, document)
+    if isinstance(node, SequenceNode):
+        return [_value(child, (*path, index), document) for index, child in enumerate(node.value)]
+    mapping: dict[str, Any] = {}
+    assert isinstance(node, MappingNode)
+    for key_node, value_node in node.value:
+        key = _scalar(key_node, path, document) if isinstance(key_node, ScalarNode) else None
+        if not isinstance(key, str):
+            document.wrongs.append(Wrong(document.file, key_node.start_mark.line + 1, "scenes.text_key", (("name", str(key)),)))
+            continue
+        document.lines[(*path, key)] = key_node.start_mark.line + 1
+        if key in mapping:
+            document.fault((*path, key), "scenes.double_key", name=key)
+        mapping[key] = _value(value_node, (*path, key), document)
+    return mapping
+
+
+def _scalar(node: ScalarNode, path: Path, document: Document) -> Any:
+    text: str = node.value
+    line = node.start_mark.line + 1
+    if node.style is not None:
+        return text
+    if getattr(node.ctag, "handle", None) or str(getattr(node, "tag", "")).startswith("!"):
+        document.wrongs.append(Wrong(document.file, line, "scenes.tag"))
+        return None
+    if _TRAP.match(text):
+        document.wrongs.append(Wrong(document.file, line, "scenes.trap", (("value", text),)))
+        return text
+    if text in _NULL:
+        return None
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    if _INT.match(text):
+        return int(text)
+    return float(text) if _FLOAT.match(text) else text
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "…"
