@@ -1,0 +1,61 @@
+export default {
+  nav: { console: "Console", tasks: "My tasks", cockpit: "Cockpit", cases: "Cases", org: "Organisation", devices: "Devices", packs: "Scenes" },
+  shell: {
+    nav: "Main navigation", skip: "Skip to content", live: "Live", reconnecting: "Reconnecting", clock: "Deployment clock", logOut: "Log out",
+    sampleHint: "Sample data: people, places and cases are made up", denied: "No permission",
+    deniedText: "{name}, this page is outside your permissions. Ask an administrator for access.",
+    toHome: "Go to the start page", toPhone: "Report on the phone page", otherUser: "Log in as someone else", lost: "No such page",
+    lostText: "The address may be mistyped, or the page has moved.",
+  },
+  state: { loading: "Loading…", empty: "Nothing here" },
+  map: { missing: "The base map has not been built yet", in: "Zoom in", out: "Zoom out" },
+  case: {
+    progress: "Progress", now: "now", trace: "Trace", chainHint: "This browser re-computed the hash of every fact and checked the links",
+    chain: { intact: "Chain intact ({n} facts)", linked: "Facts linked ({n})", broken: "Chain broken, tell the administrator" },
+    enlarge: "Enlarge picture {n}", mergedN: "{n} merged", reworksN: "Rework {n}", mergedInto: "Merged into {code}", lead: "Lead", limit: " limit",
+    text: "What happened", noText: "No description", reporter: "Reporter", sources: "Sources", sourcesN: "{n} in all", evidence: "Evidence", tasks: "Tasks",
+    nobody: "Nobody responsible", rating: "Rating", starsN: "{n} stars", trackPage: "Open the reporter's page", type: "Type", severity: "Level",
+    statusWord: "Status", reportedAt: "Reported", place: "Place", region: "Area", unit: "Unit", source: "Source", code: "Code", title: "Title",
+    left: "Time left",
+  },
+  caseVerb: {
+    accept: "Accept", route: "Re-route", merge: "Merge", urge: "Urge", void: "Void", rate: "Rate", reject: "Refuse", escalate: "Hand up", return: "Return",
+    supervise: "Supervise", reopen: "Reopen", split: "Split", pass: "Hand down",
+  },
+  console: {
+    queue: "Queue", bySeverity: "By level", boxes: "Boxes", searchHint: "Title or code (press /)", waiting: "{n} new, show", fresh: "New",
+    overdue: "{n} overdue", pick: "Choose a case on the left",
+    empty: { todo: "Nothing to dispatch", doing: "Nothing in hand", done: "Nothing closed", all: "No case matches" },
+    candidates: "Nearest units", press: "press", choose: "to choose", proposal: "Proposal", noUnit: "the competent unit", sure: "{n}% sure",
+    load: "{n} open", noCandidates: "No candidate; choose another unit below", other: "Another unit", otherHint: "Search units",
+    supporting: "Supporting units", supportingHint: "One or more", note: "Instruction", noteHint: "Optional", reason: "Reason",
+    reasonNeeded: "Give a reason (required)", updown: "move", dispatchWord: "dispatch", help: "help", dispatchTo: "Dispatch {name}",
+    acceptPlain: "Accept and dispatch", routeTo: "Re-route to {name}", dispatched: "Dispatched to {name}", accepted: "Accepted and dispatched",
+    map: "Map of cases", mergeTitle: "Merge the same matter", noTwins: "No other open case within 500 m", twins: "Nearby cases", metres: "{n} m",
+    thisCase: "This case", otherCase: "Into", mergeHint: "This case ends; its sources and evidence move to the other, where work goes on.",
+    mergeInto: "Merge into {code}", mergeNote: "Same place, same matter: merged into {code}",
+    saidDone: {
+      merge: "Merged", urge: "Urged", void: "Voided", reject: "Refused", escalate: "Handed up", return: "Returned", route: "Re-routed", accept: "Accepted",
+    },
+    keys: {
+      title: "Keyboard", down: "Next", up: "Previous", choose: "Choose a unit", accept: "Accept, dispatch, go to the next", merge: "Merge",
+      search: "Search", help: "This help", leave: "Leave a field, close",
+    },
+  },
+  task: {
+    mine: "My tasks", open: "To do", done: "Done", empty: "Nothing to do", pick: "Choose a task on the left", addPhoto: "+ Add photo",
+    removePhoto: "Remove photo", needed: "Required", note: "Report", noteHint: "What was done, with what result", reasonHint: "Give a reason (required)",
+    photos: "Photos", photoNeeded: "At least one photo is needed",
+    said: {
+      accept: "Signed for", return: "Returned", submit: "Submitted for check", approve: "Approved", reject: "Sent back for rework", escalate: "Escalated",
+      check_in: "Checked in", transfer: "Transferred", delegate: "Delegated", suspend: "Suspended", resume: "Resumed", extend: "Extension asked",
+    },
+    before: "Before", after: "After", noPhoto: "No photo", result: "Result", all: "All", overdue: "Overdue", openCase: "Open the whole case",
+    actOn: "{verb} “{title}”",
+  },
+  cases: {
+    title: "Cases", csv: "Export CSV", more: "Next page", prev: "Previous page", total: "{n} cases", search: "Title, code, address", since: "From",
+    until: "To", clear: "Clear filters", empty: "No case matches", overdueOnly: "Overdue only", openBox: "All open", allRegions: "All areas",
+    page: "Page {n}", results: "List of cases",
+  },
+};

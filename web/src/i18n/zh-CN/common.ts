@@ -1,0 +1,40 @@
+/** Words shared by desk and phone. English: ../en/common.ts, same keys (a test compares them). */
+export default {
+  product: "网格闭环",
+  sample: "演示数据",
+  severity: { 1: "紧急", 2: "加急", 3: "重点", 4: "一般" },
+  severityShort: { 1: "红", 2: "橙", 3: "黄", 4: "蓝" },
+  status: {
+    reported: "已上报", verifying: "核实中", filed: "已立案", dispatched: "已派遣", accepted: "已签收", handling: "处置中",
+    suspended: "已挂起", escalated: "已提级", submitted: "待核查", checking: "核查中", reworked: "返工中", closed: "已办结",
+    voided: "已作废", rejected: "不予受理",
+  },
+  step: { report: "上报受理", dispatch: "立案派遣", accept: "签收", handle: "处置", check: "核查", close: "办结" },
+  stage: { verify: "核实", intake: "受理", accept: "签收", handle: "处置", check: "核查" },
+  box: { todo: "待派", doing: "在办", done: "办结", all: "全部" },
+  card: { yellow: "黄牌", red: "红牌" },
+  source: {
+    report: "群众上报", citizen: "群众上报", app: "群众上报", public: "群众上报", worker: "网格员", hotline: "12345热线", camera: "摄像头",
+    sensor: "物联感知", iot: "物联感知", alarm: "感知预警", detector: "感知预警", import: "导入", open311: "Open311", device: "设备",
+    signal: "感知信号", system: "系统", person: "人工上报", vehicle_stopped: "违停抓拍", cap: "预警信息", replay: "导入",
+  },
+  role: {
+    citizen: "群众", worker: "网格员", grid_worker: "网格员", handler: "部门经办", officer: "执法队员", operator: "值守坐席", commander: "值班长",
+    duty_commander: "值班长", supervisor: "督办考评", leader: "领导", deputy: "人大代表", mediator: "调解员", inspector: "检查人员",
+    designer: "流程管理员", admin: "系统管理员", integrator: "对接平台", device: "设备",
+  },
+  taskStatus: { open: "待签收", accepted: "办理中", done: "已完成", cancelled: "已取消" },
+  verb: {
+    accept: "签收", return: "退回", transfer: "转办", delegate: "委派", submit: "提交", approve: "通过", reject: "不通过", suspend: "挂起",
+    resume: "恢复", extend: "延期", escalate: "提级", check_in: "到场签到",
+  },
+  fault: {
+    offline: "连不上服务器，请检查网络后重试",
+    unknown: "出错了（{status}），请稍后再试",
+    forbidden: "没有权限做这件事",
+    gone: "没有找到，可能已被合并或不在您的辖区",
+    conflict: "这件事的状态已变，已为您刷新",
+    busy: "服务器繁忙，请稍后再试",
+  },
+  act: { retry: "重试", cancel: "取消", close: "关闭", save: "保存", back: "返回", more: "加载更多", open: "打开", search: "搜索", confirm: "确定" },
+};

@@ -1,0 +1,55 @@
+/** Words of the desk. English: ../en/desk.ts, same keys. */
+export default {
+  nav: { console: "事件台", tasks: "我的待办", cockpit: "驾驶舱", cases: "事件广场", org: "组织", devices: "设备", packs: "场景" },
+  shell: {
+    nav: "主导航", skip: "跳到正文", live: "实时", reconnecting: "重连中", clock: "部署时钟", logOut: "退出",
+    sampleHint: "演示数据：人名、地名、事件均为虚构", denied: "没有权限", deniedText: "{name}，这个页面不在您的权限之内。如需使用，请联系系统管理员授权。",
+    toHome: "回到首页", toPhone: "去手机页上报", otherUser: "换一个账号登录", lost: "没有这个页面", lostText: "地址可能写错了，或者页面已经搬走。",
+  },
+  state: { loading: "正在加载…", empty: "暂无数据" },
+  map: { missing: "底图尚未生成", in: "放大", out: "缩小" },
+  case: {
+    progress: "办理进度", now: "进行中", trace: "流转", chainHint: "本机重新计算了每一条记录的哈希并核对前后相连",
+    chain: { intact: "存证完整（{n} 条）", linked: "前后相连（{n} 条）", broken: "存证不完整，请上报管理员" },
+    enlarge: "放大第 {n} 张图片", mergedN: "合并 {n}", reworksN: "返工 {n}", mergedInto: "已并入 {code}", lead: "主办", limit: "时限",
+    text: "情况", noText: "没有文字说明", reporter: "上报人", sources: "来源", sourcesN: "共 {n} 次", evidence: "凭证", tasks: "任务",
+    nobody: "无人承办", rating: "评价", starsN: "{n} 星", trackPage: "打开群众查询页", type: "类型", severity: "等级", statusWord: "状态",
+    reportedAt: "上报时间", place: "地点", region: "区域", unit: "承办单位", source: "来源", code: "编号", title: "标题", left: "剩余时间",
+  },
+  caseVerb: {
+    accept: "受理", route: "改派", merge: "合并", urge: "催办", void: "作废", rate: "评价", reject: "不予受理", escalate: "上报上级", return: "退回",
+    supervise: "督办", reopen: "重办", split: "拆分", pass: "下放",
+  },
+  console: {
+    queue: "事件队列", bySeverity: "按等级", boxes: "分类", searchHint: "标题、编号（按 / 键）", waiting: "有 {n} 条新事件，点此查看", fresh: "新",
+    overdue: "超时 {n}", pick: "请在左侧选择一个事件",
+    empty: { todo: "没有待派的事件", doing: "没有在办的事件", done: "没有办结的事件", all: "没有符合条件的事件" },
+    candidates: "就近力量", press: "按", choose: "选择", proposal: "建议", noUnit: "由主管单位承办", sure: "把握 {n}%", load: "在手 {n}",
+    noCandidates: "没有候选单位，可在下面另选", other: "其他单位", otherHint: "搜索单位", supporting: "协办单位", supportingHint: "可选多个",
+    note: "交办意见", noteHint: "可空", reason: "理由", reasonNeeded: "请写明理由（必填）", updown: "上下", dispatchWord: "派遣", help: "帮助",
+    dispatchTo: "派遣 {name}", acceptPlain: "受理并派遣", routeTo: "改派 {name}", dispatched: "已派遣 {name}", accepted: "已受理并派遣", map: "事件地图",
+    mergeTitle: "合并同一件事", noTwins: "附近 500 米内没有其他在办事件", twins: "附近事件", metres: "{n} 米", thisCase: "本件", otherCase: "并入",
+    mergeHint: "本件结束，来源和凭证全部转到对方，办理在对方继续。", mergeInto: "并入 {code}", mergeNote: "同一地点同一件事，并入 {code}",
+    saidDone: {
+      merge: "已合并", urge: "已催办", void: "已作废", reject: "已退回，不予受理", escalate: "已上报上级", return: "已退回", route: "已改派", accept: "已受理",
+    },
+    keys: {
+      title: "键盘操作", down: "下一条", up: "上一条", choose: "选择力量", accept: "受理并派遣，跳到下一条", merge: "合并", search: "搜索", help: "本帮助",
+      leave: "离开输入框、关闭",
+    },
+  },
+  task: {
+    mine: "我的任务", open: "待办", done: "已完成", empty: "没有待办任务", pick: "请在左侧选择一个任务", addPhoto: "＋ 添加照片", removePhoto: "移除照片",
+    needed: "请填写", note: "办理说明", noteHint: "写明做了什么、结果如何", reasonHint: "请写明理由（必填）", photos: "照片", photoNeeded: "需要至少一张照片",
+    said: {
+      accept: "已签收", return: "已退回", submit: "已提交，等待核查", approve: "已通过", reject: "已退回重办", escalate: "已提级", check_in: "已签到",
+      transfer: "已转办", delegate: "已委派", suspend: "已挂起", resume: "已恢复", extend: "已申请延期",
+    },
+    before: "处置前", after: "处置后", noPhoto: "没有照片", result: "处置结果", all: "全部", overdue: "超时", openCase: "查看事件全貌",
+    actOn: "{verb}「{title}」",
+  },
+  cases: {
+    title: "事件广场", csv: "导出 CSV", more: "下一页", prev: "上一页", total: "共 {n} 件", search: "标题、编号、地址", since: "开始日期", until: "结束日期",
+    clear: "清除条件", empty: "没有符合条件的事件", overdueOnly: "只看超时", openBox: "全部在办", allRegions: "全部区域", page: "第 {n} 页", results: "事件列表",
+  },
+};

@@ -1,0 +1,21 @@
+/** What to tell a person about a failed call: a headline and, if any, the faults of single fields. */
+import { Problem } from "@/api/client";
+
+export interface FaultText {
+  title: string;
+  detail: string;
+  fields: string[];
+}
+
+type Say = (key: string, values?: Record<string, unknown>) => string;
+
+const KEYS: Record<number, string> = { 0: "fault.offline", 403: "fault.forbidden", 404: "fault.gone", 409: "fault.conflict", 429: "fault.busy", 503: "fault.busy" };
+
+/** Prefers the server's own sentences (they are in the caller's language); falls back to ours by status. */
+export function faultText(error: unknown, say: Say): FaultText {
+  if (!(error instanceof Problem)) return { title: say("fault.unknown", { status: "–" }), detail: "", fields: [] };
+  const own = say(KEYS[error.status] ?? "fault.unknown", { status: error.status });
+  const title = error.title || own;
+  const fields = error.fields.map((f) => [f.pointer?.replace(/^[#/]+/, ""), f.message].filter(Boolean).join("："));
+  return { title, detail: error.detail === title ? "" : error.detail, fields };
+}

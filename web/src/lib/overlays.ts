@@ -1,0 +1,65 @@
+/** Cases on the map: points and clusters as the server gives them, and the ring around the open case. */
+import type { GeoJSONSourceSpecification, Map as GlMap } from "maplibre-gl";
+import type { CaseMap } from "@/api/types";
+import { bySeverity, FONTS, type Colours } from "./map";
+
+type Features = Exclude<GeoJSONSourceSpecification["data"], string> & { type: "FeatureCollection" };
+
+export function toFeatures(data: CaseMap | null): Features {
+  const point = (lon: number, lat: number, properties: Record<string, unknown>) => ({
+    type: "Feature" as const,
+    properties: { lon, lat, ...properties },
+    geometry: { type: "Point" as const, coordinates: [lon, lat] },
+  });
+  return {
+    type: "FeatureCollection",
+    features: [
+      ...(data?.clusters ?? []).map((c) => point(c.lon, c.lat, { count: c.count, severity: c.worst })),
+      // The worst on top: drawn last.
+      ...[...(data?.points ?? [])].sort((a, b) => b.severity - a.severity).map((p) => point(p.lon, p.lat, { code: p.code, title: p.title, severity: p.severity })),
+    ],
+  } as Features;
+}
+
+export function overlays(map: GlMap, c: Colours): void {
+  map.addSource("cases", { type: "geojson", data: toFeatures(null) });
+  map.addSource("focus", { type: "geojson", data: toFeatures(null) });
+  map.addLayer({
+    id: "clusters",
+    type: "circle",
+    source: "cases",
+    filter: ["has", "count"],
+    paint: {
+      "circle-radius": ["interpolate", ["linear"], ["get", "count"], 2, 11, 50, 18, 1000, 28],
+      "circle-color": c("surface"),
+      "circle-stroke-color": bySeverity(c),
+      "circle-stroke-width": 3,
+    },
+  });
+  map.addLayer({
+    id: "cluster-counts",
+    type: "symbol",
+    source: "cases",
+    filter: ["has", "count"],
+    layout: { "text-field": ["to-string", ["get", "count"]], "text-font": FONTS, "text-size": 12, "text-allow-overlap": true },
+    paint: { "text-color": c("ink") },
+  });
+  map.addLayer({
+    id: "points",
+    type: "circle",
+    source: "cases",
+    filter: ["!", ["has", "count"]],
+    paint: {
+      "circle-radius": ["interpolate", ["linear"], ["zoom"], 9, 4, 15, 8],
+      "circle-color": bySeverity(c),
+      "circle-stroke-color": c("surface"),
+      "circle-stroke-width": 1.5,
+    },
+  });
+  map.addLayer({
+    id: "focus-ring",
+    type: "circle",
+    source: "focus",
+    paint: { "circle-radius": 16, "circle-opacity": 0, "circle-stroke-color": c("ink"), "circle-stroke-width": 3 },
+  });
+}

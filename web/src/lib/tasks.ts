@@ -1,0 +1,24 @@
+/** Order and state of tasks. Pure. */
+import type { EvidenceItem, TaskItem } from "@/api/types";
+
+const instant = (iso: string | null | undefined): number => (iso ? Date.parse(iso) : Number.MAX_SAFE_INTEGER);
+
+/** Least time left first; within it the worse case, then a stable order. */
+export function byTimeLeft(a: TaskItem, b: TaskItem): number {
+  return instant(a.due_at) - instant(b.due_at) || (a.severity ?? 4) - (b.severity ?? 4) || (String(a.id) < String(b.id) ? -1 : 1);
+}
+
+export const isLate = (task: TaskItem, now: number): boolean =>
+  !!task.due_at && (task.status === "open" || task.status === "accepted") && Date.parse(task.due_at) < now;
+
+/** Verbs that need a written reason. */
+export const NEEDS_REASON: ReadonlySet<string> = new Set(["return", "reject", "escalate"]);
+
+/** The verb to offer first: the one that carries the work on. */
+export const MAIN_VERBS: readonly string[] = ["accept", "submit", "approve", "check_in"];
+
+/** Pictures of the report and of the result, for the pair a checker looks at. */
+export function pair(items: EvidenceItem[]): { before: EvidenceItem[]; after: EvidenceItem[] } {
+  const after = items.filter((item) => item.stage === "handle" || item.stage === "support" || item.kind === "after" || item.stage === "after");
+  return { before: items.filter((item) => !after.includes(item)), after };
+}

@@ -1,0 +1,46 @@
+import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
+import { loadMe, may, me } from "@/session";
+
+declare module "vue-router" {
+  interface RouteMeta {
+    /** The permission without which the screen makes no sense; the server decides again on every call. */
+    need?: string;
+    /** Key of the navigation entry; screens without one are reached from others. */
+    nav?: string;
+    dark?: boolean;
+  }
+}
+
+const routes: RouteRecordRaw[] = [
+  { path: "/", name: "home", component: { render: () => null } },
+  { path: "/console/:code?", name: "console", component: () => import("@/screens/console/ConsoleScreen.vue"), meta: { need: "case.accept", nav: "console" } },
+  { path: "/tasks/:id?", name: "tasks", component: () => import("@/screens/tasks/TasksScreen.vue"), meta: { need: "task.read", nav: "tasks" } },
+  { path: "/cockpit", name: "cockpit", component: () => import("@/screens/cockpit/CockpitScreen.vue"), meta: { need: "indicator.read", nav: "cockpit", dark: true } },
+  { path: "/cases", name: "cases", component: () => import("@/screens/cases/CasesScreen.vue"), meta: { need: "case.read", nav: "cases" } },
+  { path: "/cases/:code", name: "case", component: () => import("@/screens/cases/CaseScreen.vue"), meta: { need: "case.read" } },
+  { path: "/admin/org", name: "org", component: () => import("@/screens/admin/OrgScreen.vue"), meta: { need: "org.read", nav: "org" } },
+  { path: "/admin/devices", name: "devices", component: () => import("@/screens/admin/DevicesScreen.vue"), meta: { need: "device.read", nav: "devices" } },
+  { path: "/admin/packs", name: "packs", component: () => import("@/screens/admin/PacksScreen.vue"), meta: { need: "pack.read", nav: "packs" } },
+  { path: "/denied", name: "denied", component: () => import("@/screens/shell/DeniedScreen.vue") },
+  { path: "/:rest(.*)*", name: "lost", component: () => import("@/screens/shell/LostScreen.vue") },
+];
+
+export const router = createRouter({ history: createWebHistory(), routes });
+
+export const navigation = routes.filter((route) => route.meta?.nav);
+
+/** Where a person's work begins. */
+export function home(): string {
+  if (may("case.accept")) return "/console";
+  if (may("task.act")) return "/tasks";
+  if (may("org.edit") || may("process.edit")) return may("org.edit") ? "/admin/org" : "/admin/packs";
+  if (may("indicator.read")) return "/cockpit";
+  return may("case.read") ? "/cases" : "/denied";
+}
+
+router.beforeEach(async (to) => {
+  if (!me.value && !(await loadMe())) return true; // App shows the fault, or the log-in page is on its way
+  if (to.name === "home") return { path: home(), query: to.query };
+  if (to.meta.need && !may(to.meta.need)) return { name: "denied", query: { from: to.path } };
+  return true;
+});
