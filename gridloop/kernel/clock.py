@@ -61,6 +61,17 @@ def now() -> datetime:
     return datetime.fromtimestamp(clock_start + (time.time() - real_start) * rate, UTC)
 
 
+def at_real(timestamp: float) -> datetime:
+    """The deployment's time at a real moment (Unix seconds): the same answer each time it is asked, until the clock is moved."""
+    if _fixed is not None:
+        return _fixed
+    setting = _load()
+    if setting is None:
+        return datetime.fromtimestamp(timestamp, UTC)
+    real_start, clock_start, rate = setting
+    return datetime.fromtimestamp(clock_start + (timestamp - real_start) * rate, UTC)
+
+
 def rate() -> float:
     """Deployment seconds per real second."""
     setting = _load()

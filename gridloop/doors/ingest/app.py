@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -12,11 +13,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from gridloop.doors.ingest import body as bodies
 from gridloop.doors.ingest import figures
 from gridloop.doors.ingest.auth import Sender, Senders, Unauthorized
+from gridloop.doors.ingest.connection import KeptConnection
+from gridloop.doors.ingest.mqtt import MqttDoor
 from gridloop.doors.ingest.writer import Writer
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Fault, TooMuch, Unavailable
 from gridloop.kernel.texts import say
 from gridloop.sdk.signals import Signal
+from gridloop.signals.log import PostgresLog
 from gridloop.signals.rules import Defaults, ItemFault, parse_item
 
 Message = MutableMapping[str, Any]
@@ -41,6 +45,8 @@ class SignalsApp:
         self._senders = senders
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return None
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         path = scope["path"].rstrip("/")
         if path == "/healthz":
@@ -145,3 +151,47 @@ async def _send(send: Send, status: int, content: bytes, kind: str, headers: lis
     head = [(b"content-type", kind.encode()), (b"content-length", str(len(content)).encode()), *(headers or [])]
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": content})
+
+
+class Process:
+    """The whole ingest process as one ASGI application: its lifespan starts the writer and the devices' door."""
+
+    def __init__(self) -> None:
+        self._app: SignalsApp | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._app:
+            await self._app(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        url = os.environ.get("GRIDLOOP_INGEST_URL", "")
+        if not url:
+            await send({"type": "lifespan.startup.failed", "message": "GRIDLOOP_INGEST_URL is not set: start with `gridloop up`"})
+            return
+        writer = Writer(PostgresLog(KeptConnection(url, "gridloop-ingest")))
+        senders = Senders(KeptConnection(url, "gridloop-ingest-auth"))
+        self._app = SignalsApp(writer, senders)
+        self._tasks = [asyncio.create_task(writer.run())]
+        if nats_url := os.environ.get("GRIDLOOP_NATS_URL"):
+            self._tasks.append(asyncio.create_task(MqttDoor(nats_url, writer, senders).run()))
+        for task in self._tasks:
+            task.add_done_callback(_end_process)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        for task in self._tasks:
+            task.remove_done_callback(_end_process)
+            task.cancel()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _end_process(task: asyncio.Task[None]) -> None:
+    """A task that ends by itself leaves half a door: end, and let the supervisor start a whole one."""
+    figures.LOG.error("ingest task ended", error=repr(task.exception()))
+    os._exit(1)
+
+
+app = Process()

@@ -1,0 +1,134 @@
+"""No acknowledged signal is lost: NATS, ingest and PostgreSQL are killed while devices publish and a platform posts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiomqtt
+import httpx
+import psycopg
+import pytest
+
+from gridloop.doors.cli.database import APP, INGEST, OWNER, Urls, ensure_database, ensure_roles, with_login
+from gridloop.doors.cli.postgres import EmbeddedPostgres
+from gridloop.kernel import clock
+from tests.signals.conftest import SECRET, TOKEN, item, logged, make_senders
+from tests.signals.servers import Program, ingest, nats_server, until
+
+DEVICES = ("cam-1", "cam-2")
+ROUNDS = 2
+
+
+@dataclass
+class Product:
+    """The way in, with everything that can be killed."""
+
+    postgres: EmbeddedPostgres
+    nats: Program
+    ingest: Program
+    mqtt: int
+    urls: Urls
+    acknowledged: set[str] = field(default_factory=set)
+    sent: int = 0
+
+    def kill(self, name: str) -> None:
+        if name == "postgres":
+            assert self.postgres.process is not None
+            self.postgres.process.kill()
+            self.postgres.process.wait()
+            time.sleep(0.5)
+            self.postgres.start()
+        else:
+            program: Program = getattr(self, name)
+            program.kill()
+            time.sleep(0.5)
+            program.start(wait=False)
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Iterator[Product]:
+    """A database of its own with fsync on: this test is about what survives."""
+    postgres = EmbeddedPostgres(tmp_path / "pg", "secret")
+    postgres.prepare()
+    postgres.start()
+    with psycopg.connect(postgres.url()) as connection:
+        ensure_roles(connection, dict.fromkeys((OWNER, APP, INGEST), "secret"))
+        ensure_database(connection, "gridloop")
+    urls = Urls(*(with_login(postgres.url(), role, "secret", "gridloop") for role in (OWNER, APP, INGEST)))
+    code = "from gridloop.doors.cli.database import *; setup_django(); migrate()"
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | urls.environment(), timeout=120)
+    with psycopg.connect(urls.owner) as owner:
+        make_senders(owner)
+    nats, mqtt = nats_server(tmp_path)
+    door = ingest(tmp_path, urls.ingest, nats.port)
+    nats.start()
+    door.start()
+    until(lambda: "mqtt door open" in (tmp_path / "ingest.log").read_text(), what="the door")
+    yield Product(postgres, nats, door, mqtt, urls)
+    door.stop()
+    nats.stop()
+    postgres.stop()
+
+
+async def publish(product: Product, device: str, stop: asyncio.Event) -> None:
+    """A device that sends one signal after the other and repeats the one that was not acknowledged."""
+    number = 0
+    while not stop.is_set():
+        try:
+            async with aiomqtt.Client("127.0.0.1", product.mqtt, username=device, password=SECRET, timeout=3) as client:
+                while not stop.is_set():
+                    payload = f'{{"id": "{device}-{number}", "value": {number}, "at": "{clock.now().isoformat()}"}}'
+                    product.sent += 1
+                    await client.publish(f"gridloop/v1/{device}/water_level", payload, qos=1, timeout=2)
+                    product.acknowledged.add(f"{device}-{number}")
+                    number += 1
+        except (aiomqtt.MqttError, OSError):
+            await asyncio.sleep(0.1)
+
+
+async def post(product: Product, stop: asyncio.Event) -> None:
+    """A platform that posts and repeats what was not answered 202."""
+    number = 0
+    async with httpx.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}, timeout=3) as client:
+        while not stop.is_set():
+            items = [item(number * 10 + n, id=f"http-{number}-{n}", device="") for n in range(10)]
+            try:
+                answer = await client.post(f"http://127.0.0.1:{product.ingest.port}/api/v1/signals", json=items)
+            except httpx.HTTPError:
+                await asyncio.sleep(0.05)
+                continue
+            if answer.status_code == 202:
+                product.acknowledged |= {i["id"] for i in items}
+                number += 1
+            else:
+                assert answer.status_code == 503
+                await asyncio.sleep(0.05)
+
+
+async def storm(product: Product) -> None:
+    stop = asyncio.Event()
+    senders = [asyncio.create_task(publish(product, d, stop)) for d in DEVICES] + [asyncio.create_task(post(product, stop))]
+    for name in ("nats", "ingest", "postgres") * ROUNDS:
+        await asyncio.sleep(1.5)
+        await asyncio.to_thread(product.kill, name)
+    await asyncio.sleep(3)
+    stop.set()
+    await asyncio.gather(*senders)
+
+
+@pytest.mark.server
+def test_no_acknowledged_signal_is_lost(product: Product) -> None:
+    asyncio.run(storm(product))
+    assert len(product.acknowledged) > 500
+    assert {a.partition("-")[0] for a in product.acknowledged} == {"cam", "http"}
+    until(lambda: not product.acknowledged - {s.id for s in logged(product.urls.owner)}, 60, "every acknowledged signal in the log")
+    with psycopg.connect(product.urls.owner) as owner:
+        gaps = owner.execute("SELECT partition FROM signals_batch GROUP BY partition HAVING max(seq) <> count(*)").fetchall()
+    assert gaps == []

@@ -1,0 +1,157 @@
+"""The devices' door: what a device may do, and what becomes of its messages."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiomqtt
+import psycopg
+import pytest
+
+from gridloop.doors.cli.database import Urls
+from gridloop.kernel import clock
+from tests.signals.conftest import CITIZEN, SECRET, TOKEN, logged, make_senders
+from tests.signals.servers import Program, ingest, nats_server, until
+
+
+@dataclass
+class Doors:
+    nats: Program
+    ingest: Program
+    mqtt: int
+    owner: str
+
+    def client(self, device: str = "cam-1", secret: str = SECRET) -> aiomqtt.Client:
+        return aiomqtt.Client("127.0.0.1", self.mqtt, username=device, password=secret, protocol=aiomqtt.ProtocolVersion.V311, timeout=15)
+
+    def publish(self, topic: str, payload: str, device: str = "cam-1", qos: int = 1, secret: str = SECRET) -> None:
+        async def run() -> None:
+            async with self.client(device, secret) as client:
+                await client.publish(topic, payload, qos=qos)
+
+        asyncio.run(run())
+
+    def values(self) -> dict[tuple[str, str], float | None]:
+        return {(s.device, s.kind): s.value for s in logged(self.owner)}
+
+
+@pytest.fixture
+def doors(database_urls: Urls, transactional_db: None, tmp_path: Path) -> Iterator[Doors]:
+    with psycopg.connect(database_urls.owner) as owner:
+        make_senders(owner)
+    nats, mqtt = nats_server(tmp_path)
+    door = ingest(tmp_path, database_urls.ingest, nats.port)
+    nats.start()
+    door.start()
+    until(lambda: "mqtt door open" in (tmp_path / "ingest.log").read_text(), what="the door")
+    yield Doors(nats, door, mqtt, database_urls.owner)
+    door.stop()
+    nats.stop()
+
+
+def test_bare_numbers_and_items_become_signals(doors: Doors) -> None:
+    doors.publish("gridloop/v1/cam-1/water_level", "2.5")
+    doors.publish("gridloop/v1/cam-1/smoke", '{"value": 1, "data": {"room": "厨房"}}')
+    doors.publish("gridloop/v1/cam-2/rain", '[{"value": 3}]', device="cam-2")
+    until(lambda: len(logged(doors.owner)) == 3)
+    assert doors.values() == {("cam-1", "water_level"): 2.5, ("cam-1", "smoke"): 1.0, ("cam-2", "rain"): 3.0}
+    assert {s.source for s in logged(doors.owner)} == {"device"}
+
+
+def test_a_device_reaches_only_its_own_topics(doors: Doors) -> None:
+    """MQTT 3.1.1 has no word for "refused": the message is dropped, acknowledged or not."""
+    for topic in ("gridloop/v1/cam-2/smoke", "gridloop/v1/x", "other", "$SYS/REQ/USER/AUTH", "$MQTT/msgs/gridloop/v1/cam-2/smoke"):
+        with contextlib.suppress(aiomqtt.MqttError):
+            doors.publish(topic, "1")
+    doors.publish("gridloop/v1/cam-1/smoke", "0")
+    until(lambda: len(logged(doors.owner)) >= 1)
+    assert doors.values() == {("cam-1", "smoke"): 0.0}
+
+
+def test_a_device_hears_only_its_own_topics(doors: Doors) -> None:
+    async def run() -> list[str]:
+        heard: list[str] = []
+        async with doors.client("cam-2") as client:
+            for topic in ("gridloop/v1/#", "gridloop/v1/cam-1/#", "#", "$MQTT/#"):
+                with contextlib.suppress(aiomqtt.MqttError):
+                    await client.subscribe(topic, qos=1)
+            await asyncio.to_thread(doors.publish, "gridloop/v1/cam-1/smoke", "1")
+            with contextlib.suppress(TimeoutError, aiomqtt.MqttError):
+                async with asyncio.timeout(1):
+                    async for message in client.messages:
+                        heard.append(str(message.topic))
+        return heard
+
+    assert asyncio.run(run()) == []
+
+
+@pytest.mark.parametrize(
+    ("device", "secret"), [("cam-1", "wrong"), ("nobody", SECRET), ("*", SECRET), ("token", CITIZEN), ("gridloop", "guess")]
+)
+def test_wrong_credentials_are_refused(doors: Doors, device: str, secret: str) -> None:
+    with pytest.raises(aiomqtt.MqttError):
+        doors.publish("gridloop/v1/cam-1/smoke", "1", device=device, secret=secret)
+
+
+def test_a_gateway_sends_for_many_with_a_token(doors: Doors) -> None:
+    doors.publish("gridloop/v1/cam-1/smoke", "1", device="token", secret=TOKEN)
+    doors.publish("gridloop/v1/cam-2/smoke", "0", device="token", secret=TOKEN)
+    until(lambda: doors.values() == {("cam-1", "smoke"): 1.0, ("cam-2", "smoke"): 0.0})
+    assert len(logged(doors.owner)) == 2
+
+
+def test_what_is_wrong_is_dropped_and_told_and_the_rest_goes_on(doors: Doors, tmp_path: Path) -> None:
+    for payload in ("", "{", "\x00", '{"value": "x"}', '{"device": "cam-2", "value": 1}', '{"at": "1970-01-01T00:00:00Z"}'):
+        doors.publish("gridloop/v1/cam-1/smoke", payload)
+    doors.publish("gridloop/v1/cam-1/smoke", "1")
+    until(lambda: doors.values() == {("cam-1", "smoke"): 1.0})
+    assert (tmp_path / "ingest.log").read_text().count("mqtt message refused") == 6
+
+
+def test_a_repeat_is_stored_once(doors: Doors) -> None:
+    same = json.dumps({"id": "r1", "value": 1, "at": clock.now().isoformat()})
+    for _ in range(3):
+        doors.publish("gridloop/v1/cam-1/smoke", same)
+    doors.publish("gridloop/v1/cam-1/rain", "1")
+    until(lambda: ("cam-1", "rain") in doors.values())
+    assert len(logged(doors.owner)) == 2
+
+
+def test_quality_of_service_nothing_comes_through(doors: Doors) -> None:
+    async def run() -> None:
+        async with doors.client() as client:
+            await client.publish("gridloop/v1/cam-1/rain", "4", qos=0)
+            await client.publish("gridloop/v1/cam-1/smoke", "0", qos=1)
+
+    asyncio.run(run())
+    until(lambda: len(logged(doors.owner)) == 2)
+    assert doors.values() == {("cam-1", "rain"): 4.0, ("cam-1", "smoke"): 0.0}
+
+
+@pytest.mark.skipif(shutil.which("mosquitto_pub") is None, reason="mosquitto_pub is not installed")
+def test_another_client_program(doors: Doors) -> None:
+    command = [
+        "mosquitto_pub",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(doors.mqtt),
+        "-u",
+        "cam-1",
+        "-q",
+        "1",
+        "-t",
+        "gridloop/v1/cam-1/rain",
+        "-m",
+        "7",
+    ]
+    subprocess.run([*command, "-P", SECRET], check=True, timeout=20)
+    until(lambda: doors.values() == {("cam-1", "rain"): 7.0})
+    assert subprocess.run([*command, "-P", "wrong"], check=False, timeout=20, capture_output=True).returncode != 0
