@@ -27,6 +27,7 @@ from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotFound
 from gridloop.kernel.hashing import sha256_hex
 from gridloop.kernel.ids import secret_key
 from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.orgs import desk
 from gridloop.orgs import selectors as orgs
 
 T = TypeVar("T")
@@ -63,7 +64,11 @@ def report(viewer: Viewer, new: Report) -> Reported:
     key = secret_key(12)
     with elevated():
         lock_place(kind, new.lon, new.lat)
-        twin = find_near(kind, new.lon, new.lat, clock.now(), scene.params) if kind != UNKNOWN_TYPE else None
+        twin = (
+            find_near(kind, new.lon, new.lat, clock.now(), {"radius_m": scene.radius_m, "within_s": scene.within_s})
+            if kind != UNKNOWN_TYPE
+            else None
+        )
         if twin is not None:
             _join(viewer, twin, new, key)
             code = twin.code
@@ -95,7 +100,7 @@ def _region_of(new: Report) -> str:
         if code is None:
             raise Invalid("cases.place_outside", errors=(FieldFault("/place", "cases.place_outside"),))
         return code
-    return new.region or orgs.top_region(SYSTEM)
+    return new.region or desk.top_region(SYSTEM)
 
 
 def _sure_type(text: str) -> str | None:
@@ -107,7 +112,9 @@ def _proposal(kind: str, region: str, text: str, given: bool) -> dict[str, Any]:
     """What the desk is offered: type, unit, severity, how sure, and why."""
     guessed, confidence, words = guess_type(text)
     chosen = kind if given or kind != UNKNOWN_TYPE else (guessed or kind)
-    reasons = [{"why": "given_type"}] if given else [{"why": "words", "words": words}] if words else [{"why": "unsure"}]
+    reasons: list[dict[str, Any]] = (
+        [{"why": "given_type"}] if given else [{"why": "words", "words": words}] if words else [{"why": "unsure"}]
+    )
     unit = DIRECTORY.competent("handle", chosen, region, clock.now())
     if unit is not None:
         reasons.append({"why": "duty", "unit": unit.unit_id})
@@ -124,7 +131,7 @@ def _proposal(kind: str, region: str, text: str, given: bool) -> dict[str, Any]:
 
 def _open_from_report(viewer: Viewer, new: Report, kind: str, region: str, scene: Scene, digest: str, key: str) -> str:
     entry = case_types().get(kind)
-    where = new.address.strip() or orgs.region_name(SYSTEM, region)
+    where = new.address.strip() or orgs.region_names(SYSTEM, [region]).get(region, region)
     opened = NewCase(
         code=store.next_code(region),
         type=kind,
@@ -220,7 +227,7 @@ def _open_case_of(scene: Scene, match: SceneMatch, signal: SignalIn) -> Case | N
 
 def _open_from_signal(viewer: Viewer, signal: SignalIn, match: SceneMatch, scene: Scene, digest: str) -> str | None:
     region = orgs.region_at(SYSTEM, signal.lon, signal.lat) if signal.lon is not None and signal.lat is not None else None
-    region = region or orgs.top_region(SYSTEM)
+    region = region or desk.top_region(SYSTEM)
     opened = NewCase(
         code=store.next_code(region),
         type=match.case_type,
@@ -291,22 +298,25 @@ def accept(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
     _push(viewer, code, lambda machine: machine.accept(payload))
 
 
+def _is_below(region: str, machine: Machine) -> bool:
+    """Whether the desk of that region is a lower one than the desk that holds the case now."""
+    held = machine.case.desk_region
+    here = DIRECTORY.competent("intake", machine.case.type, held, machine.now)
+    now_at = here.region if here else held
+    return bool(machine.situation.live_tasks("intake")) and region.startswith(now_at) and region != now_at
+
+
 @verb("case.route")
 def route(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
     """Send the case to a unit, post or person; a lower desk named as unit takes it over as desk (hand down)."""
     target = payload.get("unit")
 
     def run(machine: Machine) -> None:
-        desk = orgs.desk_region(SYSTEM, int(target)) if target else None
-        if (
-            desk
-            and desk.startswith(machine.case.desk_region)
-            and desk != machine.case.desk_region
-            and machine.situation.live_tasks("intake")
-        ):
+        lower = desk.desk_region(SYSTEM, int(target)) if target else None
+        if lower and _is_below(lower, machine):
             performer = machine.directory.unit(int(cast(int, target)))
             if performer is not None:
-                machine.hand_down(desk, performer)
+                machine.hand_down(lower, performer)
                 return
         machine.route(payload)
 

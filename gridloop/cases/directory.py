@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from gridloop.cases.rules import Performer
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.viewer import SYSTEM
+from gridloop.orgs import desk
 from gridloop.orgs import selectors as orgs
-from gridloop.orgs.selectors import UnitBrief
+from gridloop.orgs.briefs import UnitBrief
 
 T = TypeVar("T")
 KEPT_SECONDS = 5.0  # organisation changes are felt after this long at the latest in another process
@@ -34,11 +35,15 @@ def _keep(key: Hashable, make: Callable[[], T]) -> T:
         value: T = found[1]
         return value
     value = make()
+    _remember(key, value)
+    return value
+
+
+def _remember(key: Hashable, value: Any) -> None:
     with _lock:
         if len(_kept) > 20_000:
             _kept.clear()
         _kept[key] = (time.monotonic() + KEPT_SECONDS, value)
-    return value
 
 
 def _performer(unit: UnitBrief, staff_id: int | None = None) -> Performer:
@@ -59,7 +64,7 @@ class RowDirectory:
         return _performer(units[0], self._grid_worker(region) if duty == "verify" else None)
 
     def _grid_worker(self, region: str) -> int | None:
-        team = {member.role: member.staff_id for member in reversed(orgs.grid_team(SYSTEM, region))}
+        team = {member.role: member.id for member in reversed(orgs.grid_team(SYSTEM, region).members)}
         return next((team[role] for role in FIELD_ROLES if role in team), None)
 
     def candidates(self, duty: str, case_type: str, region: str, at: datetime) -> list[UnitBrief]:
@@ -81,8 +86,9 @@ class RowDirectory:
                 known[unit_id] = found[1]
             else:
                 missing.append(unit_id)
-        for brief in orgs.units_by_id(SYSTEM, missing) if missing else ():
-            known[brief.id] = _keep(("unit", brief.id), lambda brief=brief: brief)  # type: ignore[misc]  # default binds the loop's value
+        for brief in desk.units_by_id(SYSTEM, missing) if missing else ():
+            known[brief.id] = brief
+            _remember(("unit", brief.id), brief)
         return known
 
     def upper_desk(self, region: str, at: datetime) -> tuple[str, Performer] | None:
@@ -92,7 +98,7 @@ class RowDirectory:
     def _upper_desk(self, region: str, at: datetime) -> tuple[str, Performer] | None:
         here = orgs.competent_units(SYSTEM, "intake", "", region, at)
         level = here[0].region_code if here else region
-        while parent := orgs.parent_code(SYSTEM, level):
+        while parent := desk.parent_code(SYSTEM, level):
             above = orgs.competent_units(SYSTEM, "intake", "", parent, at)
             if above and (not here or above[0].id != here[0].id):
                 return parent, _performer(above[0])

@@ -48,6 +48,7 @@ class CaseFilter:
     box: str = ""
     codes: tuple[str, ...] = ()
     overdue: bool = False
+    closed_since: datetime | None = None
 
 
 def in_scope(viewer: Viewer) -> QuerySet[Case]:
@@ -79,6 +80,7 @@ def _filtered(viewer: Viewer, wanted: CaseFilter) -> QuerySet[Case]:
         "severity": wanted.severity,
         "stage": wanted.stage,
         "code__in": wanted.codes,
+        "closed_at__gte": wanted.closed_since,
     }
     rows = rows.filter(**{k: v for k, v in plain.items() if v not in (None, "", ())})
     if wanted.unit is not None:
@@ -105,6 +107,8 @@ def _in_box(rows: QuerySet[Case], box: str) -> QuerySet[Case]:
         return rows.filter(desk_waits=True).exclude(status__in=END_STATUSES)
     if box == "doing":
         return rows.filter(desk_waits=False).exclude(status__in=END_STATUSES)
+    if box == "open":
+        return rows.exclude(status__in=END_STATUSES)
     if box == "done":
         return rows.filter(status__in=END_STATUSES)
     return rows
@@ -126,7 +130,7 @@ def _after(cursor: str) -> tuple[datetime, int]:
 def case_page(viewer: Viewer, wanted: CaseFilter, limit: int = 50, after: str = "", order: str = "newest") -> tuple[list[Case], str | None]:
     """A page of cases: newest first with a cursor, or the most pressing first (severity, then time left; one page)."""
     rows = _filtered(viewer, wanted)
-    if order == "pressing":
+    if order == "urgent":
         return list(rows.order_by("severity", "stage_due_at", "id")[:limit]), None
     if after:
         at, row_id = _after(after)
@@ -228,3 +232,16 @@ def sealed_values(viewer: Viewer, ids: Iterable[Any]) -> dict[str, Any]:
     """Values of sealed ids in one query; erased or invisible ones are None or absent."""
     wanted = [i for i in ids if i is not None]
     return {str(s.id): s.value for s in Sealed.objects.filter(id__in=wanted)} if wanted else {}
+
+
+@reading
+def loads_of(viewer: Viewer, unit_ids: Iterable[int]) -> dict[int, int]:
+    """Live tasks each unit has in hand."""
+    rows = Task.objects.filter(unit_id__in=list(unit_ids), status__in=LIVE_TASK).order_by().values("unit_id").annotate(n=Count("id"))
+    return {r["unit_id"]: r["n"] for r in rows if r["unit_id"] is not None}
+
+
+@reading
+def case_rows(viewer: Viewer, codes: Iterable[str]) -> dict[str, Case]:
+    """Cases by code, as far as the viewer sees them."""
+    return {c.code: c for c in in_scope(viewer).filter(code__in=list(codes))}

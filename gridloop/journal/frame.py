@@ -83,7 +83,7 @@ def verb(permission: str) -> Callable[[Callable[Concatenate[Viewer, P], R]], Cal
 
     def decorate(function: Callable[Concatenate[Viewer, P], R]) -> Callable[Concatenate[Viewer, P], R]:
         @functools.wraps(function)
-        def run(viewer: Viewer, *args: P.args, **kwargs: P.kwargs) -> R:
+        def run(viewer: Viewer, /, *args: P.args, **kwargs: P.kwargs) -> R:
             if not viewer.can(permission):
                 raise Forbidden("journal.forbidden", permission=permission)
             with scoped(viewer):
@@ -99,7 +99,7 @@ def reading(function: Callable[Concatenate[Viewer, P], R]) -> Callable[Concatena
     """A read: one transaction in which row security knows the viewer."""
 
     @functools.wraps(function)
-    def run(viewer: Viewer, *args: P.args, **kwargs: P.kwargs) -> R:
+    def run(viewer: Viewer, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with scoped(viewer):
             return function(viewer, *args, **kwargs)
 

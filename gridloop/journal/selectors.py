@@ -28,8 +28,10 @@ def _rows(sql: str, params: list[Any]) -> list[FactRow]:
 
 
 def _row(r: tuple[Any, ...]) -> FactRow:
-    data = orjson.loads(r[7]) if isinstance(r[7], str | bytes) else r[7]
-    return FactRow(*r[:7], data, *r[8:])
+    fact_id, tx, chain, seq, at, actor, action, data, previous_hash, digest, case_code = r
+    if isinstance(data, str | bytes):
+        data = orjson.loads(data)
+    return FactRow(fact_id, tx, chain, seq, at, actor, action, data, previous_hash, digest, case_code)
 
 
 def horizon() -> int:

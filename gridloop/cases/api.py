@@ -1,0 +1,347 @@
+"""Thin HTTP of cases, tasks, reports and the reporter's page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import pydantic
+from django.db import transaction
+from django.http import HttpRequest
+from ninja import Field, Query, Router, Schema
+from ninja.errors import ValidationError
+
+from gridloop.access.api import open_door, signed_in, viewer_for_request
+from gridloop.cases import actions, present, selectors
+from gridloop.cases.messages import Report
+from gridloop.cases.rules import STATUSES
+from gridloop.cases.schemas import (
+    AcceptIn,
+    ActIn,
+    CaseDetail,
+    CaseMap,
+    CasePage,
+    CaseTypeOut,
+    Counts,
+    FactPage,
+    MergeIn,
+    NoteIn,
+    RateIn,
+    ReportIn,
+    ReportOut,
+    RouteIn,
+    SourcePage,
+    TaskOut,
+    TaskPage,
+    Track,
+    UrgeIn,
+)
+from gridloop.cases.selectors import CaseFilter
+from gridloop.cases.types import case_types
+from gridloop.evidence import actions as evidence
+from gridloop.kernel.errors import FieldFault, Forbidden, Invalid
+from gridloop.kernel.viewer import SYSTEM, Viewer
+
+router = Router(tags=["cases"], auth=signed_in)
+MAX_PAGE = 500
+MAX_PHOTOS = 9
+
+
+def _need(request: HttpRequest, permission: str) -> Viewer:
+    viewer = viewer_for_request(request)
+    if not viewer.can(permission):
+        raise Forbidden("journal.forbidden", permission=permission)
+    return viewer
+
+
+def _bbox(text: str) -> tuple[float, float, float, float] | None:
+    if not text:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise Invalid("doors.bad_bbox", errors=(FieldFault("/bbox", "doors.bad_bbox"),)) from error
+    return west, south, east, north
+
+
+class CaseQuery(Schema):
+    """Words a list, a count or a map may be narrowed by."""
+
+    status: str = Field("", description="statuses, comma separated")
+    type: str = Field("", description="case type, or its first digits")
+    region: str = Field("", description="region code: everything inside")
+    unit: int | None = None
+    source: str = ""
+    scene: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    closed_since: datetime | None = None
+    q: str = Field("", max_length=100)
+    bbox: str = Field("", description="west,south,east,north")
+    card: str = ""
+    severity: int | None = Field(None, ge=1, le=4)
+    stage: str = ""
+    box: Literal["", "todo", "doing", "open", "done", "all"] = ""
+    codes: str = ""
+    overdue: bool = False
+
+    def wanted(self) -> CaseFilter:
+        """The filter of the selectors, or what is wrong with the words."""
+        words = tuple(s for s in self.status.split(",") if s)
+        if unknown := [s for s in words if s not in STATUSES]:
+            params = {"status": unknown[0], "allowed": ", ".join(STATUSES)}
+            raise Invalid("cases.bad_status", errors=(FieldFault("/status", "cases.bad_status", params),), **params)
+        plain = self.model_dump(exclude={"status", "bbox", "codes", "q", "zoom"})
+        codes = tuple(c for c in self.codes.split(",") if c)[:MAX_PAGE]
+        return CaseFilter(status=words, bbox=_bbox(self.bbox), codes=codes, q=self.q.replace("\x00", ""), **plain)
+
+
+class PageQuery(Schema):
+    limit: int = Field(50, ge=1, le=MAX_PAGE)
+    after: str = ""
+    count: bool = False
+    order: Literal["newest", "urgent"] = "newest"
+
+
+class MapQuery(CaseQuery):
+    zoom: float = Field(12, ge=0, le=22)
+
+
+class TraceQuery(Schema):
+    after: int = Field(0, ge=0, le=2**62)
+    limit: int = Field(200, ge=1, le=MAX_PAGE)
+
+
+class TaskQuery(Schema):
+    mine: bool = True
+    status: Literal["", "live", "open", "accepted", "done", "cancelled"] = "live"
+    limit: int = Field(100, ge=1, le=200)
+
+
+class KeyQuery(Schema):
+    """The reporter's key from the report's answer."""
+
+    key: str = Field("", max_length=64)
+
+
+# ---- cases -----------------------------------------------------------------------------------------------------------
+
+
+@router.get("/cases", response=CasePage, summary="Cases in the caller's scope, newest first, cursor in next")
+def cases(request: HttpRequest, query: Query[CaseQuery], page: Query[PageQuery]) -> dict[str, Any]:
+    viewer = _need(request, "case.read")
+    rows, following = selectors.case_page(viewer, query.wanted(), page.limit, page.after, page.order)
+    total = selectors.case_total(viewer, query.wanted()) if page.count else None
+    return {"items": present.case_items(viewer, rows), "next": following, "total": total}
+
+
+@router.get("/cases/counts", response=Counts, summary="Counts by severity, status and box")
+def counts(request: HttpRequest, query: Query[CaseQuery]) -> dict[str, Any]:
+    return selectors.case_counts(_need(request, "case.read"), query.wanted())
+
+
+@router.get("/cases/map", response=CaseMap, summary="Points, or clusters when there are many")
+def case_map(request: HttpRequest, query: Query[MapQuery]) -> dict[str, Any]:
+    return selectors.case_map(_need(request, "case.read"), query.wanted(), query.zoom)
+
+
+@router.get("/case-types", response=dict[str, list[CaseTypeOut]], auth=open_door, summary="The catalogue of case types")
+def types(request: HttpRequest) -> dict[str, Any]:
+    items = [
+        {
+            "code": t.code,
+            "name_zh": t.zh,
+            "name_en": t.en,
+            "severity": t.severity,
+            "category": {"code": t.category, "name_zh": t.category_zh, "name_en": t.category_en},
+        }
+        for t in case_types().values()
+    ]
+    return {"items": items}
+
+
+@router.get("/cases/{code}", response=CaseDetail, summary="One case with proposal, candidates, tasks and what the caller may do")
+def case(request: HttpRequest, code: str) -> dict[str, Any]:
+    return present.case_detail(_need(request, "case.read"), code)
+
+
+@router.get("/cases/{code}/trace", response=FactPage, summary="The facts of a case in order")
+def trace(request: HttpRequest, code: str, page: Query[TraceQuery]) -> dict[str, Any]:
+    items = present.trace(_need(request, "case.read"), code, page.after, page.limit)
+    return {"items": items, "next": str(items[-1]["seq"]) if len(items) == page.limit else None}
+
+
+@router.get("/cases/{code}/signals", response=SourcePage, summary="Every source of a case")
+def case_signals(request: HttpRequest, code: str) -> dict[str, Any]:
+    return {"items": present.case_sources(_need(request, "case.read"), code), "next": None}
+
+
+@router.get("/cases/{code}/tasks", response=TaskPage, summary="The tasks of a case")
+def case_tasks(request: HttpRequest, code: str) -> dict[str, Any]:
+    return {"items": present.case_tasks(_need(request, "case.read"), code), "next": None}
+
+
+def _detail(request: HttpRequest, code: str) -> dict[str, Any]:
+    return present.case_detail(viewer_for_request(request), code)
+
+
+@router.post("/cases/{code}/accept", response=CaseDetail, summary="受理/采纳: take the proposal; verify, file and dispatch at once")
+def accept(request: HttpRequest, code: str, body: AcceptIn) -> dict[str, Any]:
+    actions.accept(viewer_for_request(request), code, body.model_dump(exclude_none=True))
+    return _detail(request, code)
+
+
+@router.post("/cases/{code}/route", response=CaseDetail, summary="Send to a unit, post or person")
+def route(request: HttpRequest, code: str, body: RouteIn) -> dict[str, Any]:
+    actions.route(viewer_for_request(request), code, body.model_dump(exclude_none=True))
+    return _detail(request, code)
+
+
+@router.post("/cases/{code}/merge", response=CaseDetail, summary="并案: this case goes on in another one")
+def merge(request: HttpRequest, code: str, body: MergeIn) -> dict[str, Any]:
+    actions.merge(viewer_for_request(request), code, body.into, {"note": body.note})
+    return _detail(request, body.into)
+
+
+@router.post("/cases/{code}/urge", response=CaseDetail, summary="催办")
+def urge(request: HttpRequest, code: str, body: UrgeIn) -> dict[str, Any]:
+    payload = {"note": body.note, "reply_by": body.reply_by.isoformat() if body.reply_by else None}
+    actions.urge(viewer_for_request(request), code, payload)
+    return _detail(request, code)
+
+
+@router.post("/cases/{code}/void", response=CaseDetail, summary="作废, with a reason")
+def void(request: HttpRequest, code: str, body: NoteIn) -> dict[str, Any]:
+    actions.void(viewer_for_request(request), code, {"note": body.note})
+    return _detail(request, code)
+
+
+@router.post("/cases/{code}/rate", response=CaseDetail, summary="评价, one to five stars")
+def rate(request: HttpRequest, code: str, body: RateIn) -> dict[str, Any]:
+    actions.rate(viewer_for_request(request), code, {"stars": body.stars, "note": body.note})
+    return _detail(request, code)
+
+
+@router.post("/cases/{code}/erase-reporter", response={204: None}, summary="Erase who reported it and their words")
+def erase_reporter(request: HttpRequest, code: str, body: NoteIn) -> tuple[int, None]:
+    actions.erase_reporter(viewer_for_request(request), code, body.note or "request of the person")
+    return 204, None
+
+
+# ---- tasks -----------------------------------------------------------------------------------------------------------
+
+
+@router.get("/tasks", response=TaskPage, summary="Tasks that wait for the caller")
+def tasks(request: HttpRequest, query: Query[TaskQuery]) -> dict[str, Any]:
+    return {"items": present.my_tasks(_need(request, "task.read"), query.status, query.mine, query.limit), "next": None}
+
+
+@router.get("/tasks/{uuid:task_id}", response=TaskOut, summary="One task")
+def task(request: HttpRequest, task_id: UUID) -> dict[str, Any]:
+    return present.one_task(_need(request, "task.read"), str(task_id))
+
+
+TaskVerb = Literal[
+    "accept", "return", "transfer", "delegate", "submit", "approve", "reject", "suspend", "resume", "extend", "escalate", "check_in", "pass"
+]
+
+
+@router.post("/tasks/{uuid:task_id}/{verb}", response=TaskOut, summary="Act on a task; 409 says which verbs are allowed now")
+def act(request: HttpRequest, task_id: UUID, verb: TaskVerb, body: ActIn) -> dict[str, Any]:
+    viewer = viewer_for_request(request)
+    actions.act(viewer, str(task_id), verb, body.model_dump(exclude_none=True))
+    return present.one_task(viewer, str(task_id))
+
+
+# ---- reports and the reporter's page ---------------------------------------------------------------------------------
+
+
+_REPORT_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": ReportIn.model_json_schema()},
+            "multipart/form-data": {"schema": {"type": "object", "description": "the same fields (place as lon and lat) and photos"}},
+        },
+    }
+}
+
+
+@router.post(
+    "/reports", response={201: ReportOut}, auth=open_door, openapi_extra=_REPORT_BODY, summary="A person's report; needs no account"
+)
+def report(request: HttpRequest) -> tuple[int, dict[str, Any]]:
+    viewer = viewer_for_request(request)
+    body = _read_report(request)
+    with transaction.atomic():  # the photos and the case, or nothing
+        photos = [evidence.add_with_report(viewer, f) for f in request.FILES.getlist("photos")[:MAX_PHOTOS]]
+        new = Report(
+            text=body.text,
+            source=body.source if viewer.user_id is not None and body.source else _source_of(viewer),
+            kind=body.kind,
+            lon=body.place.lon if body.place else None,
+            lat=body.place.lat if body.place else None,
+            address=body.address,
+            contact=body.contact,
+            name=body.name,
+            region=body.region,
+            evidence=(*body.evidence, *photos),
+        )
+        done = actions.report(viewer, new)
+    return 201, {"case": done.case, "track_url": f"/track/{done.case}?key={done.key}", "merged": done.merged}
+
+
+def _read_report(request: HttpRequest) -> ReportIn:
+    """The body as JSON or as a form; ninja's own error shape for what does not fit."""
+    if request.content_type == "multipart/form-data":
+        fields: dict[str, Any] = {k: v for k, v in request.POST.items() if k in ReportIn.model_fields}
+        if "lon" in request.POST or "lat" in request.POST:
+            fields["place"] = {"lon": request.POST.get("lon"), "lat": request.POST.get("lat")}
+        fields["evidence"] = request.POST.getlist("evidence")
+        return _validated(lambda: ReportIn.model_validate(fields))
+    return _validated(lambda: ReportIn.model_validate_json(request.body or b"{}"))
+
+
+def _validated(make: Callable[[], ReportIn]) -> ReportIn:
+    try:
+        return make()
+    except pydantic.ValidationError as error:
+        raise ValidationError(
+            [{**e, "loc": ("body", *e["loc"])} for e in error.errors(include_url=False, include_context=False)]
+        ) from error
+
+
+def _source_of(viewer: Viewer) -> str:
+    """Which channel an account speaks for when it does not say."""
+    roles = {g.role for g in viewer.grants}
+    for role, source in (("grid_worker", "grid_worker"), ("operator", "hotline"), ("duty_commander", "hotline"), ("deputy", "deputy")):
+        if role in roles:
+            return source
+    return "citizen" if not roles - {"citizen"} else "department"
+
+
+track_router = Router(tags=["track"], auth=open_door)
+
+
+@track_router.get("/{code}", response=Track, summary="The reporter's progress page as JSON; the key is in the report's answer")
+def track(request: HttpRequest, code: str, key: Query[KeyQuery]) -> dict[str, Any]:
+    return _track(request, code, key.key)
+
+
+@track_router.post("/{code}/rate", response=Track, summary="The reporter's stars")
+def track_rate(request: HttpRequest, code: str, body: RateIn, key: Query[KeyQuery]) -> dict[str, Any]:
+    actions.rate_by_key(viewer_for_request(request), code, key.key, {"stars": body.stars, "note": body.note})
+    return _track(request, code, key.key)
+
+
+@track_router.post("/{code}/urge", response=Track, summary="The reporter asks how long it still takes")
+def track_urge(request: HttpRequest, code: str, body: NoteIn, key: Query[KeyQuery]) -> dict[str, Any]:
+    actions.urge_by_key(viewer_for_request(request), code, key.key, {"note": body.note})
+    return _track(request, code, key.key)
+
+
+def _track(request: HttpRequest, code: str, key: str) -> dict[str, Any]:
+    found = actions.by_key(code, key)
+    return present.track_page(SYSTEM, found, viewer_for_request(request).lang)

@@ -1,0 +1,319 @@
+"""Rows as the world sees them: names for ids, masks on persons, sentences for codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from gridloop.access.rules import mask_contact, mask_name
+from gridloop.access.selectors import names_of
+from gridloop.cases import selectors
+from gridloop.cases.directory import DIRECTORY
+from gridloop.cases.machine import RATE_WINDOW
+from gridloop.cases.models import Case, Source
+from gridloop.cases.rules import case_verbs, task_verbs
+from gridloop.cases.store import case_data, task_data
+from gridloop.cases.types import type_name
+from gridloop.evidence.selectors import outward_of
+from gridloop.flow.models import Task
+from gridloop.flow.selectors import task_row, tasks_of
+from gridloop.journal.messages import FactRow
+from gridloop.journal.selectors import chain_facts, reading
+from gridloop.kernel import clock
+from gridloop.kernel.errors import NotFound
+from gridloop.kernel.texts import say
+from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.orgs import selectors as orgs
+
+CANDIDATES = 6
+STEPS = ("reported", "filed", "dispatched", "handling", "checking", "closed")
+_REACHED = {
+    "reported": 0,
+    "verifying": 0,
+    "escalated": 1,
+    "filed": 1,
+    "dispatched": 2,
+    "accepted": 3,
+    "handling": 3,
+    "reworked": 3,
+    "suspended": 3,
+    "submitted": 4,
+    "checking": 4,
+    "closed": 5,
+}
+_STEP_FACTS = {"reported": 0, "filed": 1, "dispatched": 2, "task_accepted": 3, "submitted": 4, "closed": 5}
+
+
+def _named(unit_id: int | None, units: dict[int, Any]) -> dict[str, Any] | None:
+    if unit_id is None:
+        return None
+    brief = units.get(unit_id)
+    return {"id": unit_id, "name": brief.name if brief else str(unit_id)}
+
+
+def region_label(code: str, names: dict[str, str]) -> str:
+    """Town, village and grid in a row: enough to know the place, short enough for a list."""
+    parts = [names[code[:n]] for n in (9, 12, 15) if len(code) >= n and code[:n] in names]
+    return " ".join(parts) or names.get(code, code)
+
+
+def _region_names(viewer: Viewer, codes: Iterable[str]) -> dict[str, str]:
+    wanted = {code[:n] for code in codes for n in (4, 6, 9, 12, 15, 18) if len(code) >= n}
+    return orgs.region_names(viewer, wanted) if wanted else {}
+
+
+def case_items(viewer: Viewer, rows: Sequence[Case]) -> list[dict[str, Any]]:
+    """List items; units and regions are looked up once for the page."""
+    units = DIRECTORY.units([row.lead_unit_id for row in rows if row.lead_unit_id is not None])
+    names = _region_names(viewer, [row.region for row in rows])
+    return [_item(viewer, row, units, names) for row in rows]
+
+
+def _item(viewer: Viewer, row: Case, units: dict[int, Any], names: dict[str, str]) -> dict[str, Any]:
+    return {
+        "code": row.code,
+        "type": row.type,
+        "type_name": type_name(row.type, viewer.lang),
+        "title": row.title,
+        "severity": row.severity,
+        "status": row.status,
+        "region": row.region,
+        "region_name": region_label(row.region, names),
+        "place": {"lon": row.lon, "lat": row.lat, "address": row.address},
+        "reported_at": row.reported_at,
+        "due_at": row.due_at,
+        "closed_at": row.closed_at,
+        "lead_unit": _named(row.lead_unit_id, units),
+        "scene": row.scene,
+        "sources": row.sources,
+        "card": row.card,
+        "stage": row.stage,
+        "stage_due_at": row.stage_due_at,
+        "merged": row.merged_count,
+        "reworks": row.reworks,
+    }
+
+
+@reading
+def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
+    """Everything a desk shows of one case."""
+    row = selectors.case_row(viewer, code)
+    tasks = tasks_of(code)
+    sources = selectors.sources_of(viewer, code)
+    candidates = DIRECTORY.candidates("handle", (row.proposal or {}).get("type") or row.type, row.region, clock.now())[:CANDIDATES]
+    ids = [*row.unit_ids, *row.supporting_ids, *(c.id for c in candidates), *(t.unit_id for t in tasks if t.unit_id)]
+    units = DIRECTORY.units([i for i in [*ids, row.lead_unit_id, (row.proposal or {}).get("unit")] if i is not None])
+    values = selectors.sealed_values(
+        viewer, [x for s in sources for x in (s.text_sealed, s.reporter_sealed)] + [row.text_sealed, row.reporter_sealed]
+    )
+    case = case_data(row)
+    detail = _item(viewer, row, units, _region_names(viewer, [row.region]))
+    detail |= {
+        "text": values.get(str(row.text_sealed)) or "",
+        "reporter": _reporter(values.get(str(row.reporter_sealed))),
+        "proposal": _proposal(viewer, row, units),
+        "candidates": _candidates(viewer, row, candidates, units),
+        "supporting": [_named(u, units) for u in row.supporting_ids],
+        "verbs": list(case_verbs(case, [task_data(t) for t in tasks], viewer)),
+        "tasks": task_items(viewer, tasks),
+        "rating": _rating(viewer, row),
+        "source_rows": [_source(s, values) for s in sources],
+        "merged_into": row.merged_into,
+        "returns": row.returns,
+        "escalations": row.escalations,
+    }
+    return detail
+
+
+def _reporter(value: Any) -> dict[str, str] | None:
+    if not isinstance(value, dict) or not any(value.values()):
+        return None
+    return {"name": mask_name(value.get("name") or ""), "contact": mask_contact(value.get("contact") or "")}
+
+
+def _source(source: Source, values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "kind": source.kind,
+        "source": source.source,
+        "device": source.device,
+        "first_at": source.first_at,
+        "last_at": source.last_at,
+        "count": source.count,
+        "text": values.get(str(source.text_sealed)) or "",
+        "reporter": _reporter(values.get(str(source.reporter_sealed))),
+    }
+
+
+def _proposal(viewer: Viewer, row: Case, units: dict[int, Any]) -> dict[str, Any] | None:
+    proposal = row.proposal
+    if not proposal or not row.desk_waits:
+        return None
+    reasons = []
+    for reason in proposal.get("reasons", ()):
+        unit = units.get(reason.get("unit"))
+        reasons.append(
+            say(f"cases.why_{reason['why']}", viewer.lang, words="、".join(reason.get("words", ())), unit=unit.name if unit else "")
+        )
+    return {
+        "type": proposal["type"],
+        "type_name": type_name(proposal["type"], viewer.lang),
+        "unit": _named(proposal.get("unit"), units),
+        "severity": proposal["severity"],
+        "confidence": proposal["confidence"],
+        "reasons": reasons,
+    }
+
+
+def _candidates(viewer: Viewer, row: Case, candidates: Sequence[Any], units: dict[int, Any]) -> list[dict[str, Any]]:
+    if not row.desk_waits:
+        return []
+    loads = selectors.loads_of(SYSTEM, [c.id for c in candidates])
+    names = orgs.region_names(viewer, {c.region_code for c in candidates})
+    found = []
+    for c in candidates:
+        why = say("cases.competent_here", viewer.lang, region=names.get(c.region_code, c.region_code))
+        found.append({"unit": _named(c.id, units), "reason": why, "load": loads.get(c.id, 0), "distance_m": None})
+    return found
+
+
+def _rating(viewer: Viewer, row: Case) -> dict[str, Any] | None:
+    if row.stars is None:
+        return None
+    note = ""
+    for fact in reversed(chain_facts(viewer, f"case:{row.code}", 0, 500)):
+        if fact.action == "rated" and "note" in fact.data:
+            note = selectors.sealed_values(viewer, [fact.data["note"]["sealed"]]).get(fact.data["note"]["sealed"]) or ""
+            break
+    return {"stars": row.stars, "note": note}
+
+
+def task_items(viewer: Viewer, tasks: Sequence[Task]) -> list[dict[str, Any]]:
+    """Tasks with what their case says and what the viewer may do."""
+    cases = selectors.case_rows(viewer, {t.case_code for t in tasks})
+    units = DIRECTORY.units([t.unit_id for t in tasks if t.unit_id is not None])
+    staff = orgs.staff_briefs(viewer, {t.staff_id for t in tasks if t.staff_id is not None})
+    names = _region_names(viewer, [c.region for c in cases.values()])
+    items = []
+    for t in tasks:
+        case = cases.get(t.case_code)
+        if case is None:
+            continue
+        person = staff.get(t.staff_id) if t.staff_id is not None else None
+        items.append(
+            {
+                "id": str(t.id),
+                "case": t.case_code,
+                "case_title": case.title,
+                "severity": case.severity,
+                "name": t.name,
+                "title": t.title_zh if viewer.lang == "zh" else t.title_en,
+                "stage": t.stage,
+                "status": t.status,
+                "assignee": {"id": t.staff_id, "name": person.name if person else str(t.staff_id)} if t.staff_id is not None else None,
+                "unit": _named(t.unit_id, units),
+                "opened_at": t.opened_at,
+                "due_at": t.due_at,
+                "done_at": t.done_at,
+                "verbs": list(task_verbs(case_data(case), task_data(t), viewer)),
+                "form": t.form,
+                "must": list(t.must),
+                "place": {"lon": case.lon, "lat": case.lat, "address": case.address},
+                "region_name": region_label(case.region, names),
+            }
+        )
+    return items
+
+
+@reading
+def trace(viewer: Viewer, code: str, after: int, limit: int) -> list[dict[str, Any]]:
+    """The facts of a case with names and, where not erased, the words behind the commitments."""
+    selectors.case_row(viewer, code)
+    facts = chain_facts(viewer, f"case:{code}", after, limit)
+    names = actor_names(viewer, {f.actor for f in facts})
+    values = selectors.sealed_values(viewer, [v["sealed"] for f in facts for k, v in f.data.items() if _shown(k, v)])
+    return [_fact(viewer, f, names, values) for f in facts]
+
+
+def _shown(key: str, value: Any) -> bool:
+    return key in ("note", "text") and isinstance(value, dict) and "sealed" in value
+
+
+def _fact(viewer: Viewer, fact: FactRow, names: dict[str, str], values: dict[str, Any]) -> dict[str, Any]:
+    words = [values.get(v["sealed"]) or say("cases.erased", viewer.lang) for k, v in fact.data.items() if _shown(k, v)]
+    return {
+        **fact.public(),
+        "actor_name": names.get(fact.actor) or say(f"cases.actor_{fact.actor}", viewer.lang),
+        "action_name": say(f"cases.did_{fact.action}", viewer.lang),
+        "text": "\n".join(str(w) for w in words),
+    }
+
+
+def actor_names(viewer: Viewer, actors: Iterable[str]) -> dict[str, str]:
+    """Names of those who acted, as colleagues know them."""
+    ids = {int(a.removeprefix("user:")) for a in actors if a.startswith("user:")}
+    return {f"user:{user_id}": name for user_id, name in names_of(SYSTEM, sorted(ids)).items()}
+
+
+@reading
+def case_sources(viewer: Viewer, code: str) -> list[dict[str, Any]]:
+    """Every source of a case, words included, persons masked."""
+    selectors.case_row(viewer, code)
+    sources = selectors.sources_of(viewer, code)
+    values = selectors.sealed_values(viewer, [x for s in sources for x in (s.text_sealed, s.reporter_sealed)])
+    return [_source(s, values) for s in sources]
+
+
+@reading
+def case_tasks(viewer: Viewer, code: str) -> list[dict[str, Any]]:
+    selectors.case_row(viewer, code)
+    return task_items(viewer, tasks_of(code))
+
+
+@reading
+def my_tasks(viewer: Viewer, status: str, mine: bool, limit: int) -> list[dict[str, Any]]:
+    return task_items(viewer, selectors.my_tasks(viewer, status, mine, limit))
+
+
+@reading
+def one_task(viewer: Viewer, task_id: str) -> dict[str, Any]:
+    """One task; after a verb the case may no longer be this viewer's to see, then only the task's own end is told."""
+    items = task_items(viewer, [task_row(viewer, task_id)])
+    if not items:
+        raise NotFound("flow.no_such_task")
+    return items[0]
+
+
+@reading
+def track_page(viewer: Viewer, case: Case, lang: str) -> dict[str, Any]:
+    """The reporter's page; asked as the system after the key was checked, so it names units and stages, never persons."""
+    facts = chain_facts(viewer, f"case:{case.code}", 0, 500)
+    reached = _REACHED.get(case.status, 5)
+    times: dict[int, Any] = {}
+    for fact in facts:
+        if fact.action in _STEP_FACTS:
+            times[_STEP_FACTS[fact.action]] = fact.at
+    steps = []
+    for index, name in enumerate(STEPS):
+        state = "done" if index < reached or case.status == "closed" else "now" if index == reached else "waiting"
+        steps.append({"name": say(f"cases.step_{name}", lang), "at": times.get(index) if index <= reached else None, "state": state})
+    unit = DIRECTORY.unit(case.lead_unit_id) if case.lead_unit_id is not None else None
+    return {
+        "code": case.code,
+        "title": case.title,
+        "status": case.status,
+        "status_name": say(f"cases.status_{case.status}", lang),
+        "steps": steps,
+        "unit": unit.unit_name if unit else "",
+        "remaining": say(f"cases.remains_{case.status}", lang),
+        "evidence": [{"id": str(e.id), "url": e.url, "kind": e.kind} for e in outward_of(viewer, case.code)],
+        "can_rate": case.status == "closed" and case.stars is None and clock.now() - case.closed_at <= RATE_WINDOW
+        if case.closed_at
+        else False,
+        "rating": {"stars": case.stars, "note": ""} if case.stars is not None else None,
+        "texts": [{"at": f.at.isoformat(), "what": say(f"cases.did_{f.action}", lang)} for f in facts if f.action in _PUBLIC_FACTS],
+    }
+
+
+_PUBLIC_FACTS = frozenset(
+    {"reported", "verified", "filed", "dispatched", "task_accepted", "checked_in", "submitted", "reworked", "closed", "rated"}
+)

@@ -1,0 +1,298 @@
+"""Shapes of cases, tasks and facts on the way in and out (docs/reference, contract)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from ninja import Field, Schema
+
+
+class PlaceIn(Schema):
+    """WGS-84."""
+
+    lon: float = Field(ge=-180, le=180)
+    lat: float = Field(ge=-90, le=90)
+
+
+class ReportIn(Schema):
+    """A person's report; words, a kind (case type) or a photo must be there, and a place or an address."""
+
+    text: str = ""
+    place: PlaceIn | None = None
+    address: str = Field("", max_length=300)
+    contact: str = Field("", max_length=100)
+    name: str = Field("", max_length=60)
+    kind: str = Field("", max_length=5)
+    source: Literal["", "citizen", "grid_worker", "hotline", "deputy", "patrol", "department"] = ""
+    evidence: list[str] = Field(default_factory=list, max_length=9)
+    region: str = Field("", max_length=18)
+
+
+class ReportOut(Schema):
+    case: str
+    track_url: str
+    merged: bool
+
+
+class AcceptIn(Schema):
+    """Takes the proposal; every field given overrides it."""
+
+    type: str | None = None
+    unit: int | None = None
+    severity: int | None = Field(None, ge=1, le=4)
+    supporting: list[int] = Field(default_factory=list, max_length=20)
+    note: str = Field("", max_length=2000)
+
+
+class RouteIn(AcceptIn):
+    post: int | None = None
+    person: int | None = None
+
+
+class MergeIn(Schema):
+    into: str
+    note: str = Field("", max_length=2000)
+
+
+class UrgeIn(Schema):
+    note: str = Field("", max_length=2000)
+    reply_by: datetime | None = None
+
+
+class NoteIn(Schema):
+    note: str = Field("", max_length=2000)
+
+
+class RateIn(Schema):
+    stars: int
+    note: str = Field("", max_length=2000)
+
+
+class ActIn(Schema):
+    """What a task verb may carry."""
+
+    note: str = Field("", max_length=2000)
+    evidence: list[str] = Field(default_factory=list, max_length=20)
+    form: dict[str, Any] = Field(default_factory=dict)
+    place: PlaceIn | None = None
+    type: str | None = None
+    unit: int | None = None
+    severity: int | None = Field(None, ge=1, le=4)
+    supporting: list[int] = Field(default_factory=list, max_length=20)
+
+
+class Named(Schema):
+    id: int
+    name: str
+
+
+class SourceOut(Schema):
+    kind: str
+    at: datetime
+    count: int
+
+
+class PlaceOut(Schema):
+    lon: float | None
+    lat: float | None
+    address: str
+
+
+class CaseItem(Schema):
+    """A case in a list."""
+
+    code: str
+    type: str
+    type_name: str
+    title: str
+    severity: int
+    status: str
+    region: str
+    region_name: str
+    place: PlaceOut
+    reported_at: datetime
+    due_at: datetime | None
+    closed_at: datetime | None
+    lead_unit: Named | None
+    scene: str
+    sources: list[SourceOut]
+    card: str | None
+    stage: str
+    stage_due_at: datetime | None
+    merged: int
+    reworks: int
+
+
+class CasePage(Schema):
+    items: list[CaseItem]
+    next: str | None
+    total: int | str | None = None
+
+
+class TaskOut(Schema):
+    """A task; ``verbs`` is what the caller may do now."""
+
+    id: str
+    case: str
+    case_title: str
+    severity: int
+    name: str
+    title: str
+    stage: str
+    status: str
+    assignee: Named | None
+    unit: Named | None
+    opened_at: datetime
+    due_at: datetime | None
+    done_at: datetime | None
+    verbs: list[str]
+    form: dict[str, Any] | None
+    must: list[str]
+    place: PlaceOut
+    region_name: str
+
+
+class TaskPage(Schema):
+    items: list[TaskOut]
+    next: str | None
+
+
+class Candidate(Schema):
+    unit: Named
+    reason: str
+    load: int
+    distance_m: float | None
+
+
+class Reporter(Schema):
+    """Masked."""
+
+    name: str
+    contact: str
+
+
+class ProposalOut(Schema):
+    type: str
+    type_name: str
+    unit: Named | None
+    severity: int
+    confidence: float
+    reasons: list[str]
+
+
+class Rating(Schema):
+    stars: int
+    note: str = ""
+
+
+class SourceDetail(Schema):
+    """One source of a case: a device's signals or one person's report."""
+
+    kind: str
+    source: str
+    device: str
+    first_at: datetime
+    last_at: datetime
+    count: int
+    text: str
+    reporter: Reporter | None
+
+
+class SourcePage(Schema):
+    items: list[SourceDetail]
+    next: str | None
+
+
+class CaseDetail(CaseItem):
+    text: str
+    reporter: Reporter | None
+    proposal: ProposalOut | None
+    candidates: list[Candidate]
+    supporting: list[Named]
+    verbs: list[str]
+    tasks: list[TaskOut]
+    rating: Rating | None
+    source_rows: list[SourceDetail]
+    merged_into: str | None
+    returns: int
+    escalations: int
+
+
+class FactOut(Schema):
+    """An entry of the trace; ``hash`` is SHA-256 over the canonical JSON of the first seven fields."""
+
+    chain: str
+    seq: int
+    at: str
+    actor: str
+    action: str
+    data: dict[str, Any]
+    previous_hash: str
+    hash: str
+    actor_name: str
+    action_name: str
+    text: str = ""
+
+
+class FactPage(Schema):
+    items: list[FactOut]
+    next: str | None
+
+
+class CaseTypeOut(Schema):
+    code: str
+    name_zh: str
+    name_en: str
+    severity: int
+    category: dict[str, str]
+
+
+class Counts(Schema):
+    severity: dict[str, int]
+    status: dict[str, int]
+    box: dict[str, int]
+    overdue: int
+
+
+class Point(Schema):
+    code: str
+    lon: float
+    lat: float
+    severity: int
+    status: str
+    title: str
+
+
+class Cluster(Schema):
+    lon: float
+    lat: float
+    count: int
+    worst: int
+
+
+class CaseMap(Schema):
+    points: list[Point]
+    clusters: list[Cluster]
+
+
+class TrackStep(Schema):
+    name: str
+    at: datetime | None
+    state: Literal["done", "now", "waiting"]
+
+
+class Track(Schema):
+    """The reporter's view: progress without anybody's personal data."""
+
+    code: str
+    title: str
+    status: str
+    status_name: str
+    steps: list[TrackStep]
+    unit: str
+    remaining: str
+    evidence: list[dict[str, str]]
+    can_rate: bool
+    rating: Rating | None
+    texts: list[dict[str, str]]

@@ -1,0 +1,121 @@
+"""The root of the HTTP API: every room's router, one way of answering faults."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Any
+
+import orjson
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.parser import Parser
+from ninja.renderers import BaseRenderer
+
+from gridloop import __version__
+from gridloop.access.api import router as access_router
+from gridloop.cases.api import router as cases_router
+from gridloop.cases.api import track_router
+from gridloop.doors.http.problems import language, plain_problem, problem
+from gridloop.kernel.errors import Fault, FieldFault, Invalid
+from gridloop.orgs.api import router as orgs_router
+from gridloop.registry.api import router as registry_router
+
+log = logging.getLogger(__name__)
+
+
+class FastJson(BaseRenderer):
+    """orjson; keys that are not text become text, as in JavaScript."""
+
+    media_type = "application/json"
+
+    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
+        return orjson.dumps(data, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)
+
+
+class FastParser(Parser):
+    """orjson for bodies; what is wrong comes with its place."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        try:
+            return orjson.loads(request.body)
+        except orjson.JSONDecodeError as error:
+            raise Invalid("doors.bad_json", what=str(error)) from error
+
+
+api = NinjaAPI(
+    title="Gridloop 网格闭环",
+    version=__version__,
+    description="Signals become cases; cases reach the right people; every case is brought to a proven end.",
+    docs_url="/docs",
+    renderer=FastJson(),
+    parser=FastParser(),
+)
+track_api = NinjaAPI(
+    title="Gridloop track",
+    version=__version__,
+    urls_namespace="track",
+    docs_url=None,
+    openapi_url=None,
+    renderer=FastJson(),
+    parser=FastParser(),
+)
+api.add_router("", access_router)
+api.add_router("", cases_router)
+api.add_router("", orgs_router)
+api.add_router("", registry_router)
+track_api.add_router("", track_router)
+
+
+def _fault(request: HttpRequest, fault: Any) -> HttpResponse:
+    return problem(request, fault)
+
+
+def _validation(request: HttpRequest, error: Any) -> HttpResponse:
+    """What pydantic found, as field faults with JSON pointers; the sentence says where."""
+    faults = []
+    for e in error.errors:
+        where = [str(part) for part in e.get("loc", ()) if part not in ("body", "query", "path", "form", "file")]
+        pointer = "/" + "/".join(where)
+        faults.append(FieldFault(pointer, "doors.bad_field", {"field": where[-1] if where else "body", "what": str(e.get("msg", ""))}))
+    first = faults[0] if faults else FieldFault("/", "doors.bad_field", {"field": "body", "what": ""})
+    return problem(request, Invalid(first.key, errors=tuple(faults), **first.params))
+
+
+def _not_there(request: HttpRequest, error: Any) -> HttpResponse:
+    return plain_problem(request, 404, "doors.no_such_address")
+
+
+def _http_error(request: HttpRequest, error: Any) -> HttpResponse:
+    return plain_problem(request, error.status_code, str(error))
+
+
+def _not_logged_in(request: HttpRequest, error: Any) -> HttpResponse:
+    return plain_problem(request, 401, "access.not_logged_in")
+
+
+def _database_down(request: HttpRequest, error: Any) -> HttpResponse:
+    log.error("database: %s", error)
+    response = plain_problem(request, 503, "doors.database_down")
+    response["Retry-After"] = "2"
+    return response
+
+
+def _unexpected(request: HttpRequest, error: Any) -> HttpResponse:
+    incident = uuid.uuid4().hex[:8]
+    log.error("incident %s at %s %s", incident, request.method, request.path, exc_info=error)
+    return plain_problem(request, 500, "doors.server_error", incident=incident)
+
+
+for _api in (api, track_api):
+    _api.add_exception_handler(Fault, _fault)
+    _api.add_exception_handler(ValidationError, _validation)
+    _api.add_exception_handler(Http404, _not_there)
+    _api.add_exception_handler(HttpError, _http_error)
+    _api.add_exception_handler(AuthenticationError, _not_logged_in)
+    _api.add_exception_handler(OperationalError, _database_down)
+    _api.add_exception_handler(Exception, _unexpected)
+
+__all__ = ["api", "language", "track_api"]
