@@ -21,7 +21,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
     def set_password(self, user: AbstractBaseUser, password: str) -> None:
         """The library's own change of password ends here."""
         change_password(viewer_for(user.pk), password)
-        user.set_password(password)  # the session's hash is computed from this object next
+        user.refresh_from_db(fields=["password"])  # the session's hash is computed from this object next
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """A fact for an account that exists; an unknown name leaves nothing behind, so that guessing fills no table."""

@@ -126,7 +126,9 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+                "gridloop.doors.http.pages.page_texts",
+            ],
+            "libraries": {"page": "gridloop.doors.http.tags"},
         },
     }
 ]
@@ -141,6 +143,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 2**20
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("GRIDLOOP_HTTPS", "") == "1"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # set by our own front door, the only way in
+CSRF_FAILURE_VIEW = "gridloop.doors.http.pages.csrf_failure"
 SESSION_COOKIE_AGE = 12 * 3600  # seconds: one long shift
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"

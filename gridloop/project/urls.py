@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from gridloop.doors.http import pages
 from gridloop.doors.http.health import healthz, readyz
 
-urlpatterns: list[object] = [path("healthz", healthz), path("readyz", readyz)]
+urlpatterns: list[object] = [path("healthz", healthz), path("readyz", readyz), *pages.urlpatterns]

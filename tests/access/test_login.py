@@ -1,0 +1,256 @@
+"""Getting in and out: pages without scripts, the browser API, limits on guessing, the second factor, ending sessions."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from django.core.cache import cache
+from django.test import Client
+from pytest_django import Settings
+
+from gridloop.access import actions, selectors
+from gridloop.access.selectors import user_id_of, viewer_of_session
+from gridloop.access.tests.conftest import Cast
+from gridloop.journal.selectors import chain_facts
+from gridloop.kernel.viewer import SYSTEM
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def _empty_counters(cast: Cast) -> None:
+    cache.clear()
+
+
+def log_in(client: Client, username: str = "operator", password: str = PASSWORD) -> int:
+    return client.post("/login/", {"login": username, "password": password}).status_code
+
+
+def who(client: Client) -> str | None:
+    session = viewer_of_session(client.session.session_key or "")
+    return session.name if session else None
+
+
+def actions_of(username: str) -> list[tuple[str, str]]:
+    return [(f.action, f.data.get("method", "")) for f in chain_facts(SYSTEM, f"account:{user_id_of(username)}")]
+
+
+def code_of(secret: str) -> str:
+    return str(format_hotp_value(hotp_value(secret, next(iter(yield_hotp_counters_from_time())))))
+
+
+# --- the page ----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_speaks_both_languages(client: Client) -> None:
+    assert "登录名" in client.get("/login/").content.decode()
+    english = client.get("/login/", headers={"Accept-Language": "en"}).content.decode()
+    assert "User name" in english
+    assert not re.search(r"access\.page_|[一-鿿]", english.replace("中文", ""))
+
+
+def test_log_in_and_out_leaves_facts(client: Client) -> None:
+    assert log_in(client) == 302
+    assert who(client) == "operator"
+    assert client.get("/logout/").status_code == 200
+    assert who(client) == "operator", "a stray link ends nothing"
+    client.post("/logout/")
+    assert who(client) is None
+    assert actions_of("operator") == [("logged_in", "password"), ("logged_out", "person")]
+
+
+def test_next_stays_on_this_site(client: Client) -> None:
+    form = {"login": "operator", "password": PASSWORD, "next": "/console/"}
+    assert client.post("/login/", form).headers["Location"] == "/console/"
+    client.post("/logout/")
+    assert client.post("/login/", form | {"next": "https://elsewhere.example/"}).headers["Location"] == "/"
+
+
+def test_a_wrong_password_says_so_and_counts(client: Client) -> None:
+    answer = client.post("/login/", {"login": "operator", "password": "wrong"})
+    assert answer.status_code == 200
+    assert 'role="alert"' in answer.content.decode()
+    assert actions_of("operator") == [("login_failed", "password")]
+
+
+def test_there_is_no_sign_up(client: Client) -> None:
+    for address in ("/accounts/signup/", "/_allauth/browser/v1/auth/signup", "/_allauth/app/v1/auth/login"):
+        assert client.get(address).status_code == 404
+
+
+def test_a_stale_page_is_told_kindly(cast: Cast) -> None:
+    answer = Client(enforce_csrf_checks=True).post("/login/", {"login": "operator", "password": PASSWORD})
+    assert answer.status_code == 403
+    assert "刷新" in answer.content.decode()
+
+
+# --- sample people -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_sample_buttons_exist_only_in_a_sample_deployment(client: Client, settings: Settings) -> None:
+    assert "/login/sample/" not in client.get("/login/").content.decode()
+    assert client.post("/login/sample/", {"user": "operator"}).status_code == 404
+    settings.SAMPLE = True
+    page = client.get("/login/").content.decode()
+    assert page.count('name="user"') == 6, "one button per sample person there is"
+    assert client.post("/login/sample/", {"user": "stranger"}).status_code == 404
+    assert client.post("/login/sample/", {"user": "operator", "next": "/console/"}).headers["Location"] == "/console/"
+    assert who(client) == "operator"
+    client.post("/login/sample/", {"user": "worker"})
+    assert who(client) == "worker", "a click on another person changes over"
+
+
+def test_sample_buttons_need_csrf(cast: Cast, settings: Settings) -> None:
+    settings.SAMPLE = True
+    assert Client(enforce_csrf_checks=True).post("/login/sample/", {"user": "operator"}).status_code == 403
+
+
+# --- guessing ----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_five_wrong_passwords_lock_the_name_for_every_client(cast: Cast) -> None:
+    for _ in range(5):
+        Client().post("/login/", {"login": "operator", "password": "wrong"})
+    late = Client()
+    log_in(late)
+    assert who(late) is None, "even the right password waits"
+    other = Client()
+    log_in(other, "handler")
+    assert who(other) == "handler", "other people are not locked out"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_count_is_shared_by_web_processes(cast: Cast, settings: Settings) -> None:
+    for _ in range(3):
+        Client().post("/login/", {"login": "operator", "password": "wrong"})
+    code = (
+        "import django; django.setup()\n"
+        "from django.test import Client\n"
+        "for _ in range(2): Client().post('/login/', {'login': 'operator', 'password': 'wrong'})\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=_environment())
+    late = Client()
+    log_in(late)
+    assert who(late) is None
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return os.environ | {"DJANGO_SETTINGS_MODULE": "gridloop.project.settings"}
+
+
+# --- the browser API ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_browser_api(client: Client) -> None:
+    api = "/_allauth/browser/v1"
+    assert client.get(f"{api}/auth/session").status_code == 401
+    answer = client.post(f"{api}/auth/login", {"username": "operator", "password": PASSWORD}, content_type="application/json")
+    assert answer.status_code == 200
+    assert answer.json()["data"]["user"]["username"] == "operator"
+    assert client.delete(f"{api}/auth/session").status_code == 401, "the answer after logging out"
+    assert who(client) is None
+
+
+# --- second factor -----------------------------------------------------------------------------------------------------------------------
+
+
+def enrol(client: Client) -> str:
+    again = client.get("/accounts/second-factor/", follow=True)
+    assert "请再次确认身份" in again.content.decode()
+    form = {"password": PASSWORD, "next": "/accounts/second-factor/"}
+    page = client.post("/login/again/", form, follow=True).content.decode()
+    found = re.search(r"<code>([A-Z2-7]+)</code>", page)
+    assert found
+    assert client.post("/accounts/second-factor/", {"code": code_of(found[1])}).status_code == 302
+    return found[1]
+
+
+def test_second_factor_is_enrolled_and_asked_for(client: Client) -> None:
+    log_in(client)
+    secret = enrol(client)
+    assert "备用码" in client.get("/accounts/recovery-codes/").content.decode()
+    client.post("/logout/")
+    cache.clear()  # a code is good once: forget that it was just used
+    answer = client.post("/login/", {"login": "operator", "password": PASSWORD})
+    assert answer.headers["Location"].startswith("/login/code/")
+    assert who(client) is None
+    assert client.post("/login/code/", {"code": "000000"}).status_code == 200
+    assert client.post("/login/code/", {"code": code_of(secret)}).status_code == 302
+    assert who(client) == "operator"
+
+
+def test_a_role_that_must_have_it_can_do_nothing_before(client: Client, settings: Settings) -> None:
+    settings.REQUIRE_MFA_ROLES = ["operator"]
+    log_in(client)
+    viewer = viewer_of_session(client.session.session_key or "")
+    assert viewer is not None
+    assert viewer.permissions == frozenset()
+    assert viewer.regions == ()
+    assert "您的岗位要求二次验证" in client.get("/accounts/").content.decode()
+    enrol(client)
+    viewer = viewer_of_session(client.session.session_key or "")
+    assert viewer is not None
+    assert viewer.can("case.accept")
+    other = Client()
+    log_in(other, "handler")
+    viewer = viewer_of_session(other.session.session_key or "")
+    assert viewer is not None
+    assert viewer.can("task.act"), "only the named roles owe it"
+
+
+# --- one's own account -------------------------------------------------------------------------------------------------------------------
+
+
+def test_sessions_are_listed_and_ended(client: Client) -> None:
+    log_in(client)
+    elsewhere = Client(headers={"User-Agent": "Phone of the shift"})
+    log_in(elsewhere)
+    page = client.get("/accounts/").content.decode()
+    assert "Phone of the shift" in page
+    number = re.search(r'name="session" value="(\d+)"', page)
+    assert number
+    stranger = Client()
+    log_in(stranger, "handler")
+    assert stranger.post("/accounts/sessions/", {"session": number[1]}).status_code == 404
+    assert client.post("/accounts/sessions/", {"session": number[1]}).status_code == 302
+    assert who(elsewhere) is None
+    assert who(client) == "operator"
+
+
+def test_own_password_changes_and_keeps_this_session(client: Client) -> None:
+    log_in(client)
+    new = "eine lange Nacht"
+    weak = client.post("/accounts/password/", {"oldpassword": PASSWORD, "password1": "short", "password2": "short"})
+    assert weak.status_code == 200
+    form = {"oldpassword": PASSWORD, "password1": new, "password2": new}
+    assert client.post("/accounts/password/", form).status_code == 302
+    assert who(client) == "operator"
+    fresh = Client()
+    log_in(fresh, password=PASSWORD)
+    assert who(fresh) is None
+    log_in(fresh, password=new)
+    assert who(fresh) == "operator"
+
+
+def test_language_is_kept_on_the_account(client: Client) -> None:
+    log_in(client)
+    assert client.post("/login/language/", {"lang": "en", "next": "/accounts/"}).headers["Location"] == "/accounts/"
+    assert "Second factor" in client.get("/accounts/").content.decode()
+    user_id = user_id_of("operator")
+    assert user_id is not None
+    assert selectors.viewer_for(user_id).lang == "en"
+
+
+def test_a_closed_account_is_out_at_once(client: Client, cast: Cast) -> None:
+    log_in(client)
+    actions.set_active(cast.viewer("admin"), user_id_of("operator") or 0, False)
+    assert who(client) is None
+    answer = client.post("/login/", {"login": "operator", "password": PASSWORD}, follow=True)
+    assert "账号已停用" in answer.content.decode()
+    assert who(client) is None
