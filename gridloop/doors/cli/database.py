@@ -52,10 +52,10 @@ def database_name(url: str) -> str:
     return unquote(urlsplit(url).path.lstrip("/")) or "gridloop"
 
 
-def check_version(connection: psycopg.Connection[Any]) -> None:
-    if connection.info.server_version < OLDEST:
-        version = connection.info.parameter_status("server_version")
-        raise DatabaseFault(f"PostgreSQL {version} is too old: 15 or newer is needed / 需要 PostgreSQL 15 或更新版本")
+def refuse_old(number: int, shown: str) -> None:
+    """DatabaseFault below PostgreSQL 15 (``number`` as libpq gives it: 150003 for 15.3)."""
+    if number < OLDEST:
+        raise DatabaseFault(f"PostgreSQL {shown} is too old: 15 or newer is needed / 需要 PostgreSQL 15 或更新版本")
 
 
 def ensure_roles(connection: psycopg.Connection[Any], passwords: dict[str, str]) -> None:

@@ -35,7 +35,7 @@ def open_database(server: str, deployment: Deployment) -> Urls:
     maintenance = server if not os.environ.get("DATABASE_URL") else _maintenance(server, name)
     try:
         with psycopg.connect(maintenance, connect_timeout=5) as connection:
-            database.check_version(connection)
+            database.refuse_old(connection.info.server_version, connection.info.parameter_status("server_version") or "?")
             database.ensure_roles(connection, {role: known[role] for role in (OWNER, APP, INGEST)})
             database.ensure_database(connection, name)
     except psycopg.OperationalError as fault:

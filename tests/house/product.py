@@ -1,0 +1,115 @@
+"""The real product in a folder of its own, started the way people start it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+COMMAND = [sys.executable, "-m", "gridloop.doors.cli.main"]
+_OURS = ("GRIDLOOP_", "DATABASE_URL", "NATS_URL")
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Without anything the test run itself has set."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(_OURS)} | more
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def command(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """One gridloop command to its end."""
+    done = subprocess.run([*COMMAND, *arguments], env=clean_environment(**env), capture_output=True, text=True, timeout=120, check=False)
+    return done
+
+
+class Product:
+    def __init__(self, folder: Path, *arguments: str, **env: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.output = folder.with_suffix(".out")
+        self.began = time.monotonic()
+        with self.output.open("ab") as out:
+            self.process = subprocess.Popen(
+                [*COMMAND, "up", "--data-dir", str(folder), "--port", str(self.port), *arguments],
+                env=clean_environment(**env),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def text(self) -> str:
+        return self.output.read_text(encoding="utf-8")
+
+    def run(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        return content
+
+    def pids(self) -> dict[str, int]:
+        return {name: pid for name, (pid, _) in self.run()["children"].items()}
+
+    def ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=10).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def wait_ready(self, seconds: float = 90) -> float:
+        """Seconds since the start (or the call's beginning) until the welcome line stands there and /readyz answers 200."""
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            assert self.process.poll() is None, self.text
+            if "Ctrl-C" in self.text.rpartition("Gridloop 网格闭环:")[2] and self.ready():
+                return time.monotonic() - self.began
+            time.sleep(0.1)
+        raise AssertionError(f"not ready after {seconds} s:\n{self.text}")
+
+    def family(self) -> list[psutil.Process]:
+        """The supervisor and everything below it."""
+        parent = psutil.Process(self.process.pid)
+        return [parent, *parent.children(recursive=True)]
+
+    def stop(self) -> int:
+        """Ctrl-C; the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        return self.process.wait(60)
+
+
+@contextlib.contextmanager
+def running(folder: Path, *arguments: str, **env: str) -> Iterator[Product]:
+    product = Product(folder, *arguments, **env)
+    try:
+        product.wait_ready()
+        yield product
+    finally:
+        product.stop()
+
+
+def until(condition: Any, seconds: float = 30) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False

@@ -1,0 +1,102 @@
+"""``gridloop up`` for real: starts, heals, ends, starts again, beside another one."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.house.product import Product, command, running, until
+
+pytestmark = pytest.mark.server
+CHILDREN = ("nats", "postgres", "web", "ingest", "worker", "edge")
+
+
+def test_heals_after_kill_of_each_child_and_ends_clean(tmp_path: Path) -> None:
+    product = Product(tmp_path / "d", "--empty")
+    try:
+        product.wait_ready()
+        assert set(product.pids()) == set(CHILDREN)
+        for name in CHILDREN:
+            pid = product.pids()[name]
+            os.kill(pid, signal.SIGKILL)
+            assert until(lambda name=name, pid=pid: product.pids().get(name, pid) != pid), f"{name} was not restarted: {product.text}"
+            assert until(product.ready), f"not ready after {name} was killed: {product.text}"
+        family = product.family()
+    finally:
+        assert product.stop() == 0
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
+
+
+def test_second_start_is_quick_and_survives_kill_of_supervisor(tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    with running(folder, "--empty") as first:
+        secrets = (folder / "secrets.json").read_text()
+        family = first.family()
+        first.process.kill()
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert [p.cmdline() for p in alive] == []
+    with running(folder) as second:
+        assert "stays without the sample county" in second.text
+        took = second.wait_ready()
+        assert (folder / "secrets.json").read_text() == secrets
+    assert (folder / "secrets.json").stat().st_mode & 0o777 == 0o600
+    assert took < 10
+
+
+def test_two_deployments_side_by_side(tmp_path: Path) -> None:
+    deep = tmp_path / ("a" * 60) / ("b" * 60) / "second"  # too deep for a Unix socket
+    with running(tmp_path / "first", "--empty") as first, running(deep, "--empty") as second:
+        assert first.ready()
+        assert second.ready()
+        refused = command("up", "--data-dir", str(tmp_path / "first"), "--port", str(second.port + 1))
+        assert refused.returncode == 1
+        assert "already running" in refused.stderr
+        taken = command("up", "--data-dir", str(tmp_path / "third"), "--port", str(first.port), "--empty")
+        assert taken.returncode == 1
+        assert "is in use" in taken.stderr
+
+
+def test_front_door_headers_limits_and_commands(tmp_path: Path) -> None:
+    folder = str(tmp_path / "d")
+    with running(tmp_path / "d", "--empty", "--clock", "2026-03-01T08:00:00+08:00", "--rate", "60") as product:
+        policy = httpx.get(f"{product.url}/healthz").headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "script-src" not in policy
+        assert httpx.get(f"{product.url}/api/v1/nothing").status_code in (401, 404)
+        assert httpx.post(f"{product.url}/api/v1/signals", content=b"x" * (17 << 20)).status_code == 413
+        token = command("token", "admin", "--data-dir", folder)
+        assert token.stdout.startswith("gl_")
+        assert command("token", "nobody", "--data-dir", folder).returncode == 1
+        assert command("verify", "--data-dir", folder).stdout.startswith("ok:")
+        doctor = command("doctor", "--data-dir", folder)
+        assert doctor.returncode == 0, doctor.stdout
+        assert "worker" in doctor.stdout
+    refused = command("up", "--data-dir", folder, "--port", str(product.port), "--rate", "2", GRIDLOOP_CHANNELS="file,sms")
+    assert refused.returncode == 1
+    assert "never moved" in refused.stderr
+
+
+def test_backup_of_a_running_deployment_restores_elsewhere(tmp_path: Path) -> None:
+    file = tmp_path / "all.backup"
+    with running(tmp_path / "d", "--empty") as product:
+        (product.folder / "evidence" / "x").write_bytes(b"photo")
+        done = command("backup", str(file), "--data-dir", str(product.folder))
+        assert done.returncode == 0, done.stderr
+        counted = command("verify", "--data-dir", str(product.folder)).stdout
+    assert file.stat().st_mode & 0o777 == 0o600
+    target = tmp_path / "e"
+    restored = command("restore", str(file), "--data-dir", str(target))
+    assert restored.returncode == 0, restored.stderr
+    assert (target / "evidence" / "x").read_bytes() == b"photo"
+    assert command("verify", "--data-dir", str(target)).stdout == counted
+    again = command("restore", str(file), "--data-dir", str(target))
+    assert again.returncode == 1
+    assert "not empty" in again.stderr
+    with running(target, "--empty") as second:
+        assert second.ready()
