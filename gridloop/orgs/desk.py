@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from gridloop.journal.selectors import reading
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.briefs import UnitBrief
-from gridloop.orgs.models import Duty, Region, Unit
+from gridloop.orgs.models import Duty, Region, Shift, Staff, Unit
 
 
 @reading
@@ -51,3 +52,11 @@ def desk_region(viewer: Viewer, unit_id: int) -> str | None:
     """The region whose intake desk the unit is; None when it is no desk."""
     codes = Duty.objects.filter(kind="intake", unit_id=unit_id, case_type="").values_list("region_code", flat=True)
     return min(codes, key=len, default=None)
+
+
+@reading
+def force_counts(viewer: Viewer, region: str, at: datetime) -> tuple[int, int]:
+    """Staff on duty by the roster at the moment, and all active staff, of units inside a region."""
+    staff = Staff.objects.filter(active=True, unit__region_code__startswith=region)
+    on_duty = Shift.objects.filter(starts_at__lte=at, ends_at__gt=at, unit__region_code__startswith=region)
+    return on_duty.values("staff_id").distinct().count(), staff.count()
