@@ -33,7 +33,7 @@ class Column:
     ref: str = ""
     ref_key: str = "code"
     ref_id: str = "id"
-    inherit: str = ""  # when empty, take region_code of the row that this reference column names
+    inherit: tuple[str, ...] = ()  # when empty, take region_code of the row that one of these reference columns names
     value: Callable[[Any], Any] | None = None
 
     @property
@@ -56,6 +56,7 @@ class Target:
     key: tuple[str, ...]
     check: Callable[[Any], FieldFault | None]
     key_where: str = ""
+    unique: tuple[str, ...] = ()  # columns that, where filled, no other row may carry
     after: Callable[[], None] | None = None
     unknown: Callable[[Viewer, list[Any]], Iterable[tuple[int, FieldFault]]] | None = None  # references that Python has to find
 
@@ -139,6 +140,8 @@ def _store(viewer: Viewer, target: Target, rows: list[tuple[int, Any]], result: 
         return 0
     _stage(target, rows)
     result.rejects += _drop_unfound(target)
+    for name in target.unique:
+        result.rejects += _drop_taken(target, name)
     count = _merge(target)
     if target.after:
         target.after()
@@ -200,12 +203,23 @@ def _unfound(target: Target, column: Column) -> list[Reject]:
 
 
 def _homeless(target: Target, column: Column) -> list[Reject]:
-    query = sql.SQL("DELETE FROM {} s WHERE s.{} = '' AND s.{} = '' RETURNING s.row_no").format(
-        STAGE, sql.Identifier(column.name), sql.Identifier(column.inherit)
-    )
+    empty = [sql.SQL("s.{} = ''").format(sql.Identifier(name)) for name in (column.name, *column.inherit)]
+    query = sql.SQL("DELETE FROM {} s WHERE {} RETURNING s.row_no").format(STAGE, sql.SQL(" AND ").join(empty))
     with connection.cursor() as cursor:
         cursor.execute(query)
         return [Reject(index, FieldFault(f"/{column.source}", "orgs.row_no_region")) for (index,) in cursor.fetchall()]
+
+
+def _drop_taken(target: Target, name: str) -> list[Reject]:
+    """Staged rows whose value another row, or an earlier one of the chunk, carries. The value is not told: it may be personal."""
+    same_key = sql.SQL(" AND ").join(sql.SQL("t.{0} = s.{0}").format(sql.Identifier(k)) for k in target.key)
+    query = sql.SQL(
+        "DELETE FROM {stage} s WHERE s.{name} <> '' AND (EXISTS (SELECT 1 FROM {table} t WHERE t.{name} = s.{name} AND NOT ({same_key})) "
+        "OR EXISTS (SELECT 1 FROM {stage} e WHERE e.{name} = s.{name} AND e.row_no < s.row_no)) RETURNING s.row_no"
+    ).format(stage=STAGE, name=sql.Identifier(name), table=sql.Identifier(target.table), same_key=same_key)
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return [Reject(index, FieldFault(f"/{name}", "orgs.row_taken", params={"field": name})) for (index,) in cursor.fetchall()]
 
 
 def _expression(target: Target, column: Column) -> sql.Composed:
@@ -213,7 +227,8 @@ def _expression(target: Target, column: Column) -> sql.Composed:
     if column.ref:
         return sql.SQL("{}.{}").format(sql.Identifier(f"r_{column.name}"), sql.Identifier(column.ref_id))
     if column.inherit:
-        return sql.SQL("COALESCE(NULLIF(s.{}, ''), {}.region_code)").format(name, sql.Identifier(f"r_{column.inherit}"))
+        parents = sql.SQL(", ").join(sql.SQL("{}.region_code").format(sql.Identifier(f"r_{parent}")) for parent in column.inherit)
+        return sql.SQL("COALESCE(NULLIF(s.{}, ''), {})").format(name, parents)
     return sql.SQL("s.{}").format(name)
 
 

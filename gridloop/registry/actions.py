@@ -1,0 +1,127 @@
+"""The only writes of the registry. Facts carry codes and figures; personal values stay in the rows and can be erased."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from django.db import connection
+
+from gridloop.journal.actions import append, elevated, verb
+from gridloop.journal.actions import erase as erase_sealed
+from gridloop.kernel import clock
+from gridloop.kernel.errors import FieldFault, Invalid, NotFound
+from gridloop.kernel.ids import secret_key
+from gridloop.kernel.viewer import Viewer
+from gridloop.orgs.loading import Loaded, load_rows
+from gridloop.registry import scope
+from gridloop.registry.messages import RegistryRow
+from gridloop.registry.models import Device, DeviceCredential, Person, Vehicle
+from gridloop.registry.rules import DEVICE_STATUSES
+from gridloop.registry.tables import targets
+from gridloop.registry.things import hash_secret
+
+SECRET_LENGTH = 32
+
+
+def load(viewer: Viewer, records: Iterable[RegistryRow], *, strict: bool = True, progress: Callable[[int], None] | None = None) -> Loaded:
+    """Merge records of ``messages`` in bulk, in transactions of at most two seconds; needs ``people.edit``.
+
+    Order them so that what is named comes first: buildings, houses, households, people, enterprises, vehicles, places,
+    devices. A record whose natural key is there already is updated. ``strict=False`` collects rejects.
+    """
+    return load_rows(viewer, "people.edit", targets(), records, strict=strict, progress=progress)
+
+
+# --- devices -------------------------------------------------------------------------------------------------------------
+
+
+def _chain(code: str) -> str:
+    return f"device:{code}"
+
+
+@verb("signals.write")
+def devices_heard(viewer: Viewer, heard: Sequence[tuple[str, datetime, float | None]]) -> list[str]:
+    """Note when devices ``(code, at, value)`` were last heard; older news changes nothing. Returns the codes that came back to life.
+
+    No fact for being heard (that is the signal log's business), one for coming back.
+    """
+    latest: dict[str, tuple[datetime, float | None]] = {}
+    for code, at, value in heard:
+        if code not in latest or latest[code][0] < at:
+            latest[code] = (at, value)
+    codes = sorted(latest)  # one order for all writers, so that two never wait for each other
+    with elevated(), connection.cursor() as cursor:
+        cursor.execute(
+            "WITH news AS (SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::float8[]) AS n(code, at, value)), "
+            "old AS (SELECT d.id, d.code, d.status, n.at, n.value FROM registry_device d JOIN news n ON n.code = d.code "
+            "WHERE d.last_seen IS NULL OR d.last_seen < n.at ORDER BY d.code FOR UPDATE OF d) "
+            "UPDATE registry_device d SET last_seen = old.at, last_value = COALESCE(old.value, d.last_value), "
+            "status = CASE WHEN old.status IN ('silent', 'unproved') THEN 'online' ELSE d.status END "
+            "FROM old WHERE d.id = old.id RETURNING d.code, old.status, d.status",
+            [codes, [latest[c][0] for c in codes], [latest[c][1] for c in codes]],
+        )
+        back = sorted((code, before) for code, before, after in cursor.fetchall() if before != after)
+    for code, before in back:
+        append(_chain(code), "device_status", {"device": code, "from": before, "to": "online"}, viewer)
+    return [code for code, _ in back]
+
+
+@verb("device.edit")
+def set_device_status(viewer: Viewer, code: str, status: str) -> bool:
+    """Call a device ``online``, ``silent``, ``faulty`` or ``unproved``; False when it was so already (compare-and-set)."""
+    if status not in DEVICE_STATUSES:
+        fault = FieldFault("/status", "registry.device_status", {"status": status, "known": ", ".join(DEVICE_STATUSES)})
+        raise Invalid(fault.key, errors=(fault,), **fault.params)
+    row = Device.objects.select_for_update(of=("self",)).filter(scope.devices(viewer), code=code).first()
+    if row is None:
+        raise NotFound("registry.device_unknown", code=code)
+    if row.status == status:
+        return False
+    before, row.status = row.status, status
+    row.save(update_fields=["status"])
+    append(_chain(code), "device_status", {"device": code, "from": before, "to": status}, viewer)
+    return True
+
+
+@verb("device.edit")
+def issue_device_secret(viewer: Viewer, code: str) -> str:
+    """A new secret for a device, shown once; those before are revoked."""
+    row = Device.objects.filter(scope.devices(viewer), code=code).first()
+    if row is None:
+        raise NotFound("registry.device_unknown", code=code)
+    secret = secret_key(SECRET_LENGTH)
+    now = clock.now()
+    with elevated():
+        DeviceCredential.objects.filter(device=row, revoked_at__isnull=True).update(revoked_at=now)
+        DeviceCredential.objects.create(device=row, secret_hash=hash_secret(secret), created_at=now)
+    append(_chain(code), "device_secret_issued", {"device": code}, viewer)
+    return secret
+
+
+@verb("device.edit")
+def revoke_device_secrets(viewer: Viewer, code: str) -> int:
+    """The device may not send any more until it gets a new secret; returns how many were revoked."""
+    if not Device.objects.filter(scope.devices(viewer), code=code).exists():
+        raise NotFound("registry.device_unknown", code=code)
+    with elevated():
+        count = DeviceCredential.objects.filter(device__code=code, revoked_at__isnull=True).update(revoked_at=clock.now())
+    append(_chain(code), "device_secrets_revoked", {"device": code, "count": count}, viewer)
+    return count
+
+
+# --- people --------------------------------------------------------------------------------------------------------------
+
+
+@verb("people.erase")
+def erase_person(viewer: Viewer, code: str, rule: str) -> None:
+    """Delete a person, their vehicles and every sealed value about them; the trace keeps the id and the rule."""
+    row = Person.objects.filter(scope.personal(viewer), code=code).first()
+    if row is None:
+        raise NotFound("registry.person_unknown", code=code)
+    number = row.pk
+    with elevated():
+        Vehicle.objects.filter(person=row).delete()
+        row.delete()
+    erase_sealed(viewer, f"person:{number}", rule)
+    append("org", "person_erased", {"person": number, "rule": rule}, viewer)

@@ -1,0 +1,122 @@
+"""What the selectors of the registry hand out. ``masked`` says whether personal columns are hidden."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """Masked: surname only, partial numbers, address to the building, no date of birth and no tags (they may name special groups)."""
+
+    id: int
+    code: str
+    name: str
+    sex: str
+    birth: date | None
+    age: int | None
+    citizen_id_no: str
+    phone: str
+    tags: list[str]
+    household: str | None
+    address: str
+    region_code: str
+    masked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HouseView:
+    id: int
+    code: str
+    building: str
+    building_name: str
+    address: str
+    floor: int
+    room: str
+    kind: str
+    region_code: str
+    lon: float | None
+    lat: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildingView:
+    id: int
+    code: str
+    name: str
+    address: str
+    floors: int
+    region_code: str
+    lon: float | None
+    lat: float | None
+    distance_m: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnterpriseView:
+    id: int
+    uscc: str
+    name: str
+    region_code: str
+    address: str
+    industry: str
+    employees: int
+    lon: float | None
+    lat: float | None
+    contact_name: str
+    contact_phone: str
+    masked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleView:
+    id: int
+    plate: str
+    kind: str
+    region_code: str
+    owner_kind: str  # person | enterprise | ''
+    masked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Someone who may be written to: opened for a purpose and logged. ``subject`` is the id for seals and looks."""
+
+    subject: str
+    name: str
+    phone: str
+    region_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceView:
+    id: int
+    code: str
+    name: str
+    kind: str
+    region_code: str
+    address: str
+    lon: float | None
+    lat: float | None
+    tags: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    id: int
+    code: str
+    kind: str
+    name: str
+    region_code: str
+    lon: float | None
+    lat: float | None
+    owner_unit_id: int | None
+    place: str | None
+    building: str | None
+    household: str | None
+    coverage: float | None
+    interval_seconds: int
+    status: str
+    last_seen: datetime | None
+    last_value: float | None

@@ -1,0 +1,177 @@
+"""The only reads of the registry. Personal columns are masked; opening them needs the right, a purpose and a reason, and is logged."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from django.db.models import Q
+
+from gridloop.access.actions import log_look
+from gridloop.access.rules import mask_address, mask_citizen_id, mask_name, mask_phone
+from gridloop.journal.selectors import reading
+from gridloop.kernel import clock
+from gridloop.kernel.errors import Forbidden, NotFound
+from gridloop.kernel.viewer import Viewer
+from gridloop.orgs.briefs import Page
+from gridloop.orgs.selectors import calendar_for, number_after, page_limit
+from gridloop.registry import scope
+from gridloop.registry.briefs import Contact, PersonView
+from gridloop.registry.models import Household, Person, Vehicle
+from gridloop.registry.rules import clean_citizen_id, clean_plate
+from gridloop.registry.things import (
+    address_at,
+    buildings_near,
+    device,
+    device_counts,
+    device_secret_valid,
+    devices,
+    devices_by_code,
+    enterprises,
+    houses,
+    overdue_devices,
+    places,
+    turn,
+    vehicles,
+)
+
+__all__ = [
+    "address_at",
+    "buildings_near",
+    "device",
+    "device_counts",
+    "device_secret_valid",
+    "devices",
+    "devices_by_code",
+    "enterprises",
+    "household_contacts",
+    "household_region",
+    "houses",
+    "overdue_devices",
+    "people",
+    "person",
+    "places",
+    "plate_contact",
+    "vehicles",
+]
+
+UNMASK = "people.unmask"
+
+
+def _open(viewer: Viewer, subject: str, purpose: str, reason: str, count: int = 1) -> None:
+    """Check the right and write the look down before anything is shown."""
+    if not viewer.can(UNMASK):
+        raise Forbidden("registry.may_not_unmask")
+    log_look(viewer, subject, purpose, reason, count)
+
+
+def _address(row: Person) -> str:
+    """Building address, floor and room, as far as known."""
+    house = row.household.house if row.household else None
+    if house is None:
+        return ""
+    base = house.building.address or house.building.name
+    return f"{base}{house.room}室" if house.room else base
+
+
+def _age(birth: date | None, today: date) -> int | None:
+    if birth is None:
+        return None
+    return today.year - birth.year - ((today.month, today.day) < (birth.month, birth.day))
+
+
+def _view(row: Person, today: date, masked: bool) -> PersonView:
+    address = _address(row)
+    return PersonView(
+        id=row.pk,
+        code=row.code,
+        name=mask_name(row.name) if masked else row.name,
+        sex=row.sex,
+        birth=None if masked else row.birth,
+        age=_age(row.birth, today),
+        citizen_id_no=mask_citizen_id(row.citizen_id_no) if masked else row.citizen_id_no,
+        phone=mask_phone(row.phone) if masked else row.phone,
+        tags=[] if masked else list(row.tags),
+        household=row.household.code if row.household else None,
+        address=mask_address(address) if masked else address,
+        region_code=row.region_code,
+        masked=masked,
+    )
+
+
+_PEOPLE = ("household__house__building",)
+
+
+@reading
+def people(
+    viewer: Viewer,
+    *,
+    q: str = "",
+    region: str = "",
+    household: str = "",
+    limit: int = 50,
+    after: str | None = None,
+    purpose: str = "",
+    reason: str = "",
+) -> Page:
+    """People of the viewer's territory by id, masked; with a purpose and a reason opened, which is logged with how many were shown.
+
+    ``q`` is the beginning of the name, the whole phone or the whole citizen id.
+    """
+    where = scope.personal(viewer) & Q(pk__gt=number_after(after), region_code__startswith=region)
+    if household:
+        where &= Q(household__code=household)
+    if q:
+        where &= Q(name__startswith=q) | Q(phone=q) | Q(citizen_id_no=clean_citizen_id(q))
+    size = page_limit(limit)
+    rows, following = turn(list(Person.objects.filter(where).select_related(*_PEOPLE).order_by("pk")[: size + 1]), size)
+    if purpose and rows:
+        subject = f"person:{rows[0].pk}" if len(rows) == 1 else f"people:{rows[0].pk}-{rows[-1].pk}"
+        _open(viewer, subject, purpose, reason, len(rows))
+    today = calendar_for(viewer, region).local(clock.now()).date()
+    return Page([_view(r, today, masked=not purpose) for r in rows], following)
+
+
+@reading
+def person(viewer: Viewer, code: str, purpose: str = "", reason: str = "") -> PersonView:
+    """One person, masked unless a purpose and a reason are given; NotFound outside of the viewer's territory."""
+    row = Person.objects.filter(scope.personal(viewer), code=code).select_related(*_PEOPLE).first()
+    if row is None:
+        raise NotFound("registry.person_unknown", code=code)
+    if purpose:
+        _open(viewer, f"person:{row.pk}", purpose, reason)
+    today = calendar_for(viewer, row.region_code).local(clock.now()).date()
+    return _view(row, today, masked=not purpose)
+
+
+@reading
+def household_region(viewer: Viewer, code: str) -> str | None:
+    """Where a household lies, None when it is unknown or out of sight."""
+    return Household.objects.filter(scope.personal(viewer), code=code).values_list("region_code", flat=True).first()
+
+
+@reading
+def household_contacts(viewer: Viewer, code: str, purpose: str, reason: str) -> list[Contact]:
+    """Who lives in a household and can be called, eldest first; opened for a purpose and logged."""
+    rows = Person.objects.filter(scope.personal(viewer), household__code=code).exclude(phone="").order_by("birth", "pk")
+    found = [Contact(f"person:{r.pk}", r.name, r.phone, r.region_code) for r in rows]
+    if found:
+        _open(viewer, f"household:{code}", purpose, reason, len(found))
+    return found
+
+
+@reading
+def plate_contact(viewer: Viewer, plate: str, purpose: str, reason: str) -> Contact | None:
+    """The owner of a vehicle, to be told something; None when the plate or a phone is not known. Opened for a purpose and logged."""
+    row = Vehicle.objects.filter(scope.personal(viewer), plate=clean_plate(plate)).select_related("person", "enterprise").first()
+    if row is None:
+        return None
+    if row.person is not None:
+        found = Contact(f"person:{row.person.pk}", row.person.name, row.person.phone, row.region_code)
+    elif row.enterprise is not None:
+        found = Contact(f"enterprise:{row.enterprise.pk}", row.enterprise.name, row.enterprise.contact_phone, row.region_code)
+    else:
+        return None
+    if not found.phone:
+        return None
+    _open(viewer, found.subject, purpose, reason)
+    return found

@@ -1,0 +1,111 @@
+"""Houses, enterprises, places and devices: scope, search, and how a device falls silent and comes back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gridloop.journal.actions import scoped
+from gridloop.journal.models import Fact
+from gridloop.kernel.errors import Forbidden, Invalid, NotFound
+from gridloop.kernel.viewer import PUBLIC, SYSTEM, Viewer
+from gridloop.orgs.selectors import unit_ids_by_code
+from gridloop.orgs.tests import cast as county
+from gridloop.registry import actions, selectors
+from gridloop.registry.models import Device, DeviceCredential
+from gridloop.registry.tests import cast
+
+pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
+DOOR = Viewer("ingest", permissions=frozenset({"signals.write"}))
+
+
+@pytest.fixture(autouse=True)
+def things() -> None:
+    cast.settle()
+
+
+def test_lists_are_scoped_and_masked() -> None:
+    villager = cast.viewer(county.OTHER_VILLAGE)
+    assert [h.code for h in selectors.houses(villager).items] == ["H2"]
+    assert selectors.enterprises(villager).items == []
+    department = cast.viewer("990101", unit_ids=frozenset({7}))
+    (firm,) = selectors.enterprises(department, q="五金").items
+    assert (firm.name, firm.contact_name, firm.contact_phone, firm.masked) == ("云澜测试五金厂", "赵**", "138****0013", True)
+    assert [v.plate for v in selectors.vehicles(SYSTEM).items] == ["浙Z**345", "浙Z**346", "浙Z**347"]
+    assert [v.owner_kind for v in selectors.vehicles(SYSTEM, q="浙z 12345").items] == ["person"]
+    assert selectors.vehicles(SYSTEM, q="浙Z").items == []
+    assert [p.name for p in selectors.places(villager).items] == []
+    assert [p.name for p in selectors.places(SYSTEM, kind="school", q="城关").items] == ["城关小学"]
+    assert [h.room for h in selectors.houses(SYSTEM, q="幸福").items] == ["201"]
+    for read in (selectors.houses, selectors.enterprises, selectors.vehicles, selectors.places, selectors.devices):
+        assert read(PUBLIC).items == []
+
+
+def test_the_closest_building_gives_the_address() -> None:
+    here = (county.WEST + 0.0021, county.SOUTH + 0.002)
+    (near,) = selectors.buildings_near(SYSTEM, *here)
+    assert (near.code, near.distance_m is not None and near.distance_m < 15) == ("B1", True)
+    assert selectors.address_at(SYSTEM, *here) == "城关街道幸福路8号1幢"
+    assert selectors.address_at(SYSTEM, 0, 0) == ""
+
+
+def test_devices_of_the_territory_and_of_ones_own_units() -> None:
+    fire = unit_ids_by_code(SYSTEM, ["fire"])["fire"]
+    assert [d.code for d in selectors.devices(cast.viewer(county.GRID)).items] == ["smoke-1"]
+    assert [d.code for d in selectors.devices(cast.viewer("88", unit_ids=frozenset({fire}))).items] == ["level-1"]
+    found = selectors.devices_by_code(SYSTEM, ["smoke-1", "level-1", "nothing"])
+    assert (found["smoke-1"].household, found["smoke-1"].building, found["level-1"].place) == ("F1", "B1", "K1")
+    assert [d.code for d in selectors.devices(SYSTEM, kind="smoke", q="smo", status="unproved").items] == ["smoke-1"]
+    with pytest.raises(NotFound):
+        selectors.device(cast.viewer(county.OTHER_VILLAGE), "smoke-1")
+
+
+def test_a_device_comes_to_life_falls_silent_and_comes_back() -> None:
+    assert actions.devices_heard(DOOR, [("smoke-1", NOON, 1.0), ("smoke-1", NOON - timedelta(hours=1), 9.0), ("ghost", NOON, None)]) == [
+        "smoke-1"
+    ]
+    heard = selectors.device(SYSTEM, "smoke-1")
+    assert (heard.status, heard.last_seen, heard.last_value) == ("online", NOON, 1.0)
+    assert actions.devices_heard(DOOR, [("smoke-1", NOON - timedelta(seconds=1), 5.0)]) == []
+    assert selectors.overdue_devices(SYSTEM, NOON + timedelta(seconds=179)) == []
+    assert [d.code for d in selectors.overdue_devices(SYSTEM, NOON + timedelta(seconds=181))] == ["smoke-1"]
+    assert actions.set_device_status(SYSTEM, "smoke-1", "silent") is True
+    assert actions.set_device_status(SYSTEM, "smoke-1", "silent") is False
+    assert selectors.device_counts(SYSTEM) == {"online": 0, "silent": 1, "faulty": 0, "unproved": 1}
+    assert actions.devices_heard(DOOR, [("smoke-1", NOON + timedelta(hours=1), None)]) == ["smoke-1"]
+    assert selectors.device(SYSTEM, "smoke-1").last_value == 1.0
+    with scoped(SYSTEM):
+        facts = Fact.objects.filter(chain="device:smoke-1").order_by("seq").values_list("data", flat=True)
+        assert [(f["from"], f["to"]) for f in facts] == [("unproved", "online"), ("online", "silent"), ("silent", "online")]
+
+
+def test_a_faulty_device_stays_faulty_however_much_it_talks() -> None:
+    actions.set_device_status(SYSTEM, "smoke-1", "faulty")
+    assert actions.devices_heard(DOOR, [("smoke-1", NOON, 3.0)]) == []
+    assert selectors.device(SYSTEM, "smoke-1").status == "faulty"
+    with pytest.raises(Invalid):
+        actions.set_device_status(SYSTEM, "smoke-1", "tired")
+    with pytest.raises(NotFound):
+        actions.set_device_status(SYSTEM, "ghost", "silent")
+    with pytest.raises(Forbidden):
+        actions.set_device_status(DOOR, "smoke-1", "online")
+
+
+def test_a_device_secret_is_shown_once_and_kept_as_a_hash() -> None:
+    admin = cast.viewer("990101", "device.edit")
+    old = actions.issue_device_secret(admin, "smoke-1")
+    new = actions.issue_device_secret(admin, "smoke-1")
+    assert [selectors.device_secret_valid(SYSTEM, "smoke-1", s) for s in (old, new, "")] == [False, True, False]
+    assert not selectors.device_secret_valid(SYSTEM, "level-1", new)
+    assert not selectors.device_secret_valid(admin, "smoke-1", new)  # row security: secrets are the system's
+    with scoped(SYSTEM):
+        assert DeviceCredential.objects.count() == 2
+        assert not DeviceCredential.objects.filter(secret_hash__contains=new).exists()
+    assert actions.revoke_device_secrets(admin, "smoke-1") == 1
+    assert not selectors.device_secret_valid(SYSTEM, "smoke-1", new)
+    for act in (actions.issue_device_secret, actions.revoke_device_secrets):
+        with pytest.raises(NotFound):
+            act(cast.viewer("88", "device.edit"), "smoke-1")
+    assert Device.objects.count() == 2

@@ -1,0 +1,219 @@
+"""Reads of houses, enterprises, vehicles, places and devices. Re-exported by ``selectors``."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, F, Q
+from django.utils.crypto import constant_time_compare
+
+from gridloop.access.rules import mask_name, mask_phone, mask_plate
+from gridloop.journal.selectors import reading
+from gridloop.kernel import geo
+from gridloop.kernel.errors import NotFound
+from gridloop.kernel.viewer import Viewer
+from gridloop.orgs.briefs import Page
+from gridloop.orgs.selectors import number_after, page_limit
+from gridloop.registry import scope
+from gridloop.registry.briefs import BuildingView, DeviceView, EnterpriseView, HouseView, PlaceView, VehicleView
+from gridloop.registry.models import Building, Device, DeviceCredential, Enterprise, House, Place, Vehicle
+from gridloop.registry.rules import clean_plate
+
+
+def turn(rows: list[Any], size: int) -> tuple[list[Any], str | None]:
+    """The page and the cursor of the next, from one row more than the page."""
+    return rows[:size], str(rows[size - 1].pk) if len(rows) > size else None
+
+
+@reading
+def houses(viewer: Viewer, *, q: str = "", region: str = "", building: str = "", limit: int = 50, after: str | None = None) -> Page:
+    """Houses of the viewer's territory by id; ``q`` is part of the building's name or address, or the house's code."""
+    where = scope.things(viewer) & Q(pk__gt=number_after(after), region_code__startswith=region)
+    if building:
+        where &= Q(building__code=building)
+    if q:
+        where &= Q(building__name__contains=q) | Q(building__address__contains=q) | Q(code=q)
+    size = page_limit(limit)
+    rows, following = turn(list(House.objects.filter(where).select_related("building").order_by("pk")[: size + 1]), size)
+    return Page([_house(r) for r in rows], following)
+
+
+def _house(row: House) -> HouseView:
+    b = row.building
+    return HouseView(row.pk, row.code, b.code, b.name, b.address, row.floor, row.room, row.kind, row.region_code, b.lon, b.lat)
+
+
+@reading
+def buildings_near(viewer: Viewer, lon: float, lat: float, radius_m: float = 100, limit: int = 5) -> list[BuildingView]:
+    """Buildings around a point, closest first (to their label point)."""
+    dy = radius_m / geo.METRES_PER_DEGREE
+    dx = dy / max(math.cos(math.radians(lat)), 1e-3)
+    rows = list(Building.objects.filter(lon__range=(lon - dx, lon + dx), lat__range=(lat - dy, lat + dy)))
+    metres = geo.distance_m([r.lon or 0.0 for r in rows], [r.lat or 0.0 for r in rows], lon, lat).tolist()
+    ranked = sorted((m, r.pk, r) for m, r in zip(metres, rows, strict=True) if m <= radius_m)
+    return [BuildingView(r.pk, r.code, r.name, r.address, r.floors, r.region_code, r.lon, r.lat, round(m, 1)) for m, _, r in ranked[:limit]]
+
+
+@reading
+def address_at(viewer: Viewer, lon: float, lat: float, radius_m: float = 150) -> str:
+    """The address of the closest building, '' when none is near."""
+    near = buildings_near(viewer, lon, lat, radius_m, 1)
+    return (near[0].address or near[0].name) if near else ""
+
+
+@reading
+def enterprises(viewer: Viewer, *, q: str = "", region: str = "", limit: int = 50, after: str | None = None) -> Page:
+    """Enterprises of the viewer's territory by id, contacts masked; ``q`` is part of the name or the whole code."""
+    where = scope.things(viewer) & Q(pk__gt=number_after(after), region_code__startswith=region)
+    if q:
+        where &= Q(name__contains=q) | Q(uscc=q.upper())
+    size = page_limit(limit)
+    rows, following = turn(list(Enterprise.objects.filter(where).order_by("pk")[: size + 1]), size)
+    return Page([_enterprise(r) for r in rows], following)
+
+
+def _enterprise(row: Enterprise) -> EnterpriseView:
+    return EnterpriseView(
+        id=row.pk,
+        uscc=row.uscc,
+        name=row.name,
+        region_code=row.region_code,
+        address=row.address,
+        industry=row.industry,
+        employees=row.employees,
+        lon=row.lon,
+        lat=row.lat,
+        contact_name=mask_name(row.contact_name),
+        contact_phone=mask_phone(row.contact_phone),
+        masked=True,
+    )
+
+
+@reading
+def vehicles(viewer: Viewer, *, q: str = "", region: str = "", limit: int = 50, after: str | None = None) -> Page:
+    """Vehicles of the viewer's territory by id, plates masked; ``q`` must be the whole plate, so that nobody leafs through."""
+    where = scope.personal(viewer) & Q(pk__gt=number_after(after), region_code__startswith=region)
+    if q:
+        where &= Q(plate=clean_plate(q))
+    size = page_limit(limit)
+    rows, following = turn(list(Vehicle.objects.filter(where).order_by("pk")[: size + 1]), size)
+    return Page([_vehicle(r) for r in rows], following)
+
+
+def _vehicle(row: Vehicle) -> VehicleView:
+    owner = "person" if row.person_id else "enterprise" if row.enterprise_id else ""
+    return VehicleView(row.pk, mask_plate(row.plate), row.kind, row.region_code, owner, True)
+
+
+@reading
+def places(viewer: Viewer, *, q: str = "", region: str = "", kind: str = "", limit: int = 50, after: str | None = None) -> Page:
+    """Key places of the viewer's territory by id."""
+    where = scope.things(viewer) & Q(pk__gt=number_after(after), region_code__startswith=region)
+    if kind:
+        where &= Q(kind=kind)
+    if q:
+        where &= Q(name__contains=q) | Q(code=q)
+    size = page_limit(limit)
+    rows, following = turn(list(Place.objects.filter(where).order_by("pk")[: size + 1]), size)
+    return Page([PlaceView(r.pk, r.code, r.name, r.kind, r.region_code, r.address, r.lon, r.lat, r.tags) for r in rows], following)
+
+
+# --- devices -------------------------------------------------------------------------------------------------------------
+
+_DEVICE_REFS = ("place", "building", "household")
+
+
+def _device(row: Device) -> DeviceView:
+    return DeviceView(
+        id=row.pk,
+        code=row.code,
+        kind=row.kind,
+        name=row.name,
+        region_code=row.region_code,
+        lon=row.lon,
+        lat=row.lat,
+        owner_unit_id=row.owner_unit_id,
+        place=row.place.code if row.place else None,
+        building=row.building.code if row.building else None,
+        household=row.household.code if row.household else None,
+        coverage=row.coverage,
+        interval_seconds=row.interval_seconds,
+        status=row.status,
+        last_seen=row.last_seen,
+        last_value=row.last_value,
+    )
+
+
+def _devices(where: Q) -> list[Device]:
+    """With a left join: a household hidden by row security must not hide the device."""
+    return list(Device.objects.filter(where).select_related(*_DEVICE_REFS).order_by("pk"))
+
+
+@reading
+def devices(
+    viewer: Viewer,
+    *,
+    q: str = "",
+    region: str = "",
+    kind: str = "",
+    status: str = "",
+    limit: int = 50,
+    after: str | None = None,
+) -> Page:
+    """Devices of the viewer's territory or units by id; ``q`` is the beginning of the code or part of the name."""
+    where = scope.devices(viewer) & Q(pk__gt=number_after(after), region_code__startswith=region)
+    if kind:
+        where &= Q(kind=kind)
+    if status:
+        where &= Q(status=status)
+    if q:
+        where &= Q(code__startswith=q) | Q(name__contains=q)
+    size = page_limit(limit)
+    rows, following = turn(list(Device.objects.filter(where).select_related(*_DEVICE_REFS).order_by("pk")[: size + 1]), size)
+    return Page([_device(r) for r in rows], following)
+
+
+@reading
+def device(viewer: Viewer, code: str) -> DeviceView:
+    """One device; NotFound when there is none in the viewer's territory or units."""
+    found = _devices(scope.devices(viewer) & Q(code=code))
+    if not found:
+        raise NotFound("registry.device_unknown", code=code)
+    return _device(found[0])
+
+
+@reading
+def devices_by_code(viewer: Viewer, codes: Collection[str]) -> dict[str, DeviceView]:
+    """Many devices at once, for those who read signals; unknown codes are left out."""
+    return {row.code: _device(row) for row in _devices(scope.devices(viewer) & Q(code__in=set(codes)))}
+
+
+@reading
+def overdue_devices(viewer: Viewer, at: datetime, intervals: float = 3, limit: int = 500) -> list[DeviceView]:
+    """Devices still called online that have not been heard for ``intervals`` of their own intervals, longest silent first."""
+    latest = at - F("interval_seconds") * timedelta(seconds=1) * intervals
+    where = scope.devices(viewer) & Q(status=Device.Status.ONLINE, last_seen__lt=latest)
+    return [_device(row) for row in Device.objects.filter(where).select_related(*_DEVICE_REFS).order_by("last_seen", "pk")[:limit]]
+
+
+@reading
+def device_counts(viewer: Viewer, region: str = "") -> dict[str, int]:
+    """How many devices of the viewer's scope have each status."""
+    rows = Device.objects.filter(scope.devices(viewer), region_code__startswith=region).values_list("status").annotate(Count("pk"))
+    return dict.fromkeys(Device.Status.values, 0) | dict(rows)
+
+
+def hash_secret(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+@reading
+def device_secret_valid(viewer: Viewer, code: str, secret: str) -> bool:
+    """Whether the secret is one of the device's own and not revoked; for the doors, who ask as the system."""
+    hashes = DeviceCredential.objects.filter(device__code=code, revoked_at__isnull=True).values_list("secret_hash", flat=True)
+    given = hash_secret(secret)
+    return any(constant_time_compare(given, known) for known in hashes)
