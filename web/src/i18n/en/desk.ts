@@ -56,6 +56,14 @@ export default {
   cases: {
     title: "Cases", csv: "Export CSV", more: "Next page", prev: "Previous page", total: "{n} cases", search: "Title, code, address", since: "From",
     until: "To", clear: "Clear filters", empty: "No case matches", overdueOnly: "Overdue only", openBox: "All open", allRegions: "All areas",
-    page: "Page {n}", results: "List of cases",
+    page: "Page {n}", results: "List of cases", inConsole: "Open in the console",
+  },
+  cockpit: {
+    title: "{name} cockpit", whole: "Whole area", full: "Full screen", today: "Today", reported: "Reported", closed: "Closed", onTime: "Closed on time",
+    average: "Average time to close", satisfaction: "Satisfaction (of 5)", goodShare: "4 or 5 stars", inHand: "In hand now", open: "Open",
+    waiting: "To dispatch", overdue: "Overdue", byType: "In hand by type", todayN: "{n} today", hours: "24 hours",
+    hoursText: "Last 24 hours: {reported} reported, {closed} closed", heat: "Shade: open cases per grid", latest: "Latest reports",
+    worst: "Longest overdue", noneLate: "Nothing is overdue", force: "Force", onDuty: "on duty of {n}", devices: "online of {n} devices",
+    byRegion: "In hand by town",
   },
 };

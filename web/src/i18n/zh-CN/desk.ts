@@ -50,6 +50,13 @@ export default {
   },
   cases: {
     title: "事件广场", csv: "导出 CSV", more: "下一页", prev: "上一页", total: "共 {n} 件", search: "标题、编号、地址", since: "开始日期", until: "结束日期",
-    clear: "清除条件", empty: "没有符合条件的事件", overdueOnly: "只看超时", openBox: "全部在办", allRegions: "全部区域", page: "第 {n} 页", results: "事件列表",
+    clear: "清除条件", empty: "没有符合条件的事件", overdueOnly: "只看超时", openBox: "全部在办", allRegions: "全部区域", page: "第 {n} 页", results: "事件列表", inConsole: "在事件台中打开",
+  },
+  cockpit: {
+    title: "{name}社会治理驾驶舱", whole: "返回全域", full: "全屏", today: "今日", reported: "上报", closed: "办结", onTime: "按时办结率",
+    average: "平均办结用时", satisfaction: "满意度（5 星）", goodShare: "好评率", inHand: "当前在办", open: "在办", waiting: "待派", overdue: "超时",
+    byType: "类型在办", todayN: "今日 {n}", hours: "24 小时", hoursText: "近 24 小时上报 {reported} 件，办结 {closed} 件", heat: "底色：网格在办多少",
+    latest: "最新上报", worst: "超时最久", noneLate: "没有超时的事件", force: "力量", onDuty: "在岗 / 共 {n} 人", devices: "在线 / 共 {n} 台设备",
+    byRegion: "镇街在办",
   },
 };
