@@ -41,6 +41,7 @@ def command(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 class Product:
     def __init__(self, folder: Path, *arguments: str, **env: str) -> None:
         self.folder = folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.output = folder.with_suffix(".out")
         self.began = time.monotonic()

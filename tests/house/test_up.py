@@ -69,9 +69,10 @@ def test_front_door_headers_limits_and_commands(tmp_path: Path) -> None:
         assert "default-src 'self'" in policy
         assert "script-src" not in policy
         assert httpx.get(f"{product.url}/api/v1/nothing").status_code in (401, 404)
-        assert httpx.post(f"{product.url}/api/v1/signals", content=b"x" * (17 << 20)).status_code == 413
-        token = command("token", "admin", "--data-dir", folder)
-        assert token.stdout.startswith("gl_")
+        token = command("token", "admin", "--data-dir", folder).stdout.strip()
+        assert token.startswith("gl_")
+        login = {"Authorization": f"Bearer {token}"}
+        assert httpx.post(f"{product.url}/api/v1/signals", headers=login, content=b"x" * (17 << 20)).status_code == 413
         assert command("token", "nobody", "--data-dir", folder).returncode == 1
         assert command("verify", "--data-dir", folder).stdout.startswith("ok:")
         doctor = command("doctor", "--data-dir", folder)

@@ -39,7 +39,7 @@ class _Server:
     def __enter__(self) -> Urls:
         if given := os.environ.get("DATABASE_URL"):
             return open_database(given, self.deployment)
-        if self.deployment.running():
+        if not self.new and self.deployment.running():
             return owner_urls(self.deployment)
         if not self.new and not self.deployment.postgres.exists():
             raise click.ClickException(f"{self.deployment.folder} holds no deployment")
