@@ -43,7 +43,7 @@ DATABASES = {
 }
 INGEST_URL = os.environ.get("GRIDLOOP_INGEST_URL", "")
 NATS_URL = os.environ.get("GRIDLOOP_NATS_URL", "")
-GRIDLOOP_SCENE_BOOK = "gridloop.scenes.selectors.BOOK"  # where the cases room finds the scene of a case
+GRIDLOOP_SCENE_BOOK = "gridloop.scenes.book.BOOK"  # where the cases room finds the scene of a case
 
 INSTALLED_APPS = [
     "django.contrib.auth",

@@ -19,9 +19,9 @@ from gridloop.access.api import router as access_router
 from gridloop.cases.api import router as cases_router
 from gridloop.cases.api import track_router
 from gridloop.doors.http.problems import language, plain_problem, problem
+from gridloop.insight.api import router as insight_router
 from gridloop.kernel.errors import Fault, FieldFault, Invalid
-from gridloop.orgs.api import router as orgs_router
-from gridloop.registry.api import router as registry_router
+from gridloop.scenes.api import router as scenes_router
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +64,8 @@ track_api = NinjaAPI(
 )
 api.add_router("", access_router)
 api.add_router("", cases_router)
-api.add_router("", orgs_router)
-api.add_router("", registry_router)
+api.add_router("", insight_router)
+api.add_router("", scenes_router)
 track_api.add_router("", track_router)
 
 

@@ -1,0 +1,198 @@
+"""One case through its whole life, on real rows, as the app role."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from gridloop.cases import actions, present, selectors
+from gridloop.cases.messages import Report
+from gridloop.cases.selectors import CaseFilter
+from gridloop.cases.tests.kit import HERE, Cast
+from gridloop.journal.actions import checkpoint
+from gridloop.journal.selectors import verify
+from gridloop.kernel import clock
+from gridloop.kernel.errors import Invalid, NotFound, NotNow
+from gridloop.kernel.viewer import PUBLIC, SYSTEM, Viewer
+
+pytestmark = pytest.mark.django_db
+ONCE = "reported verified case_accepted filed dispatched task_accepted checked_in submitted check_approved closed rated".split()
+
+
+def report(text: str = "滨河路路灯不亮", kind: str = "01037", at: tuple[float, float] = HERE) -> str:
+    return actions.report(PUBLIC, new_report(text, kind, at)).case
+
+
+def new_report(text: str = "滨河路路灯不亮", kind: str = "01037", at: tuple[float, float] = HERE) -> Report:
+    return Report(text=text, kind=kind, lon=at[0], lat=at[1], address="滨河路27号", contact="10012345678", name="李四")
+
+
+def actions_of(code: str) -> list[str]:
+    return [f["action"] for f in present.trace(SYSTEM, code, 0, 500)]
+
+
+def task_of(viewer: Viewer, code: str, stage: str) -> dict[str, object]:
+    return next(t for t in present.case_tasks(SYSTEM, code) if t["stage"] == stage and t["status"] in ("open", "accepted"))
+
+
+def act(viewer: Viewer, code: str, stage: str, verb: str, **payload: object) -> None:
+    actions.act(viewer, str(task_of(viewer, code, stage)["id"]), verb, payload)
+
+
+def handled(cast: Cast, code: str) -> None:
+    """Bring a fresh case to the check."""
+    actions.accept(cast.operator, code, {})
+    act(cast.handler, code, "handle", "accept")
+    act(cast.handler, code, "handle", "check_in", place={"lon": HERE[0], "lat": HERE[1]})
+    machine_proof(code, cast.handler)
+
+
+def machine_proof(code: str, who: Viewer) -> None:
+    from gridloop.evidence.tests.kit import photo_of
+
+    act(who, code, "handle", "submit", evidence=[photo_of(who)], note="已更换灯泡")
+
+
+def test_full_life(cast: Cast) -> None:
+    done = actions.report(PUBLIC, new_report())
+    code = done.case
+    detail = present.case_detail(cast.operator, code)
+    assert detail["status"] == "verifying", "a citizen's words are first verified on the spot"
+    assert detail["proposal"]["unit"]["name"] == "市政设施养护所"
+    assert "accept" in detail["verbs"]
+    handled(cast, code)
+    assert present.case_detail(cast.handler, code)["status"] == "checking"
+    act(cast.supervisor, code, "check", "approve", note="现场已亮")
+    assert present.case_detail(cast.operator, code)["status"] == "closed"
+    actions.rate_by_key(PUBLIC, code, done.key, {"stars": 5, "note": "很快"})
+    assert present.case_detail(cast.operator, code)["rating"] == {"stars": 5, "note": "很快"}
+    told = actions_of(code)
+    assert [a for a in told if a in ONCE] == ONCE
+    checkpoint()
+    count, broken = verify(SYSTEM)
+    assert broken is None
+    assert count > len(told)
+
+
+def test_nobody_checks_their_own_work(cast: Cast) -> None:
+    code = report()
+    handled(cast, code)
+    own = next(t for t in present.case_tasks(cast.handler, code) if t["stage"] == "check")
+    assert own["verbs"] == []
+    with pytest.raises(NotNow):
+        actions.act(cast.handler, str(own["id"]), "approve", {})
+
+
+def test_check_fails_and_work_is_done_again(cast: Cast) -> None:
+    code = report()
+    handled(cast, code)
+    act(cast.supervisor, code, "check", "reject", note="灯还是不亮")
+    detail = present.case_detail(cast.operator, code)
+    assert (detail["status"], detail["reworks"]) == ("reworked", 1)
+    act(cast.handler, code, "handle", "accept")
+    machine_proof(code, cast.handler)
+    act(cast.supervisor, code, "check", "approve")
+    assert present.case_detail(cast.operator, code)["status"] == "closed"
+
+
+def test_return_goes_back_to_the_desk_with_its_reason(cast: Cast) -> None:
+    code = report()
+    actions.accept(cast.operator, code, {})
+    with pytest.raises(Invalid):
+        act(cast.handler, code, "handle", "return")
+    act(cast.handler, code, "handle", "return", note="不属我单位")
+    detail = present.case_detail(cast.operator, code)
+    assert (detail["status"], detail["returns"], detail["lead_unit"]) == ("filed", 1, None)
+    actions.accept(cast.operator, code, {"unit": cast.units["URBAN"]})
+    assert present.case_detail(cast.operator, code)["lead_unit"]["name"] == "综合行政执法局"
+
+
+def test_escalate_goes_to_the_level_above_and_comes_down_again(cast: Cast) -> None:
+    code = report()
+    actions.accept(cast.operator, code, {})
+    act(cast.handler, code, "handle", "accept")
+    act(cast.handler, code, "handle", "escalate", note="属交通信号，需县里定")
+    assert present.case_detail(cast.county_operator, code)["status"] == "escalated"
+    assert task_of(SYSTEM, code, "intake")["unit"]["name"] == "云澜县社会治理中心"  # type: ignore[index]
+    actions.route(cast.county_operator, code, {"unit": cast.units["EAST"], "note": "请东镇处理"})
+    assert task_of(SYSTEM, code, "intake")["unit"]["name"] == "东镇综合信息指挥室"  # type: ignore[index]
+    assert {"handed_up", "handed_down"} <= set(actions_of(code))
+
+
+def test_lead_and_supporting_units_work_in_parallel(cast: Cast) -> None:
+    code = report()
+    actions.accept(cast.operator, code, {"supporting": [cast.units["URBAN"], cast.units["TRAFFIC"]]})
+    act(cast.handler, code, "handle", "accept")
+    machine_proof(code, cast.handler)
+    assert present.case_detail(cast.operator, code)["status"] == "submitted", "waits for the supporting units"
+    for who in (cast.urban, cast.officer):
+        mine = next(t for t in present.my_tasks(who, "live", True, 10) if t["case"] == code)
+        actions.act(who, str(mine["id"]), "accept", {})
+        actions.act(who, str(mine["id"]), "submit", {"note": "已配合"})
+    assert present.case_detail(cast.operator, code)["status"] == "checking"
+
+
+def test_void_needs_a_reason_and_ends_everything(cast: Cast) -> None:
+    code = report()
+    with pytest.raises(Invalid):
+        actions.void(cast.operator, code, {})
+    actions.void(cast.operator, code, {"note": "误报"})
+    detail = present.case_detail(cast.operator, code)
+    assert detail["status"] == "voided"
+    assert all(t["status"] == "cancelled" for t in detail["tasks"])
+
+
+def test_merge_keeps_every_reporter(cast: Cast) -> None:
+    one = actions.report(PUBLIC, Report(text="路灯坏了", kind="01037", lon=HERE[0], lat=HERE[1]))
+    other = actions.report(PUBLIC, Report(text="井盖坏了", kind="01002", lon=HERE[0], lat=HERE[1]))
+    actions.merge(cast.operator, other.case, one.case, {"note": "同一处施工"})
+    merged = present.case_detail(cast.operator, one.case)
+    assert merged["merged"] == 1
+    assert len(merged["source_rows"]) == 2
+    assert actions.by_key(other.case, other.key).code == one.case, "the second reporter follows the case it went into"
+
+
+def test_same_place_same_kind_is_one_case(cast: Cast) -> None:
+    one = actions.report(PUBLIC, Report(text="路灯坏了", kind="01037", lon=HERE[0], lat=HERE[1]))
+    two = actions.report(PUBLIC, Report(text="灯不亮", kind="01037", lon=HERE[0] + 0.0002, lat=HERE[1]))
+    assert (two.case, two.merged) == (one.case, True)
+    assert len(selectors.sources_of(SYSTEM, one.case)) == 2
+
+
+def test_scope_in_rows_and_in_program(cast: Cast) -> None:
+    code = report()
+    assert present.case_detail(cast.county_operator, code)["code"] == code
+    with pytest.raises(NotFound):
+        present.case_detail(cast.west_operator, code)
+    with pytest.raises(NotFound):
+        present.case_detail(cast.handler, code)
+    assert selectors.case_page(cast.west_operator, CaseFilter())[0] == []
+    actions.accept(cast.operator, code, {})
+    assert present.case_detail(cast.handler, code)["code"] == code, "an involved unit sees the case wherever it lies"
+
+
+def test_limits_remind_and_give_cards_in_order(cast: Cast) -> None:
+    start = clock.now()
+    code = report()
+    with clock.fixed(start + timedelta(days=3)):
+        while actions.fire_due():
+            pass
+    told = actions_of(code)
+    cards = [f["data"]["card"] for f in present.trace(SYSTEM, code, 0, 500) if f["action"] == "card_given"]
+    assert told.count("reminded") == 2
+    assert cards == ["yellow", "red"]
+    assert "overdue_escalated" in told
+    assert present.case_detail(cast.county_operator, code)["card"] == "red"
+    with clock.fixed(start + timedelta(days=4)):
+        actions.fire_due()
+    assert actions_of(code) == told, "nothing fires twice"
+
+
+def test_erasing_the_reporter_leaves_the_chain_whole(cast: Cast) -> None:
+    code = report(text="我是李四，楼下路灯不亮")
+    checkpoint()
+    actions.erase_reporter(cast.admin, code, "本人请求")
+    detail = present.case_detail(cast.operator, code)
+    assert (detail["text"], detail["reporter"]) == ("", None)
+    assert verify(SYSTEM)[1] is None
