@@ -1,5 +1,10 @@
 import "@/styles/tokens.css";
-import "vant/lib/index.css";
+import "vant/es/style/base.css";
+import "vant/es/button/index.css";
+import "vant/es/loading/index.css";
+import "vant/es/pull-refresh/index.css";
+import "vant/es/stepper/index.css";
+import "vant/es/switch/index.css";
 import "./phone.css";
 import { createApp } from "vue";
 import App from "./App.vue";

@@ -14,12 +14,16 @@ describe("a report", () => {
   });
   it("sends only what was filled in", () => {
     expect(body({ ...EMPTY, place: { ...place, accuracy: 8 } }, "设施损坏")).toEqual({ text: "设施损坏", place });
-    expect(body({ ...EMPTY, kind: "garbage", text: " 垃圾 ", address: "东街", contact: "139" }, "垃圾堆放")).toEqual({
+    expect(body({ ...EMPTY, kind: "rubbish", text: " 垃圾 ", address: "东街", contact: "139" }, "垃圾堆放")).toEqual({
       text: "垃圾",
-      kind: "garbage",
+      kind: "06010",
       address: "东街",
       contact: "139",
     });
+  });
+
+  it("leaves the type of other things to the desk", () => {
+    expect(body({ ...EMPTY, kind: "other", place }, "其他")).toEqual({ text: "其他", place });
   });
 });
 

@@ -1,6 +1,6 @@
 import type { CaseItem, TaskItem } from "@/api/types";
 import { describe, expect, it } from "vitest";
-import { counts, dialable, isCheck, mainVerb, sorted, type Work } from "../src/tasks/rules";
+import { counts, dialable, isCheck, mainVerb, sorted, type Work, wordOf } from "../src/tasks/rules";
 
 const at = (minutes: number): string => new Date(minutes * 60_000).toISOString();
 const work = (code: string, severity: 1 | 2 | 3 | 4, due: number | null): Work => ({
@@ -31,8 +31,13 @@ describe("main action", () => {
     expect(mainVerb(["return", "accept"], false)).toBe("accept");
     expect(mainVerb(["submit", "check_in", "return"], false)).toBe("check_in");
     expect(mainVerb(["submit", "check_in", "return"], true)).toBe("submit");
-    expect(mainVerb(["approve", "reject"], false)).toBe("approve");
+    expect(mainVerb(["accept", "approve", "reject"], false)).toBe("approve");
     expect(mainVerb(["return"], false)).toBeNull();
+  });
+  it("says it in the words of the task", () => {
+    expect(wordOf("approve", { name: "verify" })).toBe("go.approve_verify");
+    expect(wordOf("approve", { name: "check" })).toBe("go.approve");
+    expect(wordOf("accept", { name: "verify" })).toBe("go.accept");
   });
   it("knows a check", () => {
     expect(isCheck(["approve", "reject"])).toBe(true);

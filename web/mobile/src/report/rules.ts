@@ -1,16 +1,17 @@
-/** The kinds a person chooses from; the words are in the texts. The server takes the kind as a hint, the desk decides the type. */
-export const KINDS = [
-  "damaged_facility",
-  "illegal_parking",
-  "fire_lane",
-  "garbage",
-  "noise",
-  "dispute",
-  "hazard",
-  "person",
-  "other",
-] as const;
-export type Kind = (typeof KINDS)[number];
+/** The kinds a person chooses from, each a case type of the catalogue ("other" leaves the type to the desk); the words are in the texts. */
+export const KIND_TYPES = {
+  manhole: "01002",
+  lamp: "01037",
+  road: "06013",
+  parking: "09009",
+  fire_lane: "09012",
+  rubbish: "06010",
+  noise: "06028",
+  dispute: "21099",
+  other: "",
+} as const;
+export type Kind = keyof typeof KIND_TYPES;
+export const KINDS = Object.keys(KIND_TYPES) as Kind[];
 
 export interface ReportFields {
   [key: string]: unknown;
@@ -34,7 +35,7 @@ export function lacking(fields: ReportFields, photos: number): "report.need" | "
 export function body(fields: ReportFields, kindName: string): Record<string, unknown> {
   const { place, kind } = fields;
   const result: Record<string, unknown> = { text: fields.text.trim() || kindName };
-  if (kind) result["kind"] = kind;
+  if (kind && KIND_TYPES[kind]) result["kind"] = KIND_TYPES[kind];
   if (place) result["place"] = { lon: place.lon, lat: place.lat };
   if (fields.address.trim()) result["address"] = fields.address.trim();
   if (fields.contact.trim()) result["contact"] = fields.contact.trim();

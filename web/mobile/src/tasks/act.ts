@@ -1,7 +1,7 @@
 import type { TaskItem } from "@/api/types";
-import { showFailToast, showSuccessToast } from "vant";
 import { useI18n } from "vue-i18n";
 import { user } from "../lib/session";
+import { say } from "../lib/toast";
 import type { Photo } from "../photos/take";
 import { online, put, settle } from "../queue/outbox";
 import type { Entry } from "../queue/rules";
@@ -34,9 +34,8 @@ export function useAct() {
       carry: "ahead",
     });
     const { state, error } = online.value ? await settle(entry.id) : entry;
-    if (state === "sent") showSuccessToast({ message: t(`did.${doing.verb}`), icon: "passed" });
-    else if (state === "refused") showFailToast({ message: error || t("fault.unknown", { status: "" }), icon: "close", duration: 4000 });
-    else showSuccessToast({ message: t("did.queued"), icon: "passed" });
+    if (state === "refused") say(error || t("fault.unknown", { status: "–" }), true);
+    else say(t(state === "sent" ? `did.${doing.verb}` : "did.queued"));
     return state;
   }
   return { act };

@@ -7,8 +7,8 @@ export interface Work {
 }
 
 const CHECKS = ["approve", "reject"];
-/** The main action in the order in which the work goes; the first one allowed now is the big button. */
-const ORDER = ["accept", "check_in", "submit", "approve"] as const;
+/** The main action in the order in which the work goes; the first one allowed now is the big button. A check needs no signing first. */
+const ORDER = ["approve", "accept", "check_in", "submit"] as const;
 export type MainVerb = (typeof ORDER)[number];
 
 export function severityOf(work: Work): Severity {
@@ -36,6 +36,11 @@ export function counts(list: readonly Work[], now: number): { todo: number; late
 /** `checkedIn`: this phone or the trace already holds a check-in for the task; it may be repeated but is no longer the main thing. */
 export function mainVerb(verbs: readonly string[], checkedIn: boolean): MainVerb | null {
   return ORDER.find((verb) => verbs.includes(verb) && !(verb === "check_in" && checkedIn)) ?? null;
+}
+
+/** Verifying a report on site and checking a result take the same verbs but other words. */
+export function wordOf(verb: string, task: Pick<TaskItem, "name">): string {
+  return task.name === "verify" && (verb === "approve" || verb === "reject") ? `go.${verb}_verify` : `go.${verb}`;
 }
 
 export function isCheck(verbs: readonly string[]): boolean {
