@@ -220,9 +220,19 @@ def receive_signal(viewer: Viewer, signal: SignalIn, match: SceneMatch) -> str |
 
 
 def _open_case_of(scene: Scene, match: SceneMatch, signal: SignalIn) -> Case | None:
+    """By the scene's key; failing that a person's report of the same thing nearby (another device's case has a key of its own)."""
     if match.key:
-        return Case.objects.select_for_update().filter(scene=scene.name, same_thing=match.key).exclude(status__in=END_STATUSES).first()
-    return find_near(match.case_type, signal.lon, signal.lat, clock.now(), {"radius_m": match.radius_m, "within_s": match.within_s})
+        row = Case.objects.select_for_update().filter(scene=scene.name, same_thing=match.key).exclude(status__in=END_STATUSES).first()
+        if row is not None or not match.radius_m:
+            return row
+    return find_near(
+        match.case_type,
+        signal.lon,
+        signal.lat,
+        clock.now(),
+        {"radius_m": match.radius_m, "within_s": match.within_s},
+        keyless=bool(match.key),
+    )
 
 
 def _open_from_signal(viewer: Viewer, signal: SignalIn, match: SceneMatch, scene: Scene, digest: str) -> str | None:

@@ -39,8 +39,13 @@ def lock_place(case_type: str, lon: float | None, lat: float | None) -> None:
         _lock(f"place:{case_type}:{x}:{y}")
 
 
-def find_near(case_type: str, lon: float | None, lat: float | None, now: datetime, params: Mapping[str, Any]) -> Case | None:
-    """The nearest open case of the type within the scene's radius (m) and time (s), locked; None without a point."""
+def find_near(
+    case_type: str, lon: float | None, lat: float | None, now: datetime, params: Mapping[str, Any], keyless: bool = False
+) -> Case | None:
+    """The nearest open case of the type within the scene's radius (m) and time (s), locked; None without a point.
+
+    ``keyless``: only cases that no device's key has opened.
+    """
     if lon is None or lat is None:
         return None
     radius = float(params.get("radius_m") or RADIUS_M)
@@ -52,6 +57,8 @@ def find_near(case_type: str, lon: float | None, lat: float | None, now: datetim
         .filter(type=case_type, lon__range=(lon - d_lon, lon + d_lon), lat__range=(lat - d_lat, lat + d_lat), reported_at__gte=since)
         .exclude(status__in=END_STATUSES)
     )
+    if keyless:
+        near = near.filter(same_thing="")
     found = [(float(distance_m(lon, lat, c.lon, c.lat)), c.id, c) for c in near if c.lon is not None and c.lat is not None]
     found = [f for f in found if f[0] <= radius]
     return min(found)[2] if found else None

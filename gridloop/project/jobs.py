@@ -1,6 +1,7 @@
 """Every background job: name, seconds between turns, where it lives. The rooms know nothing of each other's jobs."""
 
 JOBS: tuple[tuple[str, float, str], ...] = (
+    ("cases.fire_due", 1.0, "gridloop.cases.actions:fire_due"),
     ("journal.checkpoint", 60.0, "gridloop.journal.actions:checkpoint"),
     ("journal.erase_due", 3600.0, "gridloop.journal.actions:erase_due"),
     ("journal.forget_answers", 3600.0, "gridloop.journal.actions:forget_answers"),

@@ -17,7 +17,19 @@ from gridloop.kernel.errors import Invalid, NotFound, NotNow
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Viewer
 
 pytestmark = pytest.mark.django_db
-ONCE = "reported verified case_accepted filed dispatched task_accepted checked_in submitted check_approved closed rated".split()
+ONCE = [
+    "reported",
+    "verified",
+    "case_accepted",
+    "filed",
+    "dispatched",
+    "task_accepted",
+    "checked_in",
+    "submitted",
+    "check_approved",
+    "closed",
+    "rated",
+]
 
 
 def report(text: str = "滨河路路灯不亮", kind: str = "01037", at: tuple[float, float] = HERE) -> str:
