@@ -109,11 +109,6 @@ def stage_limits(pack: Pack) -> dict[str, StageLimit]:
     return {stage: StageLimit(one.limit, tuple(one.remind), one.yellow, one.red, one.escalate) for stage, one in pack.limits.stages.items()}
 
 
-def scene_params(pack: Pack) -> dict[str, Any]:
-    """The process's parameters and, for reports of people, when two are the same thing."""
-    return dict(pack.pack.params)
-
-
 def tier(needs: Iterable[str], story_kinds: Iterable[str], passed_live: bool = False, measured: bool = False) -> str:
     """bronze = one true story; silver = also false, duplicate, late, overdue; gold = silver, nothing needed, live and measured."""
     kinds = set(story_kinds)
@@ -152,3 +147,9 @@ def _rank(pack: Pack, case_type: str) -> int | None:
     if case_type[:2] in pack.pack.also:
         return 2
     return 3 if pack.pack.any_type else None
+
+
+def is_on(switches: Mapping[str, bool], region: str) -> bool:
+    """Whether a pack is on at a place: the switch of the narrowest region around it decides; without any it is on."""
+    around = [code for code in switches if region.startswith(code)]
+    return switches[max(around, key=len)] if around else True

@@ -1,0 +1,48 @@
+"""Thin HTTP of scene packs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Router
+
+from gridloop.access.api import signed_in, viewer_for_request
+from gridloop.kernel.errors import Forbidden
+from gridloop.scenes import actions, selectors
+from gridloop.scenes.book import BOOK
+from gridloop.scenes.schemas import PackOut, PackPage, SwitchIn
+from gridloop.scenes.selectors import Installed
+
+router = Router(tags=["packs"], auth=signed_in)
+
+
+def _out(one: Installed) -> dict[str, Any]:
+    part = one.pack.pack
+    return {
+        "name": one.name,
+        "version": one.version,
+        "title_zh": part.title.zh,
+        "title_en": part.title.en,
+        "tier": one.tier,
+        "type": part.case_type,
+        "process": part.process,
+        "needs": list(part.needs),
+        **selectors.enabled(one),
+    }
+
+
+@router.get("/packs", response=PackPage, summary="Installed scene packs")
+def packs(request: HttpRequest) -> dict[str, Any]:
+    viewer = viewer_for_request(request)
+    if not viewer.can("pack.read"):
+        raise Forbidden("journal.forbidden", permission="pack.read")
+    return {"items": [_out(one) for one in selectors.packs(viewer)], "next": None}
+
+
+@router.post("/packs/{name}/switch", response=PackOut, summary="Switch a pack on or off, everywhere or for one unit")
+def switch(request: HttpRequest, name: str, body: SwitchIn) -> dict[str, Any]:
+    viewer = viewer_for_request(request)
+    actions.switch(viewer, name, body.on, body.unit)
+    BOOK.forget()
+    return next(_out(one) for one in selectors.packs(viewer) if one.name == name)

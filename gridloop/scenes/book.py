@@ -1,0 +1,80 @@
+"""The scene book: what other rooms ask of scenes without knowing this room (wired by the project's settings)."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from gridloop.cases.messages import SceneMatch
+from gridloop.cases.rules import Scene
+from gridloop.flow.selectors import process_by_digest
+from gridloop.kernel.errors import NotFound
+from gridloop.kernel.viewer import SYSTEM
+from gridloop.scenes import selectors
+from gridloop.scenes.rules import Candidate, choose, match, stage_limits, within_seconds
+from gridloop.scenes.selectors import Installed
+from gridloop.sdk.pack import Pack
+from gridloop.sdk.signals import Signal
+
+KEPT_SECONDS = 2.0  # a switch or a new version is felt everywhere after this long at the latest
+
+
+class RowBook:
+    """Installed packs; implements ``cases.messages.SceneBook``. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._packs: list[Installed] = []
+        self._read_at = float("-inf")
+
+    def forget(self) -> None:
+        """Read the packs anew at the next question."""
+        with self._lock:
+            self._read_at = float("-inf")
+
+    def installed(self) -> list[Installed]:
+        with self._lock:
+            if time.monotonic() - self._read_at > KEPT_SECONDS:
+                self._packs = selectors.packs(SYSTEM)
+                self._read_at = time.monotonic()
+            return self._packs
+
+    def by_version(self, version_id: int) -> tuple[Scene, str]:
+        """The scene of an installed version and the digest of its process."""
+        pack, name, version, digest = selectors.version(version_id)
+        same = pack.pack.same_thing
+        scene = Scene(
+            name=name,
+            version=version,
+            version_id=version_id,
+            process=process_by_digest(digest),
+            params=dict(pack.pack.params),
+            limits=stage_limits(pack),
+            radius_m=float(same.radius_m or 0),
+            within_s=within_seconds(same),
+        )
+        return scene, digest
+
+    def for_type(self, case_type: str, region: str) -> tuple[Scene, str]:
+        """The active scene for a person's report of this type at a place. NotFound when not even a pack for any type is on."""
+        here = [Candidate(one.version_id, one.name, one.pack) for one in self.installed() if one.on_at(region)]
+        chosen = choose(here, case_type)
+        if chosen is None:
+            raise NotFound("scenes.not_found", name=case_type)
+        return self.by_version(chosen.version_id)
+
+    def recognise(self, signal: Signal, region: str = "") -> list[SceneMatch]:
+        """What the packs that are on at the place make of a signal; empty when it means nothing to any."""
+        matches = [match(one.pack, one.version_id, signal) for one in self.installed() if one.on_at(region)]
+        return [found for found in matches if found is not None]
+
+    def kinds(self) -> frozenset[str]:
+        """Signal kinds that any installed pack has a rule for; others need not be asked about."""
+        return frozenset(rule.kind for one in self.installed() for rule in one.pack.signals.rules)
+
+    def pack(self, version_id: int) -> Pack:
+        """The pack of a version, with its notice templates."""
+        return selectors.version(version_id)[0]
+
+
+BOOK = RowBook()

@@ -1,0 +1,32 @@
+"""Shapes of scene packs on the way in and out."""
+
+from __future__ import annotations
+
+from ninja import Field, Schema
+
+
+class PackOut(Schema):
+    """An installed scene pack; ``units`` are those whose territory differs from ``enabled``."""
+
+    name: str
+    version: str
+    title_zh: str
+    title_en: str
+    tier: str
+    enabled: bool
+    units: list[int]
+    type: str
+    process: str
+    needs: list[str]
+
+
+class PackPage(Schema):
+    items: list[PackOut]
+    next: str | None = None
+
+
+class SwitchIn(Schema):
+    """On or off, everywhere (``unit`` null) or in one unit's territory."""
+
+    on: bool
+    unit: int | None = Field(None, ge=1)

@@ -1,0 +1,169 @@
+"""The memory stage: the acts of a story as pushes of the real rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from gridloop.cases.machine import Machine
+from gridloop.cases.rules import TaskData
+from gridloop.kernel.errors import NotNow
+from gridloop.scenes.loading import Loaded
+from gridloop.scenes.stories.memory import LEAD, PEOPLE, PLACES, SUPPORT_1, SUPPORT_2, MemoryCase, World
+from gridloop.scenes.stories.player import View
+from gridloop.scenes.stories.story import ACT_WORDS, Step, SubmitStep, offset
+from gridloop.sdk.signals import Signal
+
+
+class MemoryStage:
+    """Implements ``player.Stage``."""
+
+    def __init__(self, packs: list[Loaded], start: datetime) -> None:
+        self.start = start
+        self.world = World(packs, start)
+        self._signals = 0
+        self._acts: dict[str, Callable[[Step], None]] = {name: getattr(self, f"_{name}") for name in ACT_WORDS}
+
+    def advance(self, to: timedelta) -> None:
+        self.world.advance(self.start + to)
+
+    def act(self, step: Step) -> None:
+        self._acts[step.acts[0]](step)
+
+    def views(self) -> list[View]:
+        return [self._view(case) for case in self.world.cases]
+
+    # ---- what comes in -------------------------------------------------------------------------------------------
+
+    def _signal(self, step: Step) -> None:
+        told = step.signal
+        assert told is not None
+        self._signals += 1
+        lon, lat = PLACES[told.place]
+        at = self.start + offset(told.happened) if told.happened else self.world.now
+        number = told.number or f"s{self._signals}"
+        self.world.signal(Signal(number, "story", told.device, told.kind, at, told.value, lon, lat, told.data))
+
+    def _report(self, step: Step) -> None:
+        told = step.report
+        assert told is not None
+        self.world.report(told.text, told.kind, PLACES[told.place], told.contact)
+
+    # ---- people --------------------------------------------------------------------------------------------------
+
+    def _case(self, step: Step) -> MemoryCase:
+        if step.case > len(self.world.cases):
+            raise NotNow("scenes.story_no_task", who="-", act=ACT_WORDS[step.acts[0]])
+        return self.world.cases[step.case - 1]
+
+    def _push(self, step: Step, who: str, act: Callable[[Machine], object]) -> None:
+        self.world.push(self._case(step), PEOPLE[who], act)
+
+    def _task(self, step: Step, stage: str, number: int = 0) -> TaskData:
+        tasks = self._case(step).situation.live_tasks(stage)
+        if len(tasks) <= number:
+            raise NotNow("scenes.story_no_task", who=stage, act=ACT_WORDS[step.acts[0]])
+        return tasks[number]
+
+    def _do(self, step: Step, who: str, stage: str, verb: str, **payload: Any) -> None:
+        task = self._task(step, stage)
+        self._push(step, who, lambda machine: machine.act(task.id, verb, payload))
+
+    def _sign_first(self, step: Step, who: str, stage: str) -> None:
+        if self._task(step, stage).status == "open":
+            self._do(step, who, stage, "accept")
+
+    def _verify(self, step: Step) -> None:
+        self._sign_first(step, "网格", "verify")
+        true = step.verify == "属实"
+        self._do(step, "网格", "verify", "approve" if true else "reject", note=step.verify)
+
+    def _accept(self, step: Step) -> None:
+        told = step.accept
+        assert told is not None
+        payload = {"type": told.type, "severity": told.severity, "supporting": [SUPPORT_1, SUPPORT_2][: told.supporting], "unit": LEAD}
+        self._push(step, "受理", lambda machine: machine.accept({k: v for k, v in payload.items() if v}))
+
+    def _reject(self, step: Step) -> None:
+        self._do(step, "受理", "intake", "reject", note=step.reject)
+
+    def _sign(self, step: Step) -> None:
+        self._side(step, step.sign or "", "accept")
+
+    def _arrive(self, step: Step) -> None:
+        self._side(step, step.arrive or "", "check_in")
+
+    def _side(self, step: Step, side: str, verb: str) -> None:
+        if side == "主办":
+            self._do(step, "主办", "handle", verb)
+            return
+        for task in self._case(step).situation.live_tasks("support"):
+            self._support_act(step, task, verb, {})
+
+    def _support_act(self, step: Step, task: TaskData, verb: str, payload: dict[str, Any]) -> None:
+        who = "协办1" if task.unit_id == SUPPORT_1 else "协办2"
+        self._push(step, who, lambda machine: machine.act(task.id, verb, payload))
+
+    def _submit(self, step: Step) -> None:
+        assert step.submit is not None
+        self._do(step, "主办", "handle", "submit", **_proof(step.submit))
+
+    def _support(self, step: Step) -> None:
+        assert step.support is not None
+        task = self._task(step, "support")
+        self._support_act(step, task, "submit", _proof(step.support))
+
+    def _give_back(self, step: Step) -> None:
+        self._do(step, "主办", "handle", "return", note=step.give_back)
+
+    def _escalate(self, step: Step) -> None:
+        self._do(step, "主办", "handle", "escalate", note=step.escalate)
+
+    def _check(self, step: Step) -> None:
+        self._sign_first(step, "核查", "check")
+        good = step.check == "通过"
+        self._do(step, "核查", "check", "approve" if good else "reject", note=step.check)
+
+    def _urge(self, step: Step) -> None:
+        self._push(step, "受理", lambda machine: machine.urge({"note": step.urge}))
+
+    def _void(self, step: Step) -> None:
+        self._push(step, "受理", lambda machine: machine.void({"note": step.void}))
+
+    def _rate(self, step: Step) -> None:
+        self._push(step, "群众", lambda machine: machine.rate({"stars": step.rate}))
+
+    # ---- what is seen --------------------------------------------------------------------------------------------
+
+    def _minutes(self, at: datetime) -> float:
+        return round((at - self.start).total_seconds() / 60, 2)
+
+    def _view(self, case: MemoryCase) -> View:
+        data = case.situation.case
+        live = case.situation.live_tasks()
+        due = min((task.due_at for task in live if task.due_at), default=None)
+        return View(
+            status=data.status,
+            tasks=tuple(task.name for task in live),
+            card=data.card,
+            facts=tuple((entry.action, self._minutes(entry.at)) for entry in case.trace),
+            notices=tuple(self._notices(case)),
+            sources=case.sources,
+            due=None if due is None else self._minutes(due),
+            reworks=data.reworks,
+            returns=data.returns,
+            stars=data.stars,
+        )
+
+    def _notices(self, case: MemoryCase) -> list[str]:
+        sent = []
+        for entry in case.trace:
+            if entry.action == "notice_requested":
+                sent.append(str(entry.data.get("template")))
+            sent += [one.template for one in case.pack.notices.on_fact if one.fact == entry.action]
+        return sent
+
+
+def _proof(told: SubmitStep) -> dict[str, Any]:
+    return {"evidence": [f"photo-{n}" for n in range(told.photos)], "note": told.note}

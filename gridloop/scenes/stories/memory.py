@@ -1,0 +1,262 @@
+"""A deployment in memory for stories: cases, an organisation of a few units, and a clock that is moved by hand.
+
+The rules, processes and packs are the real ones; only rows, people and time are stand-ins.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from gridloop.cases.machine import Machine
+from gridloop.cases.messages import SceneMatch
+from gridloop.cases.rules import END_STATUSES, NewCase, Performer, Scene, Situation
+from gridloop.cases.types import case_types, type_name
+from gridloop.kernel.durations import WorkingCalendar
+from gridloop.kernel.geo import distance_m
+from gridloop.kernel.viewer import PUBLIC, SYSTEM, Grant, Viewer
+from gridloop.scenes.loading import Loaded
+from gridloop.scenes.rules import Candidate, choose, match, stage_limits, within_seconds
+from gridloop.sdk.pack import Pack
+from gridloop.sdk.signals import Signal
+
+REGION, COUNTY, CITY = "990101100001001", "990101", "9901"
+COUNTY_DESK, CITY_DESK, LEAD, SUPPORT_1, SUPPORT_2, CHECKERS, GRID = 1, 2, 10, 11, 12, 20, 30
+UNITS = {
+    COUNTY_DESK: Performer(COUNTY_DESK, "县指挥中心", region=COUNTY),
+    CITY_DESK: Performer(CITY_DESK, "市指挥中心", region=CITY),
+    LEAD: Performer(LEAD, "主办单位", region=COUNTY),
+    SUPPORT_1: Performer(SUPPORT_1, "协办单位一", region=COUNTY),
+    SUPPORT_2: Performer(SUPPORT_2, "协办单位二", region=COUNTY),
+    CHECKERS: Performer(CHECKERS, "核查组", region=COUNTY),
+    GRID: Performer(GRID, "网格", staff_id=301, region=REGION),
+}
+DUTIES = {"handle": LEAD, "check": CHECKERS, "verify": GRID}
+PLACES = {"甲": (121.5000, 29.3000), "甲旁": (121.5002, 29.3000), "乙": (121.5500, 29.3300)}  # 甲旁: 19 m east of 甲
+NEAR_M, NEAR_S = 50.0, 24 * 3600.0
+
+
+def _person(name: str, number: int, unit: int, *permissions: str) -> Viewer:
+    grants = (Grant("story", "", frozenset({unit})),)
+    return Viewer(name, number, number, unit, grants, frozenset(permissions))
+
+
+PEOPLE = {
+    "受理": _person("desk", 101, COUNTY_DESK, "case.accept", "case.route", "case.urge", "case.void", "case.merge", "task.act"),
+    "主办": _person("handler", 110, LEAD, "task.act"),
+    "协办1": _person("support1", 111, SUPPORT_1, "task.act"),
+    "协办2": _person("support2", 112, SUPPORT_2, "task.act"),
+    "核查": _person("checker", 120, CHECKERS, "task.act"),
+    "网格": _person("grid worker", 301, GRID, "task.act"),
+    "群众": PUBLIC,
+}
+
+
+class MemoryDirectory:
+    """Who is competent: one unit for each duty, a desk at the county and one above it at the city."""
+
+    def competent(self, duty: str, case_type: str, region: str, at: datetime) -> Performer | None:
+        if duty == "intake":
+            return UNITS[CITY_DESK if region == CITY else COUNTY_DESK]
+        return UNITS.get(DUTIES.get(duty, 0))
+
+    def unit(self, unit_id: int) -> Performer | None:
+        return UNITS.get(unit_id)
+
+    def upper_desk(self, region: str, at: datetime) -> tuple[str, Performer] | None:
+        return None if region == CITY else (CITY, UNITS[CITY_DESK])
+
+    def calendar(self, region: str) -> WorkingCalendar:
+        return WorkingCalendar()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One fact of a case's trace, with its time."""
+
+    at: datetime
+    action: str
+    data: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class MemoryCase:
+    situation: Situation
+    scene: Scene
+    pack: Pack
+    trace: list[Entry] = field(default_factory=list)
+    sources: int = 1
+
+
+class World:
+    """Everything a story plays on. ``now`` only moves by ``advance``, which fires due limits on the way, each at its time."""
+
+    def __init__(self, packs: list[Loaded], start: datetime) -> None:
+        self.packs = [one for one in packs if one.pack is not None and one.process is not None]
+        self.start = self.now = start
+        self.cases: list[MemoryCase] = []
+        self.directory = MemoryDirectory()
+        self._seen: set[tuple[str, str]] = set()
+
+    # ---- time ----------------------------------------------------------------------------------------------------
+
+    def advance(self, target: datetime) -> None:
+        """Move the clock; a limit's effect may open limits that fall due before the target too."""
+        while True:
+            due = [
+                (limit.due_at, number, limit.id)
+                for number, case in enumerate(self.cases)
+                for limit in case.situation.limits
+                if limit.state == "pending" and limit.due_at <= target
+            ]
+            if not due:
+                break
+            at, number, limit_id = min(due)
+            self.now = max(self.now, at)
+            self.push(self.cases[number], SYSTEM, partial(Machine.fire, limit_id=limit_id))
+        self.now = max(self.now, target)
+
+    # ---- what comes in -------------------------------------------------------------------------------------------
+
+    def signal(self, signal: Signal) -> None:
+        """A signal for every pack; the same (source, id) twice has no second effect."""
+        if signal.identity in self._seen:
+            return
+        self._seen.add(signal.identity)
+        for number, loaded in enumerate(self.packs):
+            assert loaded.pack is not None
+            found = match(loaded.pack, number, signal)
+            if found is not None:
+                self._take(loaded, found, signal)
+
+    def _take(self, loaded: Loaded, found: SceneMatch, signal: Signal) -> None:
+        assert loaded.pack is not None
+        case = self._same_thing(loaded, found, signal)
+        if case is None:
+            if found.verb != "open":
+                return
+            more = {**found.subject, "kind": signal.kind, "value": signal.value}
+            case = self._open(
+                loaded,
+                NewCase(
+                    code=self._code(),
+                    type=found.case_type,
+                    title=found.title,
+                    severity=found.severity,
+                    region=REGION,
+                    source=signal.kind,
+                    lon=signal.lon,
+                    lat=signal.lat,
+                    same_thing=found.key,
+                    proposal={"type": found.case_type, "unit": LEAD, "severity": found.severity},
+                    data=more,
+                ),
+                SYSTEM,
+            )
+            case.sources -= 1  # the signal itself is counted below
+        case.sources += 1
+        case.trace.append(Entry(self.now, "signal_added", {"kind": signal.kind, "value": signal.value}))
+        if found.message:
+            self.push(case, SYSTEM, partial(Machine.receive, message=found.message, data={"value": signal.value}))
+
+    def _same_thing(self, loaded: Loaded, found: SceneMatch, signal: Signal) -> MemoryCase | None:
+        if found.key:
+            same = (c for c in self._open_cases() if c.situation.case.scene == loaded.name and c.situation.case.same_thing == found.key)
+            case = next(same, None)
+            if case is not None or not found.radius_m:
+                return case
+        return self._near(found.case_type, signal.lon, signal.lat, found.radius_m, found.within_s, keyless=bool(found.key))
+
+    def report(self, text: str, kind: str | None, place: tuple[float, float], contact: str) -> None:
+        """A person's report opens a case of the scene of its type, or joins the open one at the place."""
+        chosen_type = kind or "28002"
+        loaded = self._scene_for(chosen_type)
+        assert loaded.pack is not None
+        same = loaded.pack.pack.same_thing
+        twin = self._near(chosen_type, *place, float(same.radius_m or 0), within_seconds(same))
+        if twin is not None:
+            twin.sources += 1
+            twin.trace.append(Entry(self.now, "joined", {"kind": "citizen"}))
+            return
+        severity = case_types()[chosen_type].severity
+        new = NewCase(
+            code=self._code(),
+            type=chosen_type,
+            title=type_name(chosen_type, "zh"),
+            severity=severity,
+            region=REGION,
+            source="citizen",
+            text=text,
+            reporter={"name": "", "contact": contact},
+            lon=place[0],
+            lat=place[1],
+            proposal={"type": chosen_type, "unit": LEAD, "severity": severity},
+        )
+        self._open(loaded, new, PUBLIC)
+
+    def _scene_for(self, case_type: str) -> Loaded:
+        candidates = [Candidate(n, one.name, one.pack) for n, one in enumerate(self.packs) if one.pack is not None]
+        chosen = choose(candidates, case_type)
+        if chosen is None:
+            raise LookupError(f"no pack takes reports of {case_type}")
+        return self.packs[chosen.version_id]
+
+    def _near(
+        self, case_type: str, lon: float | None, lat: float | None, radius: float, within: float, keyless: bool = False
+    ) -> MemoryCase | None:
+        if lon is None or lat is None:
+            return None
+        since = self.now - timedelta(seconds=within or NEAR_S)
+        found: list[tuple[float, int, MemoryCase]] = []
+        for number, case in enumerate(self._open_cases()):
+            data = case.situation.case
+            if keyless and data.same_thing:
+                continue
+            if data.type == case_type and data.reported_at >= since and data.lon is not None and data.lat is not None:
+                distance = float(distance_m(lon, lat, data.lon, data.lat))
+                if distance <= (radius or NEAR_M):
+                    found.append((distance, number, case))
+        return min(found)[2] if found else None
+
+    def _open_cases(self) -> list[MemoryCase]:
+        return [case for case in self.cases if case.situation.case.status not in END_STATUSES]
+
+    def _code(self) -> str:
+        return f"{COUNTY}{self.now:%y%m%d}{len(self.cases) + 1:07d}"
+
+    # ---- pushes --------------------------------------------------------------------------------------------------
+
+    def _open(self, loaded: Loaded, new: NewCase, viewer: Viewer) -> MemoryCase:
+        assert loaded.pack is not None
+        assert loaded.process is not None
+        same = loaded.pack.pack.same_thing
+        scene = Scene(
+            name=loaded.name,
+            version=loaded.pack.pack.version,
+            version_id=None,
+            process=loaded.process,
+            params=dict(loaded.pack.pack.params),
+            limits=stage_limits(loaded.pack),
+            radius_m=float(same.radius_m or 0),
+            within_s=within_seconds(same),
+        )
+        machine = Machine.open(new, scene, self.directory, self.now, viewer)
+        case = MemoryCase(machine.situation, scene, loaded.pack)
+        self.cases.append(case)
+        self._keep(case, machine)
+        return case
+
+    def push(self, case: MemoryCase, viewer: Viewer, act: Callable[[Machine], object]) -> None:
+        """One push on one case; when the rules refuse it, nothing of it stays."""
+        situation = copy.deepcopy(case.situation)
+        machine = Machine(situation, case.scene, self.directory, self.now, viewer)
+        act(machine)
+        case.situation = situation
+        self._keep(case, machine)
+
+    def _keep(self, case: MemoryCase, machine: Machine) -> None:
+        case.trace += [Entry(self.now, noted.action, noted.data) for noted in machine.facts]
