@@ -213,13 +213,18 @@ def _homeless(target: Target, column: Column) -> list[Reject]:
 def _drop_taken(target: Target, name: str) -> list[Reject]:
     """Staged rows whose value another row, or an earlier one of the chunk, carries. The value is not told: it may be personal."""
     same_key = sql.SQL(" AND ").join(sql.SQL("t.{0} = s.{0}").format(sql.Identifier(k)) for k in target.key)
-    query = sql.SQL(
-        "DELETE FROM {stage} s WHERE s.{name} <> '' AND (EXISTS (SELECT 1 FROM {table} t WHERE t.{name} = s.{name} AND NOT ({same_key})) "
-        "OR EXISTS (SELECT 1 FROM {stage} e WHERE e.{name} = s.{name} AND e.row_no < s.row_no)) RETURNING s.row_no"
-    ).format(stage=STAGE, name=sql.Identifier(name), table=sql.Identifier(target.table), same_key=same_key)
+    parts = {"stage": STAGE, "table": sql.Identifier(target.table), "name": sql.Identifier(name), "same_key": same_key}
+    # two joins, not one OR: PostgreSQL hashes a join, but tries every pair for an OR of two EXISTS
+    queries = (
+        "DELETE FROM {stage} s USING {table} t WHERE s.{name} <> '' AND t.{name} = s.{name} AND NOT ({same_key}) RETURNING s.row_no",
+        "DELETE FROM {stage} s USING {stage} e WHERE s.{name} <> '' AND e.{name} = s.{name} AND e.row_no < s.row_no RETURNING s.row_no",
+    )
+    taken: set[int] = set()
     with connection.cursor() as cursor:
-        cursor.execute(query)
-        return [Reject(index, FieldFault(f"/{name}", "orgs.row_taken", params={"field": name})) for (index,) in cursor.fetchall()]
+        for query in queries:
+            cursor.execute(sql.SQL(query).format(**parts))
+            taken |= {index for (index,) in cursor.fetchall()}
+    return [Reject(index, FieldFault(f"/{name}", "orgs.row_taken", params={"field": name})) for index in sorted(taken)]
 
 
 def _expression(target: Target, column: Column) -> sql.Composed:
