@@ -98,6 +98,14 @@ class StaffBrief:
 
 
 @dataclass(frozen=True, slots=True)
+class ShiftBrief:
+    unit_id: int
+    role: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NearStaff:
     staff: StaffBrief
     lon: float

@@ -16,10 +16,12 @@ from gridloop.kernel import clock, geo
 from gridloop.kernel.durations import OFFICE_HOURS, Ranges, WorkingCalendar
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import Viewer
-from gridloop.orgs.briefs import GridTeam, NearStaff, OnDuty, Page, StaffBrief, UnitBrief
-from gridloop.orgs.models import Assignment, CalendarDay, Shift, Staff, Unit, WorkingHours
+from gridloop.orgs.briefs import GridTeam, NearStaff, OnDuty, Page, ShiftBrief, StaffBrief, UnitBrief
+from gridloop.orgs.messages import CalendarDayRow
+from gridloop.orgs.models import Assignment, CalendarDay, Department, Shift, Staff, Unit, WorkingHours
 from gridloop.orgs.rules import DEFAULT_ZONE, TEAM_ROLES, duty_open, read_ranges
 from gridloop.orgs.territory import (
+    child_counts,
     forget_regions,
     levels,
     nearest_region,
@@ -38,8 +40,11 @@ from gridloop.orgs.territory import (
 )
 
 __all__ = [
+    "calendar_days",
     "calendar_for",
+    "child_counts",
     "competent_units",
+    "department_names",
     "forget_regions",
     "grid_team",
     "levels",
@@ -56,6 +61,7 @@ __all__ = [
     "regions",
     "regions_at",
     "regions_on",
+    "shifts_now",
     "staff",
     "staff_briefs",
     "staff_ids_by_code",
@@ -100,6 +106,12 @@ def unit(viewer: Viewer, unit_id: int) -> UnitBrief:
 def unit_names(viewer: Viewer, ids: Collection[int]) -> dict[int, str]:
     """Names of many units at once."""
     return dict(Unit.objects.filter(pk__in=set(ids)).values_list("pk", "name"))
+
+
+@reading
+def department_names(viewer: Viewer, lang: str = "zh") -> dict[str, str]:
+    """Names of all departments by code."""
+    return dict(Department.objects.values_list("code", "name_en" if lang == "en" else "name_zh"))
 
 
 @reading
@@ -204,6 +216,15 @@ def staff_ids_by_code(viewer: Viewer, codes: Collection[str]) -> dict[str, int]:
     return dict(Staff.objects.filter(code__in=set(codes)).values_list("code", "pk"))
 
 
+@reading
+def shifts_now(viewer: Viewer, staff_ids: Collection[int], at: datetime | None = None) -> dict[int, ShiftBrief]:
+    """The running shift of each staff member; those off duty are left out. Of two shifts the one as commander counts."""
+    at = at or clock.now()
+    rows = Shift.objects.filter(staff_id__in=set(staff_ids), starts_at__lte=at, ends_at__gt=at)
+    ordered = sorted(rows, key=lambda s: s.role == Shift.Role.DUTY_COMMANDER)
+    return {s.staff_id: ShiftBrief(s.unit_id, s.role, s.starts_at, s.ends_at) for s in ordered}
+
+
 def _today(viewer: Viewer, region_code: str) -> date:
     return calendar_for(viewer, region_code).local(clock.now()).date()
 
@@ -299,6 +320,13 @@ def calendar_for(viewer: Viewer, region_code: str = "") -> WorkingCalendar:
     if found is None:
         found = kept.made[key] = _make_calendar(kept, key)
     return found
+
+
+@reading
+def calendar_days(viewer: Viewer, year: int) -> list[CalendarDayRow]:
+    """The entries of one year, by day."""
+    rows = CalendarDay.objects.filter(day__year=year).order_by("day", "region_code")
+    return [CalendarDayRow(r.day, r.kind, r.name, r.region_code) for r in rows]
 
 
 def _make_calendar(tables: _Calendars, prefixes: Key) -> WorkingCalendar:

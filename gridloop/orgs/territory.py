@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from gridloop.journal.selectors import reading
 from gridloop.kernel import geo
@@ -135,6 +135,13 @@ def region(viewer: Viewer, code: str) -> RegionView:
 def region_names(viewer: Viewer, codes: Collection[str]) -> dict[str, str]:
     """Names of many regions at once; one that is no more keeps its last name, an unknown code is left out."""
     rows = Region.objects.filter(code__in=set(codes)).order_by("code", "valid_from").values_list("code", "name")
+    return dict(rows)
+
+
+@reading
+def child_counts(viewer: Viewer, codes: Collection[str]) -> dict[str, int]:
+    """How many current regions lie directly below each; those with none are left out."""
+    rows = Region.objects.filter(parent_code__in=set(codes), valid_to__isnull=True).values_list("parent_code").annotate(Count("pk"))
     return dict(rows)
 
 

@@ -42,7 +42,7 @@ def _chain(code: str) -> str:
 
 @verb("signals.write")
 def devices_heard(viewer: Viewer, heard: Sequence[tuple[str, datetime, float | None]]) -> list[str]:
-    """Note when devices ``(code, at, value)`` were last heard; older news changes nothing. Returns the codes that came back to life.
+    """Note when devices ``(code, at, value)`` were last heard; older news changes nothing. Returns those that had been silent.
 
     No fact for being heard (that is the signal log's business), one for coming back.
     """
@@ -64,7 +64,7 @@ def devices_heard(viewer: Viewer, heard: Sequence[tuple[str, datetime, float | N
         back = sorted((code, before) for code, before, after in cursor.fetchall() if before != after)
     for code, before in back:
         append(_chain(code), "device_status", {"device": code, "from": before, "to": "online"}, viewer)
-    return [code for code, _ in back]
+    return [code for code, before in back if before == Device.Status.SILENT]
 
 
 @verb("device.edit")

@@ -28,4 +28,5 @@ def things(viewer: Viewer) -> Q:
 
 def devices(viewer: Viewer) -> Q:
     """Devices of the territory and those of the viewer's own units wherever they stand."""
-    return Q() if viewer.system else things(viewer) | Q(owner_unit_id__in=viewer.unit_ids)
+    inside = things(viewer)
+    return inside | Q(owner_unit_id__in=viewer.unit_ids) if inside else inside  # an empty Q is everything: OR would narrow it

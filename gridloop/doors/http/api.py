@@ -16,11 +16,14 @@ from ninja.renderers import BaseRenderer
 
 from gridloop import __version__
 from gridloop.access.api import router as access_router
+from gridloop.access.api import signed_in
 from gridloop.cases.api import router as cases_router
 from gridloop.cases.api import track_router
 from gridloop.doors.http.problems import language, plain_problem, problem
 from gridloop.insight.api import router as insight_router
 from gridloop.kernel.errors import Fault, FieldFault, Invalid
+from gridloop.orgs.api import router as orgs_router
+from gridloop.registry.api import router as registry_router
 from gridloop.scenes.api import router as scenes_router
 
 log = logging.getLogger(__name__)
@@ -66,6 +69,8 @@ api.add_router("", access_router)
 api.add_router("", cases_router)
 api.add_router("", insight_router)
 api.add_router("", scenes_router)
+api.add_router("", orgs_router, auth=signed_in)  # orgs lies below access: its log-in is put before it here
+api.add_router("", registry_router)
 track_api.add_router("", track_router)
 
 

@@ -13,7 +13,7 @@ from gridloop.kernel.viewer import SYSTEM
 from gridloop.orgs.selectors import unit_ids_by_code
 from gridloop.orgs.tests import cast as county
 from gridloop.registry import actions
-from gridloop.registry.messages import BuildingRow, DeviceRow, EnterpriseRow, HouseholdRow, HouseRow, PersonRow, VehicleRow
+from gridloop.registry.messages import BuildingRow, DeviceRow, EnterpriseRow, HouseholdRow, HouseRow, PersonRow, RegistryRow, VehicleRow
 from gridloop.registry.models import Device, Person, Vehicle
 from gridloop.registry.tests import cast
 
@@ -73,9 +73,9 @@ def test_two_people_cannot_share_a_number_in_one_file() -> None:
 def test_a_town_of_people_takes_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     county.settle()
     houses = 4_000
-    rows = [BuildingRow("B", county.MICRO, "楼"), *(HouseRow(f"H{i}", "B", f"{i}") for i in range(houses))]
-    rows += [HouseholdRow(f"F{i}", f"H{i}") for i in range(houses)]  # type: ignore[misc]
-    rows += [PersonRow(f"P{i}", f"王{chr(0x4E00 + i % 3000)}", f"F{i % houses}", phone=f"138{i:08}") for i in range(12_000)]  # type: ignore[misc]
+    rows: list[RegistryRow] = [BuildingRow("B", county.MICRO, "楼"), *(HouseRow(f"H{i}", "B", f"{i}") for i in range(houses))]
+    rows += [HouseholdRow(f"F{i}", f"H{i}") for i in range(houses)]
+    rows += [PersonRow(f"P{i}", f"王{chr(0x4E00 + i % 3000)}", f"F{i % houses}", phone=f"138{i:08}") for i in range(12_000)]
     started = time.perf_counter()
     loaded = actions.load(SYSTEM, rows)
     seconds = time.perf_counter() - started

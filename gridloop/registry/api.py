@@ -1,0 +1,124 @@
+"""Thin HTTP of the registry: scoped and masked lists, looks for a purpose, devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from gridloop.access.api import signed_in, viewer_for_request
+from gridloop.kernel.errors import Forbidden
+from gridloop.kernel.viewer import Viewer
+from gridloop.orgs import selectors as orgs
+from gridloop.orgs.schemas import PageQuery
+from gridloop.registry import actions, schemas, selectors
+
+router = Router(tags=["registry"], auth=signed_in)
+CODE = 64  # longest code; a longer one is nobody's
+
+
+def _need(request: HttpRequest, permission: str) -> Viewer:
+    viewer = viewer_for_request(request)
+    if not viewer.can(permission):
+        raise Forbidden("journal.forbidden", permission=permission)
+    return viewer
+
+
+def _code(code: str) -> str:
+    return code[:CODE].replace("\x00", "")
+
+
+def _shown(viewer: Viewer, views: Iterable[Any]) -> list[dict[str, Any]]:
+    """Views as the door shows them: the region with its name, the coordinates as one place."""
+    rows = [asdict(view) for view in views]
+    names = orgs.region_names(viewer, {row["region_code"] for row in rows})
+    for row in rows:
+        row["region"] = row.pop("region_code")
+        row["region_name"] = names.get(row["region"], "")
+        if "lon" in row:
+            lon, lat = row.pop("lon"), row.pop("lat")
+            row["place"] = {"lon": lon, "lat": lat} if lon is not None and lat is not None else None
+    return rows
+
+
+@router.get("/people", response=schemas.PersonPage, summary="People, masked; opened with purpose and reason, which is logged")
+def people(request: HttpRequest, query: Query[schemas.PersonQuery]) -> dict[str, Any]:
+    viewer = _need(request, "people.read")
+    page = selectors.people(viewer, **query.model_dump())
+    return {"items": _shown(viewer, page.items), "next": page.next}
+
+
+@router.get("/people/{code}", response=schemas.PersonOut, summary="One person, masked; opened with purpose and reason, which is logged")
+def person(request: HttpRequest, code: str, look: Query[schemas.LookQuery]) -> dict[str, Any]:
+    viewer = _need(request, "people.read")
+    return _shown(viewer, [selectors.person(viewer, _code(code), look.purpose, look.reason)])[0]
+
+
+@router.get("/houses", response=schemas.HousePage, summary="Houses and flats")
+def houses(request: HttpRequest, query: Query[schemas.HouseQuery]) -> dict[str, Any]:
+    viewer = _need(request, "house.read")
+    page = selectors.houses(viewer, **query.model_dump())
+    return {"items": _shown(viewer, page.items), "next": page.next}
+
+
+@router.get("/enterprises", response=schemas.EnterprisePage, summary="Enterprises, contacts masked")
+def enterprises(request: HttpRequest, query: Query[PageQuery]) -> dict[str, Any]:
+    viewer = _need(request, "enterprise.read")
+    page = selectors.enterprises(viewer, **query.model_dump())
+    return {"items": _shown(viewer, page.items), "next": page.next}
+
+
+@router.get("/vehicles", response=schemas.VehiclePage, summary="Vehicles, plates masked; q is a whole plate")
+def vehicles(request: HttpRequest, query: Query[PageQuery]) -> dict[str, Any]:
+    viewer = _need(request, "vehicle.read")
+    page = selectors.vehicles(viewer, **query.model_dump())
+    return {"items": _shown(viewer, page.items), "next": page.next}
+
+
+@router.get("/places", response=schemas.PlacePage, summary="Key places")
+def places(request: HttpRequest, query: Query[schemas.KindQuery]) -> dict[str, Any]:
+    viewer = _need(request, "house.read")
+    page = selectors.places(viewer, **query.model_dump())
+    return {"items": _shown(viewer, page.items), "next": page.next}
+
+
+# --- devices -------------------------------------------------------------------------------------------------------------
+
+
+def _devices(viewer: Viewer, views: Iterable[Any]) -> list[dict[str, Any]]:
+    listed = list(views)
+    units = orgs.unit_names(viewer, {v.owner_unit_id for v in listed if v.owner_unit_id})
+    rows = _shown(viewer, listed)
+    for row, view in zip(rows, listed, strict=True):
+        owner = view.owner_unit_id
+        row["owner_unit"] = {"id": owner, "name": units[owner]} if owner in units else None
+        row["subject"] = view.household or view.building or (view.place if isinstance(view.place, str) else None)
+    return rows
+
+
+@router.get("/devices", response=schemas.DevicePage, summary="Devices of one's territory and units, with counts by status")
+def devices(request: HttpRequest, query: Query[schemas.DeviceQuery]) -> dict[str, Any]:
+    viewer = _need(request, "device.read")
+    page = selectors.devices(viewer, **query.model_dump())
+    return {"items": _devices(viewer, page.items), "next": page.next, "counts": selectors.device_counts(viewer, query.region)}
+
+
+@router.get("/devices/{code}", response=schemas.DeviceOut, summary="One device")
+def device(request: HttpRequest, code: str) -> dict[str, Any]:
+    viewer = _need(request, "device.read")
+    return _devices(viewer, [selectors.device(viewer, _code(code))])[0]
+
+
+@router.post("/devices/{code}/status", response=schemas.DeviceOut, summary="Call a device online, silent, faulty or unproved")
+def set_status(request: HttpRequest, code: str, body: schemas.StatusIn) -> dict[str, Any]:
+    viewer = _need(request, "device.edit")
+    actions.set_device_status(viewer, _code(code), body.status)
+    return _devices(viewer, [selectors.device(viewer, _code(code))])[0]
+
+
+@router.post("/devices/{code}/secret", response=schemas.SecretOut, summary="A new secret for a device, shown once; older ones end")
+def new_secret(request: HttpRequest, code: str) -> dict[str, str]:
+    return {"secret": actions.issue_device_secret(_need(request, "device.edit"), _code(code))}

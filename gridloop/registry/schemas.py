@@ -1,0 +1,168 @@
+"""Shapes of the registry at the HTTP door. Personal columns are masked unless a purpose and a reason came with the request."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from ninja import Field, Schema
+
+from gridloop.orgs.schemas import TEXT, Named, PageQuery
+
+
+class PersonQuery(PageQuery):
+    """``purpose`` (a known one) and ``reason`` open the personal columns; the look is written down."""
+
+    household: str = Field("", max_length=64, pattern=TEXT)
+    purpose: str = Field("", max_length=40, pattern=TEXT)
+    reason: str = Field("", max_length=400, pattern=TEXT)
+
+
+class LookQuery(Schema):
+    purpose: str = Field("", max_length=40, pattern=TEXT)
+    reason: str = Field("", max_length=400, pattern=TEXT)
+
+
+class KindQuery(PageQuery):
+    kind: str = Field("", max_length=32, pattern=TEXT)
+
+
+class HouseQuery(PageQuery):
+    building: str = Field("", max_length=64, pattern=TEXT)
+
+
+class DeviceQuery(KindQuery):
+    status: Literal["", "online", "silent", "faulty", "unproved"] = ""
+
+
+class PointOut(Schema):
+    lon: float
+    lat: float
+
+
+class PersonOut(Schema):
+    id: int
+    code: str
+    name: str
+    sex: str
+    birth: date | None
+    age: int | None
+    citizen_id_no: str
+    phone: str
+    tags: list[str]
+    household: str | None
+    address: str
+    region: str
+    region_name: str
+    masked: bool
+
+
+class PersonPage(Schema):
+    items: list[PersonOut]
+    next: str | None
+
+
+class HouseOut(Schema):
+    id: int
+    code: str
+    building: str
+    building_name: str
+    address: str
+    floor: int
+    room: str
+    kind: str
+    region: str
+    region_name: str
+    place: PointOut | None
+
+
+class HousePage(Schema):
+    items: list[HouseOut]
+    next: str | None
+
+
+class EnterpriseOut(Schema):
+    id: int
+    uscc: str
+    name: str
+    address: str
+    industry: str
+    employees: int
+    contact_name: str
+    contact_phone: str
+    region: str
+    region_name: str
+    place: PointOut | None
+    masked: bool
+
+
+class EnterprisePage(Schema):
+    items: list[EnterpriseOut]
+    next: str | None
+
+
+class VehicleOut(Schema):
+    id: int
+    plate: str
+    kind: str
+    owner_kind: str
+    region: str
+    region_name: str
+    masked: bool
+
+
+class VehiclePage(Schema):
+    items: list[VehicleOut]
+    next: str | None
+
+
+class PlaceOut(Schema):
+    id: int
+    code: str
+    name: str
+    kind: str
+    address: str
+    tags: list[str]
+    region: str
+    region_name: str
+    place: PointOut | None
+
+
+class PlacePage(Schema):
+    items: list[PlaceOut]
+    next: str | None
+
+
+class DeviceOut(Schema):
+    """``subject`` is what the device watches: a household, building or key place, by code."""
+
+    id: int
+    code: str
+    kind: str
+    name: str
+    status: str
+    region: str
+    region_name: str
+    place: PointOut | None
+    owner_unit: Named | None
+    subject: str | None
+    coverage: float | None
+    interval_seconds: int
+    last_seen: datetime | None
+    last_value: float | None
+
+
+class DevicePage(Schema):
+    items: list[DeviceOut]
+    next: str | None
+    counts: dict[str, int]
+
+
+class StatusIn(Schema):
+    status: Literal["online", "silent", "faulty", "unproved"]
+
+
+class SecretOut(Schema):
+    """Shown this once; it is kept as a hash only."""
+
+    secret: str
