@@ -46,6 +46,8 @@ class PostgresLog:
 
     def append(self, signals: Sequence[Signal]) -> None:
         """All or nothing, in one transaction. Partitions are locked in ascending order, so two writers cannot dead-lock."""
+        if not signals:
+            return
         at = clock.now()
         rows = []
         for partition, members in sorted(self._split(signals).items()):
@@ -93,3 +95,8 @@ def read_batches(connection: psycopg.Connection[Any], partition: int, after_seq:
         [partition, after_seq, limit],
     )
     return [Batch(p, seq, at.astimezone(UTC), unpack(bytes(data))) for p, seq, at, data in cursor.fetchall()]
+
+
+def replace_batch(cursor: Any, partition: int, seq: int, signals: Sequence[Signal]) -> None:
+    """Write a batch anew after an erasure, within the caller's transaction."""
+    cursor.execute("UPDATE signals_batch SET data = %s WHERE partition = %s AND seq = %s", [pack(signals), partition, seq])

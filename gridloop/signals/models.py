@@ -50,15 +50,12 @@ class Seen(models.Model):
         indexes = [models.Index(fields=["day"], name="signals_seen_day")]
 
 
-class HistoryPart(models.Model):
-    """One Parquet file of the history: which hour and partition it covers and up to which batch."""
+class Trouble(models.Model):
+    """A signal that was recognised but could not be taken, kept so that ``gridloop doctor`` can tell of it."""
 
-    hour = models.DateTimeField()
     partition = models.SmallIntegerField()
-    part = models.IntegerField()
-    path = models.CharField(max_length=200, unique=True)
-    rows = models.IntegerField()
-    seq = models.BigIntegerField()  # last batch of the partition that had been read when the file was written
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["hour", "partition", "part"], name="signals_history_part_once")]
+    seq = models.BigIntegerField()
+    source = models.CharField(max_length=64)
+    signal = models.CharField(max_length=128)
+    error = models.CharField(max_length=500)
+    at = models.DateTimeField(db_index=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from gridloop.kernel.errors import FieldFault
 from gridloop.sdk.signals import Signal
@@ -183,3 +183,44 @@ def _check_tree(value: object, pointer: str, depth: int) -> int:
 def silent_after(interval_seconds: int) -> timedelta:
     """How long a device may be unheard before it counts as silent."""
     return max(SILENT_INTERVALS * timedelta(seconds=interval_seconds), SILENT_LEAST)
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a signal of a person to be erased is known by."""
+
+    identities: frozenset[tuple[str, str]] = frozenset()
+    devices: frozenset[str] = frozenset()
+    words: tuple[str, ...] = ()
+
+    def hit(self, signal: Signal) -> bool:
+        return signal.identity in self.identities or (signal.device in self.devices and bool(signal.device)) or self.named_in(signal.data)
+
+    def named_in(self, value: object) -> bool:
+        """Whether any text of the data holds one of the words."""
+        if isinstance(value, str):
+            return any(word in value for word in self.words)
+        if isinstance(value, Mapping):
+            return any(self.named_in(k) or self.named_in(v) for k, v in value.items())
+        return isinstance(value, list) and any(self.named_in(v) for v in value)
+
+
+def erased(signal: Signal, rule: str) -> Signal:
+    """What stays of an erased signal: that there was one, when and of which kind."""
+    return replace(signal, lon=None, lat=None, data={"erased": rule})
+
+
+class Row(NamedTuple):
+    """A signal of the history and when it arrived."""
+
+    signal: Signal
+    arrived: datetime
+
+
+def hour_of(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+def row_key(row: Row) -> tuple[object, ...]:
+    """What makes two rows of the history the same one."""
+    return row.signal.reading_key if row.signal.is_reading else row.signal.identity

@@ -21,10 +21,10 @@ from psycopg_pool import ConnectionPool
 from gridloop.doors.cli.database import Urls
 from gridloop.doors.ingest.app import SignalsApp
 from gridloop.doors.ingest.auth import Senders
-from gridloop.doors.ingest.connection import KeptConnection
 from gridloop.doors.ingest.writer import Writer
 from gridloop.kernel import clock
 from gridloop.sdk.signals import Signal, unpack
+from gridloop.signals.connection import KeptConnection
 from gridloop.signals.log import PostgresLog
 
 TOKEN, CITIZEN, NARROW = "machine-token", "citizen-token", "narrow-token"

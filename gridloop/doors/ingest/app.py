@@ -13,13 +13,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from gridloop.doors.ingest import body as bodies
 from gridloop.doors.ingest import figures
 from gridloop.doors.ingest.auth import Sender, Senders, Unauthorized
-from gridloop.doors.ingest.connection import KeptConnection
 from gridloop.doors.ingest.mqtt import MqttDoor
 from gridloop.doors.ingest.writer import Writer
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Fault, TooMuch, Unavailable
 from gridloop.kernel.texts import say
 from gridloop.sdk.signals import Signal
+from gridloop.signals.connection import KeptConnection
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.rules import Defaults, ItemFault, parse_item
 

@@ -1,0 +1,135 @@
+"""The writes of the signals room: signals the platform makes itself, forgetting, trimming, erasing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+
+from django.conf import settings
+from django.db import connection
+
+from gridloop.journal.actions import append, elevated, verb
+from gridloop.journal.frame import scoped
+from gridloop.kernel import clock
+from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.registry.actions import set_device_status
+from gridloop.registry.selectors import device_counts, overdue_devices
+from gridloop.sdk.signals import Signal, unpack
+from gridloop.signals import history
+from gridloop.signals.connection import KeptConnection
+from gridloop.signals.log import PostgresLog, replace_batch
+from gridloop.signals.messages import DEVICE_STATUS, OWN_SOURCE
+from gridloop.signals.models import Seen, Trouble
+from gridloop.signals.positions import done_by_all
+from gridloop.signals.rules import Marks, erased, silent_after
+
+SEEN_DAYS = 8  # one more than promised, because a day is cut somewhere
+TROUBLE_DAYS = 30
+MASS_SHARE = 0.5  # more than this share of all devices silent at once: look at our own door first
+MASS_LEAST = 20
+
+
+@cache
+def _log() -> PostgresLog:
+    return PostgresLog(KeptConnection(settings.INGEST_URL, "gridloop-own-signals"))
+
+
+def emit(signals: Sequence[Signal]) -> None:
+    """Put our own signals into the log at once, outside of any transaction: their ids are functions of the facts they tell,
+    so a repeat after a crash has no second effect."""
+    _log().append(signals)
+
+
+def back_online(code: str, at: datetime) -> Signal:
+    """A silent device is heard again, first at ``at``."""
+    return Signal(f"{code}:online:{at.isoformat()}", OWN_SOURCE, code, DEVICE_STATUS, at, 1.0, data={"heard": at.isoformat()})
+
+
+def gone_silent(code: str, last_seen: datetime, at: datetime) -> Signal:
+    """A device has not been heard for too long; the id names the silence, not the moment it was found."""
+    since = last_seen.isoformat()
+    return Signal(f"{code}:silent:{since}", OWN_SOURCE, code, DEVICE_STATUS, at, 0.0, data={"last_seen": since})
+
+
+def mark_silent() -> bool:
+    """Job: devices not heard for longer than ``silent_after`` become silent and a signal tells it.
+
+    When most devices fall silent together it is not they who fail: nothing is marked, ``selectors.state`` shows it.
+    """
+    now = clock.now()
+    late = [d for d in overdue_devices(SYSTEM, now) if d.last_seen and d.last_seen < now - silent_after(d.interval_seconds)]
+    if not late or is_mass_silence(len(late), device_counts(SYSTEM)["online"]):
+        return False
+    emit([gone_silent(d.code, d.last_seen, now) for d in late if d.last_seen])
+    for device in late:
+        set_device_status(SYSTEM, device.code, "silent")
+    return False
+
+
+def is_mass_silence(late: int, online: int) -> bool:
+    return late >= MASS_LEAST and late > MASS_SHARE * online
+
+
+def forget() -> bool:
+    """Job: identities after eight days, troubles after thirty."""
+    now = clock.now()
+    with scoped(SYSTEM):
+        Seen.objects.filter(day__lt=(now - timedelta(days=SEEN_DAYS)).date()).delete()
+        Trouble.objects.filter(at__lt=now - timedelta(days=TROUBLE_DAYS)).delete()
+    return False
+
+
+def log_hours() -> float:
+    """``GRIDLOOP_LOG_HOURS`` (48): how long the log keeps what every consumer has behind it."""
+    return float(os.environ.get("GRIDLOOP_LOG_HOURS", "48"))
+
+
+def trim_log(limit: int = 2000) -> bool:
+    """Job: drop batches that every consumer has behind it and that are old enough."""
+    before = clock.now() - timedelta(hours=log_hours())
+    dropped = 0
+    for partition, seq in done_by_all().items():
+        with scoped(SYSTEM), connection.cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM signals_batch WHERE partition = %s AND seq IN "
+                "(SELECT seq FROM signals_batch WHERE partition = %s AND seq <= %s AND at < %s ORDER BY seq LIMIT %s)",
+                [partition, partition, seq, before, limit],
+            )
+            dropped = max(dropped, cursor.rowcount)
+    return dropped == limit
+
+
+@verb("people.erase")
+def erase_subject(
+    viewer: Viewer, *, rule: str, identities: Collection[tuple[str, str]] = (), devices: Collection[str] = (), words: Collection[str] = ()
+) -> int:
+    """Take a person out of log and history: signals named by ``(source, id)``, of these devices, or holding one of these words
+    (a name, a number plate, a telephone number) in their data lose data and place. Returns how many signals were changed.
+    """
+    marks = Marks(frozenset(identities), frozenset(devices), tuple(sorted(words)))
+    with elevated():
+        count = _erase_log(marks, rule)
+    count += history.erase(marks, rule)
+    append("org", "signals_erased", {"signals": count, "rule": rule}, viewer)
+    return count
+
+
+def _erase_log(marks: Marks, rule: str) -> int:
+    changed = 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT partition, seq FROM signals_batch ORDER BY partition, seq")
+        places = cursor.fetchall()
+        for partition, seq in places:
+            cursor.execute("SELECT data FROM signals_batch WHERE partition = %s AND seq = %s FOR UPDATE", [partition, seq])
+            row = cursor.fetchone()
+            if row is None:
+                continue
+            before = unpack(bytes(row[0]))
+            after = [erased(s, rule) if marks.hit(s) else s for s in before]
+            count = sum(a is not b for a, b in zip(after, before, strict=True))
+            if count:
+                replace_batch(cursor, partition, seq, after)
+                changed += count
+    return changed

@@ -1,0 +1,162 @@
+"""What signals bring about, run by the worker: devices are heard, scenes recognise, cases open or join.
+
+Effects and position move in one transaction, so a crash repeats the batch as a whole; what is repeated or delivered twice has
+no second effect, because a recognised signal's identity is unique in ``signals_seen``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import socket
+from collections.abc import Sequence
+from functools import cache
+from hashlib import md5
+from typing import cast
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from django.utils.module_loading import import_string
+
+from gridloop.cases.actions import receive_signal
+from gridloop.cases.messages import SceneMatch, SignalIn
+from gridloop.journal.frame import scoped
+from gridloop.kernel import clock
+from gridloop.kernel.viewer import SYSTEM
+from gridloop.orgs.selectors import region_at
+from gridloop.registry.actions import devices_heard
+from gridloop.registry.selectors import devices_by_code
+from gridloop.sdk.signals import Batch, Signal
+from gridloop.signals import positions
+from gridloop.signals.actions import back_online, emit
+from gridloop.signals.log import read_batches
+from gridloop.signals.messages import OWN_SOURCE, Matcher
+from gridloop.signals.models import Trouble
+
+log = logging.getLogger(__name__)
+EFFECTS = "effects"
+BATCHES = 20  # batches in one transaction
+TURNS = 10  # transactions before another partition has its turn
+
+
+def owner_name() -> str:
+    """This worker, in a way no other has ever been called."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{random.getrandbits(32):08x}"
+
+
+_OWNER = owner_name()
+
+
+@cache
+def matcher() -> Matcher:
+    """The scene book the project wires."""
+    return cast(Matcher, import_string(settings.GRIDLOOP_SCENE_BOOK))
+
+
+def run_effects() -> bool:
+    """Job: one turn over every partition that waits. True when more may be waiting."""
+    waiting = positions.waiting(EFFECTS)
+    random.shuffle(waiting)  # several workers begin at different ends
+    return sum(map(_run_partition, waiting)) > 0
+
+
+def _run_partition(partition: int) -> bool:
+    lease = positions.claim(EFFECTS, partition, _OWNER)
+    if lease is None:
+        return False
+    try:
+        for _ in range(TURNS):
+            following = apply_next(lease)
+            if following is None:
+                return False
+            lease = following
+        return True
+    except positions.Fenced as fenced:
+        log.warning("%s", fenced)
+        return True
+    finally:
+        positions.release(lease)
+
+
+def apply_next(lease: positions.Lease, limit: int = BATCHES) -> positions.Lease | None:
+    """Effects of the next batches with their position in one transaction; None when there is nothing."""
+    with scoped(SYSTEM):
+        with connection.cursor() as cursor:  # a worker that stands still must not keep its locks for ever
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
+        connection.ensure_connection()
+        batches = read_batches(connection.connection, lease.partition, lease.seq, limit)
+        if not batches:
+            return None
+        apply(batches)
+        return positions.advance(lease, batches[-1].seq)
+
+
+def apply(batches: Sequence[Batch]) -> None:
+    """All effects of these batches, inside the caller's transaction."""
+    signals = [(s, min(s.at, batch.at)) for batch in batches for s in batch.signals if s.device and s.source != OWN_SOURCE]
+    if signals:
+        back = set(devices_heard(SYSTEM, [(s.device, at, s.value) for s, at in signals]))
+        emit([back_online(code, min(at for s, at in signals if s.device == code)) for code in sorted(back)])
+    asked = matcher().kinds()
+    known = [(batch, s) for batch in batches for s in batch.signals if s.kind in asked]
+    if known:
+        _recognise(known)
+
+
+def _recognise(known: Sequence[tuple[Batch, Signal]]) -> None:
+    devices = devices_by_code(SYSTEM, {s.device for _, s in known if s.device})
+    matched: list[tuple[Batch, Signal, Sequence[SceneMatch]]] = []
+    for batch, signal in known:
+        device = devices.get(signal.device)
+        region = device.region_code if device else ""
+        if device and signal.lon is None and device.lon is not None:
+            signal = _placed(signal, device.lon, device.lat)
+        elif signal.lon is not None and signal.lat is not None:
+            region = region_at(SYSTEM, signal.lon, signal.lat) or region
+        if matches := matcher().recognise(signal, region):
+            matched.append((batch, signal, matches))
+    fresh = first_time([s for _, s, _ in matched])
+    for batch, signal, matches in matched:
+        if identity(signal) in fresh:
+            fresh.discard(identity(signal))  # the same signal twice in one turn
+            for match in matches:
+                _receive(batch, signal, match)
+
+
+def _placed(s: Signal, lon: float, lat: float | None) -> Signal:
+    """A signal without a place lies where its device stands."""
+    return Signal(s.id, s.source, s.device, s.kind, s.at, s.value, lon, lat, s.data)
+
+
+def _receive(batch: Batch, s: Signal, match: SceneMatch) -> None:
+    """One effect in a savepoint: a signal that cannot be taken is written down and passed, it never blocks those behind it."""
+    try:
+        with transaction.atomic():
+            receive_signal(SYSTEM, SignalIn(s.id, s.source, s.device, s.kind, s.at, s.value, s.lon, s.lat, s.data), match)
+    except DatabaseError:
+        raise  # a dead-lock or a lost connection is no fault of the signal: the whole turn is repeated
+    except Exception as fault:
+        log.exception("signal %s of %s has no effect", s.id, s.source)
+        error = f"{type(fault).__name__}: {fault}"[:500]
+        Trouble.objects.create(partition=batch.partition, seq=batch.seq, source=s.source, signal=s.id, error=error, at=clock.now())
+
+
+def identity(signal: Signal) -> UUID:
+    """What makes a signal the same one: readings by device, kind and time, all others by source and id."""
+    parts = (signal.device, signal.kind, signal.at.isoformat()) if signal.is_reading else signal.identity
+    return UUID(bytes=md5("\x00".join(parts).encode(), usedforsecurity=False).digest())
+
+
+def first_time(signals: Sequence[Signal]) -> set[UUID]:
+    """Write down identities; returns those that were not known. Kept for at least seven days (``actions.forget_seen``)."""
+    keys = sorted({identity(s) for s in signals})  # sorted: two workers never wait for each other
+    if not keys:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO signals_seen (key, day) SELECT unnest(%s::uuid[]), %s ON CONFLICT DO NOTHING RETURNING key",
+            [keys, clock.now().date()],
+        )
+        return {row[0] for row in cursor.fetchall()}

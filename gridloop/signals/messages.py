@@ -1,0 +1,24 @@
+"""What other rooms answer and what this one hands on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gridloop.cases.messages import SceneMatch
+from gridloop.sdk.signals import Signal
+
+OWN_SOURCE = "gridloop"  # signals the platform makes itself, such as a silent device
+DEVICE_STATUS = "device_status"
+
+
+class Matcher(Protocol):
+    """Says what a signal means to the scenes that are on. Wired by the project (setting ``GRIDLOOP_SCENE_BOOK``)."""
+
+    def kinds(self) -> frozenset[str]:
+        """Kinds any scene asks for: signals of others are history only."""
+        ...
+
+    def recognise(self, signal: Signal, region: str) -> Sequence[SceneMatch]:
+        """What the scenes that are on in the region make of the signal."""
+        ...

@@ -1,0 +1,92 @@
+"""Who reads which partition, and how far: a lease with an epoch, so that of two workers only one can move a position."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+from gridloop.journal.frame import scoped
+from gridloop.kernel.viewer import SYSTEM
+
+LEASE_SECONDS = 30
+CONSUMERS = ("effects", "history")  # the log keeps what the slowest of these still needs
+
+
+class Fenced(Exception):
+    """Another worker has taken over: nothing of this transaction may stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to move one consumer's position in one partition. ``seq`` is the last batch that had its effects."""
+
+    consumer: str
+    partition: int
+    seq: int
+    owner: str
+    epoch: int
+
+
+def waiting(consumer: str) -> list[int]:
+    """Partitions with batches after the consumer's position."""
+    with scoped(SYSTEM), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.partition FROM signals_partition p LEFT JOIN signals_position c ON c.partition = p.partition AND c.consumer = %s "
+            "WHERE p.seq > COALESCE(c.seq, 0) ORDER BY p.partition",
+            [consumer],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def claim(consumer: str, partition: int, owner: str) -> Lease | None:
+    """Take the partition when nobody holds it or its holder's time is over; None otherwise. Every change of hands raises the epoch."""
+    with scoped(SYSTEM), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO signals_position (consumer, partition, seq, owner, epoch) VALUES (%s, %s, 0, '', 0) ON CONFLICT DO NOTHING",
+            [consumer, partition],
+        )
+        cursor.execute(
+            "UPDATE signals_position SET owner = %s, epoch = epoch + 1, lease_until = clock_timestamp() + make_interval(secs => %s) "
+            "WHERE consumer = %s AND partition = %s AND (owner = '' OR lease_until < clock_timestamp()) RETURNING seq, epoch",
+            [owner, LEASE_SECONDS, consumer, partition],
+        )
+        row = cursor.fetchone()
+    return Lease(consumer, partition, row[0], owner, row[1]) if row else None
+
+
+def advance(lease: Lease, seq: int) -> Lease:
+    """Move the position within the transaction of the effects, renewing the lease; ``Fenced`` rolls both back."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("a position moves in the transaction of its effects")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE signals_position SET seq = %s, lease_until = clock_timestamp() + make_interval(secs => %s) "
+            "WHERE consumer = %s AND partition = %s AND owner = %s AND epoch = %s",
+            [seq, LEASE_SECONDS, lease.consumer, lease.partition, lease.owner, lease.epoch],
+        )
+        if cursor.rowcount != 1:
+            raise Fenced(f"{lease.consumer}/{lease.partition}: another worker has taken over")
+    return Lease(lease.consumer, lease.partition, seq, lease.owner, lease.epoch)
+
+
+def release(lease: Lease) -> None:
+    """Give the partition back at once; without it others wait until the lease is over."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE signals_position SET owner = '', lease_until = NULL "
+            "WHERE consumer = %s AND partition = %s AND owner = %s AND epoch = %s",
+            [lease.consumer, lease.partition, lease.owner, lease.epoch],
+        )
+
+
+def done_by_all(consumers: Sequence[str] = CONSUMERS) -> dict[int, int]:
+    """Per partition the last batch that every consumer has behind it."""
+    with scoped(SYSTEM), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.partition, min(COALESCE(c.seq, 0)) FROM signals_partition p CROSS JOIN unnest(%s::text[]) AS n(name) "
+            "LEFT JOIN signals_position c ON c.partition = p.partition AND c.consumer = n.name GROUP BY p.partition",
+            [list(consumers)],
+        )
+        return dict(cursor.fetchall())

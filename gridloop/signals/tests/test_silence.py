@@ -1,0 +1,79 @@
+"""S6: a silent device becomes a maintenance case through the same path as any alarm; back on line it says so."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from gridloop.cases.models import Case
+from gridloop.cases.tests.kit import Cast
+from gridloop.journal.frame import scoped
+from gridloop.kernel import clock
+from gridloop.kernel.viewer import SYSTEM
+from gridloop.registry.actions import load
+from gridloop.registry.selectors import device, device_counts
+from gridloop.signals.actions import emit, gone_silent, is_mass_silence, mark_silent
+from gridloop.signals.handlers import run_effects
+from gridloop.signals.log import PostgresLog
+from gridloop.signals.selectors import state
+from gridloop.signals.tests import conftest
+from gridloop.signals.tests.test_effects import cases, run_all, sources, stopped
+
+
+def heard(log: PostgresLog, *codes: str, value: float = 0.0) -> None:
+    log.append([stopped(1, value=value, device=c, kind="temperature", id=f"{c}{clock.now()}", at=clock.now()) for c in codes])
+    run_all()
+
+
+def test_silence_becomes_a_case_and_coming_back_is_told(county: Cast, log: PostgresLog) -> None:
+    start = clock.now()
+    with clock.fixed(start):
+        heard(log, "cam-1", "lamp-1")
+    with clock.fixed(start + timedelta(minutes=9)):
+        mark_silent()
+        assert device(SYSTEM, "cam-1").status == "online"
+    with clock.fixed(start + timedelta(minutes=11)):
+        mark_silent()
+        mark_silent()
+        run_all()
+        assert device(SYSTEM, "cam-1").status == "silent"
+        assert device(SYSTEM, "lamp-1").status == "online"
+    (case,) = cases()
+    assert (case.scene, case.same_thing, case.region) == ("device_care", "cam-1", "990101100200001001")
+    with clock.fixed(start + timedelta(minutes=20)):
+        heard(log, "cam-1", value=21.5)
+        run_all()
+        assert device(SYSTEM, "cam-1").status == "online"
+    (source,) = sources()
+    assert (source.kind, source.source, source.count) == ("device_status", "gridloop", 2)
+
+
+def test_a_crash_between_telling_and_marking_tells_once(county: Cast, log: PostgresLog) -> None:
+    start = clock.now()
+    with clock.fixed(start):
+        heard(log, "cam-1")
+    last = device(SYSTEM, "cam-1").last_seen
+    assert last is not None
+    with clock.fixed(start + timedelta(minutes=11)):
+        emit([gone_silent("cam-1", last, clock.now())])  # and killed here
+    with clock.fixed(start + timedelta(minutes=12)):
+        mark_silent()
+        run_all()
+    assert [s.count for s in sources()] == [1]
+
+
+def test_when_all_fall_silent_together_it_is_our_door(county: Cast, log: PostgresLog) -> None:
+    codes = [f"m-{n}" for n in range(40)]
+    load(SYSTEM, [conftest.device(c) for c in codes])
+    start = clock.now()
+    with clock.fixed(start):
+        heard(log, *codes)
+    with clock.fixed(start + timedelta(hours=1)):
+        mark_silent()
+        assert device_counts(SYSTEM)["silent"] == 0
+        assert state(SYSTEM).mass_silence
+    assert not run_effects()
+    with scoped(SYSTEM):
+        assert Case.objects.count() == 0
+    assert not is_mass_silence(5, 5)
+    assert is_mass_silence(30, 40)
+    assert not is_mass_silence(30, 100)
