@@ -1,0 +1,111 @@
+"""The only reads of evidence. A file is seen with its case (row security) or by the person who sent it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.core import signing
+
+from gridloop.evidence import blobs
+from gridloop.evidence.messages import Content, EvidenceRow, OutwardRow
+from gridloop.evidence.models import File
+from gridloop.evidence.rules import PDF, PICTURES
+from gridloop.journal.selectors import reading, scoped
+from gridloop.kernel.errors import Forbidden, NotFound
+from gridloop.kernel.viewer import SYSTEM, Viewer
+
+PASS_SECONDS = 86_400  # a link on the reporter's page works for a day; the page makes new ones
+_SALT = "gridloop.evidence"
+
+
+def _address(row: File, part: str = "") -> str:
+    return f"/api/v1/evidence/{row.pk}{part}"
+
+
+def _row(row: File) -> EvidenceRow:
+    return EvidenceRow(
+        id=row.pk,
+        sha256=row.sha256,
+        mime=row.mime,
+        size=row.size,
+        width=row.width,
+        height=row.height,
+        kind=row.kind or "scene",
+        at=row.at,
+        lon=row.lon,
+        lat=row.lat,
+        gap_m=row.gap_m,
+        by=row.uploaded_by.name if row.uploaded_by else "",
+        task=row.task,
+        seq=row.seq,
+        status=row.status,
+        url=_address(row),
+        thumb=_address(row, "/thumb") if row.mime in PICTURES else "",
+    )
+
+
+@reading
+def of_case(viewer: Viewer, code: str) -> list[EvidenceRow]:
+    """Evidence of a case the viewer may see, in the order of the case's chain; empty for a case that is hidden."""
+    _need_read(viewer)
+    return [_row(r) for r in File.objects.filter(case_code=code).select_related("uploaded_by").order_by("seq")]
+
+
+def _need_read(viewer: Viewer) -> None:
+    if not viewer.can("evidence.read"):
+        raise Forbidden("access.forbidden", permission="evidence.read")
+
+
+def _find(viewer: Viewer, file_id: UUID) -> File:
+    row = File.objects.filter(pk=file_id).first()
+    if row is None or not (viewer.can("evidence.read") or (viewer.user_id is not None and row.uploaded_by_id == viewer.user_id)):
+        raise NotFound("evidence.not_there")
+    if row.status == File.Status.ERASED:
+        raise NotFound("evidence.erased")
+    return row
+
+
+def _content(row: File, suffix: str) -> Content:
+    if row.mime == PDF:
+        if suffix == blobs.THUMB:
+            raise NotFound("evidence.no_picture")
+        return Content(str(blobs.path_of(row.sha256)), PDF, f"evidence-{row.pk}.pdf", inline=False)
+    return Content(str(blobs.path_of(row.sha256, suffix)), "image/jpeg", f"evidence-{row.pk}.jpg", inline=True)
+
+
+@reading
+def view(viewer: Viewer, file_id: UUID, *, thumb: bool = False) -> Content:
+    """The clean copy (pictures without camera data; documents as they are, for download)."""
+    return _content(_find(viewer, file_id), blobs.THUMB if thumb else blobs.VIEW)
+
+
+@reading
+def original(viewer: Viewer, file_id: UUID) -> Content:
+    """The file as it was sent; only ``actions.open_original`` may hand it to a person."""
+    row = _find(viewer, file_id)
+    return Content(str(blobs.path_of(row.sha256)), row.mime, f"evidence-{row.pk}-original", inline=False)
+
+
+@reading
+def check_stored(viewer: Viewer, file_id: UUID) -> tuple[str, bool]:
+    """The hash in the trace and whether the stored bytes still have it."""
+    row = _find(viewer, file_id)
+    return row.sha256, blobs.intact(row.sha256)
+
+
+def outward_of(viewer: Viewer, case: str) -> list[OutwardRow]:
+    """Pictures of the result for the reporter's page, whose key the caller has checked."""
+    with scoped(SYSTEM):
+        rows = File.objects.filter(case_code=case, kind="after", mime__in=PICTURES).exclude(status=File.Status.ERASED).order_by("seq")
+        return [OutwardRow(r.pk, f"{_address(r)}?pass={signing.dumps(str(r.pk), salt=_SALT)}", r.kind) for r in rows]
+
+
+def view_by_pass(file_id: UUID, given: str, *, thumb: bool = False) -> Content:
+    """The clean copy for the holder of a link of the reporter's page; NotFound when it is not this file's or is over."""
+    try:
+        named = signing.loads(given, salt=_SALT, max_age=PASS_SECONDS)
+    except signing.BadSignature as fault:
+        raise NotFound("evidence.not_there") from fault
+    if named != str(file_id):
+        raise NotFound("evidence.not_there")
+    return view(SYSTEM, file_id, thumb=thumb)
