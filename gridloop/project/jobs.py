@@ -6,4 +6,5 @@ JOBS: tuple[tuple[str, float, str], ...] = (
     ("journal.erase_due", 3600.0, "gridloop.journal.actions:erase_due"),
     ("journal.forget_answers", 3600.0, "gridloop.journal.actions:forget_answers"),
     ("access.forget_looks", 3600.0, "gridloop.access.actions:forget_looks"),
+    ("evidence.forget_due", 3600.0, "gridloop.evidence.actions:forget_due"),
 )
