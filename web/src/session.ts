@@ -67,7 +67,7 @@ export function becomeSample(role: RoleWord, next: string): void {
   form.submit();
 }
 
-export const keepLang = (lang: string): Promise<unknown> => post("/api/v1/me", { lang });
+export const keepLang = (lang: string): Promise<unknown> => post("/api/v1/me", { lang: lang === "en" ? "en" : "zh" });
 
 function csrf(): Record<string, string> {
   const token = cookie("csrftoken");

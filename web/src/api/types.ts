@@ -28,14 +28,22 @@ export interface Me {
   permissions: string[];
   lang: string;
   sample: boolean;
+  /** A second factor must be enrolled at /accounts/ before anything else is allowed. */
+  second_factor?: boolean;
   clock: { now: string; rate: number };
   duty?: string | null;
 }
 
-export interface Place {
+export interface Point {
   lon: number;
   lat: number;
-  address?: string | null;
+}
+
+/** Where a case is; the point may be unknown. */
+export interface Place {
+  lon: number | null;
+  lat: number | null;
+  address: string;
 }
 
 export interface CaseSource {
@@ -53,11 +61,11 @@ export interface CaseItem {
   status: string;
   region: string;
   region_name: string;
-  place: Place | null;
+  place: Place;
   reported_at: string;
   due_at: string | null;
   lead_unit: Named | null;
-  scene: string | null;
+  scene: string;
   sources: CaseSource[];
   card: null | "yellow" | "red";
   stage: string | null;
@@ -83,22 +91,22 @@ export interface Candidate {
 }
 
 export interface TaskItem {
-  id: number | string;
+  id: string;
   case: string;
+  case_title: string;
+  severity: Severity;
   name: string;
   title: string;
+  stage: string;
   status: "open" | "accepted" | "done" | "cancelled";
-  assignee?: Named | string | null;
-  unit?: Named | null;
+  assignee: Named | null;
+  unit: Named | null;
   due_at: string | null;
   verbs: string[];
-  form?: JsonSchema | null;
-  must?: string[];
-  stage?: string | null;
-  case_title?: string;
-  severity?: Severity;
-  place?: Place | null;
-  region_name?: string;
+  form: JsonSchema | null;
+  must: string[];
+  place: Place;
+  region_name: string;
 }
 
 export interface CaseDetail extends CaseItem {
@@ -110,8 +118,7 @@ export interface CaseDetail extends CaseItem {
   verbs: string[];
   tasks: TaskItem[];
   rating: { stars: number; note: string | null } | null;
-  track_url?: string | null;
-  merged_into?: string | null;
+    merged_into?: string | null;
 }
 
 export interface Fact {
@@ -129,16 +136,19 @@ export interface Fact {
 }
 
 export interface EvidenceItem {
-  id: number | string;
+  id: string;
   url: string;
+  thumb: string;
+  sha256: string;
+  media_type: string;
+  /** before, after, scene or document; empty when nobody said. */
   kind: string;
-  at?: string;
-  stage?: string;
-  by?: string;
-  sha256?: string;
-  thumb?: string;
-  media_type?: string;
-  name?: string;
+  at: string;
+  by: string;
+  /** Metres between the stated place and the camera's own. */
+  gap_m: number | null;
+  task: string | null;
+  status: string;
 }
 
 export interface CaseCounts {
@@ -164,50 +174,77 @@ export interface CaseType {
 export interface Region {
   code: string;
   name: string;
-  level?: string | number;
-  level_name?: string;
-  parent?: string | null;
-  children?: number;
+  level: string;
+  level_name: string;
+  parent: string | null;
+  /** How many regions lie directly below. */
+  children: number;
+  lon: number | null;
+  lat: number | null;
+  households: number | null;
+  population: number | null;
+}
+
+export interface RegionDetail extends Region {
+  full_name: string;
+  ancestors: Region[];
+  below: Region[];
 }
 
 export interface Unit {
   id: number;
+  code: string;
   name: string;
-  parent?: number | null;
-  region?: string | null;
-  region_name?: string;
-  department?: string | null;
-  department_name?: string;
-  kind?: string;
-  on_duty?: boolean;
+  kind: string;
+  parent: number | null;
+  region: string;
+  region_name: string;
+  department: string | null;
+  department_name: string | null;
+  presence: string;
+  phone: string;
 }
 
 export interface Staff {
   id: number;
+  code: string;
   name: string;
-  unit?: Named | null;
-  post?: string | null;
-  phone?: string | null;
-  on_duty?: boolean;
-  duty?: string | null;
-  presence?: string | null;
-  shift_until?: string | null;
-  duty_commander?: boolean;
+  unit: Named;
+  phone: string;
+  role: string;
+  on_duty: boolean;
+  duty: string | null;
+  duty_commander: boolean;
+  shift_until: string | null;
+}
+
+/** Who answers for a unit now; `source` is `roster`, or `unit` when nobody is rostered. */
+export interface OnDuty {
+  unit: number;
+  presence: string;
+  source: string;
+  commander: Staff | null;
+  staff: Staff[];
 }
 
 export interface Device {
-  id: number | string;
-  code?: string;
-  name: string;
+  id: number;
+  code: string;
   kind: string;
-  kind_name?: string;
+  name: string;
+  region: string;
+  region_name: string;
+  place: Point | null;
+  owner_unit: Named | null;
+  subject: string | null;
+  interval_seconds: number;
   status: string;
-  region?: string;
-  region_name?: string;
-  place?: Place | null;
-  last_seen?: string | null;
-  subject?: string | null;
-  data?: Record<string, unknown>;
+  last_seen: string | null;
+  last_value: number | null;
+}
+
+export interface DevicePage extends Page<Device> {
+  counts: Record<string, number>;
 }
 
 export interface Pack {
@@ -215,13 +252,13 @@ export interface Pack {
   version: string;
   title_zh: string;
   title_en: string;
-  tier: "bronze" | "silver" | "gold" | string;
+  tier: string;
   enabled: boolean;
-  units: (Named & { on?: boolean })[];
+  /** Units whose territory differs from `enabled`. */
+  units: number[];
   type: string;
   process: string;
   needs: string[];
-  stories?: { name: string; title_zh?: string; title_en?: string; kind?: string }[];
 }
 
 /** The part of JSON Schema our forms use. */
@@ -256,7 +293,7 @@ export interface LiveCase {
 }
 
 export interface LiveTask {
-  id: number | string;
+  id: string;
   case: string;
   status: string;
 }
@@ -267,11 +304,11 @@ export interface Track {
   title: string;
   status: string;
   status_name: string;
-  steps: { name: string; at: string | null; state: "done" | "now" | "next" | string }[];
-  unit: string | null;
-  remaining: string | null;
+  steps: { name: string; at: string | null; state: "done" | "now" | "waiting" }[];
+  unit: string;
+  remaining: string;
   evidence: { id: number | string; url: string; kind: string }[];
   can_rate: boolean;
-  rating: { stars: number; note: string | null } | null;
-  texts?: { at: string; text: string }[] | string[];
+  rating: { stars: number; note: string } | null;
+  texts: Record<string, string>[];
 }

@@ -1,4 +1,5 @@
 /** The base map: one PMTiles file of the county, a style without sprite or glyph server (labels are drawn with local fonts). */
+import type { Place, Point } from "@/api/types";
 import type { ExpressionSpecification, LayerSpecification, StyleSpecification } from "maplibre-gl";
 
 export const MAP_FILE = "/static/map/county.pmtiles";
@@ -79,3 +80,7 @@ export const microGridOf = (region: string | null | undefined): string => (regio
 /** A bbox string `w,s,e,n` with five decimals (about a metre). */
 export const bboxText = (west: number, south: number, east: number, north: number): string =>
   [west, south, east, north].map((n) => n.toFixed(5)).join(",");
+
+/** The point of a place, null while it is not known. */
+export const pointOf = (place: Place | null | undefined): Point | null =>
+  place && place.lon !== null && place.lat !== null ? { lon: place.lon, lat: place.lat } : null;

@@ -5,7 +5,7 @@ const instant = (iso: string | null | undefined): number => (iso ? Date.parse(is
 
 /** Least time left first; within it the worse case, then a stable order. */
 export function byTimeLeft(a: TaskItem, b: TaskItem): number {
-  return instant(a.due_at) - instant(b.due_at) || (a.severity ?? 4) - (b.severity ?? 4) || (String(a.id) < String(b.id) ? -1 : 1);
+  return instant(a.due_at) - instant(b.due_at) || a.severity - b.severity || (a.id < b.id ? -1 : 1);
 }
 
 export const isLate = (task: TaskItem, now: number): boolean =>
@@ -19,6 +19,6 @@ export const MAIN_VERBS: readonly string[] = ["accept", "submit", "approve", "ch
 
 /** Pictures of the report and of the result, for the pair a checker looks at. */
 export function pair(items: EvidenceItem[]): { before: EvidenceItem[]; after: EvidenceItem[] } {
-  const after = items.filter((item) => item.stage === "handle" || item.stage === "support" || item.kind === "after" || item.stage === "after");
+  const after = items.filter((item) => item.kind === "after");
   return { before: items.filter((item) => !after.includes(item)), after };
 }

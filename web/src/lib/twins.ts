@@ -1,16 +1,18 @@
 /** Near twins of a case: open, within reach, the same type first, then the nearest. Pure. */
 import type { CaseItem, Place } from "@/api/types";
 import { ENDED } from "./domain";
+import { pointOf } from "./map";
 
 const REACH_M = 500;
 const MOST = 6;
 
 /** Metres between two places on a sphere; null when one is unknown. */
 export function metres(a: Place | null, b: Place | null): number | null {
-  if (!a || !b) return null;
+  const [from, to] = [pointOf(a), pointOf(b)];
+  if (!from || !to) return null;
   const rad = Math.PI / 180;
-  const dx = (b.lon - a.lon) * rad * Math.cos(((a.lat + b.lat) / 2) * rad);
-  const dy = (b.lat - a.lat) * rad;
+  const dx = (to.lon - from.lon) * rad * Math.cos(((from.lat + to.lat) / 2) * rad);
+  const dy = (to.lat - from.lat) * rad;
   return Math.hypot(dx, dy) * 6_371_008.8;
 }
 

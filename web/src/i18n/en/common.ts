@@ -13,9 +13,13 @@ export default {
   box: { todo: "To dispatch", doing: "In hand", done: "Closed", all: "All" },
   card: { yellow: "Yellow card", red: "Red card" },
   source: {
-    report: "Citizen", citizen: "Citizen", app: "Citizen", public: "Citizen", worker: "Grid worker", hotline: "12345 hotline", camera: "Camera",
-    sensor: "Sensor", iot: "Sensor", alarm: "Sensor alarm", detector: "Sensor alarm", import: "Import", open311: "Open311", device: "Device",
-    signal: "Signal", system: "System", person: "Reported by hand", vehicle_stopped: "Parking camera", cap: "Warning", replay: "Import",
+    citizen: "Citizen", grid_worker: "Grid worker", hotline: "12345 hotline", deputy: "Deputy", patrol: "Patrol", department: "Department",
+    wechat: "WeChat", worker: "Grid worker", camera: "Camera", sensor: "Sensor", device: "Device", import: "Import", replay: "Import",
+    open311: "Open311", cap: "Warning", alarm: "Sensor alarm", vehicle_stopped: "Parking camera", ebike_detected: "E-bike camera",
+    object_dwell: "Street camera", crowd_count: "Crowd count", person_near_water: "Waterside camera", washing_at_source: "Water source camera",
+    unmatched_token: "Sensor alarm", smoke: "Smoke alarm", door_open: "Door sensor", motion: "Motion sensor", water_use: "Water meter",
+    gas_use: "Gas meter", electricity_use: "Electricity meter", temperature: "Temperature", thermal_spot: "Thermal camera",
+    water_level: "Water level", rain: "Rain gauge", device_status: "Device status", position: "Position",
   },
   role: {
     citizen: "Citizen", worker: "Grid worker", grid_worker: "Grid worker", handler: "Department handler", officer: "Enforcement officer",

@@ -10,7 +10,7 @@ export default {
   state: { loading: "Loading…", empty: "Nothing here" },
   map: { missing: "The base map has not been built yet", in: "Zoom in", out: "Zoom out" },
   case: {
-    progress: "Progress", now: "now", trace: "Trace", chainHint: "This browser re-computed the hash of every fact and checked the links",
+    gap: "{n} m off", progress: "Progress", now: "now", trace: "Trace", chainHint: "This browser re-computed the hash of every fact and checked the links",
     chain: { intact: "Chain intact ({n} facts)", linked: "Facts linked ({n})", broken: "Chain broken, tell the administrator" },
     enlarge: "Enlarge picture {n}", mergedN: "{n} merged", reworksN: "Rework {n}", mergedInto: "Merged into {code}", lead: "Lead", limit: " limit",
     text: "What happened", noText: "No description", reporter: "Reporter", sources: "Sources", sourcesN: "{n} in all", evidence: "Evidence", tasks: "Tasks",
@@ -65,5 +65,40 @@ export default {
     hoursText: "Last 24 hours: {reported} reported, {closed} closed", heat: "Shade: open cases per grid", latest: "Latest reports",
     worst: "Longest overdue", noneLate: "Nothing is overdue", force: "Force", onDuty: "on duty of {n}", devices: "online of {n} devices",
     byRegion: "In hand by town",
+  },
+  evidence: { before: "Before", after: "After", scene: "Scene", document: "Document" },
+  org: {
+    units: "Units", duty: "On duty now", regions: "Territory", staff: "Staff", regionSearch: "Name, pinyin or code", unitSearch: "Name or code",
+    staffSearch: "Name, pinyin or code", noChildren: "Nothing lies below", name: "Name", level: "Level", code: "Code", households: "Households",
+    population: "People", itsCases: "Open cases", pickUnit: "Choose a unit on the left", now: "Who answers now",
+    noRoster: "No roster: its {n} people answer", kind: "Kind of unit", person: "Name", unit: "Unit", phone: "Phone", onDuty: "On duty",
+    until: "until {at}",
+  },
+  unitKind: {
+    center: "Governance centre", room: "Command room", department: "County department", town: "Town", panel: "Town panel", team: "Enforcement team",
+    station: "Station", police_post: "Police post", utility: "Utility", village: "Village", grid_team: "Grid team",
+  },
+  presence: { resident: "Resident", rotating: "Rotating", on_call: "On call" },
+  shiftRole: { duty_commander: "Duty commander", operator: "Operator", member: "On duty" },
+  device: {
+    search: "Name or code", status: "Status", kind: "Kind", all: "All", name: "Name", seen: "Last heard", never: "never", map: "Map of devices",
+    value: "Last value", interval: "Interval", seconds: "{n} s",
+  },
+  deviceStatus: { online: "Online", silent: "Silent", faulty: "Faulty", unproved: "Unproved" },
+  deviceKind: {
+    camera: "Camera", smoke: "Smoke alarm", door: "Door sensor", motion: "Motion sensor", water_meter: "Water meter",
+    electricity_meter: "Electricity meter", gas_meter: "Gas meter", thermal: "Thermal camera", water_level: "Water level", rain: "Rain gauge",
+    loudspeaker: "Loudspeaker", gps: "Tracker",
+  },
+  pack: {
+    hint: "Running cases keep the version they began with", empty: "No scene is installed", process: "Process", needs: "Still needs",
+    nothing: "Nothing", differs: "Exceptions", none: "None", offIn: "off in {n} units", onIn: "on in {n} units", on: "On", off: "Off",
+    oneUnit: "Set one unit apart", offThere: "Switch off there", onThere: "Switch on there", everywhere: "the whole area",
+    switchedOn: "“{name}” is on in {unit}", switchedOff: "“{name}” is off in {unit}", badDiagram: "The diagram cannot be drawn",
+  },
+  tier: { bronze: "Bronze", silver: "Silver", gold: "Gold" },
+  process: {
+    standard_case: "Standard case", warn_then_enforce: "Warn, then enforce", welfare_check: "Welfare check", plan_response: "Plan response",
+    joint_inspection: "Joint inspection", mediation: "Mediation", deputy_matter: "Deputy's matter", review: "Review",
   },
 };

@@ -5,8 +5,8 @@ export default {
   severity: { 1: "紧急", 2: "加急", 3: "重点", 4: "一般" },
   severityShort: { 1: "红", 2: "橙", 3: "黄", 4: "蓝" },
   status: {
-    reported: "已上报", verifying: "核实中", filed: "已立案", dispatched: "已派遣", accepted: "已签收", handling: "处置中",
-    suspended: "已挂起", escalated: "已提级", submitted: "待核查", checking: "核查中", reworked: "返工中", closed: "已办结",
+    reported: "待受理", verifying: "核实中", filed: "已立案", dispatched: "已派遣", accepted: "已签收", handling: "处置中",
+    suspended: "已挂起", escalated: "已上报上级", submitted: "已反馈", checking: "核查中", reworked: "返工中", closed: "已办结",
     voided: "已作废", rejected: "不予受理",
   },
   step: { report: "上报受理", dispatch: "立案派遣", accept: "签收", handle: "处置", check: "核查", close: "办结" },
@@ -14,9 +14,12 @@ export default {
   box: { todo: "待派", doing: "在办", done: "办结", all: "全部" },
   card: { yellow: "黄牌", red: "红牌" },
   source: {
-    report: "群众上报", citizen: "群众上报", app: "群众上报", public: "群众上报", worker: "网格员", hotline: "12345热线", camera: "摄像头",
-    sensor: "物联感知", iot: "物联感知", alarm: "感知预警", detector: "感知预警", import: "导入", open311: "Open311", device: "设备",
-    signal: "感知信号", system: "系统", person: "人工上报", vehicle_stopped: "违停抓拍", cap: "预警信息", replay: "导入",
+    citizen: "群众上报", grid_worker: "网格员", hotline: "12345热线", deputy: "人大代表", patrol: "巡查", department: "部门上报", wechat: "微信",
+    worker: "网格员", camera: "摄像头", sensor: "物联感知", device: "设备", import: "导入", replay: "导入", open311: "Open311", cap: "预警信息",
+    alarm: "感知预警", vehicle_stopped: "违停抓拍", ebike_detected: "电动车抓拍", object_dwell: "占道识别", crowd_count: "人群计数",
+    person_near_water: "临水识别", washing_at_source: "水源识别", unmatched_token: "感知预警", smoke: "烟感", door_open: "门磁", motion: "人体感应",
+    water_use: "水表", gas_use: "燃气表", electricity_use: "电表", temperature: "温度", thermal_spot: "热成像", water_level: "水位计", rain: "雨量计",
+    device_status: "设备状态", position: "定位",
   },
   role: {
     citizen: "群众", worker: "网格员", grid_worker: "网格员", handler: "部门经办", officer: "执法队员", operator: "值守坐席", commander: "值班长",

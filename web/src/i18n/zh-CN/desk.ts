@@ -9,7 +9,7 @@ export default {
   state: { loading: "正在加载…", empty: "暂无数据" },
   map: { missing: "底图尚未生成", in: "放大", out: "缩小" },
   case: {
-    progress: "办理进度", now: "进行中", trace: "流转", chainHint: "本机重新计算了每一条记录的哈希并核对前后相连",
+    gap: "相距 {n} 米", progress: "办理进度", now: "进行中", trace: "流转", chainHint: "本机重新计算了每一条记录的哈希并核对前后相连",
     chain: { intact: "存证完整（{n} 条）", linked: "前后相连（{n} 条）", broken: "存证不完整，请上报管理员" },
     enlarge: "放大第 {n} 张图片", mergedN: "合并 {n}", reworksN: "返工 {n}", mergedInto: "已并入 {code}", lead: "主办", limit: "时限",
     text: "情况", noText: "没有文字说明", reporter: "上报人", sources: "来源", sourcesN: "共 {n} 次", evidence: "凭证", tasks: "任务",
@@ -58,5 +58,38 @@ export default {
     byType: "类型在办", todayN: "今日 {n}", hours: "24 小时", hoursText: "近 24 小时上报 {reported} 件，办结 {closed} 件", heat: "底色：网格在办多少",
     latest: "最新上报", worst: "超时最久", noneLate: "没有超时的事件", force: "力量", onDuty: "在岗 / 共 {n} 人", devices: "在线 / 共 {n} 台设备",
     byRegion: "镇街在办",
+  },
+  evidence: { before: "处置前", after: "处置后", scene: "现场", document: "文件" },
+  org: {
+    units: "单位", duty: "此刻在岗", regions: "区域", staff: "人员", regionSearch: "区域名称、拼音、代码", unitSearch: "单位名称、代码",
+    staffSearch: "姓名、拼音、工号", noChildren: "下面没有更细的区域", name: "名称", level: "层级", code: "编号", households: "户数", population: "人口",
+    itsCases: "在办事件", pickUnit: "请在左侧选择一个单位", now: "此刻谁负责", noRoster: "没有排班，由本单位 {n} 人负责", kind: "单位类别", person: "姓名",
+    unit: "单位", phone: "电话", onDuty: "在岗", until: "至 {at}",
+  },
+  unitKind: {
+    center: "社会治理中心", room: "综合信息指挥室", department: "县级部门", town: "镇街", panel: "镇街板块", team: "综合行政执法队", station: "站所",
+    police_post: "派出所", utility: "公用事业单位", village: "村社", grid_team: "网格团队",
+  },
+  presence: { resident: "常驻", rotating: "轮驻", on_call: "随叫随驻" },
+  shiftRole: { duty_commander: "值班长", operator: "坐席", member: "值班" },
+  device: {
+    search: "名称、编号", status: "状态", kind: "类别", all: "全部", name: "名称", seen: "最近一次", never: "从未上报", map: "设备地图", value: "最近读数",
+    interval: "上报间隔", seconds: "{n} 秒",
+  },
+  deviceStatus: { online: "在线", silent: "失联", faulty: "故障", unproved: "未验证" },
+  deviceKind: {
+    camera: "摄像头", smoke: "烟感", door: "门磁", motion: "人体感应", water_meter: "水表", electricity_meter: "电表", gas_meter: "燃气表",
+    thermal: "热成像", water_level: "水位计", rain: "雨量计", loudspeaker: "应急广播", gps: "定位终端",
+  },
+  pack: {
+    hint: "在办事件沿用开始时的版本", empty: "还没有安装场景", process: "流程", needs: "还缺", nothing: "不缺", differs: "例外", none: "没有例外",
+    offIn: "在 {n} 个单位停用", onIn: "在 {n} 个单位启用", on: "已启用", off: "已停用", oneUnit: "单独设置某个单位", offThere: "在该单位停用",
+    onThere: "在该单位启用", everywhere: "全域", switchedOn: "「{name}」已在{unit}启用", switchedOff: "「{name}」已在{unit}停用",
+    badDiagram: "流程图无法显示",
+  },
+  tier: { bronze: "铜", silver: "银", gold: "金" },
+  process: {
+    standard_case: "标准事件流程", warn_then_enforce: "先提醒后执法", welfare_check: "关爱探访", plan_response: "预案响应", joint_inspection: "综合查一次",
+    mediation: "矛盾调解", deputy_matter: "代表事项", review: "核查",
   },
 };
