@@ -39,7 +39,7 @@ web/node_modules/.installed: web/package-lock.json web/package.json | .venv/.bas
 
 web/dist/.built: web/node_modules/.installed $(WEB_SOURCES)
 	@echo "building the front end"
-	@cd web && ../tools/npm run --silent build -- --logLevel warn
+	@cd web && { ../tools/npm run --silent build > node_modules/.build.log 2>&1 || { cat node_modules/.build.log; exit 1; }; }
 	@touch $@
 
 test: install-dev

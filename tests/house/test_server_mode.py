@@ -51,7 +51,7 @@ def nats(tmp_path: Path) -> Iterator[str]:
 def test_runs_on_outside_servers(tmp_path: Path, postgres15: EmbeddedPostgres, nats: str) -> None:
     address = postgres15.url("boss", "b", "gridloop_here")
     with running(tmp_path / "d", "--empty", DATABASE_URL=address, NATS_URL=nats) as product:
-        assert set(product.pids()) == {"web", "ingest", "worker", "edge"}
+        assert set(product.pids()) == {"web", "push", "ingest", "worker", "edge"}
         with psycopg.connect(postgres15.url(database="gridloop_here")) as connection:
             assert connection.info.server_version // 10000 == int(DEBIAN[0].parent.name)
             rows: dict[str, int] = dict(

@@ -13,7 +13,7 @@ import pytest
 from tests.house.product import Product, command, running, until
 
 pytestmark = pytest.mark.server
-CHILDREN = ("nats", "postgres", "web", "ingest", "worker", "edge")
+CHILDREN = ("nats", "postgres", "web", "push", "ingest", "worker", "edge")
 
 
 def test_heals_after_kill_of_each_child_and_ends_clean(tmp_path: Path) -> None:

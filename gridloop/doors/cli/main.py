@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "token": ("gridloop.doors.cli.admin:token", "Print an API token of a user."),
     "verify": ("gridloop.doors.cli.admin:verify", "Re-compute the hash chain of the trace."),
     "doctor": ("gridloop.doors.cli.doctor:doctor", "What is configured, reachable, behind, silent."),
+    "check-packs": ("gridloop.doors.cli.packs:check_packs", "Check scene packs strictly."),
+    "play-stories": ("gridloop.doors.cli.packs:play_stories", "Play the stories of scene packs, in memory or on a running deployment."),
     "backup": ("gridloop.doors.cli.backup:backup", "Write one consistent file."),
     "restore": ("gridloop.doors.cli.backup:restore", "Restore such a file into an empty deployment."),
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import os
 import subprocess
 import sys
@@ -99,8 +98,6 @@ def prepare(data_dir: Path | None) -> None:
 
 
 def _call(module: str, function: str) -> object:
-    if importlib.util.find_spec(module) is None:
-        return lambda: click.echo(f" ({module} not built yet)", nl=False)
     return getattr(importlib.import_module(module), function)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 import sys
@@ -18,12 +17,11 @@ from gridloop.doors.cli.common import data_dir_option, embedded
 from gridloop.doors.cli.database import DatabaseFault, Urls
 from gridloop.doors.cli.deployment import Deployment, default_folder, free_port, lan_address
 from gridloop.doors.cli.edge import Edge
+from gridloop.doors.cli.main import COMMANDS
 from gridloop.doors.cli.prepare import open_database, run_prepare
 from gridloop.doors.cli.supervisor import Log, Service, Supervisor
 from gridloop.doors.cli.welcome import welcome
 from gridloop.kernel import clock
-
-_SIMULATE = "gridloop.simulation"
 
 
 @dataclass(frozen=True)
@@ -170,13 +168,12 @@ class Start:
             raise DatabaseFault("the deployment could not be prepared: see above")
         if "nats" in self.supervisor.children and not self.supervisor.wait_ready("nats", seconds=30):
             return False
-        processes = [p for p in services.PROCESSES if p in ("web", "worker") or importlib.util.find_spec(f"gridloop.doors.{p}.app")]
-        for name in processes:
+        for name in services.PROCESSES:
             self.supervisor.add(services.own(name, self.deployment, self.env))
         self.supervisor.add(services.edge(self.deployment, self._edge(), self.options.local_url, self.env))
-        if not self.supervisor.wait_ready(*processes, "edge", seconds=90):
+        if not self.supervisor.wait_ready(*services.PROCESSES, "edge", seconds=90):
             return False
-        if self.options.simulate and self.sample and importlib.util.find_spec(f"{_SIMULATE}.cli"):
+        if self.options.simulate and self.sample and "simulate" in COMMANDS:
             self._simulator()
         return True
 

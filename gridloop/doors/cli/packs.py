@@ -1,0 +1,83 @@
+"""``gridloop check-packs`` and ``gridloop play-stories``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from gridloop.doors.cli.common import data_dir_option
+from gridloop.scenes.loading import Known, Loaded, load, load_all
+from gridloop.scenes.rules import tier
+from gridloop.scenes.schema import PUBLISHED, publish
+from gridloop.scenes.stories.reading import kinds_of, stories_of
+from gridloop.scenes.stories.running import Result, play_in_memory
+
+LANGUAGE = click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", help="Language of the faults.")
+
+
+def _folders(paths: tuple[Path, ...]) -> list[Loaded]:
+    """The packs at the paths: a pack's own folder or a folder of packs; without paths those of the program."""
+    if not paths:
+        return load_all()
+    known = Known.of()
+    found: list[Loaded] = []
+    for path in paths:
+        found += [load(path.resolve(), known)] if (path / "pack.yaml").is_file() else load_all(path.resolve(), known)
+    return found
+
+
+@click.command("check-packs")
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--write-schema", is_flag=True, help="Write docs/reference/pack.schema.json and end.")
+@LANGUAGE
+def check_packs(paths: tuple[Path, ...], write_schema: bool, lang: str) -> None:
+    """Check scene packs strictly; prints file:line: what is wrong, or the tier of each pack."""
+    if write_schema:
+        publish()
+        click.echo(str(PUBLISHED))
+        return
+    packs = _folders(paths)
+    wrongs = [wrong for one in packs for wrong in (*one.wrongs, *stories_of(one)[1])]
+    for wrong in wrongs:
+        click.echo(wrong.said(lang))
+    for one in packs:
+        if one.pack is not None:
+            part = one.pack.pack
+            click.echo(f"{one.name} {part.version} {tier(part.needs, kinds_of(one))}: {part.title.zh} / {part.title.en}")
+    if not packs:
+        click.echo("no scene pack found / 没有找到场景包", err=True)
+    if wrongs or not packs:
+        sys.exit(1)
+
+
+@click.command("play-stories")
+@click.argument("packs", nargs=-1)
+@click.option("--live", metavar="URL", help="Play over HTTP on the running deployment at this address and compare the facts.")
+@data_dir_option
+def play_stories(packs: tuple[str, ...], live: str | None, data_dir: Path | None) -> None:
+    """Play the stories of packs (none named = all) with the real rules in memory, or on a running deployment."""
+    loaded = load_all()
+    if unknown := sorted(set(packs) - {one.name for one in loaded}):
+        raise click.ClickException(f"no scene pack {unknown[0]} / 没有场景包 {unknown[0]}")
+    if faulty := next((one.wrongs[0] for one in loaded if one.wrongs), None):
+        raise click.ClickException(str(faulty))
+    if live:
+        from gridloop.scenes.stories.live import play_live
+
+        results = play_live(loaded, packs, live, data_dir)
+    else:
+        results = play_in_memory(loaded, packs)
+    _show(results)
+
+
+def _show(results: list[Result]) -> None:
+    for one in results:
+        click.echo(f"{'✓' if one.passed else '✗'} {one.pack} · {one.story.kind} · {one.story.title}")
+        for failure in one.played.failures:
+            click.echo(f"    {one.pack}/stories/{one.file} {failure}")
+    failed = sum(not one.passed for one in results)
+    click.echo(f"{len(results) - failed} / {len(results)}")
+    if failed or not results:
+        sys.exit(1)
