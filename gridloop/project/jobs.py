@@ -7,4 +7,10 @@ JOBS: tuple[tuple[str, float, str], ...] = (
     ("journal.forget_answers", 3600.0, "gridloop.journal.actions:forget_answers"),
     ("access.forget_looks", 3600.0, "gridloop.access.actions:forget_looks"),
     ("evidence.forget_due", 3600.0, "gridloop.evidence.actions:forget_due"),
+    ("signals.effects", 0.3, "gridloop.signals.handlers:run_effects"),
+    ("signals.silent", 10.0, "gridloop.signals.actions:mark_silent"),
+    ("signals.history", 60.0, "gridloop.signals.history:write_hours"),
+    ("signals.trim_log", 600.0, "gridloop.signals.actions:trim_log"),
+    ("signals.drop_history", 3600.0, "gridloop.signals.history:drop_old"),
+    ("signals.forget", 3600.0, "gridloop.signals.actions:forget"),
 )

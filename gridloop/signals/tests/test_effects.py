@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gridloop.cases.actions import receive_signal
 from gridloop.cases.models import Case, Source
 from gridloop.cases.tests.kit import Cast
 from gridloop.journal.frame import scoped
@@ -76,7 +77,7 @@ def test_no_repeat_has_a_second_effect(county: Cast, log: PostgresLog) -> None:
 
 def test_a_reading_sent_again_under_another_id_has_no_second_effect(county: Cast, log: PostgresLog) -> None:
     at = clock.now()
-    broken = {"kind": "facility_damaged", "device": "lamp-1", "value": 1.0, "at": at, "data": {}}
+    broken: dict[str, Any] = {"kind": "facility_damaged", "device": "lamp-1", "value": 1.0, "at": at, "data": {}}
     log.append([stopped(1, **broken), stopped(2, **broken)])
     run_all()
     assert [s.count for s in sources()] == [1]
@@ -98,7 +99,7 @@ def test_effects_and_position_are_one(county: Cast, log: PostgresLog, monkeypatc
         raise RuntimeError("killed before the commit")
 
     with monkeypatch.context() as patch:
-        patch.setattr(handlers.positions, "advance", crash)
+        patch.setattr(positions, "advance", crash)
         with pytest.raises(RuntimeError):
             run_effects()
     assert cases() == []
@@ -130,12 +131,11 @@ def test_a_stalled_owner_is_fenced(county: Cast, log: PostgresLog) -> None:
 def test_a_signal_that_cannot_be_taken_does_not_block_its_neighbours(
     county: Cast, log: PostgresLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = handlers.receive_signal
 
     def poisoned(viewer: Any, signal: Any, match: Any) -> Any:
         if signal.id == "v2":
             raise ValueError("poison")
-        return real(viewer, signal, match)
+        return receive_signal(viewer, signal, match)
 
     monkeypatch.setattr(handlers, "receive_signal", poisoned)
     log.append([stopped(n, plate=f"浙X0000{n}") for n in (1, 2, 3)])
