@@ -1,25 +1,24 @@
-import type { CaseItem, TaskItem } from "@/api/types";
+import type { TaskItem } from "@/api/types";
 import { describe, expect, it } from "vitest";
-import { counts, dialable, isCheck, mainVerb, sorted, type Work, wordOf } from "../src/tasks/rules";
+import { counts, dialable, isCheck, mainVerb, sorted, wordOf } from "../src/tasks/rules";
 
 const at = (minutes: number): string => new Date(minutes * 60_000).toISOString();
-const work = (code: string, severity: 1 | 2 | 3 | 4, due: number | null): Work => ({
-  task: {
+const task = (code: string, severity: 1 | 2 | 3 | 4, due: number | null): TaskItem =>
+  ({
     id: code,
     case: code,
     name: "handle",
     title: "处置",
     status: "open",
+    severity,
     due_at: due === null ? null : at(due),
     verbs: [],
-  } as TaskItem,
-  item: { severity } as CaseItem,
-});
+  }) as unknown as TaskItem;
 
 describe("order and figures", () => {
-  const list = [work("d", 4, 1), work("c", 1, 90), work("b", 1, 10), work("a", 1, 10), work("e", 2, null)];
+  const list = [task("d", 4, 1), task("c", 1, 90), task("b", 1, 10), task("a", 1, 10), task("e", 2, null)];
   it("puts the severe first, then what is due first; ties by code", () => {
-    expect(sorted(list).map((one) => one.task.case)).toEqual(["a", "b", "c", "e", "d"]);
+    expect(sorted(list).map((one) => one.case)).toEqual(["a", "b", "c", "e", "d"]);
   });
   it("counts to do, overdue and red", () => {
     expect(counts(list, 15 * 60_000)).toEqual({ todo: 5, late: 3, red: 3 });

@@ -28,6 +28,11 @@ export function round(value: number): number {
   return Math.round(value * 1e6) / 1e6;
 }
 
+/** The point of a case's place; cases from an address alone have none. */
+export function pointOf(place: { lon: number | null; lat: number | null } | null | undefined): Place | null {
+  return place?.lon != null && place.lat != null ? { lon: place.lon, lat: place.lat } : null;
+}
+
 /** A link the phone's own map opens; some phones ignore the point in `geo:lat,lon` unless it is repeated as `q`. */
 export function geoLink(place: { lon: number; lat: number }, label: string): string {
   const point = `${place.lat},${place.lon}`;

@@ -9,7 +9,7 @@ export const me = shallowRef<Me | null>(null);
 export const known = ref(false);
 export const stale = ref(false);
 export const user = computed(() => me.value?.user ?? null);
-export const hasTasks = computed(() => me.value !== null && me.value.roles.some((role) => role !== "citizen"));
+export const hasTasks = computed(() => me.value?.permissions.includes("task.read") ?? false);
 
 const PHONE = ""; // not a person's row: who used this phone last
 let loading: Promise<void> | undefined;

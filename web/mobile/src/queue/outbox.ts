@@ -106,7 +106,7 @@ async function sendOne(first: Entry): Promise<void> {
   let entry: Entry = { ...first, state: "sending" };
   await save(entry);
   for (let step = nextStep(entry); step.do !== "rest"; step = nextStep(entry)) {
-    const outcome = step.do === "photo" ? await sendPhoto(entry, step.photo) : await sendBody(entry);
+    const outcome = step.do === "photo" ? await sendPhoto(step.photo) : await sendBody(entry);
     const old = entry;
     entry = after(entry, outcome, Date.now());
     await save(entry);

@@ -6,11 +6,11 @@ import { store } from "./store";
 const UPLOAD_MS = 120_000;
 
 /** The photo's own id is its key: the same photo sent twice is one file on the server. */
-export async function sendPhoto(entry: Entry, id: string): Promise<Outcome> {
+export async function sendPhoto(id: string): Promise<Outcome> {
   const photo = await store.photos.get(id);
   if (!photo) return { kind: "refused", error: "" };
   return tried(async () => {
-    const file = await upload<{ id: string | number }>("/api/v1/evidence", photoForm(entry, photo), id);
+    const file = await upload<{ id: string | number }>("/api/v1/evidence", photoForm(photo), id);
     return { kind: "photo", photo: id, server: String(file.id) };
   });
 }
@@ -35,7 +35,11 @@ function upload<T>(path: string, form: FormData, key: string): Promise<T> {
 
 async function reportForm(entry: Entry): Promise<FormData> {
   const form = new FormData();
-  for (const [name, value] of Object.entries(entry.body)) form.set(name, typeof value === "string" ? value : JSON.stringify(value));
+  for (const [name, value] of Object.entries(entry.body)) {
+    // A form has no nested values: the place travels as lon and lat.
+    if (name === "place") for (const [axis, degrees] of Object.entries(value as object)) form.set(axis, String(degrees));
+    else form.set(name, String(value));
+  }
   for (const { id } of entry.photos) {
     const photo = await store.photos.get(id);
     if (photo) form.append("photos", photo.blob, `${id}.jpg`);
@@ -43,14 +47,13 @@ async function reportForm(entry: Entry): Promise<FormData> {
   return form;
 }
 
-function photoForm(entry: Entry, photo: Photo): FormData {
+function photoForm(photo: Photo): FormData {
   const form = new FormData();
   form.set("file", photo.blob, `${photo.id}.jpg`);
   form.set("at", photo.at);
-  form.set("kind", photo.label);
-  if (photo.place) form.set("place", JSON.stringify(photo.place));
+  form.set("kind", photo.label === "report" ? "scene" : photo.label);
+  if (photo.place) form.set("place", JSON.stringify({ lon: photo.place.lon, lat: photo.place.lat }));
   if (photo.sha256) form.set("sha256", photo.sha256);
-  if (entry.about) form.set("case", entry.about);
   return form;
 }
 

@@ -31,10 +31,11 @@ export function lacking(fields: ReportFields, photos: number): "report.need" | "
   return fields.place || fields.address.trim() ? null : "report.need_place";
 }
 
-/** The body of POST /api/v1/reports; empty things stay out. `kindName` stands in for words when there are none. */
-export function body(fields: ReportFields, kindName: string): Record<string, unknown> {
+/** The body of POST /api/v1/reports; empty things stay out. */
+export function body(fields: ReportFields): Record<string, unknown> {
   const { place, kind } = fields;
-  const result: Record<string, unknown> = { text: fields.text.trim() || kindName };
+  const result: Record<string, unknown> = {};
+  if (fields.text.trim()) result["text"] = fields.text.trim();
   if (kind && KIND_TYPES[kind]) result["kind"] = KIND_TYPES[kind];
   if (place) result["place"] = { lon: place.lon, lat: place.lat };
   if (fields.address.trim()) result["address"] = fields.address.trim();

@@ -1,22 +1,17 @@
 import { get } from "@/api/client";
-import type { CaseDetail, CaseItem, EvidenceItem, Fact, Page, TaskItem } from "@/api/types";
+import type { CaseDetail, EvidenceItem, Fact, Page, TaskItem } from "@/api/types";
 import { ref } from "vue";
-import type { Work } from "./rules";
 
 /** Number on the tab; set by whoever read the list last. */
 export const openTasks = ref(0);
 
-const CHUNK = 50;
+const MOST = 200;
 
-/** My open tasks with the cases they belong to: two kinds of call, however many tasks there are. */
-export async function fetchWork(): Promise<Work[]> {
-  const { items } = await get<Page<TaskItem>>("/api/v1/tasks", { mine: true, status: "open", limit: 200 });
-  const codes = [...new Set(items.map((task) => task.case))];
-  const chunks = Array.from({ length: Math.ceil(codes.length / CHUNK) }, (_, i) => codes.slice(i * CHUNK, (i + 1) * CHUNK));
-  const pages = await Promise.all(chunks.map((part) => get<Page<CaseItem>>("/api/v1/cases", { codes: part.join(","), limit: CHUNK })));
-  const cases = new Map(pages.flatMap((page) => page.items).map((item) => [item.code, item]));
+/** My tasks that are not done yet. */
+export async function fetchTasks(): Promise<TaskItem[]> {
+  const { items } = await get<Page<TaskItem>>("/api/v1/tasks", { mine: true, status: "live", limit: MOST });
   openTasks.value = items.length;
-  return items.map((task) => ({ task, item: cases.get(task.case) ?? null }));
+  return items;
 }
 
 export interface TaskPage {
@@ -28,7 +23,7 @@ export interface TaskPage {
 
 /** A task's page. `id` may be a case's code too (links from notices): then the caller's own open task of it is taken. */
 export async function fetchTaskPage(id: string, code: string | null): Promise<TaskPage> {
-  const { items } = await get<Page<TaskItem>>("/api/v1/tasks", { mine: true, status: "open", limit: 200 });
+  const items = await fetchTasks();
   const task = items.find((one) => String(one.id) === id || one.case === id) ?? null;
   const of = task?.case ?? code ?? id;
   const base = `/api/v1/cases/${encodeURIComponent(of)}`;

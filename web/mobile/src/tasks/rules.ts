@@ -1,35 +1,27 @@
-import type { CaseItem, Severity, TaskItem } from "@/api/types";
-
-/** A task with what its card shows of the case; `item` is null when the case is not (yet) known here. */
-export interface Work {
-  task: TaskItem;
-  item: CaseItem | null;
-}
+import type { Severity, TaskItem } from "@/api/types";
 
 const CHECKS = ["approve", "reject"];
 /** The main action in the order in which the work goes; the first one allowed now is the big button. A check needs no signing first. */
 const ORDER = ["approve", "accept", "check_in", "submit"] as const;
 export type MainVerb = (typeof ORDER)[number];
 
-export function severityOf(work: Work): Severity {
-  return work.item?.severity ?? work.task.severity ?? 4;
-}
+export const severityOf = (task: TaskItem): Severity => task.severity ?? 4;
 
-export function late(work: Work, now: number): boolean {
-  return work.task.due_at !== null && Date.parse(work.task.due_at) < now;
+export function late(task: TaskItem, now: number): boolean {
+  return task.due_at !== null && Date.parse(task.due_at) < now;
 }
 
 /** Most severe first, then least time left; tasks without a limit last. The code settles ties so that cards never jump. */
-export function sorted(list: readonly Work[]): Work[] {
-  const due = (work: Work) => (work.task.due_at ? Date.parse(work.task.due_at) : Number.MAX_SAFE_INTEGER);
-  return [...list].sort((a, b) => severityOf(a) - severityOf(b) || due(a) - due(b) || a.task.case.localeCompare(b.task.case));
+export function sorted(list: readonly TaskItem[]): TaskItem[] {
+  const due = (task: TaskItem) => (task.due_at ? Date.parse(task.due_at) : Number.MAX_SAFE_INTEGER);
+  return [...list].sort((a, b) => severityOf(a) - severityOf(b) || due(a) - due(b) || a.case.localeCompare(b.case));
 }
 
-export function counts(list: readonly Work[], now: number): { todo: number; late: number; red: number } {
+export function counts(list: readonly TaskItem[], now: number): { todo: number; late: number; red: number } {
   return {
     todo: list.length,
-    late: list.filter((work) => late(work, now)).length,
-    red: list.filter((work) => severityOf(work) === 1).length,
+    late: list.filter((task) => late(task, now)).length,
+    red: list.filter((task) => severityOf(task) === 1).length,
   };
 }
 
