@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gridloop.kernel.texts import say
@@ -64,8 +63,11 @@ class Document:
         try:
             return model.model_validate(self.data if self.data is not None else {})
         except ValidationError as error:
-            for one in error.errors(include_url=False):
-                self._model_fault(one)
+            errors = error.errors(include_url=False)
+            places = [one["loc"] for one in errors]
+            for one in errors:  # a list whose parts are wrong is not told off a second time for being short
+                if not any(len(place) > len(one["loc"]) and place[: len(one["loc"])] == one["loc"] for place in places):
+                    self._model_fault(one)
             return None
 
     def _model_fault(self, one: Any) -> None:
@@ -81,11 +83,7 @@ def read(text: str, file: str) -> Document:
     if len(text) > LARGEST:
         document.fault((), "scenes.too_large", limit=LARGEST)
         return document
-    yaml = YAML(typ="safe", pure=True)
     try:
-        if any(isinstance(event, AliasEvent) or getattr(event, "anchor", None) for event in yaml.parse(text)):
-            document.fault((), "scenes.anchor")
-            return document
         root = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -102,6 +100,9 @@ def read(text: str, file: str) -> Document:
 
 def _value(node: Node, path: Path, document: Document) -> Any:
     document.lines.setdefault(path, node.start_mark.line + 1)
+    if node.anchor:
+        document.wrongs.append(Wrong(document.file, node.start_mark.line + 1, "scenes.anchor"))
+        return None
     if isinstance(node, ScalarNode):
         return _scalar(node, path, document)
     if isinstance(node, SequenceNode):

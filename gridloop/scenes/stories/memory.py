@@ -108,14 +108,14 @@ class World:
         """Move the clock; a limit's effect may open limits that fall due before the target too."""
         while True:
             due = [
-                (limit.due_at, number, limit.id)
+                (limit.due_at, number, place, limit.id)
                 for number, case in enumerate(self.cases)
-                for limit in case.situation.limits
+                for place, limit in enumerate(case.situation.limits)
                 if limit.state == "pending" and limit.due_at <= target
             ]
             if not due:
                 break
-            at, number, limit_id = min(due)
+            at, number, _, limit_id = min(due)
             self.now = max(self.now, at)
             self.push(self.cases[number], SYSTEM, partial(Machine.fire, limit_id=limit_id))
         self.now = max(self.now, target)

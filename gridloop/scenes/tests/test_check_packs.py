@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from jsonschema import Draft202012Validator
+
+from gridloop.doors.cli.packs import check_packs, play_stories
+from gridloop.kernel.texts import all_texts
+from gridloop.scenes import schema
+from gridloop.scenes.loading import FACTS, PACKS, ROOT, load, load_all
+from gridloop.scenes.rules import tier
+from gridloop.scenes.stories.reading import kinds_of, stories_of
+from gridloop.scenes.strict_yaml import read
+from gridloop.scenes.tests.packkit import KNOWN, change, copy_of
+
+BREAKS = [
+    ("pack.yaml", "id: illegal_parking", "id: parking", "scenes.folder_name"),
+    ("pack.yaml", '"09009"', '"99999"', "scenes.no_type"),
+    ("pack.yaml", '"09009"', "09009", "scenes.trap"),
+    ("pack.yaml", "warn_then_enforce", "warn_and_hope", "scenes.no_process"),
+    ("pack.yaml", "wait: 5m", "wait: soon", "flow.param_kind"),
+    ("pack.yaml", "wait: 5m", "speed: 5m", "flow.param_unknown"),
+    ("pack.yaml", "courtesy: move_please, ", "", "flow.param_missing"),
+    ("pack.yaml", "courtesy: move_please", "courtesy: go_away", "scenes.no_template"),
+    ("pack.yaml", "{key: data.plate}", "{key: nobody.plate}", "scenes.cel"),
+    ("pack.yaml", "{key: data.plate}", "{radius_m: 50}", "scenes.same_thing"),
+    ("pack.yaml", "{key: data.plate}", "{}", "scenes.same_thing"),
+    ("pack.yaml", "needs: []", "tier: gold", "scenes.unknown_key"),
+    ("pack.yaml", "version: 1.0.0", "version: one", "scenes.bad_value"),
+    ("signals.yaml", "kind: vehicle_stopped", "kind: vehicle_flying", "scenes.no_kind"),
+    ("signals.yaml", "value == 0.0", "__import__('os').system('x')", "scenes.cel"),
+    ("signals.yaml", "message: gone", "message: vanished", "scenes.no_message"),
+    ("signals.yaml", "{value} 秒", "{plate}", "scenes.placeholder"),
+    ("signals.yaml", ', title: "机动车违停（已停 {value} 秒）"', "", "scenes.title_needed"),
+    ("signals.yaml", "plate: data.plate", "plate: data.", "scenes.cel"),
+    ("limits.yaml", "accept:", "verify:", "scenes.no_stage"),
+    ("limits.yaml", "accept:", "wait:", "scenes.stage_limit"),
+    ("limits.yaml", "{limit: 30m}", "{limit: 30 minutes}", "scenes.bad_value"),
+    ("limits.yaml", "{limit: 30m}", "{limit: 30m, yellow: 60}", "scenes.card_order"),
+    ("notices.yaml", "{wait}", "{colour}", "scenes.placeholder"),
+    ("notices.yaml", "{wait}", "{wait.__class__}", "scenes.placeholder"),
+    ("notices.yaml", "fact: dispatched", "fact: danced", "scenes.no_fact"),
+    ("notices.yaml", "template: late", "template: later", "scenes.no_template"),
+    ("notices.yaml", "channel: sms", "channel: pigeon", "scenes.bad_value"),
+    ("indicators.yaml", "reworks > 0", "mood > 0", "scenes.cel"),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "key"), BREAKS, ids=[f"{k}-{n}" for n, (_, _, _, k) in enumerate(BREAKS)])
+def test_each_fault_names_file_and_line(file: str, old: str, new: str, key: str, tmp_path: Path) -> None:
+    loaded = change(copy_of("illegal_parking", tmp_path), file, old, new)
+    assert loaded.pack is None
+    wrong = next(w for w in loaded.wrongs if w.key == key)
+    assert wrong.file == f"illegal_parking/{file}"
+    line = (tmp_path / "illegal_parking" / file).read_text(encoding="utf-8").splitlines()[wrong.line - 1]
+    assert line.strip()
+    assert "{" not in wrong.said("zh").split(": ", 1)[1] or "{" in new
+    assert key in all_texts()
+
+
+def test_missing_and_unknown_files(tmp_path: Path) -> None:
+    pack = copy_of("illegal_parking", tmp_path)
+    (pack / "limits.yaml").unlink()
+    (pack / "run.py").write_text("import os")
+    assert [w.key for w in load(pack, KNOWN).wrongs] == ["scenes.no_file", "scenes.unknown_file"]
+
+
+def test_two_packs_for_any_type(tmp_path: Path) -> None:
+    copy_of("general", tmp_path)
+    change(copy_of("device_care", tmp_path), "pack.yaml", "severity: 4", "severity: 4\nany_type: true")
+    assert [w.key for one in load_all(tmp_path, KNOWN) for w in one.wrongs] == ["scenes.two_any"]
+
+
+def test_own_packs_are_right_and_small() -> None:
+    packs = load_all()
+    assert {one.name for one in packs} >= {"damaged_facility", "illegal_parking", "device_care", "general"}
+    for one in packs:
+        assert [str(w) for w in (*one.wrongs, *stories_of(one)[1])] == []
+        lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in one.folder.glob("*.yaml"))
+        assert lines <= 65, one.name
+
+
+def test_tiers_are_computed() -> None:
+    tiers = {one.name: tier(one.pack.pack.needs, kinds_of(one)) for one in load_all() if one.pack}
+    assert (tiers["illegal_parking"], tiers["damaged_facility"]) == ("silver", "silver")
+    assert tier([], []) == "draft"
+    assert tier([], ["true"]) == "bronze"
+    every = ["true", "false", "duplicate", "late", "overdue"]
+    assert tier([], every, passed_live=True, measured=True) == "gold"
+    assert tier(["camera"], every, passed_live=True, measured=True) == "silver"
+
+
+def test_digest_changes_with_the_content(tmp_path: Path) -> None:
+    pack = copy_of("illegal_parking", tmp_path)
+    before = load(pack, KNOWN).digest
+    assert load(pack, KNOWN).digest == before
+    assert change(pack, "pack.yaml", "wait: 5m", "wait: 6m").digest != before
+
+
+def test_known_facts_are_those_of_the_cases_room() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "gridloop" / "cases").glob("*.py"))
+    noted = set(re.findall(r'note\(\s*"([a-z_]+)"', code)) | set(re.findall(r'append\(f"case:[^"]*",\s*"([a-z_]+)"', code))
+    noted |= set(re.findall(r'\("[a-z]+", "[a-z]+"\): "([a-z_]+)"', code))
+    assert noted - set(FACTS) == set()
+    assert set(FACTS) - noted == set()
+
+
+def test_published_schema_is_current_and_accepts_the_packs() -> None:
+    assert schema.PUBLISHED.read_text(encoding="utf-8") == schema.text(), "run: gridloop check-packs --write-schema"
+    published = json.loads(schema.text())
+    Draft202012Validator.check_schema(published)
+    for path in [*PACKS.glob("*/*.yaml"), *PACKS.glob("*/stories/*.yaml")]:
+        name = "stories/*.yaml" if path.parent.name == "stories" else path.name
+        one = {"$schema": published["$schema"], "$defs": published["$defs"], **published["files"][name]}
+        Draft202012Validator(one).validate(read(path.read_text(encoding="utf-8"), path.name).data)
+
+
+def test_command(tmp_path: Path) -> None:
+    assert CliRunner().invoke(check_packs, []).exit_code == 0
+    pack = copy_of("illegal_parking", tmp_path)
+    change(pack, "limits.yaml", "{limit: 30m}", "{limit: never}")
+    answer = CliRunner().invoke(check_packs, [str(pack), "--lang", "en"])
+    assert answer.exit_code == 1
+    assert "illegal_parking/limits.yaml:4: stages.handle.limit has the wrong value never" in answer.output
+    assert CliRunner().invoke(check_packs, [str(tmp_path / "illegal_parking" / "stories")]).exit_code == 1
+
+
+def test_play_command() -> None:
+    answer = CliRunner().invoke(play_stories, ["illegal_parking"])
+    assert answer.exit_code == 0, answer.output
+    assert "7 / 7" in answer.output
+    assert CliRunner().invoke(play_stories, ["flying_cars"]).exit_code == 1
