@@ -63,6 +63,8 @@ def report(viewer: Viewer, new: Report) -> Reported:
     scene, digest = scenes().for_type(kind, region)
     key = secret_key(12)
     with elevated():
+        if known := _sent_before(new):
+            return Reported(known, "", merged=True, repeated=True)
         lock_place(kind, new.lon, new.lat)
         twin = (
             find_near(kind, new.lon, new.lat, clock.now(), {"radius_m": scene.radius_m, "within_s": scene.within_s})
@@ -77,6 +79,15 @@ def report(viewer: Viewer, new: Report) -> Reported:
         if new.evidence:
             evidence.attach(viewer, list(new.evidence), code, None)
     return Reported(code, key, twin is not None)
+
+
+def _sent_before(new: Report) -> str | None:
+    """The case of a report that its platform sends again: nothing is entered twice."""
+    if not (new.origin and new.origin_id):
+        return None
+    lock_thing(f"origin:{new.origin}", new.origin_id)
+    known = Source.objects.select_related("case").filter(source=new.origin, signal_id=new.origin_id, device="").first()
+    return known.case.code if known else None
 
 
 def _check_report(new: Report) -> None:
@@ -140,7 +151,7 @@ def _open_from_report(viewer: Viewer, new: Report, kind: str, region: str, scene
         region=region,
         source=new.source,
         text=new.text.strip(),
-        reporter={"name": new.name, "contact": new.contact},
+        reporter=_reporter(new, key),
         reporter_id=viewer.user_id,
         lon=new.lon,
         lat=new.lat,
@@ -153,6 +164,11 @@ def _open_from_report(viewer: Viewer, new: Report, kind: str, region: str, scene
     return row.code
 
 
+def _reporter(new: Report, key: str) -> dict[str, str]:
+    """What is kept sealed about a reporter; with a way to reach them also their key, so that notices can lead to their page."""
+    return {"name": new.name, "contact": new.contact} | ({"key": key} if new.contact else {})
+
+
 def _join(viewer: Viewer, twin: Case, new: Report, key: str) -> None:
     """One more reporter of the same thing: kept as a source with a key of their own, named in the trace."""
     subject = f"case:{twin.code}/reporter"
@@ -162,7 +178,7 @@ def _join(viewer: Viewer, twin: Case, new: Report, key: str) -> None:
         data["text"] = seal(new.text.strip(), subject=f"case:{twin.code}", purpose="case_text", case=twin.code)
         text = data["text"]["sealed"]
     if new.name or new.contact:
-        value = {"name": new.name, "contact": new.contact}
+        value = _reporter(new, key)
         data["reporter"] = seal(value, subject=subject, purpose="reporter", retain_days=REPORTER_DAYS, case=twin.code)
         reporter = data["reporter"]["sealed"]
     _add_source(twin, new.source, key=key, report=new, viewer=viewer, text=text, reporter=reporter)

@@ -287,10 +287,13 @@ def report(request: HttpRequest) -> tuple[int, dict[str, Any]]:
             contact=body.contact,
             name=body.name,
             region=body.region,
+            plate=body.plate,
+            origin=body.origin if viewer.can("signals.write") else "",
+            origin_id=body.origin_id if viewer.can("signals.write") else "",
             evidence=(*body.evidence, *photos),
         )
         done = actions.report(viewer, new)
-    return 201, {"case": done.case, "track_url": f"/track/{done.case}?key={done.key}", "merged": done.merged}
+    return 201, {"case": done.case, "track_url": f"/track/{done.case}?key={done.key}", "merged": done.merged, "repeated": done.repeated}
 
 
 def _read_report(request: HttpRequest) -> ReportIn:

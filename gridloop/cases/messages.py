@@ -24,6 +24,7 @@ class Report:
     name: str = ""
     region: str = ""
     evidence: tuple[str, ...] = ()
+    plate: str = ""
     origin: str = ""  # the sending platform, when not our own page
     origin_id: str = ""
     at: datetime | None = None
@@ -36,6 +37,7 @@ class Reported:
     case: str
     key: str
     merged: bool
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,4 +99,7 @@ class Source(models.Model):
                 fields=["case", "kind", "source", "device"], condition=~Q(device=""), name="cases_source_one_per_device_and_kind"
             )
         ]
-        indexes = [models.Index(fields=["track_hash"], name="cases_source_track", condition=~Q(track_hash=""))]
+        indexes = [
+            models.Index(fields=["source", "signal_id"], name="cases_source_origin", condition=Q(device="") & ~Q(signal_id="")),
+            models.Index(fields=["track_hash"], name="cases_source_track", condition=~Q(track_hash="")),
+        ]

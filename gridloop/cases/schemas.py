@@ -27,12 +27,18 @@ class ReportIn(Schema):
     source: Literal["", "citizen", "grid_worker", "hotline", "deputy", "patrol", "department"] = ""
     evidence: list[str] = Field(default_factory=list, max_length=9)
     region: str = Field("", max_length=18)
+    plate: str = Field("", max_length=12)
+    origin: str = Field("", max_length=60, description="the sending platform; machines only")
+    origin_id: str = Field("", max_length=120, description="its own number: the same one twice is one report")
 
 
 class ReportOut(Schema):
+    """``merged``: it joined an open case; ``repeated``: this origin had sent it before."""
+
     case: str
     track_url: str
     merged: bool
+    repeated: bool
 
 
 class AcceptIn(Schema):

@@ -18,10 +18,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prepare": ("gridloop.doors.cli.prepare:prepare", "Migrate, install packs, load the sample county (done by up)."),
     "migrate": ("gridloop.doors.cli.prepare:migrate", "Bring the database schema up to date."),
     "token": ("gridloop.doors.cli.admin:token", "Print an API token of a user."),
+    "import": ("gridloop.doors.cli.imports:import_table", "Import regions, units, people, houses, enterprises, devices from files."),
     "verify": ("gridloop.doors.cli.admin:verify", "Re-compute the hash chain of the trace."),
     "doctor": ("gridloop.doors.cli.doctor:doctor", "What is configured, reachable, behind, silent."),
     "check-packs": ("gridloop.doors.cli.packs:check_packs", "Check scene packs strictly."),
     "play-stories": ("gridloop.doors.cli.packs:play_stories", "Play the stories of scene packs, in memory or on a running deployment."),
+    "replay": ("gridloop.doors.cli.replay:replay", "Feed recorded real data into a running deployment."),
     "backup": ("gridloop.doors.cli.backup:backup", "Write one consistent file."),
     "restore": ("gridloop.doors.cli.backup:restore", "Restore such a file into an empty deployment."),
 }
