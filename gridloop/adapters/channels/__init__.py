@@ -1,1 +1,1 @@
-"""One folder a notice channel."""
+"""The ways out: one folder per channel, copied to make a new one."""

@@ -1,0 +1,1 @@
+"""Messages in the log of the worker, for trying things out."""

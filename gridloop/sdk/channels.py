@@ -1,0 +1,64 @@
+"""The contract of a channel: how a notice leaves the house. A channel is a folder with manifest.yaml, channel.py, README.md and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+KINDS = ("sms", "app", "voice", "email")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One notice to one person. ``id`` stays the same when it is sent again, so a service that knows ids sends it once."""
+
+    id: str
+    kind: str
+    to: str
+    name: str
+    text: str
+    lang: str
+    case: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The service took the message; ``reference`` is its own number for it, '' when it gives none."""
+
+    reference: str = ""
+
+
+class ChannelError(Exception):
+    """The message was not taken. ``permanent``: sending it again is useless (a wrong number, a refused text)."""
+
+    def __init__(self, reason: str, *, permanent: bool = False) -> None:
+        super().__init__(reason)
+        self.permanent = permanent
+
+
+@runtime_checkable
+class Channel(Protocol):
+    """Sends. Called by several threads; must answer within ``TIMEOUT_SECONDS``."""
+
+    def send(self, message: Message) -> Receipt:
+        """Hand the message over, or raise ``ChannelError``; any other exception counts as not permanent."""
+        ...
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """A channel that keeps messages on our side must be able to forget them."""
+
+    def forget(self, ids: Collection[str]) -> int:
+        """Take the texts and addresses of these messages out; returns how many there were."""
+        ...
+
+    def forget_before(self, at: datetime) -> int:
+        """Drop messages older than this."""
+        ...
+
+
+TIMEOUT_SECONDS = 15
