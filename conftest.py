@@ -44,6 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if "GRIDLOOP_DATA_DIR" not in os.environ:
         _folders.append(Path(tempfile.mkdtemp(prefix="gl-data-")))
         os.environ["GRIDLOOP_DATA_DIR"] = str(_folders[0])
+    from django.conf import settings
+
+    settings.DATA_DIR = Path(os.environ["GRIDLOOP_DATA_DIR"])  # pytest-django reads the settings before this hook
     os.environ.setdefault(_PASSWORD, secrets.token_hex(8))
     config.pluginmanager.register(_Xdist())
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):

@@ -15,7 +15,7 @@ from django.db import transaction
 from gridloop.access.messages import SampleLogin
 from gridloop.access.models import LookLog, RoleGrant, User
 from gridloop.access.rules import PURPOSES, ROLES, scope_known
-from gridloop.access.selectors import BadToken, active_grants, forget_viewers, hash_token, may_administer
+from gridloop.access.selectors import BadToken, active_grants, forget_viewers, hash_token, may_administer, need_whole_account
 from gridloop.journal.actions import append, elevated, scoped, verb
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotFound, NotNow
@@ -183,6 +183,7 @@ def change_password(viewer: Viewer, password: str) -> None:
 
 def set_language(viewer: Viewer, lang: str) -> None:
     """The person's own language, ``zh`` or ``en``."""
+    need_whole_account(viewer)
     if lang not in ("zh", "en"):
         raise _invalid("/lang", "access.unknown_language", lang=lang)
     with scoped(viewer):
@@ -259,6 +260,8 @@ def issue_token(viewer: Viewer, user_id: int, scopes: Iterable[str] = ("all",), 
 
 def end_token(viewer: Viewer, token_id: int) -> None:
     """End an API token: one's own, or anybody's inside one's territory with ``token.issue``."""
+    if not viewer.can("token.issue"):
+        need_whole_account(viewer)
     with scoped(viewer):
         token = Token.objects.filter(pk=token_id, user_id=viewer.user_id or 0).first()
         if token is not None:

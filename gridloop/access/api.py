@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
-from ninja import Query, Router
+from ninja import Query, Router, Status
 from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
@@ -95,9 +95,9 @@ def me(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.post("/me", response={204: None}, summary="Set one's own language")
-def change_me(request: HttpRequest, body: MeIn) -> tuple[int, None]:
+def change_me(request: HttpRequest, body: MeIn) -> Status[None]:
     actions.set_language(viewer_for_request(request), body.lang)
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/roles", response=RoleList, summary="Every role and what it may do")
@@ -119,17 +119,17 @@ def users(request: HttpRequest, page: Query[UserQuery]) -> dict[str, Any]:
 
 
 @router.post("/users", response={201: IdOut}, summary="Create an account without rights or password")
-def create_user(request: HttpRequest, body: UserIn) -> tuple[int, dict[str, int]]:
+def create_user(request: HttpRequest, body: UserIn) -> Status[dict[str, int]]:
     user_id = actions.create_user(
         viewer_for_request(request), body.username, body.name, staff_id=body.staff, lang=body.lang, machine=body.machine
     )
-    return 201, {"id": user_id}
+    return Status(201, {"id": user_id})
 
 
 @router.post("/users/{int:user_id}/active", response={204: None}, summary="Close or reopen an account")
-def set_active(request: HttpRequest, user_id: int, body: ActiveIn) -> tuple[int, None]:
+def set_active(request: HttpRequest, user_id: int, body: ActiveIn) -> Status[None]:
     actions.set_active(viewer_for_request(request), user_id, body.active)
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/users/{int:user_id}/password", response=PasswordOut, summary="Set a new one-time password")
@@ -138,17 +138,17 @@ def reset_password(request: HttpRequest, user_id: int) -> dict[str, str]:
 
 
 @router.post("/users/{int:user_id}/grants", response={201: IdOut}, summary="Give a role over a territory or unit")
-def grant_role(request: HttpRequest, user_id: int, body: GrantIn) -> tuple[int, dict[str, int]]:
+def grant_role(request: HttpRequest, user_id: int, body: GrantIn) -> Status[dict[str, int]]:
     grant_id = actions.grant_role(
         viewer_for_request(request), user_id, body.role, region=body.region, unit_id=body.unit, valid_to=body.valid_to
     )
-    return 201, {"id": grant_id}
+    return Status(201, {"id": grant_id})
 
 
 @router.delete("/grants/{int:grant_id}", response={204: None}, summary="Take a role away")
-def end_grant(request: HttpRequest, grant_id: int) -> tuple[int, None]:
+def end_grant(request: HttpRequest, grant_id: int) -> Status[None]:
     actions.end_grant(viewer_for_request(request), grant_id)
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/tokens", response=TokenList, summary="One's own API tokens, without their values")
@@ -157,15 +157,15 @@ def tokens(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.post("/users/{int:user_id}/tokens", response={201: TokenOut}, summary="Issue an API token of an account")
-def issue_token(request: HttpRequest, user_id: int, body: TokenIn) -> tuple[int, dict[str, str]]:
+def issue_token(request: HttpRequest, user_id: int, body: TokenIn) -> Status[dict[str, str]]:
     token = actions.issue_token(viewer_for_request(request), user_id, body.scopes, body.name, body.days)
-    return 201, {"token": token}
+    return Status(201, {"token": token})
 
 
 @router.delete("/tokens/{int:token_id}", response={204: None}, summary="End an API token")
-def end_token(request: HttpRequest, token_id: int) -> tuple[int, None]:
+def end_token(request: HttpRequest, token_id: int) -> Status[None]:
     actions.end_token(viewer_for_request(request), token_id)
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/looks", response=LookList, summary="Who opened whose personal data, and why")

@@ -81,12 +81,12 @@ _DESK = _FIELD | _words(
     "case.accept case.route case.merge case.void case.urge people.unmask pack.read indicator.read signals.read signals.write positions.read"
 )
 _VIEW = _words(
-    "case.read task.read evidence.read org.read pack.read process.read indicator.read notice.read verify.read look.read positions.read"
-)
+    "case.report case.read task.read evidence.read org.read device.read pack.read process.read indicator.read notice.read"
+) | _words("verify.read look.read positions.read")
 _ADMIN = (
     _VIEW
     | ADMIN_ONLY
-    | _words("case.report case.import org.edit device.read device.edit people.read people.edit people.erase house.read enterprise.read")
+    | _words("case.import org.edit device.edit people.read people.edit people.erase house.read enterprise.read")
     | _words("vehicle.read pack.switch process.edit signals.read signals.write positions.write notice.edit user.read evidence.add")
 )
 
@@ -98,7 +98,7 @@ _ROLE_LIST = (
     Role("officer", "执法队员", "Enforcement officer", _FIELD | _words("people.unmask")),
     Role("operator", "值守坐席", "Operator", _DESK),
     Role("duty_commander", "值班长", "Duty commander", _DESK | _words("case.supervise case.reopen pack.switch verify.read")),
-    Role("supervisor", "督办考评", "Supervisor", _VIEW | _words("case.urge case.supervise case.reopen task.act evidence.add people.read")),
+    Role("supervisor", "督办考评", "Supervisor", _VIEW | _words("case.urge case.supervise case.reopen task.act evidence.add")),
     Role("leader", "领导", "Leader", _VIEW | _words("case.urge case.supervise")),
     Role("mediator", "调解员", "Mediator", _FIELD | _words("people.unmask")),
     Role("inspector", "检查人员", "Inspector", _FIELD),
@@ -106,7 +106,7 @@ _ROLE_LIST = (
         "designer",
         "流程管理员",
         "Process designer",
-        _words("org.read device.read pack.read pack.switch process.read process.edit indicator.read"),
+        _words("case.report org.read device.read pack.read pack.switch process.read process.edit indicator.read"),
     ),
     Role("admin", "系统管理员", "Administrator", _ADMIN),
     Role(

@@ -196,6 +196,12 @@ def _row(user: User, grants: Sequence[RoleGrant]) -> UserRow:
     return UserRow(user.pk, user.username, user.name, user.staff_id, user.lang, user.machine, user.is_active, rows)
 
 
+def need_whole_account(viewer: Viewer) -> None:
+    """Forbidden for a token of narrower scope: it works for its purpose and neither reads nor changes the account itself."""
+    if viewer.scopes is not None and "all" not in viewer.scopes:
+        raise Forbidden("access.scope_too_narrow")
+
+
 @reading
 def me(viewer: Viewer) -> UserRow:
     """The viewer's own account with its active grants; Forbidden (401 at the door) for PUBLIC."""
@@ -244,6 +250,7 @@ def looks(viewer: Viewer, subject: str = "", limit: int = 100, before: int | Non
     """The log of looks, newest first: of the viewer's unit or territory with ``look.read``, else the viewer's own looks."""
     found = LookLog.objects.select_related("user").order_by("-id")
     if not viewer.can("look.read"):
+        need_whole_account(viewer)
         found = found.filter(user_id=viewer.user_id or 0)
     if subject:
         found = found.filter(subject=subject)
@@ -267,6 +274,7 @@ def tokens(viewer: Viewer) -> list[TokenRow]:
     """The viewer's own API tokens (never their values)."""
     from allauth.idp.oidc.models import Token
 
+    need_whole_account(viewer)
     found = Token.objects.filter(user_id=viewer.user_id or 0, type=Token.Type.ACCESS_TOKEN).order_by("-pk")
     return [
         TokenRow(t.pk, str((t.data or {}).get("name", "")), t.user_id, tuple(t.get_scopes()), t.created_at, t.expires_at) for t in found

@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pydantic
 from django.http import FileResponse, HttpRequest
-from ninja import File, Form, Query, Router
+from ninja import File, Form, Query, Router, Status
 from ninja.files import UploadedFile
 
 from gridloop.access.api import open_door, signed_in, viewer_for_request
 from gridloop.evidence import actions, selectors
-from gridloop.evidence.messages import Content
+from gridloop.evidence.messages import Content, Stored
 from gridloop.evidence.schemas import CheckOut, EvidenceForm, EvidenceList, LookQuery, Place, StoredOut
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
 
@@ -20,7 +20,7 @@ router = Router(tags=["evidence"], auth=signed_in)
 
 
 @router.post("/evidence", response={201: StoredOut}, summary="Send a photo or document; a verb then names its id")
-def add(request: HttpRequest, form: Form[EvidenceForm], file: File[UploadedFile]) -> tuple[int, Any]:
+def add(request: HttpRequest, form: Form[EvidenceForm], file: File[UploadedFile]) -> Status[Stored]:
     place = _place(form.place)
     stored = actions.add(
         viewer_for_request(request),
@@ -31,7 +31,7 @@ def add(request: HttpRequest, form: Form[EvidenceForm], file: File[UploadedFile]
         sha256=form.sha256,
         kind=form.kind,
     )
-    return 201, stored
+    return Status(201, stored)
 
 
 def _place(given: str) -> Place | None:

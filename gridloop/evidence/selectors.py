@@ -58,7 +58,8 @@ def _need_read(viewer: Viewer) -> None:
 
 def _find(viewer: Viewer, file_id: UUID) -> File:
     row = File.objects.filter(pk=file_id).first()
-    if row is None or not (viewer.can("evidence.read") or (viewer.user_id is not None and row.uploaded_by_id == viewer.user_id)):
+    own = row is not None and viewer.user_id is not None and row.uploaded_by_id == viewer.user_id and viewer.can("evidence.add")
+    if row is None or not (own or viewer.can("evidence.read")):
         raise NotFound("evidence.not_there")
     if row.status == File.Status.ERASED:
         raise NotFound("evidence.erased")

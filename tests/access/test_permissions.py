@@ -1,0 +1,143 @@
+"""Every operation of the HTTP API for every kind of caller. The table is ``permissions.yaml``; a new operation without a row is red.
+
+The world is one county with two towns; the case, device, person and file of the requests lie in the east town.
+Each request runs in a transaction of its own that is rolled back, so rows do not depend on each other.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.test import Client
+from pytest_django import Settings
+
+from gridloop.access.actions import issue_token
+from gridloop.access.selectors import me, user_id_of
+from gridloop.cases import actions as cases
+from gridloop.cases import present
+from gridloop.cases.messages import Report
+from gridloop.cases.tests.kit import EAST, HERE, build
+from gridloop.doors.http.api import api
+from gridloop.evidence.tests.kit import photo_of
+from gridloop.evidence.tests.pictures import picture
+from gridloop.kernel.viewer import PUBLIC, SYSTEM
+from gridloop.registry.actions import load as load_things
+from gridloop.registry.messages import BuildingRow, DeviceRow, HouseholdRow, HouseRow, PersonRow
+
+TABLE = Path(__file__).with_name("permissions.yaml")
+METHODS = ("get", "post", "put", "patch", "delete")
+# column of the table → log-in name
+PEOPLE = {
+    "citizen": "citizen",
+    "worker": "worker",
+    "handler": "handler",
+    "operator": "operator",
+    "west": "west_operator",
+    "supervisor": "supervisor",
+    "admin": "admin",
+}
+
+
+def operations() -> list[str]:
+    """``GET /me`` and so on, as the OpenAPI document has them, without the common beginning."""
+    paths: dict[str, dict[str, Any]] = api.get_openapi_schema()["paths"]
+    found = [f"{m.upper()} {path.removeprefix('/api/v1')}" for path, methods in paths.items() for m in METHODS if m in methods]
+    return sorted(found, key=lambda o: o.split()[::-1])
+
+
+def table() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    return loaded
+
+
+@pytest.fixture
+def world(db: None, tmp_path: Path, settings: Settings) -> dict[str, Any]:
+    """A token for each column, and one thing of each kind to act on."""
+    settings.DATA_DIR = tmp_path
+    cast = build()
+    micro = f"{EAST}200001001"
+    things = [
+        BuildingRow("B1", micro, "幸福小区1幢", "幸福路8号1幢"),
+        HouseRow("H1", "B1", "201"),
+        HouseholdRow("F1", "H1"),
+        PersonRow("P1", "王建国", "F1"),
+        DeviceRow("smoke-1", "smoke", micro),
+    ]
+    load_things(SYSTEM, things)
+    code, twin = (cases.report(PUBLIC, Report(text="路灯不亮", kind=k, lon=HERE[0], lat=HERE[1])).case for k in ("01037", "02010"))
+    cases.accept(cast.operator, code, {})
+    task = next(t["id"] for t in present.case_tasks(SYSTEM, code) if t["stage"] == "handle")
+    tokens = {column: issue_token(SYSTEM, user_id_of(name) or 0) for column, name in PEOPLE.items()}
+    tokens["narrow"] = issue_token(SYSTEM, user_id_of("operator") or 0, ["notice.read"])
+    return {
+        "tokens": tokens,
+        "code": code,
+        "twin": twin,
+        "task": str(task),
+        "photo": photo_of(cast.operator),
+        "worker": str(user_id_of("worker")),
+        "grant": str(me(cast.worker).grants[0].id),
+        "unit": str(cast.units["EAST"]),
+        "east": EAST,
+    }
+
+
+def _filled(value: Any, world: dict[str, Any]) -> Any:
+    """``<case>`` in a request of the table becomes the world's own."""
+    if isinstance(value, dict):
+        return {k: _filled(v, world) for k, v in value.items()}
+    if isinstance(value, str):
+        return re.sub(r"<(\w+)>", lambda m: str(world[m.group(1)]), value)
+    return value
+
+
+def ask(operation: str, request: dict[str, Any], token: str | None, world: dict[str, Any]) -> int:
+    """The status of one request; nothing of it stays."""
+    method, path = operation.split()
+    values = {
+        "code": "<code>",
+        "task_id": "<task>",
+        "file_id": "<photo>",
+        "user_id": "<worker>",
+        "grant_id": "<grant>",
+        "unit_id": "<unit>",
+    }
+    values |= {"token_id": "999999999"} | request.get("path", {})
+    for name, value in _filled(values, world).items():
+        path = path.replace(f"{{{name}}}", value)
+    assert "{" not in path, f"{operation}: give the table a value for {path}"
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    extra: dict[str, Any] = {}
+    if "json" in request:
+        extra = {"data": _filled(request["json"], world), "content_type": "application/json"}
+    elif request.get("upload"):
+        extra = {"data": {"file": SimpleUploadedFile("a.jpg", picture(size=(8, 8)))}}
+    with transaction.atomic():
+        address = f"/api/v1{path}" + (f"?{_filled(request['query'], world)}" if "query" in request else "")
+        status = getattr(Client(), method.lower())(address, headers=headers, **extra).status_code
+        transaction.set_rollback(True)
+    return int(status)
+
+
+def test_every_operation_has_a_row() -> None:
+    rows = set(table()["operations"])
+    assert rows == set(operations()), "add the operation to tests/access/permissions.yaml, or take the old row out"
+
+
+def test_the_table_holds(world: dict[str, Any]) -> None:
+    given = table()
+    columns = given["columns"].split()
+    wrong = []
+    for operation, row in given["operations"].items():
+        expected = [int(status) for status in row.split()]
+        assert len(expected) == len(columns), operation
+        request = given["requests"].get(operation, {})
+        found = [ask(operation, request, world["tokens"].get(column), world) for column in columns]
+        wrong += [f"{operation} as {c}: {f}, expected {e}" for c, e, f in zip(columns, expected, found, strict=True) if e != f]
+    assert not wrong, "\n".join(wrong)
