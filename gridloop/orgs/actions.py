@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -16,7 +16,7 @@ from gridloop.kernel import clock, geo
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs import rules
-from gridloop.orgs.loading import Loaded, load_rows
+from gridloop.orgs.loading import Loaded, Progress, load_rows
 from gridloop.orgs.messages import AssignmentRow, CalendarDayRow, OrgRow, RegionRow, ShiftRow, WorkingHoursRow
 from gridloop.orgs.models import Assignment, CalendarDay, Level, Region, Shift, Unit
 from gridloop.orgs.selectors import calendar_for
@@ -25,13 +25,15 @@ from gridloop.orgs.tables import targets, touch
 CHAIN = "org"
 
 
-def load(viewer: Viewer, records: Iterable[OrgRow], *, strict: bool = True, progress: Callable[[int], None] | None = None) -> Loaded:
+def load(
+    viewer: Viewer, records: Iterable[OrgRow], *, strict: bool = True, progress: Progress | None = None, dry_run: bool = False
+) -> Loaded:
     """Merge records of ``messages`` in bulk, in transactions of at most two seconds; needs ``org.edit``.
 
     Order them so that what is named comes first: departments, regions (parents first), units, posts, duties, staff,
     assignments, shifts. A record whose natural key is there already is updated. ``strict=False`` collects rejects.
     """
-    return load_rows(viewer, "org.edit", targets(), records, strict=strict, progress=progress)
+    return load_rows(viewer, "org.edit", targets(), records, strict=strict, progress=progress, dry_run=dry_run)
 
 
 # --- dated history of regions --------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from psycopg import sql
 
 from gridloop.journal.actions import append, verb
@@ -35,10 +35,15 @@ class Column:
     ref_id: str = "id"
     inherit: tuple[str, ...] = ()  # when empty, take region_code of the row that one of these reference columns names
     value: Callable[[Any], Any] | None = None
+    once: bool = False  # set by the first load, kept by later ones
 
     @property
     def source(self) -> str:
         return self.field or self.name
+
+    @property
+    def is_text(self) -> bool:
+        return self.type == "text" and (not self.ref or self.ref_id != "id")
 
     def read(self, row: Any) -> Any:
         value = self.value(row) if self.value else getattr(row, self.source)
@@ -81,6 +86,10 @@ class Loaded:
         return sum(self.counts.values())
 
 
+Progress = Callable[[int, list[Reject]], None]  # after each chunk: how many records it had, and which were left out
+Store = Callable[[Viewer, Target, list[tuple[int, Any]], Loaded], int]
+
+
 def load_rows(
     viewer: Viewer,
     permission: str,
@@ -88,24 +97,28 @@ def load_rows(
     records: Iterable[Any],
     *,
     strict: bool = True,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
+    dry_run: bool = False,
 ) -> Loaded:
-    """Merge records in order; neighbours of one shape go together.
+    """Merge records in order; neighbours of one shape go together. A value left out ('' or None) keeps what a row already has.
 
-    ``strict`` raises Invalid at the first bad record and keeps nothing of its chunk; the chunks before stay.
+    ``strict`` raises Invalid at the first bad record and keeps nothing of its chunk; the chunks before stay. ``dry_run``
+    does and undoes everything, chunk by chunk.
     """
     result = Loaded()
-    store = verb(permission)(_store_strictly if strict else _store)
+    how = _store_strictly if strict else _store
+    store = verb(permission)(_undone(how) if dry_run else how)
     numbered = enumerate(records)
     for shape, group in groupby(numbered, key=lambda item: type(item[1])):
         target = targets[shape]
         seen: set[tuple[Any, ...]] = set()
         while chunk := list(islice(group, CHUNK)):
+            before = len(result.rejects)
             good = list(_checked(target, chunk, seen, result))
             count = store(viewer, target, good, result)
             result.counts[target.table] = result.counts.get(target.table, 0) + count
             if progress:
-                progress(len(chunk))
+                progress(len(chunk), result.rejects[before:])
     result.rejects.sort(key=lambda r: r.index)
     return result
 
@@ -149,6 +162,16 @@ def _store(viewer: Viewer, target: Target, rows: list[tuple[int, Any]], result: 
         cursor.execute(sql.SQL("DROP TABLE {}").format(STAGE))
     append("org", "records_loaded", {"table": target.table, "rows": count}, viewer)
     return count
+
+
+def _undone(store: Store) -> Store:
+    def run(viewer: Viewer, target: Target, rows: list[tuple[int, Any]], result: Loaded) -> int:
+        with transaction.atomic():
+            count = store(viewer, target, rows, result)
+            transaction.set_rollback(True)
+        return count
+
+    return run
 
 
 def _store_strictly(viewer: Viewer, target: Target, rows: list[tuple[int, Any]], result: Loaded) -> int:
@@ -246,9 +269,14 @@ def _merge(target: Target) -> int:
         for c in target.columns
         if c.ref
     ]
-    updates = [sql.SQL("{0} = EXCLUDED.{0}").format(n) for n, c in zip(names, target.columns, strict=True) if c.name not in target.key]
+    table = sql.Identifier(target.table)
+    updates = [
+        sql.SQL("{0} = COALESCE(%s, {1}.{0})" % ("NULLIF(EXCLUDED.{0}, '')" if column.is_text else "EXCLUDED.{0}")).format(name, table)
+        for name, column in zip(names, target.columns, strict=True)
+        if column.name not in target.key and not column.once
+    ]
     query = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} s{} ORDER BY s.row_no ON CONFLICT ({}){} DO {}").format(
-        sql.Identifier(target.table),
+        table,
         sql.SQL(", ").join(names),
         sql.SQL(", ").join(_expression(target, c) for c in target.columns),
         STAGE,

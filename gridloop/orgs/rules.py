@@ -36,6 +36,19 @@ def parent_of(code: str, digits: Iterable[int]) -> str:
     return code[: max(shorter)] if shorter else ""
 
 
+def significant(code: str) -> str:
+    """A code without the zeros that fill it up to 12 or 6 digits: ``330212000000`` → ``330212``, ``330200`` → ``3302``."""
+    if not code.isdigit() or len(code) not in (6, 12):
+        return code
+    for digits in (12, 9) if len(code) == 12 else ():
+        if len(code) == digits and code.endswith("000"):
+            code = code[: digits - 3]
+    for digits in (6, 4):
+        if len(code) == digits and code.endswith("00"):
+            code = code[: digits - 2]
+    return code
+
+
 def place_fault(lon: float | None, lat: float | None) -> FieldFault | None:
     """Both coordinates or none, in degrees."""
     if lon is None and lat is None:

@@ -70,7 +70,7 @@ def region_target(levels: Mapping[str, int]) -> Target:
             Column("boundary", "bytea"),
             Column("households", "int"),
             Column("population", "int"),
-            Column("valid_from", "date"),
+            Column("valid_from", "date", once=True),
         ),
         key=("code",),
         key_where="valid_to IS NULL",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import connection
@@ -13,7 +13,7 @@ from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
 from gridloop.kernel.ids import secret_key
 from gridloop.kernel.viewer import Viewer
-from gridloop.orgs.loading import Loaded, load_rows
+from gridloop.orgs.loading import Loaded, Progress, load_rows
 from gridloop.registry import scope
 from gridloop.registry.messages import RegistryRow
 from gridloop.registry.models import Device, DeviceCredential, Person, Vehicle
@@ -24,13 +24,15 @@ from gridloop.registry.things import hash_secret
 SECRET_LENGTH = 32
 
 
-def load(viewer: Viewer, records: Iterable[RegistryRow], *, strict: bool = True, progress: Callable[[int], None] | None = None) -> Loaded:
+def load(
+    viewer: Viewer, records: Iterable[RegistryRow], *, strict: bool = True, progress: Progress | None = None, dry_run: bool = False
+) -> Loaded:
     """Merge records of ``messages`` in bulk, in transactions of at most two seconds; needs ``people.edit``.
 
     Order them so that what is named comes first: buildings, houses, households, people, enterprises, vehicles, places,
     devices. A record whose natural key is there already is updated. ``strict=False`` collects rejects.
     """
-    return load_rows(viewer, "people.edit", targets(), records, strict=strict, progress=progress)
+    return load_rows(viewer, "people.edit", targets(), records, strict=strict, progress=progress, dry_run=dry_run)
 
 
 # --- devices -------------------------------------------------------------------------------------------------------------

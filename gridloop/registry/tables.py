@@ -142,7 +142,7 @@ def _device() -> Target:
             Column("household_id", field="household", ref="registry_household"),
             Column("coverage", "float8"),
             Column("interval_seconds", "int"),
-            Column("status"),
+            Column("status", once=True),
             Column("last_seen", "timestamptz"),
             Column("last_value", "float8"),
         ),

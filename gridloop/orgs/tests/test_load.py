@@ -43,6 +43,24 @@ def test_loading_again_changes_instead_of_doubling() -> None:
     assert (team.name, team.path) == ("城关执法中队", f"{team.parent.parent_id}.{team.parent_id}.{team.pk}")  # type: ignore[union-attr]
 
 
+def test_what_a_later_list_leaves_out_is_kept() -> None:
+    cast.settle()
+    actions.rename_region(SYSTEM, cast.GRID, "东门新网格", date(2026, 3, 1))
+    actions.load(SYSTEM, [RegionRow(cast.GRID, "东门网格", "grid"), StaffRow("S1", "王建国", "town")])
+    grid = Region.objects.get(code=cast.GRID, valid_to__isnull=True)
+    assert (grid.name, grid.households, grid.boundary is not None, grid.valid_from) == ("东门网格", 300, True, date(2026, 3, 1))
+    assert (Staff.objects.get(code="S1").phone, Staff.objects.get(code="S1").lon) == ("13800000001", cast.WEST)
+
+
+def test_a_dry_run_keeps_nothing_and_still_finds_faults() -> None:
+    cast.settle()
+    rows = [UnitRow("c", "丙", "team", "990101"), UnitRow("d", "丁", "team", "990101", parent="nobody")]
+    tried = actions.load(SYSTEM, rows, strict=False, dry_run=True)
+    assert (tried.total, len(tried.rejects)) == (1, 1)
+    assert not Unit.objects.filter(code="c").exists()
+    assert actions.load(SYSTEM, rows[:1]).total == 1
+
+
 @pytest.mark.parametrize(
     ("row", "key"),
     [

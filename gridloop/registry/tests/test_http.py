@@ -36,9 +36,9 @@ def caller() -> Callable[..., Client]:
     return make
 
 
-def get(client: Client, path: str, status: int = 200, **query: Any) -> Any:
+def get(client: Client, path: str, expect: int = 200, **query: Any) -> Any:
     answer = client.get(f"/api/v1/{path}", query)
-    assert answer.status_code == status, answer.content
+    assert answer.status_code == expect, answer.content
     return answer.json()
 
 

@@ -1,0 +1,129 @@
+"""Reading tables that people keep: CSV in any usual encoding, Excel, GeoJSON; plain or packed. Pure, no database."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import lzma
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+
+ENCODINGS = ("utf-8-sig", "gb18030")  # Excel in China saves CSV as GBK
+_PROBE = 1 << 20
+
+
+class SheetFault(Exception):
+    """A file that cannot be read, in one line a person can act on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row: its number as the person sees it (the header is row 1; in GeoJSON the first feature is 1) and its cells."""
+
+    number: int
+    cells: dict[str, Any]
+
+
+def kind_of(path: Path) -> str:
+    """``csv``, ``xlsx`` or ``geojson`` by the name, packing left aside."""
+    name = path.name.lower()
+    for packed in (".gz", ".xz"):
+        name = name.removesuffix(packed)
+    for kind, endings in (("csv", (".csv", ".tsv", ".txt")), ("xlsx", (".xlsx", ".xlsm")), ("geojson", (".geojson", ".json"))):
+        if name.endswith(endings):
+            return kind
+    raise SheetFault(f"{path.name}: only .csv, .tsv, .xlsx and .geojson (plain, .gz or .xz) can be read / 只支持 CSV、Excel 和 GeoJSON")
+
+
+def _bytes(path: Path) -> Any:
+    opener = gzip.open if path.suffix == ".gz" else lzma.open if path.suffix == ".xz" else open
+    return opener(path, "rb")
+
+
+def read_sheet(path: Path) -> Iterator[Line]:
+    """Every row of the file; SheetFault when it cannot be read at all."""
+    kind = kind_of(path)
+    try:
+        if kind == "csv":
+            yield from _csv(path)
+        elif kind == "xlsx":
+            yield from _xlsx(path)
+        else:
+            yield from _geojson(path)
+    except SheetFault:
+        raise
+    except FileNotFoundError:
+        raise SheetFault(f"{path}: no such file / 没有此文件") from None
+    except (OSError, EOFError, lzma.LZMAError, ValueError, KeyError, csv.Error) as error:
+        raise SheetFault(f"{path.name}: cannot be read as {kind} / 无法读取: {error}") from error
+    except Exception as error:  # openpyxl raises whatever a broken archive makes it raise
+        raise SheetFault(f"{path.name}: cannot be read as {kind} / 无法读取: {type(error).__name__}") from error
+
+
+def _encoding(path: Path) -> str:
+    with _bytes(path) as file:
+        head = file.read(_PROBE)
+    cut = head.rfind(b"\n") + 1 or len(head)  # a character may be cut in the middle at the end of the probe
+    for encoding in ENCODINGS:
+        try:
+            head[:cut].decode(encoding)
+            return encoding
+        except UnicodeDecodeError:
+            continue
+    raise SheetFault(f"{path.name}: neither UTF-8 nor GB18030 text / 编码不是 UTF-8 或 GB18030")
+
+
+def _csv(path: Path) -> Iterator[Line]:
+    encoding = _encoding(path)
+    with io.TextIOWrapper(_bytes(path), encoding=encoding, newline="") as text:
+        first = text.readline()
+        text.seek(0)
+        delimiter = max(",\t;", key=first.count)
+        rows = csv.reader(text, delimiter=delimiter)
+        header = [name.strip() for name in next(rows, [])]
+        _check_header(path, header)
+        for number, row in enumerate(rows, start=2):
+            if any(cell.strip() for cell in row):
+                yield Line(number, dict(zip(header, (c.strip() for c in row), strict=False)))
+
+
+def _xlsx(path: Path) -> Iterator[Line]:
+    with _bytes(path) as file:
+        sheet = openpyxl.load_workbook(io.BytesIO(file.read()), read_only=True, data_only=True).worksheets[0]
+        rows = sheet.iter_rows(values_only=True)
+        header = [str(name).strip() if name is not None else "" for name in next(rows, ())]
+        _check_header(path, header)
+        for number, row in enumerate(rows, start=2):
+            if any(cell is not None for cell in row):
+                yield Line(number, {name: cell for name, cell in zip(header, row, strict=False) if name})
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    named = [name for name in header if name]
+    if not named:
+        raise SheetFault(f"{path.name}: the first row names no columns / 第一行没有列名")
+    twice = sorted({name for name in named if named.count(name) > 1})
+    if twice:
+        raise SheetFault(f"{path.name}: column given twice / 列名重复: {', '.join(twice)}")
+
+
+def _geojson(path: Path) -> Iterator[Line]:
+    """Features as rows: the properties, and the geometry under ``geometry``."""
+    with _bytes(path) as file:
+        data = json.load(file)
+    features = data.get("features") if isinstance(data, dict) else None
+    if not isinstance(features, list):
+        raise SheetFault(f"{path.name}: not a GeoJSON FeatureCollection / 不是 GeoJSON 要素集合")
+    for number, feature in enumerate(features, start=1):
+        properties = feature.get("properties") if isinstance(feature, dict) else None
+        cells = dict(properties) if isinstance(properties, dict) else {}
+        if isinstance(feature, dict):
+            cells.setdefault("id", feature.get("id"))
+            cells["geometry"] = feature.get("geometry")
+        yield Line(number, cells)
