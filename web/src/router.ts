@@ -14,7 +14,7 @@ declare module "vue-router" {
 const routes: RouteRecordRaw[] = [
   { path: "/", name: "home", component: { render: () => null } },
   { path: "/console/:code?", name: "console", component: () => import("@/screens/console/ConsoleScreen.vue"), meta: { need: "case.accept", nav: "console" } },
-  { path: "/tasks/:id?", name: "tasks", component: () => import("@/screens/tasks/TasksScreen.vue"), meta: { need: "task.read", nav: "tasks" } },
+  { path: "/tasks/:id?", name: "tasks", component: () => import("@/screens/tasks/TasksScreen.vue"), meta: { need: "task.act", nav: "tasks" } },
   { path: "/cockpit", name: "cockpit", component: () => import("@/screens/cockpit/CockpitScreen.vue"), meta: { need: "indicator.read", nav: "cockpit", dark: true } },
   { path: "/cases", name: "cases", component: () => import("@/screens/cases/CasesScreen.vue"), meta: { need: "case.read", nav: "cases" } },
   { path: "/cases/:code", name: "case", component: () => import("@/screens/cases/CaseScreen.vue"), meta: { need: "case.read" } },

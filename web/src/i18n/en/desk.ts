@@ -101,4 +101,14 @@ export default {
     standard_case: "Standard case", warn_then_enforce: "Warn, then enforce", welfare_check: "Welfare check", plan_response: "Plan response",
     joint_inspection: "Joint inspection", mediation: "Mediation", deputy_matter: "Deputy's matter", review: "Review",
   },
+  tour: {
+    button: "Tour", title: "From alarm to five stars", step: "Step {n} of {of}", end: "End the tour", make: "File a sample report",
+    go: "Show this step", become: "Go on as {name}", finished: "The loop is closed: from alarm to five stars, and every step is in the trace, where it can be verified.",
+    alarm: { title: "A report comes in", text: "A citizen's report shows in the queue within a second. The button files one about a broken street lamp." },
+    accept: { title: "Accept the proposal with Enter", text: "Type, level and unit are proposed. Look, then press Enter or the button at the bottom right." },
+    handle: { title: "Sign for, handle, submit", text: "Become the unit's handler: sign for the task, write what was done, add a photo, submit." },
+    check: { title: "Check the result", text: "Nobody checks their own work. Become the checker, compare before and after, approve." },
+    rate: { title: "The reporter rates", text: "Open the reporter's page, see the progress, give five stars." },
+    sampleText: "The street lamp on Renmin Road is out; it is very dark at night",
+  },
 };

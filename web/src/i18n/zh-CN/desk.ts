@@ -92,4 +92,14 @@ export default {
     standard_case: "标准事件流程", warn_then_enforce: "先提醒后执法", welfare_check: "关爱探访", plan_response: "预案响应", joint_inspection: "综合查一次",
     mediation: "矛盾调解", deputy_matter: "代表事项", review: "核查",
   },
+  tour: {
+    button: "导览", title: "从报警到五星", step: "第 {n} 步，共 {of} 步", end: "结束导览", make: "产生一条演示上报", go: "去看这一步",
+    become: "切换为{name}继续", finished: "闭环完成：从报警到五星，每一步都在流转记录里，可以验证。",
+    alarm: { title: "新上报进来", text: "群众的一条上报会在一秒内出现在待派队列。点下面的按钮，系统以群众身份报一盏坏路灯。" },
+    accept: { title: "按 Enter 采纳建议", text: "系统已给出类型、等级和承办单位。看一眼，按 Enter 或点右下角的按钮派遣。" },
+    handle: { title: "承办人签收、处置、提交", text: "切换为承办单位的经办人：签收任务，写明办理情况，上传一张照片，提交。" },
+    check: { title: "核查结果", text: "办的人不能查自己。切换为核查人，对照处置前后的照片，通过。" },
+    rate: { title: "群众评价", text: "打开群众的查询页，看进度，给五星。" },
+    sampleText: "人民路路灯不亮，晚上很黑，请来修一下",
+  },
 };

@@ -31,11 +31,15 @@ export function useQueue(filter: Ref<QueueFilter>, held: () => boolean) {
     queryKey: key,
     queryFn: ({ signal }) => get<Page<CaseItem>>("/api/v1/cases", { ...queryOf(filter.value), order: "urgent", limit: PAGE }, signal),
   });
-  const counts = useQuery({
-    queryKey: ["counts", computed(() => filter.value.q)],
-    queryFn: ({ signal }) => get<CaseCounts>("/api/v1/cases/counts", { q: filter.value.q || undefined }, signal),
-    placeholderData: (before) => before,
-  });
+  const q = computed(() => filter.value.q || undefined);
+  const count = (box: Ref<Box | undefined>) =>
+    useQuery({
+      queryKey: ["counts", q, box],
+      queryFn: ({ signal }) => get<CaseCounts>("/api/v1/cases/counts", { q: q.value, box: box.value }, signal),
+      placeholderData: (before) => before,
+    });
+  const boxes = count(ref(undefined));
+  const levels = count(computed(() => filter.value.box));
 
   const recent = new Map<string, number>();
   const changed = new Set<string>();
@@ -98,5 +102,5 @@ export function useQueue(filter: Ref<QueueFilter>, held: () => boolean) {
   /** Takes a case out at once after one's own verb; the server's answer follows by `touch`. */
   const drop = (code: string): void => void (queue.value = patched(queue.value, [code], [], true));
 
-  return { queue, first, counts, next, more, loadMore, release, touch, drop };
+  return { queue, first, boxes, levels, next, more, loadMore, release, touch, drop };
 }
