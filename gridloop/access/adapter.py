@@ -23,6 +23,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
         change_password(viewer_for(user.pk), password)
         user.refresh_from_db(fields=["password"])  # the session's hash is computed from this object next
 
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """The name alone: by default the address in the browser counts too, and every alias of this host gave five more guesses."""
+        return str(credentials.get("username", "")).lower()
+
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """A fact for an account that exists; an unknown name leaves nothing behind, so that guessing fills no table."""
         user_id = user_id_of(str(credentials.get("username", "")))

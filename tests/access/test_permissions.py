@@ -28,7 +28,7 @@ from gridloop.evidence.tests.kit import photo_of
 from gridloop.evidence.tests.pictures import picture
 from gridloop.kernel.viewer import PUBLIC, SYSTEM
 from gridloop.registry.actions import load as load_things
-from gridloop.registry.messages import BuildingRow, DeviceRow, HouseholdRow, HouseRow, PersonRow
+from gridloop.registry.messages import BuildingRow, DeviceRow, HouseholdRow, HouseRow, PersonRow, RegistryRow
 
 TABLE = Path(__file__).with_name("permissions.yaml")
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -62,7 +62,7 @@ def world(db: None, tmp_path: Path, settings: Settings) -> dict[str, Any]:
     settings.DATA_DIR = tmp_path
     cast = build()
     micro = f"{EAST}200001001"
-    things = [
+    things: list[RegistryRow] = [
         BuildingRow("B1", micro, "幸福小区1幢", "幸福路8号1幢"),
         HouseRow("H1", "B1", "201"),
         HouseholdRow("F1", "H1"),
