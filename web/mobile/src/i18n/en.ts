@@ -164,6 +164,7 @@ const en: typeof zh = {
     code: "Case number",
     track: "See progress",
     again: "Report another",
+    merged: "Somebody has already reported this here; yours was joined to it and you can follow both.",
     keep_link: "The link is kept under “Me”.",
     refused: "Not taken: {why}",
     queued_title: "Stored on this phone",

@@ -38,6 +38,7 @@ export interface PhotoRef {
 export interface Answer {
   case?: string;
   track_url?: string;
+  merged?: boolean;
 }
 
 export type Step = { do: "photo"; photo: string } | { do: "body" } | { do: "rest" };
