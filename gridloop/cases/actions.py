@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -29,6 +30,7 @@ from gridloop.kernel.ids import secret_key
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import desk
 from gridloop.orgs import selectors as orgs
+from gridloop.registry.rules import clean_plate
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -60,25 +62,55 @@ def report(viewer: Viewer, new: Report) -> Reported:
     _check_report(new)
     region = _region_of(new)
     kind = new.kind or _sure_type(new.text) or UNKNOWN_TYPE
-    scene, digest = scenes().for_type(kind, region)
+    taken = _taken_by(new, kind, region)
     key = secret_key(12)
     with elevated():
         if known := _sent_before(new):
             return Reported(known, "", merged=True, repeated=True)
-        lock_place(kind, new.lon, new.lat)
-        twin = (
-            find_near(kind, new.lon, new.lat, clock.now(), {"radius_m": scene.radius_m, "within_s": scene.within_s})
-            if kind != UNKNOWN_TYPE
-            else None
-        )
+        twin = _twin(new, taken)
         if twin is not None:
             _join(viewer, twin, new, key)
             code = twin.code
         else:
-            code = _open_from_report(viewer, new, kind, region, scene, digest, key)
+            code = _open_from_report(viewer, new, taken, key)
         if new.evidence:
             evidence.attach(viewer, list(new.evidence), code, None)
     return Reported(code, key, twin is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Which scene takes a report, where, and the thing it is about ('' = known by place and time)."""
+
+    kind: str
+    region: str
+    scene: Scene
+    digest: str
+    thing: str
+    data: dict[str, str]
+
+
+def _taken_by(new: Report, kind: str, region: str) -> Taken:
+    data = {"plate": clean_plate(new.plate)} if new.plate else {}
+    scene, digest = scenes().for_type(kind, region, data)
+    thing = scenes().thing_of(scene.version_id, data) if scene.version_id is not None else ""
+    return Taken(kind, region, scene, digest, thing, data)
+
+
+def _twin(new: Report, taken: Taken) -> Case | None:
+    """The open case of the same thing, by key or by place and time; until the transaction ends nobody else may open one."""
+    scene = taken.scene
+    if taken.thing:
+        lock_thing(scene.name, taken.thing)
+        return _open_of_thing(scene.name, taken.thing)
+    if taken.kind == UNKNOWN_TYPE:
+        return None
+    lock_place(taken.kind, new.lon, new.lat)
+    return find_near(taken.kind, new.lon, new.lat, clock.now(), {"radius_m": scene.radius_m, "within_s": scene.within_s})
+
+
+def _open_of_thing(scene: str, thing: str) -> Case | None:
+    return Case.objects.select_for_update().filter(scene=scene, same_thing=thing).exclude(status__in=END_STATUSES).first()
 
 
 def _sent_before(new: Report) -> str | None:
@@ -140,7 +172,8 @@ def _proposal(kind: str, region: str, text: str, given: bool) -> dict[str, Any]:
     }
 
 
-def _open_from_report(viewer: Viewer, new: Report, kind: str, region: str, scene: Scene, digest: str, key: str) -> str:
+def _open_from_report(viewer: Viewer, new: Report, taken: Taken, key: str) -> str:
+    kind, region = taken.kind, taken.region
     entry = case_types().get(kind)
     where = new.address.strip() or orgs.region_names(SYSTEM, [region]).get(region, region)
     opened = NewCase(
@@ -157,9 +190,11 @@ def _open_from_report(viewer: Viewer, new: Report, kind: str, region: str, scene
         lat=new.lat,
         address=new.address.strip(),
         proposal=_proposal(kind, region, new.text, bool(new.kind)),
+        same_thing=taken.thing,
+        data=taken.data,
     )
-    machine = Machine.open(opened, scene, DIRECTORY, clock.now(), viewer)
-    row = store.save_new(machine, viewer, digest)
+    machine = Machine.open(opened, taken.scene, DIRECTORY, clock.now(), viewer)
+    row = store.save_new(machine, viewer, taken.digest)
     _add_source(row, new.source, key=key, report=new, viewer=viewer, text=row.text_sealed, reporter=row.reporter_sealed)
     return row.code
 

@@ -80,5 +80,8 @@ class SceneBook(Protocol):
     def by_version(self, version_id: int) -> tuple[Scene, str]:
         """The scene of an installed pack version and the digest of its process."""
 
-    def for_type(self, case_type: str, region: str) -> tuple[Scene, str]:
-        """The active scene for a person's report of this type at a place; there is always one."""
+    def for_type(self, case_type: str, region: str, data: Mapping[str, Any]) -> tuple[Scene, str]:
+        """The active scene for a person's report of this type at a place; ``data`` is what the report carries, such as a plate."""
+
+    def thing_of(self, version_id: int, data: Mapping[str, Any]) -> str:
+        """The same-thing key of a report in a scene; '' when the scene goes by place and time."""

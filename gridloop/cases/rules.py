@@ -32,6 +32,7 @@ OPEN_STATUSES = (
 END_STATUSES = ("closed", "voided", "rejected")
 STATUSES = OPEN_STATUSES + END_STATUSES
 DESK_STAGES = ("verify", "intake")  # waiting for the centre: box "todo" of the console
+SIGNED_STAGES = ("handle", "support")  # work that is signed for (签收) before anything else; a look on the spot needs no signature
 PUBLIC_SOURCES = ("citizen", "hotline", "deputy", "wechat")  # first verified on the spot where the scene asks for it
 TASK_ENDING_VERBS = {
     "verify": ("approve", "reject", "escalate"),
@@ -252,7 +253,7 @@ def task_verbs(case: CaseData, task: TaskData, viewer: Viewer) -> tuple[str, ...
     if task.stage == "check" and viewer.actor in case.handled_by:
         return ()  # nobody checks their own work
     verbs = task.verbs
-    if task.status == "open" and "accept" in verbs:
+    if task.status == "open" and "accept" in verbs and task.stage in SIGNED_STAGES:
         return tuple(v for v in verbs if v in ("accept", "return", "escalate"))
     return tuple(v for v in verbs if v != "accept" and (v != "return" or task.status == "open" or task.stage == "support"))
 

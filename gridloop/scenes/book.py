@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from gridloop.cases.messages import SceneMatch
 from gridloop.cases.rules import Scene
@@ -11,7 +13,7 @@ from gridloop.flow.selectors import process_by_digest
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.scenes import selectors
-from gridloop.scenes.rules import Candidate, choose, match, stage_limits, within_seconds
+from gridloop.scenes.rules import Candidate, choose, match, stage_limits, thing_of, within_seconds
 from gridloop.scenes.selectors import Installed
 from gridloop.sdk.pack import Pack
 from gridloop.sdk.signals import Signal
@@ -55,13 +57,17 @@ class RowBook:
         )
         return scene, digest
 
-    def for_type(self, case_type: str, region: str) -> tuple[Scene, str]:
+    def for_type(self, case_type: str, region: str, data: Mapping[str, Any]) -> tuple[Scene, str]:
         """The active scene for a person's report of this type at a place. NotFound when not even a pack for any type is on."""
         here = [Candidate(one.version_id, one.name, one.pack) for one in self.installed() if one.on_at(region)]
-        chosen = choose(here, case_type)
+        chosen = choose(here, case_type, data)
         if chosen is None:
             raise NotFound("scenes.not_found", name=case_type)
         return self.by_version(chosen.version_id)
+
+    def thing_of(self, version_id: int, data: Mapping[str, Any]) -> str:
+        """The same-thing key of a person's report in this scene; '' when the scene goes by place and time."""
+        return thing_of(selectors.version(version_id)[0], data)
 
     def recognise(self, signal: Signal, region: str = "") -> list[SceneMatch]:
         """What the packs that are on at the place make of a signal; empty when it means nothing to any."""

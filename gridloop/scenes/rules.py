@@ -128,11 +128,23 @@ class Candidate:
     pack: Pack
 
 
-def choose(candidates: Iterable[Candidate], case_type: str) -> Candidate | None:
-    """Whose report this is: the pack of exactly the type, then of a named type or category, then the one for any type."""
+def thing_of(pack: Pack, data: Mapping[str, Any]) -> str:
+    """The same-thing key of a person's report from what it carries (such as a plate); '' when it does not tell."""
+    same = pack.pack.same_thing
+    return _text(same.key, {"data": dict(data)}) if same.key else ""
+
+
+def choose(candidates: Iterable[Candidate], case_type: str, data: Mapping[str, Any]) -> Candidate | None:
+    """Whose report this is: the pack of exactly the type, then of a named type or category, then the one for any type.
+
+    A pack that knows its things by nothing but a key (the plate of a car) does not take a report that lacks it.
+    """
     best: tuple[int, str] | None = None
     chosen: Candidate | None = None
     for one in candidates:
+        same = one.pack.pack.same_thing
+        if same.key and not same.radius_m and not thing_of(one.pack, data):
+            continue
         rank = _rank(one.pack, case_type)
         if rank is not None and (best is None or (rank, one.name) < best):
             best, chosen = (rank, one.name), one

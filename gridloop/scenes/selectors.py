@@ -70,12 +70,14 @@ def _installed(row: PackVersion, switches: Mapping[str, PackSwitch]) -> Installe
 
 
 @reading
-def active_pack(viewer: Viewer, *, name: str = "", case_type: str = "", region: str = "") -> Installed | None:
+def active_pack(
+    viewer: Viewer, *, name: str = "", case_type: str = "", region: str = "", data: Mapping[str, Any] | None = None
+) -> Installed | None:
     """The pack of that name, or the one for a case type, that is switched on at the place; None when there is none."""
     here = {one.version_id: one for one in packs(viewer) if one.on_at(region)}
     if name:
         return next((one for one in here.values() if one.name == name), None)
-    chosen = choose((Candidate(one.version_id, one.name, one.pack) for one in here.values()), case_type)
+    chosen = choose((Candidate(one.version_id, one.name, one.pack) for one in here.values()), case_type, data or {})
     return here[chosen.version_id] if chosen else None
 
 

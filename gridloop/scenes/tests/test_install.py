@@ -32,6 +32,9 @@ def cast() -> Iterator[Cast]:
     BOOK.forget()
 
 
+PLATE = {"plate": "浙B12345"}
+
+
 def stopped(value: float, plate: str = "样A1") -> Signal:
     return Signal("s1", "cam", "CAM-1", "vehicle_stopped", clock.now(), value, 121.6, 29.2, {"plate": plate})
 
@@ -50,7 +53,7 @@ def test_changed_pack_is_a_new_version_and_the_old_one_stays(cast: Cast, tmp_pat
     BOOK.forget()
     assert new_id != old.version_id
     assert BOOK.by_version(old.version_id)[0].params["wait"] == "5m"
-    assert BOOK.for_type("09009", EAST)[0].params["wait"] == "9m"
+    assert BOOK.for_type("09009", EAST, PLATE)[0].params["wait"] == "9m"
     back = actions.install(SYSTEM, load(copy_of("illegal_parking", tmp_path / "again"), KNOWN))
     assert back > new_id  # going back is a version of its own
 
@@ -68,10 +71,10 @@ def test_versions_never_change(cast: Cast, statement: str) -> None:
 
 
 def test_type_finds_its_pack(cast: Cast) -> None:
-    assert BOOK.for_type("09009", EAST)[0].name == "illegal_parking"
-    assert BOOK.for_type("01003", EAST)[0].name == "damaged_facility"  # by its category
-    assert BOOK.for_type("21001", EAST)[0].name == "general"
-    scene, digest = BOOK.for_type("01002", EAST)
+    assert BOOK.for_type("09009", EAST, PLATE)[0].name == "illegal_parking"
+    assert BOOK.for_type("01003", EAST, {})[0].name == "damaged_facility"  # by its category
+    assert BOOK.for_type("21001", EAST, {})[0].name == "general"
+    scene, digest = BOOK.for_type("01002", EAST, {})
     assert (scene.radius_m, scene.within_s, scene.process.name) == (50.0, 86400.0, "standard_case")
     assert Definition.objects.get(digest=digest).name == "standard_case"
 
@@ -79,14 +82,14 @@ def test_type_finds_its_pack(cast: Cast) -> None:
 def test_switch_in_one_units_territory(cast: Cast) -> None:
     actions.switch(SYSTEM, "illegal_parking", False, cast.units["EAST"])
     BOOK.forget()
-    assert BOOK.for_type("09009", f"{EAST}200001001")[0].name == "general"
-    assert BOOK.for_type("09009", f"{WEST}200001001")[0].name == "illegal_parking"
+    assert BOOK.for_type("09009", f"{EAST}200001001", PLATE)[0].name == "general"
+    assert BOOK.for_type("09009", f"{WEST}200001001", PLATE)[0].name == "illegal_parking"
     assert BOOK.recognise(stopped(200), f"{EAST}200001001") == []
     actions.switch(SYSTEM, "illegal_parking", False)
     actions.switch(SYSTEM, "illegal_parking", True, cast.units["EAST"])
     BOOK.forget()
-    assert BOOK.for_type("09009", EAST)[0].name == "illegal_parking"
-    assert BOOK.for_type("09009", COUNTY)[0].name == "general"
+    assert BOOK.for_type("09009", EAST, PLATE)[0].name == "illegal_parking"
+    assert BOOK.for_type("09009", COUNTY, PLATE)[0].name == "general"
     shown = next(one for one in selectors.packs(SYSTEM) if one.name == "illegal_parking")
     assert selectors.enabled(shown) == {"enabled": False, "units": [cast.units["EAST"]]}
     with scoped(SYSTEM):

@@ -31,7 +31,7 @@ def build(territory: TerritoryMap, records: Iterable[Record]) -> dict[str, int]:
     rows: list[OrgRow] = [*regions(territory, cells), *units(territory)]
     orgs.load(SYSTEM, rows)
     desk = f"{territory.county.code}-DESK"
-    load_users([SampleLogin(operator_name(territory), territory.desk, f"{desk}-1", "operator", territory.county.code, desk)])
+    load_users([SampleLogin(operator_name(territory), territory.desk, f"{desk}-1", "operator", territory.county.code, None)])
     return {"towns": len(cells), "grids": sum(len(c) for c in cells.values()), "units": len(territory.units) + 1}
 
 
