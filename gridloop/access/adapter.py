@@ -18,6 +18,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def add_message(self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kwargs: Any) -> None:
+        """Without "signed in as …": the desk shows no messages of ours, so it would wait for days until some page does."""
+        if message_template not in ("account/messages/logged_in.txt", "account/messages/logged_out.txt"):
+            super().add_message(request, level, message_template, *args, **kwargs)
+
     def set_password(self, user: AbstractBaseUser, password: str) -> None:
         """The library's own change of password ends here."""
         change_password(viewer_for(user.pk), password)
