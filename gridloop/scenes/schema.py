@@ -10,14 +10,14 @@ from pydantic.json_schema import models_json_schema
 
 from gridloop.scenes.loading import ROOT
 from gridloop.scenes.stories.story import Story
-from gridloop.sdk.pack import FILES
+from gridloop.sdk.pack import FILES, Part
 
 PUBLISHED = ROOT / "docs" / "reference" / "pack.schema.json"
 
 
 def schema() -> dict[str, Any]:
     """One schema; ``$defs/files`` names the definition of each file of a pack."""
-    models = [*FILES.values(), Story]
+    models: list[type[Part]] = [*FILES.values(), Story]
     references, definitions = models_json_schema([(model, "validation") for model in models], by_alias=True, title="Gridloop scene pack")
     files = {f"{name}.yaml": references[(model, "validation")] for name, model in FILES.items()}
     files["stories/*.yaml"] = references[(Story, "validation")]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gridloop.doors.cli.common import data_dir_option
+from gridloop.doors.cli.common import data_dir_option, django_on
 from gridloop.scenes.loading import Known, Loaded, load, load_all
 from gridloop.scenes.rules import tier
 from gridloop.scenes.schema import PUBLISHED, publish
@@ -63,13 +63,17 @@ def play_stories(packs: tuple[str, ...], live: str | None, data_dir: Path | None
         raise click.ClickException(f"no scene pack {unknown[0]} / 没有场景包 {unknown[0]}")
     if faulty := next((one.wrongs[0] for one in loaded if one.wrongs), None):
         raise click.ClickException(str(faulty))
-    if live:
+    _show(_live(loaded, packs, live, data_dir) if live else play_in_memory(loaded, packs))
+
+
+def _live(loaded: list[Loaded], packs: tuple[str, ...], url: str, data_dir: Path | None) -> list[Result]:
+    """Only on a sample deployment on this machine: its clock is moved and accounts for the stories' people are made."""
+    with django_on(data_dir) as deployment:
+        if not deployment.read("deployment.json").get("sample"):
+            raise click.ClickException("live stories move the clock: sample deployments only / 仅限示例部署")
         from gridloop.scenes.stories.live import play_live
 
-        results = play_live(loaded, packs, live, data_dir)
-    else:
-        results = play_in_memory(loaded, packs)
-    _show(results)
+        return play_live(loaded, packs, url, deployment.folder)
 
 
 def _show(results: list[Result]) -> None:

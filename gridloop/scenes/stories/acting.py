@@ -8,6 +8,7 @@ from typing import Any
 
 from gridloop.cases.machine import Machine
 from gridloop.cases.rules import TaskData
+from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.errors import NotNow
 from gridloop.scenes.loading import Loaded
 from gridloop.scenes.stories.memory import LEAD, PEOPLE, PLACES, SUPPORT_1, SUPPORT_2, MemoryCase, World
@@ -19,9 +20,9 @@ from gridloop.sdk.signals import Signal
 class MemoryStage:
     """Implements ``player.Stage``."""
 
-    def __init__(self, packs: list[Loaded], start: datetime) -> None:
+    def __init__(self, packs: list[Loaded], start: datetime, calendar: WorkingCalendar | None = None) -> None:
         self.start = start
-        self.world = World(packs, start)
+        self.world = World(packs, start, calendar)
         self._signals = 0
         self._acts: dict[str, Callable[[Step], None]] = {name: getattr(self, f"_{name}") for name in ACT_WORDS}
 
@@ -70,12 +71,7 @@ class MemoryStage:
         task = self._task(step, stage)
         self._push(step, who, lambda machine: machine.act(task.id, verb, payload))
 
-    def _sign_first(self, step: Step, who: str, stage: str) -> None:
-        if self._task(step, stage).status == "open":
-            self._do(step, who, stage, "accept")
-
     def _verify(self, step: Step) -> None:
-        self._sign_first(step, "网格", "verify")
         true = step.verify == "属实"
         self._do(step, "网格", "verify", "approve" if true else "reject", note=step.verify)
 
@@ -121,7 +117,6 @@ class MemoryStage:
         self._do(step, "主办", "handle", "escalate", note=step.escalate)
 
     def _check(self, step: Step) -> None:
-        self._sign_first(step, "核查", "check")
         good = step.check == "通过"
         self._do(step, "核查", "check", "approve" if good else "reject", note=step.check)
 

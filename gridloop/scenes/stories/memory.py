@@ -56,8 +56,11 @@ PEOPLE = {
 }
 
 
+@dataclass(frozen=True, slots=True)
 class MemoryDirectory:
     """Who is competent: one unit for each duty, a desk at the county and one above it at the city."""
+
+    days: WorkingCalendar
 
     def competent(self, duty: str, case_type: str, region: str, at: datetime) -> Performer | None:
         if duty == "intake":
@@ -71,7 +74,7 @@ class MemoryDirectory:
         return None if region == CITY else (CITY, UNITS[CITY_DESK])
 
     def calendar(self, region: str) -> WorkingCalendar:
-        return WorkingCalendar()
+        return self.days
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +98,11 @@ class MemoryCase:
 class World:
     """Everything a story plays on. ``now`` only moves by ``advance``, which fires due limits on the way, each at its time."""
 
-    def __init__(self, packs: list[Loaded], start: datetime) -> None:
+    def __init__(self, packs: list[Loaded], start: datetime, calendar: WorkingCalendar | None = None) -> None:
         self.packs = [one for one in packs if one.pack is not None and one.process is not None]
         self.start = self.now = start
         self.cases: list[MemoryCase] = []
-        self.directory = MemoryDirectory()
+        self.directory = MemoryDirectory(calendar or WorkingCalendar())
         self._seen: set[tuple[str, str]] = set()
 
     # ---- time ----------------------------------------------------------------------------------------------------
@@ -119,6 +122,11 @@ class World:
             self.now = max(self.now, at)
             self.push(self.cases[number], SYSTEM, partial(Machine.fire, limit_id=limit_id))
         self.now = max(self.now, target)
+
+    def next_due(self) -> datetime | None:
+        """When the next limit falls due."""
+        due = (limit.due_at for case in self.cases for limit in case.situation.limits if limit.state == "pending")
+        return min(due, default=None)
 
     # ---- what comes in -------------------------------------------------------------------------------------------
 
@@ -200,7 +208,7 @@ class World:
 
     def _scene_for(self, case_type: str) -> Loaded:
         candidates = [Candidate(n, one.name, one.pack) for n, one in enumerate(self.packs) if one.pack is not None]
-        chosen = choose(candidates, case_type)
+        chosen = choose(candidates, case_type, {})
         if chosen is None:
             raise LookupError(f"no pack takes reports of {case_type}")
         return self.packs[chosen.version_id]
