@@ -13,4 +13,7 @@ JOBS: tuple[tuple[str, float, str], ...] = (
     ("signals.trim_log", 600.0, "gridloop.signals.actions:trim_log"),
     ("signals.drop_history", 3600.0, "gridloop.signals.history:drop_old"),
     ("signals.forget", 3600.0, "gridloop.signals.actions:forget"),
+    ("notices.facts", 0.5, "gridloop.notices.handlers:run"),
+    ("notices.deliver", 0.5, "gridloop.notices.actions:deliver"),
+    ("notices.forget_old", 3600.0, "gridloop.notices.actions:forget_old"),
 )

@@ -44,6 +44,7 @@ DATABASES = {
 INGEST_URL = os.environ.get("GRIDLOOP_INGEST_URL", "")
 NATS_URL = os.environ.get("GRIDLOOP_NATS_URL", "")
 GRIDLOOP_SCENE_BOOK = "gridloop.scenes.book.BOOK"  # where the cases room finds the scene of a case
+GRIDLOOP_CHANNEL_BOOK = "gridloop.project.channels.BOOK"  # which adapter carries which kind of notice
 
 INSTALLED_APPS = [
     "django.contrib.auth",

@@ -20,9 +20,10 @@ from gridloop.access.api import signed_in
 from gridloop.cases.api import router as cases_router
 from gridloop.cases.api import track_router
 from gridloop.doors.http.problems import language, plain_problem, problem
-from gridloop.insight.api import router as insight_router
 from gridloop.evidence.api import router as evidence_router
+from gridloop.insight.api import router as insight_router
 from gridloop.kernel.errors import Fault, FieldFault, Invalid
+from gridloop.notices.api import router as notices_router
 from gridloop.orgs.api import router as orgs_router
 from gridloop.registry.api import router as registry_router
 from gridloop.scenes.api import router as scenes_router
@@ -72,6 +73,7 @@ api.add_router("", evidence_router)
 api.add_router("", insight_router)
 api.add_router("", scenes_router)
 api.add_router("", orgs_router, auth=signed_in)  # orgs lies below access: its log-in is put before it here
+api.add_router("", notices_router)
 api.add_router("", registry_router)
 track_api.add_router("", track_router)
 

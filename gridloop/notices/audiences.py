@@ -1,0 +1,105 @@
+"""Who is told: the people behind the words lead, supporting, desk, checker, above, reporter and owner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gridloop.cases.models import Case
+from gridloop.cases.selectors import sealed_values, sources_of
+from gridloop.journal.messages import FactRow
+from gridloop.kernel import clock
+from gridloop.kernel.viewer import SYSTEM
+from gridloop.notices.messages import Recipient
+from gridloop.orgs import selectors as orgs
+from gridloop.orgs.briefs import StaffBrief
+from gridloop.registry.selectors import plate_contact
+from gridloop.sdk.pack import Pack
+
+MOST_UNROSTERED = 3  # without a roster not a whole department is woken
+
+
+def recipients(audience: str, case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
+    """Everyone of the audience, each once; empty when there is nobody or no way to reach them."""
+    found = {r.key: r for r in _FIND[audience](case, fact, pack)}
+    return list(found.values())
+
+
+def _staff(people: Iterable[StaffBrief]) -> list[Recipient]:
+    return [Recipient(f"staff:{s.id}", s.phone, s.name, f"staff:{s.id}") for s in people]
+
+
+def duty_people(unit_id: int) -> list[Recipient]:
+    """The roster's people of the moment; without a roster the first of the unit's staff."""
+    duty = orgs.on_duty(SYSTEM, unit_id)
+    return _staff(duty.staff if duty.source == "roster" else duty.staff[:MOST_UNROSTERED])
+
+
+def _lead(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
+    """The person it was given to, else the people on duty of the lead unit."""
+    if person := fact.data.get("staff"):
+        return _staff(orgs.staff_briefs(SYSTEM, [int(person)]).values())
+    unit = fact.data.get("unit") or case.lead_unit_id
+    return duty_people(int(unit)) if unit else []
+
+
+def _supporting(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
+    return [r for unit in case.supporting_ids for r in duty_people(unit)]
+
+
+def _above(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
+    """The commander on duty of the unit the fact names; without one its people."""
+    unit = fact.data.get("unit")
+    if not unit:
+        return []
+    commander = orgs.on_duty(SYSTEM, int(unit)).commander
+    return _staff([commander]) if commander else duty_people(int(unit))
+
+
+def _holder(duty: str) -> Callable[[Case, FactRow, Pack], list[Recipient]]:
+    def find(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
+        units = orgs.competent_units(SYSTEM, duty, case.type, case.region, clock.now())
+        return duty_people(units[0].id) if units else []
+
+    return find
+
+
+def _reporter(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
+    """A fact about one report tells its reporter; one about the case tells every reporter of it."""
+    sources = [s for s in sources_of(SYSTEM, case.code) if s.reporter_sealed]
+    if named := fact.data.get("reporter"):
+        sources = [s for s in sources if str(s.reporter_sealed) == named.get("sealed")]
+    elif fact.action in ("reported", "joined"):
+        return []
+    values = sealed_values(SYSTEM, [s.reporter_sealed for s in sources])
+    return [r for s in sources if (r := _reached(f"source:{s.pk}", f"case:{case.code}/reporter", values.get(str(s.reporter_sealed))))]
+
+
+def _reached(key: str, subject: str, value: Any) -> Recipient | None:
+    if not isinstance(value, dict) or not value.get("contact"):
+        return None
+    return Recipient(key, str(value["contact"]), str(value.get("name", "")), subject, str(value.get("key", "")))
+
+
+def _owner(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
+    """The registered owner of the vehicle the case is about."""
+    plate = plate_of(case, pack)
+    contact = plate_contact(SYSTEM, plate, "handle_case", f"{case.code} {fact.action}") if plate else None
+    return [Recipient(contact.subject, contact.phone, contact.name, contact.subject)] if contact else []
+
+
+def plate_of(case: Case, pack: Pack) -> str:
+    """The number plate, when the scene's same-thing key is one."""
+    source = pack.signals.subject.get("plate")
+    return case.same_thing if source and source == pack.pack.same_thing.key else ""
+
+
+_FIND: dict[str, Callable[[Case, FactRow, Pack], list[Recipient]]] = {
+    "lead": _lead,
+    "supporting": _supporting,
+    "above": _above,
+    "desk": _holder("intake"),
+    "checker": _holder("check"),
+    "reporter": _reporter,
+    "owner": _owner,
+}

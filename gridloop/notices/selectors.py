@@ -1,0 +1,73 @@
+"""Reads of notices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count
+
+from gridloop.access.rules import mask_name
+from gridloop.cases.selectors import case_row
+from gridloop.journal.frame import scoped
+from gridloop.journal.selectors import reading, unseal
+from gridloop.kernel.errors import Forbidden
+from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.notices.models import Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One delivery as people see it; ``text`` only for its own recipient, ``to`` masked."""
+
+    id: str
+    case: str
+    template: str
+    audience: str
+    channel: str
+    status: str
+    created_at: datetime
+    done_at: datetime | None
+    error: str
+    to: str = ""
+    text: str = ""
+
+
+def _values(rows: list[Delivery]) -> dict[str, dict[str, str]]:
+    found = unseal(SYSTEM, [str(r.sealed) for r in rows if r.sealed])
+    return {key: value for key, value in found.items() if isinstance(value, dict)}
+
+
+def _notice(row: Delivery, to: str, text: str) -> Notice:
+    times = (row.created_at, row.done_at)
+    return Notice(str(row.id), row.case_code, row.template, row.audience, row.channel, row.status, *times, row.error, to, text)
+
+
+def mine(viewer: Viewer, limit: int = 50) -> list[Notice]:
+    """The viewer's own notices, newest first: what the app shows without any push service."""
+    if not viewer.can("notice.read"):
+        raise Forbidden("journal.forbidden", permission="notice.read")
+    if viewer.staff_id is None:
+        return []
+    with scoped(SYSTEM):
+        rows = list(Delivery.objects.filter(recipient=f"staff:{viewer.staff_id}").order_by("-created_at")[: min(limit, 200)])
+        values = _values(rows)
+    return [_notice(r, "", values.get(str(r.sealed), {}).get("text", "")) for r in rows]
+
+
+def of_case(viewer: Viewer, code: str) -> list[Notice]:
+    """Who was told what about a case the viewer sees, oldest first; names masked, texts not shown."""
+    if not viewer.can("notice.read"):
+        raise Forbidden("journal.forbidden", permission="notice.read")
+    case_row(viewer, code)
+    with scoped(SYSTEM):
+        rows = list(Delivery.objects.filter(case_code=code).order_by("created_at", "id"))
+        values = _values(rows)
+    return [_notice(r, mask_name(values.get(str(r.sealed), {}).get("name", "")), "") for r in rows]
+
+
+@reading
+def waiting(viewer: Viewer) -> dict[str, int]:
+    """Deliveries by status, for ``gridloop doctor``."""
+    found = dict(Delivery.objects.order_by().values_list("status").annotate(n=Count("id")))
+    return dict.fromkeys(("waiting", "sent", "failed"), 0) | found

@@ -1,0 +1,54 @@
+"""Which adapter carries which kind of notice: ``GRIDLOOP_CHANNEL_SMS`` and its like, ``name:address``, by default the file outbox."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from functools import cache
+from pathlib import Path
+
+import yaml
+from django.conf import settings
+
+from gridloop.sdk.channels import KINDS, Channel
+
+FOLDER = Path(__file__).resolve().parent.parent / "adapters" / "channels"
+
+
+def known() -> dict[str, dict[str, object]]:
+    """Manifests of the installed channel adapters by id."""
+    return {path.parent.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*/manifest.yaml"))}
+
+
+def setting(kind: str) -> str:
+    return os.environ.get(f"GRIDLOOP_CHANNEL_{kind.upper()}") or "file:"
+
+
+def real_kinds() -> list[str]:
+    """Kinds that reach real people: with any of them the deployment clock stays the real one."""
+    return [kind for kind in KINDS if known().get(setting(kind).partition(":")[0], {}).get("real")]
+
+
+@cache
+def _build(address: str) -> Channel:
+    name, _, rest = address.partition(":")
+    manifest = known().get(name)
+    if manifest is None:
+        raise ValueError(f"channel {name!r} is not installed; there are: {', '.join(known())}")
+    channel: Channel = importlib.import_module(f"gridloop.adapters.channels.{name}.channel").build(rest, Path(settings.DATA_DIR))
+    return channel
+
+
+class EnvironmentBook:
+    """The channels of the environment's settings; implements ``notices.messages.ChannelBook``."""
+
+    def channel(self, kind: str) -> Channel:
+        if kind not in KINDS:
+            raise ValueError(f"no such kind of notice: {kind}")
+        return _build(setting(kind))
+
+    def all(self) -> list[Channel]:
+        return [_build(address) for address in dict.fromkeys(setting(kind) for kind in KINDS)]
+
+
+BOOK = EnvironmentBook()
