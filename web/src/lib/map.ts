@@ -14,48 +14,76 @@ export const cssColours =
     getComputedStyle(element).getPropertyValue(`--${token}`).trim();
 
 
-const base = (c: Colours): LayerSpecification[] => [
+/** Digits of a region code say its level: county 6, town 9, village 12, grid 15, micro-grid 18. */
+const digits = (n: number): ExpressionSpecification => ["==", ["length", ["get", "code"]], n];
+const grows = (...stops: number[]): ExpressionSpecification => ["interpolate", ["linear"], ["zoom"], ...stops];
+
+type LayerMaker = (id: string, layer: string) => { id: string; source: "county"; "source-layer": string };
+const of: LayerMaker = (id, layer) => ({ id, source: "county", "source-layer": layer });
+
+const ground = (c: Colours): LayerSpecification[] => [
   { id: "ground", type: "background", paint: { "background-color": c("ground") } },
-  { id: "land", type: "fill", source: "county", "source-layer": "regions", filter: ["==", ["length", ["get", "code"]], 6], paint: { "fill-color": c("map-land") } },
-  { id: "water", type: "fill", source: "county", "source-layer": "water", filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": c("map-water") } },
-  { id: "river", type: "line", source: "county", "source-layer": "water", filter: ["==", ["geometry-type"], "LineString"], paint: { "line-color": c("map-water"), "line-width": ["interpolate", ["linear"], ["zoom"], 9, 1.5, 14, 8] } },
+  { ...of("land", "regions"), type: "fill", filter: digits(6), paint: { "fill-color": c("map-land") } },
+  { ...of("green", "green"), type: "fill", paint: { "fill-color": c("map-green") } },
+  { ...of("water", "water"), type: "fill", paint: { "fill-color": c("map-water") } },
 ];
 
 const territory = (c: Colours): LayerSpecification[] => [
-  { id: "heat", type: "fill", source: "county", "source-layer": "regions", filter: ["==", ["length", ["get", "code"]], 15], paint: { "fill-color": c("s4-map"), "fill-opacity": 0 } },
-  { id: "micro-grids", type: "line", source: "county", "source-layer": "micro_grids", minzoom: 12, paint: { "line-color": c("map-line-2"), "line-width": 0.6 } },
-  { id: "micro-grid-here", type: "fill", source: "county", "source-layer": "micro_grids", filter: ["==", ["get", "code"], ""], paint: { "fill-color": c("brand"), "fill-opacity": 0.18, "fill-outline-color": c("brand") } },
-  { id: "roads", type: "line", source: "county", "source-layer": "roads", minzoom: 9, paint: { "line-color": c("map-road"), "line-width": ["interpolate", ["linear"], ["zoom"], 9, 0.6, 12, 1.6, 15, 5] } },
-  { id: "buildings", type: "fill", source: "county", "source-layer": "buildings", minzoom: 13, paint: { "fill-color": c("map-building") } },
-  { id: "grids", type: "line", source: "county", "source-layer": "regions", minzoom: 10.5, filter: ["==", ["length", ["get", "code"]], 15], paint: { "line-color": c("map-line-2"), "line-width": 0.8 } },
-  { id: "villages", type: "line", source: "county", "source-layer": "regions", minzoom: 9.5, filter: ["==", ["length", ["get", "code"]], 12], paint: { "line-color": c("map-line-2"), "line-width": 1 } },
-  { id: "towns", type: "line", source: "county", "source-layer": "regions", filter: ["<=", ["length", ["get", "code"]], 9], paint: { "line-color": c("map-line"), "line-width": ["case", ["==", ["length", ["get", "code"]], 6], 2, 1.4] } },
+  { ...of("heat", "regions"), type: "fill", filter: digits(15), paint: { "fill-color": c("s4-map"), "fill-opacity": 0 } },
+  { ...of("micro-grids", "micro_grids"), type: "line", minzoom: 12.5, paint: { "line-color": c("map-line-2"), "line-width": 0.6 } },
+  {
+    ...of("micro-grid-here", "micro_grids"),
+    type: "fill",
+    filter: ["==", ["get", "code"], ""],
+    paint: { "fill-color": c("brand"), "fill-opacity": 0.2, "fill-outline-color": c("brand") },
+  },
+  {
+    ...of("roads", "roads"),
+    type: "line",
+    layout: { "line-cap": "round" },
+    paint: {
+      "line-color": ["match", ["get", "class"], ["national", "county"], c("map-road-2"), c("map-road")],
+      "line-width": ["interpolate", ["linear"], ["zoom"], 9, ["match", ["get", "class"], "national", 1.4, 0.5], 15, ["match", ["get", "class"], "national", 9, "county", 7, 4]],
+    },
+  },
+  { ...of("buildings", "buildings"), type: "fill", minzoom: 13.5, paint: { "fill-color": c("map-building") } },
+  { ...of("grids", "regions"), type: "line", minzoom: 10.5, filter: digits(15), paint: { "line-color": c("map-line-2"), "line-width": 0.8 } },
+  { ...of("villages", "regions"), type: "line", minzoom: 9.5, filter: digits(12), paint: { "line-color": c("map-line-2"), "line-width": 1.2 } },
+  { ...of("towns", "regions"), type: "line", filter: ["any", digits(9), digits(6)], paint: { "line-color": c("map-line"), "line-width": grows(8, 1, 13, 2.5) } },
 ];
 
-const label = (c: Colours, id: string, length: number, minzoom: number, maxzoom: number, size: number): LayerSpecification => ({
-  id,
+const label = (c: Colours, en: boolean, length: number, minzoom: number, maxzoom: number, size: number): LayerSpecification => ({
+  ...of(`names-${length}`, "region_labels"),
   type: "symbol",
-  source: "county",
-  "source-layer": "region_labels",
   minzoom,
   maxzoom,
-  filter: ["==", ["length", ["get", "code"]], length],
-  layout: { "text-field": ["get", "name"], "text-font": FONTS, "text-size": size, "text-padding": 6 },
+  filter: digits(length),
+  layout: { "text-field": en ? ["coalesce", ["get", "name_en"], ["get", "name"]] : ["get", "name"], "text-font": FONTS, "text-size": size, "text-padding": 6 },
   paint: { "text-color": c("map-label"), "text-halo-color": c("map-halo"), "text-halo-width": 1.4 },
 });
 
-const labels = (c: Colours): LayerSpecification[] => [
-  label(c, "town-names", 9, 7, 13.5, 14),
-  label(c, "village-names", 12, 11.5, 15.5, 12),
-  label(c, "grid-names", 15, 13.5, 24, 12),
-];
+const places = (c: Colours): LayerSpecification => ({
+  ...of("places", "places"),
+  type: "symbol",
+  minzoom: 14,
+  layout: { "text-field": ["get", "name"], "text-font": FONTS, "text-size": 12, "text-padding": 4 },
+  paint: { "text-color": c("ink-3"), "text-halo-color": c("map-halo"), "text-halo-width": 1.2 },
+});
 
 /** The style of the base map. `file` is absolute, as the PMTiles protocol wants it. */
-export function mapStyle(c: Colours, file: string): StyleSpecification {
+export function mapStyle(c: Colours, file: string, lang = "zh-CN"): StyleSpecification {
+  const en = lang === "en";
   return {
     version: 8,
     sources: { county: { type: "vector", url: `pmtiles://${file}`, promoteId: { regions: "code", micro_grids: "code" } } },
-    layers: [...base(c), ...territory(c), ...labels(c)],
+    layers: [
+      ...ground(c),
+      ...territory(c),
+      places(c),
+      label(c, en, 15, 13, 24, 12),
+      label(c, en, 12, 11, 15.5, 12),
+      label(c, en, 9, 7, 14, 15),
+    ],
   };
 }
 

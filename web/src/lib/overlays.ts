@@ -1,11 +1,10 @@
 /** Cases on the map: points and clusters as the server gives them, and the ring around the open case. */
-import type { GeoJSONSourceSpecification, Map as GlMap } from "maplibre-gl";
+import type { FeatureCollection, Point } from "geojson";
+import type { Map as GlMap } from "maplibre-gl";
 import type { CaseMap } from "@/api/types";
 import { bySeverity, FONTS, type Colours } from "./map";
 
-type Features = Exclude<GeoJSONSourceSpecification["data"], string> & { type: "FeatureCollection" };
-
-export function toFeatures(data: CaseMap | null): Features {
+export function toFeatures(data: CaseMap | null): FeatureCollection<Point> {
   const point = (lon: number, lat: number, properties: Record<string, unknown>) => ({
     type: "Feature" as const,
     properties: { lon, lat, ...properties },
@@ -18,7 +17,7 @@ export function toFeatures(data: CaseMap | null): Features {
       // The worst on top: drawn last.
       ...[...(data?.points ?? [])].sort((a, b) => b.severity - a.severity).map((p) => point(p.lon, p.lat, { code: p.code, title: p.title, severity: p.severity })),
     ],
-  } as Features;
+  };
 }
 
 export function overlays(map: GlMap, c: Colours): void {

@@ -14,8 +14,13 @@ export const isLate = (task: TaskItem, now: number): boolean =>
 /** Verbs that need a written reason. */
 export const NEEDS_REASON: ReadonlySet<string> = new Set(["return", "reject", "escalate"]);
 
-/** The verb to offer first: the one that carries the work on. */
-export const MAIN_VERBS: readonly string[] = ["accept", "submit", "approve", "check_in"];
+const ORDER = ["accept", "submit", "approve", "check_in"];
+
+/** The verb that carries the work on comes first. */
+export const ordered = (verbs: string[]): string[] => {
+  const rank = (verb: string): number => (ORDER.includes(verb) ? ORDER.indexOf(verb) : ORDER.length);
+  return [...verbs].sort((a, b) => rank(a) - rank(b));
+};
 
 /** Pictures of the report and of the result, for the pair a checker looks at. */
 export function pair(items: EvidenceItem[]): { before: EvidenceItem[]; after: EvidenceItem[] } {

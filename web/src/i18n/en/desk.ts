@@ -26,7 +26,7 @@ export default {
     queue: "Queue", bySeverity: "By level", boxes: "Boxes", searchHint: "Title or code (press /)", waiting: "{n} new, show", fresh: "New",
     overdue: "{n} overdue", pick: "Choose a case on the left",
     empty: { todo: "Nothing to dispatch", doing: "Nothing in hand", done: "Nothing closed", all: "No case matches" },
-    candidates: "Nearest units", press: "press", choose: "to choose", proposal: "Proposal", noUnit: "the competent unit", sure: "{n}% sure",
+    candidates: "Candidate units", press: "press", choose: "to choose", proposal: "Proposal", noUnit: "the competent unit", sure: "{n}% sure",
     load: "{n} open", noCandidates: "No candidate; choose another unit below", other: "Another unit", otherHint: "Search units",
     supporting: "Supporting units", supportingHint: "One or more", note: "Instruction", noteHint: "Optional", reason: "Reason",
     reasonNeeded: "Give a reason (required)", updown: "move", dispatchWord: "dispatch", help: "help", dispatchTo: "Dispatch {name}",
@@ -109,6 +109,6 @@ export default {
     handle: { title: "Sign for, handle, submit", text: "Become the unit's handler: sign for the task, write what was done, add a photo, submit." },
     check: { title: "Check the result", text: "Nobody checks their own work. Become the checker, compare before and after, approve." },
     rate: { title: "The reporter rates", text: "Open the reporter's page, see the progress, give five stars." },
-    sampleText: "The street lamp on Renmin Road is out; it is very dark at night",
+    sampleAddress: "Lamp post 18, Renmin Road", sampleText: "The street lamp on Renmin Road is out; it is very dark at night",
   },
 };

@@ -24,7 +24,7 @@ export default {
     queue: "事件队列", bySeverity: "按等级", boxes: "分类", searchHint: "标题、编号（按 / 键）", waiting: "有 {n} 条新事件，点此查看", fresh: "新",
     overdue: "超时 {n}", pick: "请在左侧选择一个事件",
     empty: { todo: "没有待派的事件", doing: "没有在办的事件", done: "没有办结的事件", all: "没有符合条件的事件" },
-    candidates: "就近力量", press: "按", choose: "选择", proposal: "建议", noUnit: "由主管单位承办", sure: "把握 {n}%", load: "在手 {n}",
+    candidates: "候选单位", press: "按", choose: "选择", proposal: "建议", noUnit: "由主管单位承办", sure: "把握 {n}%", load: "在手 {n}",
     noCandidates: "没有候选单位，可在下面另选", other: "其他单位", otherHint: "搜索单位", supporting: "协办单位", supportingHint: "可选多个",
     note: "交办意见", noteHint: "可空", reason: "理由", reasonNeeded: "请写明理由（必填）", updown: "上下", dispatchWord: "派遣", help: "帮助",
     dispatchTo: "派遣 {name}", acceptPlain: "受理并派遣", routeTo: "改派 {name}", dispatched: "已派遣 {name}", accepted: "已受理并派遣", map: "事件地图",
@@ -34,7 +34,7 @@ export default {
       merge: "已合并", urge: "已催办", void: "已作废", reject: "已退回，不予受理", escalate: "已上报上级", return: "已退回", route: "已改派", accept: "已受理",
     },
     keys: {
-      title: "键盘操作", down: "下一条", up: "上一条", choose: "选择力量", accept: "受理并派遣，跳到下一条", merge: "合并", search: "搜索", help: "本帮助",
+      title: "键盘操作", down: "下一条", up: "上一条", choose: "选择单位", accept: "受理并派遣，跳到下一条", merge: "合并", search: "搜索", help: "本帮助",
       leave: "离开输入框、关闭",
     },
   },
@@ -100,6 +100,6 @@ export default {
     handle: { title: "承办人签收、处置、提交", text: "切换为承办单位的经办人：签收任务，写明办理情况，上传一张照片，提交。" },
     check: { title: "核查结果", text: "办的人不能查自己。切换为核查人，对照处置前后的照片，通过。" },
     rate: { title: "群众评价", text: "打开群众的查询页，看进度，给五星。" },
-    sampleText: "人民路路灯不亮，晚上很黑，请来修一下",
+    sampleAddress: "城区人民路 18 号灯杆", sampleText: "人民路路灯不亮，晚上很黑，请来修一下",
   },
 };
