@@ -1,0 +1,237 @@
+"""The simulated day: processes of simpy against the wall clock, one simulated minute taking 60 / speed seconds."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+import simpy
+import simpy.rt
+
+from gridloop.kernel import clock
+from gridloop.registry.messages import DeviceRow
+from gridloop.simulation.living.client import Client
+from gridloop.simulation.living.truth import MOVES_AFTER_MESSAGE, Incident, World
+
+INCIDENTS_PER_HOUR = 18.0  # of simulated time, the whole county
+LOOK_EVERY = 1.0  # simulated minutes between looks at the open tasks
+TELL_EVERY = 10.0  # real seconds between the readings of all devices
+DESK_PATIENCE = 40.0  # simulated minutes a case waits for a human operator before a simulated colleague takes it
+RETURNS, BAD_WORK = 0.04, 0.06  # shares of tasks handed back and done badly
+Steps = Generator[simpy.Event, Any, None]
+
+
+@dataclass
+class Doing:
+    """Figures of the run, for progress and the closing line."""
+
+    incidents: int = 0
+    signals: int = 0
+    reports: int = 0
+    acts: Counter[str] = field(default_factory=Counter)
+
+
+class Living:
+    """The county alive. ``people`` names a log-in for a unit or a person and says which reporter's desk is watched."""
+
+    def __init__(self, world: World, client: Client, people: People, speed: float, stop: threading.Event) -> None:
+        self.world, self.client, self.people = world, client, people
+        self.speed, self.stop = speed, stop
+        self.doing = Doing()
+        self.taken: set[str] = set()
+        self.env = simpy.rt.RealtimeEnvironment(factor=60.0 / speed, strict=False)
+
+    def run(self, hours: float | None, devices: list[DeviceRow], tick: Callable[[Doing], None]) -> Doing:
+        """Until the hours are over or ``stop`` is set."""
+        self.env.process(self._incidents())
+        self.env.process(self._watch())
+        self.env.process(self._devices(devices))
+        end = hours * 60 if hours else float("inf")
+        while not self.stop.is_set() and self.env.peek() <= end:
+            self.env.step()
+            tick(self.doing)
+        return self.doing
+
+    # ---- things happen -------------------------------------------------------------------------------------------
+
+    def _incidents(self) -> Steps:
+        yield self.env.timeout(0.5)
+        while True:
+            incident = self.world.happen()
+            self.doing.incidents += 1
+            self.env.process(self._parked(incident) if incident.plate else self._seen(incident))
+            yield self.env.timeout(self.world.random.exponential(60.0 / INCIDENTS_PER_HOUR))
+
+    def _parked(self, incident: Incident) -> Steps:
+        """A camera sees a car standing, again and again, until it has gone."""
+        standing = 180.0
+        leaves_after = self.world.minutes(4) if self.world.chance(MOVES_AFTER_MESSAGE) else None
+        waited = 0.0
+        while incident.there:
+            self._signal(incident, standing)
+            yield self.env.timeout(2.0)
+            standing, waited = standing + 120.0, waited + 2.0
+            if leaves_after is not None and waited >= leaves_after:
+                incident.there = False
+            if waited > 240:  # after four hours the driver has left anyway
+                incident.there = False
+        self._signal(incident, 0.0)
+
+    def _signal(self, incident: Incident, standing: float) -> None:
+        at = clock.now().isoformat()
+        item = {
+            "id": f"sim-{incident.number}-{standing:g}-{at}",
+            "source": "sim-camera",
+            "device": incident.device,
+            "kind": "vehicle_stopped",
+            "at": at,
+            "value": standing,
+            "place": {"lon": incident.lon, "lat": incident.lat},
+            "data": {"plate": incident.plate},
+        }
+        if self.client.post("/api/v1/signals", self.people.machine, item) is not None:
+            self.doing.signals += 1
+
+    def _seen(self, incident: Incident) -> Steps:
+        """Somebody notices and reports; sometimes a second person does too."""
+        yield self.env.timeout(self.world.minutes(3))
+        for _ in range(1 + int(self.world.chance(0.25))):
+            self._report(incident)
+            yield self.env.timeout(self.world.minutes(6))
+
+    def _report(self, incident: Incident) -> None:
+        by_phone = self.world.chance(0.3)
+        kind = incident.case_type if self.world.chance(0.8) else ""
+        body = {
+            "text": incident.words,
+            "kind": kind,
+            "place": {"lon": incident.lon, "lat": incident.lat},
+            "address": incident.address,
+            "source": "hotline" if by_phone else "",
+            "contact": f"100{int(self.world.random.integers(10**8)):08d}",
+        }
+        answer = self.client.post("/api/v1/reports", self.people.hotline if by_phone else "", body)
+        if answer:
+            self.doing.reports += 1
+            incident.case, incident.track = answer["case"], answer["track_url"]
+            self.world.by_case[incident.case] = incident
+
+    def _devices(self, devices: list[DeviceRow]) -> Steps:
+        """Every device says it lives; a few fall silent for a while and become maintenance cases by themselves."""
+        quiet: set[str] = set()
+        while True:
+            quiet = {d for d in quiet if not self.world.chance(0.01)} | {d.code for d in devices if self.world.chance(0.00002)}
+            at = clock.now().isoformat()
+            items = [
+                {"id": f"{d.code}-{at}", "source": "sim", "device": d.code, "kind": "device_status", "at": at, "value": 1}
+                for d in devices
+                if d.code not in quiet
+            ]
+            for start in range(0, len(items), 2000):
+                self.client.post("/api/v1/signals", self.people.machine, items[start : start + 2000])
+            yield self.env.timeout(TELL_EVERY * self.speed / 60.0)
+
+    # ---- staff act -----------------------------------------------------------------------------------------------
+
+    def _watch(self) -> Steps:
+        """Look at the open tasks and set somebody going for each that nobody has."""
+        while True:
+            page = self.client.get("/api/v1/tasks", self.people.watcher, mine="false", status="live", limit=200)
+            for task in (page or {}).get("items", ()):
+                if task["id"] not in self.taken and task["unit"] is not None:
+                    self.taken.add(task["id"])
+                    self.env.process(self._do(task))
+            yield self.env.timeout(LOOK_EVERY)
+
+    def _do(self, task: dict[str, Any]) -> Steps:
+        stage = task["stage"]
+        if stage == "intake":
+            yield from self._at_the_desk(task)
+        elif stage in ("handle", "support"):
+            yield from self._handle(task)
+        else:
+            yield from self._look(task)
+
+    def _at_the_desk(self, task: dict[str, Any]) -> Steps:
+        """Leave the case to the human at the desk for a while, then take the proposal."""
+        yield self.env.timeout(DESK_PATIENCE + self.world.minutes(10))
+        if self.client.post(f"/api/v1/cases/{task['case']}/accept", self.people.desk, {}) is not None:
+            self.doing.acts["accept"] += 1
+
+    def _act(self, task: dict[str, Any], user: str, verb: str, **payload: Any) -> bool:
+        done = self.client.post(f"/api/v1/tasks/{task['id']}/{verb}", user, payload) is not None
+        self.doing.acts[verb] += int(done)
+        return done
+
+    def _place(self, task: dict[str, Any]) -> dict[str, float]:
+        place = task["place"]
+        return {"lon": place["lon"] or 121.6, "lat": place["lat"] or 29.2}
+
+    def _handle(self, task: dict[str, Any]) -> Steps:
+        user = self.people.of_unit(task["unit"]["id"], "handler")
+        yield self.env.timeout(self.world.minutes(5))
+        if self.world.chance(RETURNS) and task["stage"] == "handle":
+            self._act(task, user, "return", note="经核对不属本单位职责，请改派")
+            return
+        if not self._act(task, user, "accept"):
+            return
+        yield self.env.timeout(self.world.minutes(12))
+        self._act(task, user, "check_in", place=self._place(task))
+        yield self.env.timeout(self.world.minutes(20))
+        good = not self.world.chance(BAD_WORK)
+        incident = self.world.by_case.get(task["case"])
+        if incident is not None and good:
+            incident.there = False
+        place = self._place(task)
+        photo = self.client.photo(user, task["case"], place["lon"], place["lat"], good)
+        note = "现场已处置完毕" if good else "已到场处理"
+        self._act(task, user, "submit", note=note, evidence=[photo] if photo else [])
+
+    def _look(self, task: dict[str, Any]) -> Steps:
+        """Verify or check on the spot, by what is really there."""
+        verify = task["stage"] == "verify"
+        yield self.env.timeout(self.world.minutes(8 if verify else 15))
+        incident = self.world.by_case.get(task["case"])
+        there = incident.there if incident is not None else verify
+        user = self.people.of_task(task, "grid_worker" if verify else "supervisor")
+        if there == verify:
+            self._act(task, user, "approve", note="属实" if verify else "核查属实，已解决")
+            if not verify:
+                yield from self._rate(incident)
+        else:
+            self._act(task, user, "reject", note="现场未见该情况" if verify else "问题仍在，请返工")
+
+    def _rate(self, incident: Incident | None) -> Steps:
+        yield self.env.timeout(self.world.minutes(30))
+        if incident is None or not incident.track or not self.world.chance(0.5):
+            return
+        path, _, query = incident.track.partition("?")
+        stars = int(self.world.random.choice([5, 5, 5, 4, 4, 3]))
+        if self.client.post(f"{path}/rate?{query}", "", {"stars": stars, "note": ""}) is not None:
+            self.doing.acts["rate"] += 1
+
+
+class People:
+    """Log-ins the simulator acts as. ``make`` creates a log-in for a staff member of a unit and returns its name."""
+
+    machine, hotline, desk, watcher = "sim_machine", "sim_hotline", "sim_desk", "sim_watcher"
+
+    def __init__(self, staff_of: Callable[[int], list[int]], make: Callable[[int, int, str], str]) -> None:
+        self._staff_of, self._make = staff_of, make
+        self._turn: Counter[int] = Counter()
+
+    def of_unit(self, unit_id: int, role: str) -> str:
+        """The unit's people take turns."""
+        staff = self._staff_of(unit_id)
+        if not staff:
+            return self._make(unit_id, 0, role)
+        self._turn[unit_id] += 1
+        return self._make(unit_id, staff[self._turn[unit_id] % len(staff)], role)
+
+    def of_task(self, task: dict[str, Any], role: str) -> str:
+        if task["assignee"] is not None:
+            return self._make(task["unit"]["id"], task["assignee"]["id"], role)
+        return self.of_unit(task["unit"]["id"], role)

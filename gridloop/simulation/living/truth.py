@@ -1,0 +1,102 @@
+"""What really happens: incidents with place and kind, whether they are still there, and how they come to light."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gridloop.registry.messages import DeviceRow, VehicleRow
+from gridloop.simulation.county.county import County
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of incident: how often it happens (share), who notices it, and the words people use."""
+
+    name: str
+    case_type: str
+    share: float
+    by: str  # camera | people
+    words: tuple[str, ...] = ()
+
+
+KINDS = (
+    Kind("illegal_parking", "09009", 0.34, "camera"),
+    Kind("damaged_facility", "01037", 0.12, "people", ("路灯不亮，晚上看不见路", "路灯一闪一闪的", "这盏路灯坏了好几天")),
+    Kind("damaged_facility", "01002", 0.10, "people", ("井盖松动，车一过就响", "污水井盖破了一个角", "井盖不见了，很危险")),
+    Kind("damaged_facility", "04002", 0.08, "people", ("树枝被风吹断，挡住人行道", "行道树歪了，快倒了")),
+    Kind("litter", "06010", 0.16, "people", ("路边一大堆垃圾没人清", "垃圾袋散了一地，有异味")),
+    Kind("noise", "06028", 0.10, "people", ("夜里施工太吵，睡不着", "楼下音响声音很大")),
+    Kind("stalls", "09006", 0.10, "people", ("小摊占了人行道，推婴儿车过不去", "门口占道摆摊")),
+)
+MOVES_AFTER_MESSAGE = 0.6  # share of owners who drive away when they get the courtesy message
+FALSE_REPORTS = 0.06  # share of people's reports with nothing behind them
+
+
+@dataclass(slots=True)
+class Incident:
+    """The truth about one thing. ``there`` turns False when it is mended, gone, or never was."""
+
+    number: int
+    kind: str
+    case_type: str
+    lon: float
+    lat: float
+    there: bool
+    device: str = ""
+    plate: str = ""
+    words: str = ""
+    address: str = ""
+    case: str = ""
+    track: str = ""
+
+
+class World:
+    """Draws incidents from the county; the same seed gives the same sequence."""
+
+    def __init__(self, county: County, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+        self.cameras: list[DeviceRow] = [d for d in county.devices if d.kind == "camera" and d.lon is not None]
+        self.vehicles: list[VehicleRow] = [v for v in county.vehicles if v.person]
+        self.buildings = [b for b in county.buildings if b.lon is not None and b.address]
+        self.incidents: dict[int, Incident] = {}
+        self.by_case: dict[str, Incident] = {}
+
+    def happen(self) -> Incident:
+        """The next incident of the county."""
+        shares = np.array([k.share for k in KINDS])
+        kind = KINDS[int(self.random.choice(len(KINDS), p=shares / shares.sum()))]
+        number = len(self.incidents) + 1
+        if kind.by == "camera":
+            camera = self.cameras[int(self.random.integers(len(self.cameras)))]
+            car = self.vehicles[int(self.random.integers(len(self.vehicles)))]
+            lon, lat = camera.lon or 0.0, camera.lat or 0.0
+            incident = Incident(number, kind.name, kind.case_type, lon, lat, True, device=camera.code, plate=car.plate)
+        else:
+            house = self.buildings[int(self.random.integers(len(self.buildings)))]
+            lon, lat = (house.lon or 0.0) + float(self.random.normal(0, 1e-4)), (house.lat or 0.0) + float(self.random.normal(0, 1e-4))
+            words = kind.words[int(self.random.integers(len(kind.words)))]
+            there = bool(self.random.random() >= FALSE_REPORTS)
+            incident = Incident(number, kind.name, kind.case_type, lon, lat, there, words=words, address=house.address)
+        self.incidents[number] = incident
+        return incident
+
+    def chance(self, share: float) -> bool:
+        return bool(self.random.random() < share)
+
+    def minutes(self, median: float, spread: float = 0.5) -> float:
+        """A log-normal time of human work, in simulated minutes."""
+        return float(self.random.lognormal(np.log(median), spread))
+
+    def write(self, path: Path) -> None:
+        """The ground truth, one incident a line; the deployment never reads it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8") as file:
+            for incident in self.incidents.values():
+                row: dict[str, Any] = asdict(incident)
+                row.pop("track")
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
