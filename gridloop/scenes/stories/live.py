@@ -29,6 +29,7 @@ from gridloop.scenes.stories.story import ACT_WORDS, Step, Story, SubmitStep, of
 
 PATIENCE = 20.0  # real seconds to wait for the deployment to catch up
 TOLERANCE = 1.0  # minutes by which a fact's time may differ
+SEEN = 0.3  # real seconds until every process has looked at the moved clock
 LATER = timedelta(seconds=1)  # past the due time, so that it is over in the deployment too
 ASIDE = 0.0002  # degrees east: about 19 m
 AROUND = 0.0015  # degrees: the box in which a story's cases are looked for
@@ -45,7 +46,7 @@ class LiveStage:
         self._signals = 0
         self._keys: list[str] = []
         self._acts: dict[str, Callable[[Step], None]] = {name: getattr(self, f"_{name}") for name in ACT_WORDS}
-        clock.set_clock(start, 1.0, folder)
+        self._set_clock(start)
 
     # ---- time ----------------------------------------------------------------------------------------------------
 
@@ -61,6 +62,7 @@ class LiveStage:
     def _set_clock(self, at: datetime) -> None:
         if at > clock.now():
             clock.set_clock(at, 1.0, self.folder)
+            time.sleep(SEEN)
 
     def _catch_up(self) -> None:
         """Wait until the deployment has as many facts as the story in memory; what still differs then is found in comparing."""
