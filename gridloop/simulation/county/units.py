@@ -29,9 +29,10 @@ TOWN_BRANCHES: Final[dict[str, tuple[str, int | None]]] = {
     "MARKET": ("市场监督管理所", None), "JUSTICE": ("司法所", None), "CIVIL": ("社会救助站", 2), "COUNCIL": ("人大政协联络站", 0),
 }  # fmt: skip
 COUNTY_NAMES: Final = {
-    "GOV_CENTER": "社会治理中心", "URBAN_MGMT": "综合行政执法局", "SANITATION": "环境卫生作业中心", "GARDEN": "园林绿化养护中心", "MUNICIPAL": "市政设施养护中心",
-    "TRAFFIC_POLICE": "公安局交警大队", "POLICE": "公安局", "ECON": "经济和信息化局", "JUSTICE": "司法局", "DISCIPLINE": "纪委监委", "COUNCIL": "人大政协代表委员联络中心",
-    "UTIL_POWER": "供电公司", "UTIL_WATER": "供水公司", "UTIL_GAS": "燃气公司", "UTIL_TELECOM": "通信运营商联络处",
+    "GOV_CENTER": "社会治理中心", "URBAN_MGMT": "综合行政执法局", "SANITATION": "环境卫生作业中心", "GARDEN": "园林绿化养护中心",
+    "MUNICIPAL": "市政设施养护中心", "TRAFFIC_POLICE": "公安局交警大队", "POLICE": "公安局", "ECON": "经济和信息化局", "JUSTICE": "司法局",
+    "DISCIPLINE": "纪委监委", "COUNCIL": "人大政协代表委员联络中心", "UTIL_POWER": "供电公司", "UTIL_WATER": "供水公司",
+    "UTIL_GAS": "燃气公司", "UTIL_TELECOM": "通信运营商联络处",
 }  # fmt: skip
 # how departments are present in the county centre; the others are on call
 RESIDENT: Final = frozenset(
@@ -127,16 +128,20 @@ def _village_units(tree: _Tree) -> None:
 
 
 def _desk_duties(land: Territory) -> list[DutyRow]:
-    """Intake, check, supervision and urging sit with the centres; verification with the grid team, then village, then town."""
+    """Intake, supervision and urging sit with the centres; verification with the grid team, then village, then town.
+
+    Results are checked by the county's own desk, so that no town checks its own work.
+    """
     rows: list[DutyRow] = []
     for unit, region in [(county_unit("GOV_CENTER"), COUNTY_CODE), *((town_unit(t, "GOV_CENTER"), t) for t in land.towns)]:
         rows += [
             DutyRow("intake", unit, region_code=region, post=f"{unit}-受理坐席"),
-            DutyRow("check", unit, region_code=region, post=f"{unit}-督办核查"),
             DutyRow("supervise", unit, region_code=region, post=f"{unit}-督办核查"),
             DutyRow("urge", unit, region_code=region, post=f"{unit}-受理坐席"),
         ]
-    rows.append(DutyRow("verify", county_unit("GOV_CENTER"), region_code=COUNTY_CODE))
+    centre = county_unit("GOV_CENTER")
+    rows.append(DutyRow("check", centre, region_code=COUNTY_CODE, post=f"{centre}-督办核查"))
+    rows.append(DutyRow("verify", centre, region_code=COUNTY_CODE))
     rows += [DutyRow("verify", panel_unit(t, 3), region_code=t, post=f"{panel_unit(t, 3)}-平安建设") for t in land.towns]
     rows += [DutyRow("verify", f"{v}-COMMUNITY", region_code=v) for v in land.villages]
     rows += [DutyRow("verify", f"{g}-GRID", region_code=g) for g in land.grids]
