@@ -15,7 +15,6 @@ import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
 
@@ -95,7 +94,7 @@ class MqttDoor:
     async def _pull(self, puller: JetStreamContext.PullSubscription) -> None:
         try:
             messages = await puller.fetch(_FETCH, timeout=1.0)
-        except NatsTimeout:
+        except TimeoutError:  # nothing came; NATS's own kind is one of these
             return
         signals = [s for m in messages for s in self._signals(m.subject.removeprefix(_STORED), m.data, m.metadata.timestamp.timestamp())]
         await self._append(signals)
