@@ -18,6 +18,9 @@ ALLOWED_HOSTS = os.environ.get("GRIDLOOP_HOSTS", "127.0.0.1,localhost,testserver
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("GRIDLOOP_ORIGINS", "").split(",") if o]
 
 
+_CONNECT_SECONDS = int(os.environ.get("GRIDLOOP_CONNECT_SECONDS", "5"))
+
+
 def database(url: str) -> dict[str, Any]:
     """A Django database entry from ``postgresql://user:password@host:port/name`` (host may be a socket folder by ``?host=``)."""
     parts = urlsplit(url)
@@ -31,7 +34,7 @@ def database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or query.get("port", "")),
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 2, "application_name": os.environ.get("GRIDLOOP_PROCESS", "gridloop")},
+        "OPTIONS": {"connect_timeout": _CONNECT_SECONDS, "application_name": os.environ.get("GRIDLOOP_PROCESS", "gridloop")},
         "TEST": {"MIGRATE": True},
     }
 
@@ -45,6 +48,7 @@ INGEST_URL = os.environ.get("GRIDLOOP_INGEST_URL", "")
 NATS_URL = os.environ.get("GRIDLOOP_NATS_URL", "")
 GRIDLOOP_SCENE_BOOK = "gridloop.scenes.book.BOOK"  # where the cases room finds the scene of a case
 GRIDLOOP_CHANNEL_BOOK = "gridloop.project.channels.BOOK"  # which adapter carries which kind of notice
+DOCTORS = ("gridloop.signals.selectors.doctor", "gridloop.notices.selectors.doctor")  # what rooms tell `gridloop doctor`
 
 INSTALLED_APPS = [
     "django.contrib.auth",

@@ -147,7 +147,7 @@ class EmbeddedPostgres:
         end = time.monotonic() + seconds
         while True:
             try:
-                psycopg.connect(self.url(), connect_timeout=2).close()
+                psycopg.connect(self.url(), connect_timeout=5).close()
                 return
             except psycopg.OperationalError as fault:
                 if time.monotonic() > end or (self.process and self.process.poll() is not None):

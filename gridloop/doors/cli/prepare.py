@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -17,6 +19,7 @@ from gridloop.doors.cli import database
 from gridloop.doors.cli.common import data_dir_option, django_on, urls_on
 from gridloop.doors.cli.database import APP, INGEST, OWNER, DatabaseFault, Urls
 from gridloop.doors.cli.deployment import ROOT, Deployment
+from gridloop.doors.cli.supervisor import die_with_parent
 
 _WATCHED = (
     "gridloop/*/migrations/*.py",
@@ -33,7 +36,7 @@ def open_database(server: str, deployment: Deployment) -> Urls:
     name = database.database_name(server) if os.environ.get("DATABASE_URL") else "gridloop"
     maintenance = server if not os.environ.get("DATABASE_URL") else _maintenance(server, name)
     try:
-        with psycopg.connect(maintenance, connect_timeout=5) as connection:
+        with psycopg.connect(maintenance, connect_timeout=20) as connection:
             database.refuse_old(connection.info.server_version, connection.info.parameter_status("server_version") or "?")
             database.ensure_roles(connection, {role: known[role] for role in (OWNER, APP, INGEST)})
             database.ensure_database(connection, name)
@@ -47,7 +50,7 @@ def open_database(server: str, deployment: Deployment) -> Urls:
 def _maintenance(server: str, name: str) -> str:
     """The named database when it exists, else ``postgres``, from which it can be made."""
     try:
-        psycopg.connect(server, connect_timeout=5).close()
+        psycopg.connect(server, connect_timeout=20).close()
         return server
     except psycopg.OperationalError as fault:
         if f'"{name}" does not exist' not in str(fault):
@@ -66,15 +69,30 @@ def fingerprint(urls: Urls) -> str:
     return digest.hexdigest()
 
 
-def run_prepare(deployment: Deployment, urls: Urls, env: dict[str, str]) -> bool:
-    """Run ``gridloop prepare`` as a child with the owner's URL unless nothing has changed since the last time."""
+def run_prepare(deployment: Deployment, urls: Urls, env: dict[str, str], stopping: Callable[[], bool]) -> bool:
+    """Run ``gridloop prepare`` as a child with the owner's URL unless nothing has changed since the last time.
+
+    False when it failed or was ended because ``stopping()`` became true.
+    """
     state = deployment.read("deployment.json")
     mark = fingerprint(urls)
     if state.get("prepared") == mark:
         return True
-    command = [sys.executable, "-m", "gridloop.doors.cli.main", "prepare", "--data-dir", str(deployment.folder)]
-    done = subprocess.run(command, env=env | urls.environment(), cwd="/", stdin=subprocess.DEVNULL, check=False)
-    if done.returncode:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "gridloop.doors.cli.main", "prepare", "--data-dir", str(deployment.folder)],
+        env=env | urls.environment() | {"GRIDLOOP_CONNECT_SECONDS": "60"},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=die_with_parent,
+    )
+    while child.poll() is None:
+        if stopping():
+            os.killpg(child.pid, signal.SIGTERM)
+            child.wait()
+            return False
+        time.sleep(0.1)
+    if child.returncode:
         return False
     deployment.write("deployment.json", deployment.read("deployment.json") | {"prepared": mark})
     return True
@@ -87,9 +105,12 @@ def prepare(data_dir: Path | None) -> None:
     with django_on(data_dir) as deployment:
         _step("database schema / 数据库结构", database.migrate)
         state = deployment.read("deployment.json")
+        drawing = _start_base_map(deployment) if state.get("sample") else None
         if state.get("sample") and not state.get("sample_loaded"):
             _step("sample county / 示例县", _call("gridloop.simulation.county.load", "load_sample"))
             deployment.write("deployment.json", deployment.read("deployment.json") | {"sample_loaded": True})
+        if drawing:
+            _step("base map / 底图", lambda: _end_base_map(drawing))
         _step("scene packs / 场景包", _call("gridloop.scenes.actions", "install_all"))
         if not state.get("sample") and not state.get("admin_made"):
             password = importlib.import_module("gridloop.access.actions").create_admin()
@@ -97,8 +118,25 @@ def prepare(data_dir: Path | None) -> None:
             click.echo(f"first administrator / 首个管理员: admin   password / 密码: {password}   (shown once / 仅显示一次)")
 
 
-def _call(module: str, function: str) -> object:
-    return getattr(importlib.import_module(module), function)
+def _start_base_map(deployment: Deployment) -> subprocess.Popen[str] | None:
+    """Draw the county beside the load: it needs no database. The edge serves the file below ``/static``."""
+    path = deployment.folder / "static" / "map" / "county.pmtiles"
+    if path.exists():
+        return None
+    command = [sys.executable, str(ROOT / "tools" / "make_pmtiles.py"), str(path)]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def _end_base_map(drawing: subprocess.Popen[str]) -> None:
+    """A county without its map still works: say why and go on; the next preparation draws it."""
+    _, why = drawing.communicate()
+    if drawing.returncode:
+        click.echo(f" not drawn / 未生成: {(why.strip().splitlines() or ['?'])[-1]}", nl=False)
+
+
+def _call(module: str, function: str) -> Callable[..., object]:
+    found: Callable[..., object] = getattr(importlib.import_module(module), function)
+    return found
 
 
 def _step(title: str, work: object) -> None:

@@ -38,7 +38,15 @@ def _host_port(listen: str) -> tuple[str, int]:
 def _load_wsgi(*_: Any) -> Callable[..., Any]:
     """Runs in each granian worker: it ends with its master, also when that one is killed."""
     die_with_parent()
+    return _application()
+
+
+def _application() -> Callable[..., Any]:
+    """The WSGI application with every address resolved. Loaded once in the master: the workers are forked from it."""
     application: Callable[..., Any] = importlib.import_module(_WSGI).application
+    from django.urls import get_resolver
+
+    assert get_resolver().url_patterns
     return application
 
 
@@ -53,6 +61,7 @@ def web(uds: Path | None, listen: str, workers: int, data_dir: Path | None) -> N
     from granian import Granian
     from granian.constants import Interfaces
 
+    _application()
     host, port = _host_port(listen)
     server = Granian(
         f"{_WSGI}:application",

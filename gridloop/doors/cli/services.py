@@ -71,7 +71,7 @@ def port_answers(port: int) -> bool:
 def postgres(server: EmbeddedPostgres, env: dict[str, str]) -> Service:
     def ready() -> bool:
         try:
-            psycopg.connect(server.url(), connect_timeout=2).close()
+            psycopg.connect(server.url(), connect_timeout=5).close()
         except psycopg.OperationalError:
             return False
         return True

@@ -164,7 +164,9 @@ class Start:
         if urls is None:
             return False
         self._environment(urls, nats_url)
-        if not run_prepare(self.deployment, urls, self.env):
+        if not run_prepare(self.deployment, urls, self.env, self.supervisor.stopping):
+            if self.supervisor.stopping():
+                return False
             raise DatabaseFault("the deployment could not be prepared: see above")
         if "nats" in self.supervisor.children and not self.supervisor.wait_ready("nats", seconds=30):
             return False
