@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from pytest_django import DjangoDbBlocker
 from gridloop.doors.cli.database import APP, INGEST, OWNER, Urls, ensure_database, ensure_roles, migrate, with_login
 from gridloop.doors.cli.postgres import EmbeddedPostgres, new_password
 
+pytest_plugins = ["gridloop.simulation.county.testkit"]  # the fixture ``small_county``
 _SERVER, _PASSWORD = "GRIDLOOP_TEST_SERVER", "GRIDLOOP_TEST_PASSWORD"
 _embedded: list[EmbeddedPostgres] = []
 _folders: list[Path] = []
@@ -102,6 +103,15 @@ def django_db_setup(database_urls: Urls, django_db_blocker: DjangoDbBlocker) -> 
     yield
     with django_db_blocker.unblock():
         connections.close_all()
+
+
+@pytest.fixture(scope="session")
+def empty_tables(django_db_setup: None) -> Callable[[], None]:
+    """For fixtures that commit for a whole module: puts the database back to what the migrations left."""
+    from django.db import connections
+
+    admin = with_login(_server(), *_login(_server()), database=connections.databases["default"]["NAME"])
+    return lambda: _reset(admin)
 
 
 def _login(url: str) -> tuple[str, str]:

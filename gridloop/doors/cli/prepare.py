@@ -107,7 +107,7 @@ def prepare(data_dir: Path | None) -> None:
         state = deployment.read("deployment.json")
         drawing = _start_base_map(deployment) if state.get("sample") else None
         if state.get("sample") and not state.get("sample_loaded"):
-            _step("sample county / 示例县", _call("gridloop.simulation.county.load", "load_sample"))
+            _step("sample county / 示例县", _sample_county)
             deployment.write("deployment.json", deployment.read("deployment.json") | {"sample_loaded": True})
         if drawing:
             _step("base map / 底图", lambda: _end_base_map(drawing))
@@ -132,6 +132,13 @@ def _end_base_map(drawing: subprocess.Popen[str]) -> None:
     _, why = drawing.communicate()
     if drawing.returncode:
         click.echo(f" not drawn / 未生成: {(why.strip().splitlines() or ['?'])[-1]}", nl=False)
+
+
+def _sample_county() -> None:
+    """The whole county; GRIDLOOP_SAMPLE_SCALE (0–1] loads fewer people and devices on a small machine or for tests."""
+    from gridloop.simulation.county.load import load_sample
+
+    load_sample(scale=float(os.environ.get("GRIDLOOP_SAMPLE_SCALE", "1")))
 
 
 def _call(module: str, function: str) -> Callable[..., object]:

@@ -18,10 +18,18 @@ from gridloop.simulation.county.territory import Territory
 HOUSE, SLAB, TOWER, HALL, SHOP, SCHOOL = range(6)
 # by kind: length, depth, gap between places along and across (metres)
 SHAPES = np.array(
-    [[11.0, 9.5, 16.5, 17.5], [33.0, 12.0, 39.0, 27.0], [24.0, 21.0, 42.0, 42.0], [46.0, 24.0, 58.0, 36.0], [13.0, 9.0, 17.0, 20.0], [52.0, 14.0, 66.0, 36.0]]
-)  # fmt: skip
+    [
+        [11.0, 9.5, 16.5, 17.5],
+        [33.0, 12.0, 39.0, 27.0],
+        [24.0, 21.0, 42.0, 42.0],
+        [46.0, 24.0, 58.0, 36.0],
+        [13.0, 9.0, 17.0, 20.0],
+        [52.0, 14.0, 66.0, 36.0],
+    ]
+)
 PER_FLOOR = (1, 4, 6, 0, 0, 0)  # homes on a floor
 TOP_FLOORS = (4, 7, 24, 2, 3, 5)
+OFFICES = 0.5  # share of the places in street blocks where nobody lives that hold shops and offices
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,7 @@ def _turns(cells: Cells, terrain: Terrain, rng: np.random.Generator) -> Floats:
     """How the houses of each cell are turned: with the streets in the cores, by hamlet in the country."""
     out = rng.normal(0, 0.1, len(cells.sites))
     if len(terrain.villages):
-        tree = shapely.STRtree(shapely.points(terrain.villages))
+        tree = shapely.STRtree(np.asarray(shapely.points(terrain.villages)))
         out += rng.uniform(-0.6, 0.6, len(terrain.villages))[tree.nearest(shapely.points(cells.sites))]
     turns = np.array([core.turn for core in terrain.cores])
     return np.where(cells.core >= 0, turns[cells.core], out)
@@ -154,11 +162,10 @@ def _choose(seed: int, cells: Cells, parts: Parts, land: Territory, places: _Pla
             order = np.argsort(np.argsort(rank[own], kind="stable"), kind="stable")
             homes[own] = _settle(int(land.households[index]), places.kind[own], floors[own], order)
     tall = np.array([4, 18, 33, 9, 9, 9])[places.kind]
-    floors = np.minimum(
-        np.maximum(floors, -(-homes // np.maximum(np.array(PER_FLOOR)[places.kind], 1) // np.where(places.kind == HOUSE, 2, 1))), tall
-    )
-    other = ~lives & (rng.random(len(low)) < np.where(places.kind == SCHOOL, 0.6, 0.8))
-    return (homes > 0) | other, homes, floors
+    homes_a_floor = np.maximum(np.array(PER_FLOOR)[places.kind], 1) * np.where(places.kind == HOUSE, 2, 1)
+    floors = np.minimum(np.maximum(floors, -(-homes // homes_a_floor)), tall)
+    share = np.select([places.kind == SCHOOL, ~lives, cells.core[places.cell] >= 0], [0.6, 0.8, OFFICES], 0.0)
+    return (homes > 0) | (rng.random(len(low)) < share), homes, floors
 
 
 def _extra_places(parts: Parts, land: Territory, cells: Cells, places: _Places) -> _Places:
@@ -187,16 +194,15 @@ def _footprints(xy: Floats, kind: Ints, turn: Floats, rng: np.random.Generator) 
     cos, sin = np.cos(turn), np.sin(turn)
     x = corner[..., 0] * cos[:, None] - corner[..., 1] * sin[:, None]
     y = corner[..., 0] * sin[:, None] + corner[..., 1] * cos[:, None]
-    out: Geoms = shapely.polygons(xy[:, None, :] + np.stack([x, y], axis=-1))
-    return out
+    return np.asarray(shapely.polygons(xy[:, None, :] + np.stack([x, y], axis=-1)))
 
 
 def _addresses(land: Territory, parts: Parts, cells: Cells, roads: list[Road], cell: Ints, xy: Floats) -> list[str]:
     """In the cores by the nearest named street (odd numbers left, even right), elsewhere by the house number of the village."""
     streets = [r for r in roads if r.kind == "street" and r.name]
-    lines = shapely.linestrings([(0, 0)] * 0) if not streets else np.array([shapely.LineString(r.line) for r in streets], dtype=object)
+    lines: Geoms = np.array([shapely.LineString(r.line) for r in streets], dtype=object)
     town = parts.village_town[parts.village[cell]]
-    near = shapely.STRtree(lines).nearest(shapely.points(xy))
+    near = np.asarray(shapely.STRtree(lines).nearest(shapely.points(xy)))
     away = shapely.line_locate_point(lines[near], shapely.points(xy))
     ahead = shapely.get_coordinates(shapely.line_interpolate_point(lines[near], away + 5.0))
     behind = shapely.get_coordinates(shapely.line_interpolate_point(lines[near], np.maximum(away - 5.0, 0.0)))

@@ -69,7 +69,7 @@ def _add_lines(sites: _Sites) -> shapely.MultiLineString:
         away = normals(steps) * gap * 0.42
         free = np.ones(len(steps), dtype=bool)
         if taken:  # near a crossing the earlier line keeps its pairs
-            free = shapely.distance(shapely.points(steps), shapely.multilinestrings(taken)) > gap * 0.95
+            free = np.asarray(shapely.distance(shapely.points(steps), shapely.multilinestrings(taken)) > gap * 0.95)
         for core in sites.terrain.cores:
             free &= ~core.inside(steps, 1.02) | (line is lines[0])
         sites.add(np.concatenate([steps[free] + away[free], steps[free] - away[free]]), -1, True)
@@ -96,7 +96,7 @@ def _add_country(sites: _Sites, lines: shapely.MultiLineString) -> None:
     shapely.prepare(lines)
 
     def free(xy: Floats, gap: float) -> Bools:
-        keep: Bools = shapely.distance(shapely.points(xy), lines) > gap
+        keep = np.asarray(shapely.distance(shapely.points(xy), lines) > gap)
         for core in terrain.cores:
             keep &= ~core.inside(xy, 1.0 + 0.45 * gap / min(core.half))
         return keep
@@ -182,7 +182,8 @@ def _roughness(xy: Floats, corners: Floats, edges: _Edges, straight: Bools, rng:
     sway = rng.uniform(-1, 1, (len(a), 1)) * 0.7 + rng.uniform(-1, 1, (len(a), 3)) * 0.3
     sway[straight[edges.a] & straight[edges.b]] = 0.0
     across = np.stack([-unit[:, 1], unit[:, 0]], axis=1)
-    return start[:, None, :] + t[:, None] * along[:, None, :] + (amount * sway)[..., None] * across[:, None, :]
+    points: Floats = start[:, None, :] + t[:, None] * along[:, None, :] + (amount * sway)[..., None] * across[:, None, :]
+    return points
 
 
 def _polygons(xy: Floats, triangles: Ints, straight: Bools, wanted: Bools, rng: np.random.Generator) -> tuple[Geoms, Ints]:
@@ -220,9 +221,9 @@ def make_cells(seed: int, terrain: Terrain, spread: float) -> Cells:
     lines = _add_lines(sites)
     _add_cores(sites, lines)
     _add_country(sites, lines)
-    xy, core, straight = np.round(np.concatenate(sites.xy), 3), np.concatenate(sites.core), np.concatenate(sites.straight)
-    xy, first = np.unique(xy, axis=0, return_index=True)
-    core, straight = core[first], straight[first]
+    every: Floats = np.round(np.concatenate(sites.xy), 3).astype(np.float64)
+    xy, first = np.unique(every, axis=0, return_index=True)
+    core, straight = np.concatenate(sites.core)[first], np.concatenate(sites.straight)[first]
     inside = terrain.inside(xy)
     wanted = inside | (np.hypot(xy[:, 0] / 14_800.0, xy[:, 1] / 13_400.0) < 1.0)
     polygons, pairs = _polygons(xy, _triangulate(xy), straight, wanted, rng)

@@ -27,9 +27,9 @@ from gridloop.registry.messages import (
 from gridloop.simulation.county.buildings import Buildings, make_buildings
 from gridloop.simulation.county.cells import Cells, make_cells
 from gridloop.simulation.county.devices import make_devices
-from gridloop.simulation.county.economy import make_enterprises, make_places, make_vehicles
+from gridloop.simulation.county.economy import Places, make_enterprises, make_places, make_vehicles
 from gridloop.simulation.county.frame import geometry_to_degrees, to_degrees
-from gridloop.simulation.county.partition import Parts, make_parts
+from gridloop.simulation.county.partition import make_parts
 from gridloop.simulation.county.people import make_people
 from gridloop.simulation.county.staffing import make_staffing
 from gridloop.simulation.county.streets import make_roads
@@ -86,6 +86,7 @@ class Land:
     territory: Territory
     roads: list[Road]
     buildings: Buildings
+    places: Places
 
 
 @dataclass(frozen=True)
@@ -144,10 +145,10 @@ class County:
 def generate(seed: int = SEED, scale: float = 1.0, today: date = AGES_ON) -> County:
     """Pure and deterministic. ``scale`` below 1 makes a small county of the same structure; the roster lies around ``today``."""
     size = size_for(scale)
-    land, parts = _make_land(seed, size)
+    land = make_land(seed, size)
+    places = land.places
     people = make_people(seed, land.buildings, size.people, AGES_ON)
     firms = make_enterprises(seed, size.enterprises, land.buildings, land.territory, people)
-    places = make_places(seed, land.cells, parts, land.terrain, land.buildings, land.territory)
     organisation = make_organisation(land.territory)
     owners = {row.code: county_unit(row.code) for row in organisation.departments}
     devices = make_devices(seed, size.devices, land.terrain, land.roads, land.buildings, land.territory, people, places, owners)
@@ -177,14 +178,16 @@ def generate(seed: int = SEED, scale: float = 1.0, today: date = AGES_ON) -> Cou
     )
 
 
-def _make_land(seed: int, size: Size) -> tuple[Land, Parts]:
+def make_land(seed: int, size: Size) -> Land:
+    """The land without its people; enough for the base map."""
     terrain = make_terrain(seed, size.rural_centres)
     cells = make_cells(seed, terrain, size.spread)
     parts = make_parts(seed, cells, terrain, size.villages, size.grids, size.micros)
     territory = make_territory(seed, cells, parts, size.households)
     roads = make_roads(seed, terrain, territory.county, size.spread)
     buildings = make_buildings(seed, cells, parts, territory, terrain, roads)
-    return Land(terrain, cells, territory, roads, buildings), parts
+    places = make_places(seed, cells, parts, terrain, buildings, territory)
+    return Land(terrain, cells, territory, roads, buildings, places)
 
 
 def _building_rows(buildings: Buildings) -> list[BuildingRow]:

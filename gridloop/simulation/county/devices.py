@@ -184,7 +184,7 @@ def make_devices(
     rows: list[DeviceRow] = []
     for kind, number in zip(KINDS, numbers.tolist(), strict=True):
         sites = finder.sites(kind.where, number)
-        micros = tree.nearest(shapely.points(sites.xy)).tolist()
+        micros = np.asarray(tree.nearest(shapely.points(sites.xy))).tolist()
         columns = zip(micros, to_degrees(sites.xy).tolist(), sites.building, sites.household, sites.place, strict=True)
         for micro, (lon, lat), building, household, place in columns:
             serial[kind.kind] = serial.get(kind.kind, 0) + 1
@@ -192,8 +192,8 @@ def make_devices(
             name = f"{land.names[region[:12]]}{kind.name}{serial[kind.kind]}"
             rows.append(
                 DeviceRow(
-                    f"{kind.kind}-{serial[kind.kind]:05d}", kind.kind, region, name, lon, lat, owners[kind.owner], place, building, household,
-                    kind.coverage, kind.interval,
+                    f"{kind.kind}-{serial[kind.kind]:05d}", kind.kind, region, name, lon, lat, owners[kind.owner], place, building,
+                    household, kind.coverage, kind.interval,
                 )
             )  # fmt: skip
     return rows

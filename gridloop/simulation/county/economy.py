@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import shapely
@@ -17,17 +18,12 @@ from gridloop.simulation.county.numbers import phone_numbers, plates, uscc
 from gridloop.simulation.county.partition import Parts
 from gridloop.simulation.county.people import People
 from gridloop.simulation.county.terrain import Terrain
-from gridloop.simulation.county.territory import Territory
+from gridloop.simulation.county.territory import Territory, numeral
 
 # what an industry prefers to be housed in
-_HOUSED = {
-    "制造": (HALL,),
-    "建筑": (SLAB, TOWER),
-    "运输仓储": (HALL, SLAB),
-    "危险化学品": (HALL,),
-    "农林": (HOUSE,),
-    "渔业水产": (HOUSE, SLAB),
-}
+_HOUSED: Final = {
+    "制造": (HALL,), "建筑": (SLAB, TOWER), "运输仓储": (HALL, SLAB), "危险化学品": (HALL,), "农林": (HOUSE,), "渔业水产": (HOUSE, SLAB),
+}  # fmt: skip
 _SHOPS = (SLAB, TOWER, HOUSE)
 
 
@@ -79,10 +75,7 @@ def _firm_name(which: int, is_company: bool, town: str, used: set[str], rng: np.
     _, _, _, trades, shops = words.INDUSTRIES[which]
     for length in (2, 2, 3, 3, 4):
         word = "".join(rng.choice(words.FIRM_WORDS, size=length, replace=False))
-        if is_company:
-            name = f"云澜县{word}{rng.choice(trades.split())}有限公司"
-        else:
-            name = f"{town}{word}{rng.choice(shops.split())}"
+        name = f"云澜县{word}{rng.choice(trades.split())}有限公司" if is_company else f"{town}{word}{rng.choice(shops.split())}"
         if name not in used:
             break
     used.add(name)
@@ -167,40 +160,26 @@ def _water_points(found: _Gather, terrain: Terrain, county: shapely.Polygon) -> 
             kind = ("river_point", "bridge", "river_point", "wharf")[n % 4]
             word = {"river_point": "临水点", "bridge": "大桥", "wharf": "埠头"}[kind]
             tags = ("near_water",) if kind != "bridge" else ()
-            found.add(
-                kind,
-                f"{water.name}{'一二三四五六七八九十'[(n - 1) % 10] if n <= 10 else '十' + '一二三四'[n - 11]}号{word}",
-                water.line[at],
-                "",
-                *tags,
-            )
+            found.add(kind, f"{water.name}{numeral(n)}号{word}", water.line[at], "", *tags)
     shore = shapely.get_coordinates(terrain.reservoir.exterior)
     for n, at in enumerate((10, 40, 70, 100), 1):
         found.add("water_source", f"{words.RESERVOIR}{'东北西南'[n - 1]}岸", shore[at % len(shore)], "", "near_water", "drinking_water")
 
 
-def _scenery(found: _Gather, cells: Cells, parts: Parts, terrain: Terrain, land: Territory, rng: np.random.Generator) -> None:
+def _public_places(found: _Gather, cells: Cells, terrain: Terrain, land: Territory, rng: np.random.Generator) -> None:
     parks = np.flatnonzero(cells.inside & (cells.use == PARK))
     for name, at in zip(words.PARKS, rng.permutation(parks).tolist(), strict=False):
         found.add("park", name, cells.sites[at])
     for core, town in zip(terrain.cores, words.TOWNS, strict=True):
-        short = town[0][:2]
-        for kind, word, dx, dy in (
-            ("market", "农贸市场", 0.15, 0.2), ("square", "文化广场", -0.1, -0.15), ("station", "客运站", 0.55, 0.1), ("charging", "电动自行车充电站", -0.35, 0.25),
-            ("refuge", "应急避灾点", 0.3, -0.35), ("government", "便民服务中心", -0.05, 0.1),
-        ):  # fmt: skip
-            found.add(kind, short + word, core.centre + np.array([dx * core.half[0], dy * core.half[1]]), town[0])
-    for name, xy in (
-        ("镜湖风景区", [-8_000, 3_000]),
-        ("松岭竹海景区", [-8_600, -4_900]),
-        ("望潮海塘景区", [8_300, -6_300]),
-        ("青屿灯塔景区", [8_900, 5_900]),
-    ):
-        at = shapely.STRtree(shapely.points(cells.sites[cells.inside])).nearest(shapely.Point(xy))
-        found.add("scenic_area", name, cells.sites[np.flatnonzero(cells.inside)[at]], "", "crowd")
+        for kind, word, dx, dy in words.TOWN_PLACES:
+            found.add(kind, town[0][:2] + word, core.centre + np.array([dx * core.half[0], dy * core.half[1]]), town[0])
+    own = cells.sites[cells.inside]
+    for name, spot in words.SCENIC_AREAS:
+        found.add("scenic_area", name, own[np.argmin(np.hypot(*(own - spot).T))], "", "crowd")
     for code, seat in zip(land.villages, land.village_seats, strict=True):
-        found.add("village_office", f"{land.names[code]}党群服务中心", seat, land.names[code[:9]] + land.names[code])
-        found.add("cultural_hall", f"{land.names[code]}文化礼堂", seat + rng.uniform(-90, 90, 2), land.names[code[:9]] + land.names[code])
+        name, address = land.names[code], land.names[code[:9]] + land.names[code]
+        found.add("village_office", f"{name}党群服务中心", seat, address)
+        found.add("cultural_hall", f"{name}文化礼堂", seat + rng.uniform(-90, 90, 2), address)
 
 
 def make_places(seed: int, cells: Cells, parts: Parts, terrain: Terrain, buildings: Buildings, land: Territory) -> Places:
@@ -208,9 +187,9 @@ def make_places(seed: int, cells: Cells, parts: Parts, terrain: Terrain, buildin
     found = _Gather([], [])
     _schools(found, buildings, land, parts)
     _water_points(found, terrain, land.county)
-    _scenery(found, cells, parts, terrain, land, rng)
+    _public_places(found, cells, terrain, land, rng)
     xy = np.array(found.xy)
-    micro = shapely.STRtree(land.micro_shapes).nearest(shapely.points(xy))
+    micro = np.asarray(shapely.STRtree(land.micro_shapes).nearest(shapely.points(xy)))
     lonlat = to_degrees(xy).tolist()
     rows = [
         PlaceRow(f"L{n:05d}", name, kind, land.micros[at], address, lon, lat, tags)

@@ -85,7 +85,7 @@ def normals(line: Floats) -> Floats:
     return np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
 
 
-def share_out(total: int, weights: Floats, least: int = 0, most: Ints | None = None) -> Ints:
+def share_out(total: int, weights: Floats | Ints, least: int = 0, most: Ints | None = None) -> Ints:
     """Whole numbers in proportion to the weights that add up to ``total`` (largest remainders), within ``least`` and ``most``."""
     count = len(weights)
     top = np.full(count, total, dtype=np.int64) if most is None else most.astype(np.int64)
@@ -93,10 +93,10 @@ def share_out(total: int, weights: Floats, least: int = 0, most: Ints | None = N
     left = total - int(given.sum())
     if left < 0 or int(top.sum()) < total:
         raise ValueError(f"cannot share {total} among {count} with least {least}")
-    weights = np.maximum(np.asarray(weights, dtype=np.float64), 1e-9)
+    wish = np.maximum(np.asarray(weights, dtype=np.float64), 1e-9)
     while left > 0:
         open_ = given < top
-        part = np.where(open_, weights, 0.0)
+        part = np.where(open_, wish, 0.0)
         exact = left * part / part.sum()
         whole = np.minimum(np.floor(exact).astype(np.int64), top - given)
         if whole.sum() == 0:

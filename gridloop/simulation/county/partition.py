@@ -126,7 +126,7 @@ def _far_apart(xy: Floats, load: Floats, count: int, rng: np.random.Generator) -
 
 
 def _nearest_cells(cells: Cells, members: Ints, points: Floats) -> Ints:
-    tree = shapely.STRtree(shapely.points(cells.sites[members]))
+    tree = shapely.STRtree(np.asarray(shapely.points(cells.sites[members])))
     found: Ints = members[tree.nearest(shapely.points(points))]
     return found
 

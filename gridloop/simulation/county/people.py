@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from gridloop.orgs.rules import pinyin
 from gridloop.registry.messages import HouseholdRow, HouseRow, PersonRow
 from gridloop.simulation.county import words
 from gridloop.simulation.county.buildings import HOUSE, TOWER, Buildings
@@ -65,9 +66,14 @@ def _ages(kinds: Ints, rng: np.random.Generator) -> tuple[Ints, Ints, Ints, Ints
     own = rng.normal(0, 1, len(home))
     child = np.clip(head[home] - 27.5 + own * 4.5 - (place == 3) * 4, 0, 30)
     by_role = {
-        "h": head[home], "p": np.clip(head[home] - 1.5 + own * 2.5, 21, 78), "c": child, "g": np.clip(head[home] + 26.5 + own * 3.0, 52, 99),
-        "e": np.clip(elder[home] + own * 2.0, 65, 101), "y": young[home] + np.abs(own), "s": rng.integers(2, 15, len(home)),
-    }  # fmt: skip
+        "h": head[home],
+        "p": np.clip(head[home] - 1.5 + own * 2.5, 21, 78),
+        "c": child,
+        "g": np.clip(head[home] + 26.5 + own * 3.0, 52, 99),
+        "e": np.clip(elder[home] + own * 2.0, 65, 101),
+        "y": young[home] + np.abs(own),
+        "s": rng.integers(2, 15, len(home)),
+    }
     age = np.zeros(len(home))
     for letter, values in by_role.items():
         age = np.where(role == ord(letter), values, age)
@@ -76,7 +82,7 @@ def _ages(kinds: Ints, rng: np.random.Generator) -> tuple[Ints, Ints, Ints, Ints
     pair = np.isin(role, [ord("h"), ord("p")])
     man = np.where(pair, first_man == (role == ord("h")), man)
     elders = np.isin(role, [ord("e"), ord("g")])
-    number = np.cumsum(elders) - np.repeat((np.cumsum(elders) - elders)[np.cumsum(sizes) - sizes], sizes)  # first or second elder
+    number: Ints = np.cumsum(elders) - np.repeat((np.cumsum(elders) - elders)[np.cumsum(sizes) - sizes], sizes)  # first or second elder
     both = elders & np.isin(kinds[home], [i for i, (k, _) in enumerate(KINDS) if k.count("e") == 2 or k.count("g") == 2])
     man = np.where(both, number == 1, man)
     alone = elders & ~both
@@ -84,7 +90,8 @@ def _ages(kinds: Ints, rng: np.random.Generator) -> tuple[Ints, Ints, Ints, Ints
     return home, role.astype(np.int64), np.floor(age).astype(np.int64), man.astype(np.int64)
 
 
-def _names(home: Ints, role: Ints, birth_year: Ints, man: Ints, count: int, rng: np.random.Generator) -> list[str]:
+def _names(home: Ints, role: Ints, birth_year: Ints, man: Ints, count: int, rng: np.random.Generator) -> list[tuple[str, str]]:
+    """Name and its sound for each person."""
     weights = np.array(words.SURNAME_WEIGHTS, dtype=np.float64)
     weights /= weights.sum()
     of_home = rng.choice(len(weights), size=count, p=weights)
@@ -99,7 +106,10 @@ def _names(home: Ints, role: Ints, birth_year: Ints, man: Ints, count: int, rng:
         pool = pools[which][0 if is_man else 1]
         name = pool[int(at * len(pool))]
         given.append(name[-1] if short else name)
-    return [words.SURNAMES[s] + g for s, g in zip(surname.tolist(), given, strict=True)]
+    sound = {word: pinyin(word) for word in {*words.SURNAMES, *given}}  # a few hundred words instead of 120,000 names
+    families = [(word, sound[word]) for word in words.SURNAMES]
+    rows = zip((families[s] for s in surname.tolist()), given, strict=True)
+    return [(family + name, f"{spoken} {sound[name]}") for (family, spoken), name in rows]
 
 
 def _homes(buildings: Buildings, households: int, rng: np.random.Generator) -> tuple[list[HouseRow], list[str], list[str], Ints]:
@@ -184,7 +194,7 @@ def make_people(seed: int, buildings: Buildings, people: int, today: date) -> Pe
     sexes = np.where(man == 1, "M", "F").tolist()
     columns = zip(names, home.tolist(), sexes, born.tolist(), ids, phones, tags, age.tolist(), strict=True)
     persons = [
-        PersonRow(f"P{n:07d}", name, household_codes[at], codes18[at], sex, day, number, phone if years >= 12 else "", tag)
-        for n, (name, at, sex, day, number, phone, tag, years) in enumerate(columns, 1)
+        PersonRow(f"P{n:07d}", name, household_codes[at], codes18[at], sex, day, number, phone if years >= 12 else "", tag, spoken)
+        for n, ((name, spoken), at, sex, day, number, phone, tag, years) in enumerate(columns, 1)
     ]
     return People(houses, households, persons, micro, building, np.flatnonzero((age >= 18) & (age <= 70)), home)

@@ -72,7 +72,7 @@ def make_roads(seed: int, terrain: Terrain, county: shapely.Polygon, spread: flo
     """All roads, cut at the border of the county for those of its own; through roads run on a little."""
     rng = stream(seed, "streets")
     river = shapely.union_all([s.area() for s in terrain.streams])
-    around = shapely.buffer(county, 2_500.0)
+    around = shapely.buffer(county, 900.0)
     roads = [
         Road(r.name, r.kind, shapely.get_coordinates(part))
         for r in terrain.roads

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import shapely
@@ -12,6 +13,36 @@ from gridloop.simulation.county import words
 from gridloop.simulation.county.frame import Bools, Floats, Noise, normals, spline, stream
 
 HALF_WIDTH, HALF_HEIGHT = 12_600.0, 11_200.0
+
+Spot = tuple[float, float]
+MAIN_RIVER: Final[tuple[Spot, ...]] = (
+    (-12_900, 5_100), (-10_600, 4_300), (-8_300, 3_500), (-5_900, 1_200), (-3_500, 900), (-1_300, -700), (900, -350),
+    (3_000, -1_500), (5_600, -1_100), (8_000, -2_300), (12_800, -2_900),
+)  # fmt: skip
+# stops of the through roads; a whole number stands for the core of that town
+ROADS: Final[tuple[tuple[str, str, tuple[Spot | int, ...]], ...]] = (
+    (
+        "云海国道",
+        "national",
+        (
+            (1_900, 12_600),
+            (2_700, 8_700),
+            (3_300, 5_000),
+            (2_900, 1_900),
+            (3_100, -1_300),
+            (2_300, -4_400),
+            (3_500, -8_200),
+            (3_000, -12_600),
+        ),
+    ),
+    ("澜青线", "county", (0, (1_500, 2_000), (3_900, 3_500), 1)),
+    ("澜望线", "county", (0, (1_100, -1_900), (3_300, -4_100), 2)),
+    ("澜松线", "county", (0, (-1_900, -1_700), (-4_500, -2_200), 3, (-9_200, -4_400), (-13_500, -5_300))),
+    ("滨海线", "county", ((6_400, 12_000), (6_900, 8_900), 1, (7_600, 2_200), (7_100, -2_000), 2, (6_300, -9_000), (6_800, -12_500))),
+    ("镜湖线", "county", ((-1_900, -1_700), (-3_000, 1_800), (-5_500, 2_700), (-7_300, 2_700), (-9_400, 2_200), (-10_900, 900))),
+    ("北溪线", "county", (0, (-1_600, 3_000), (-2_900, 5_500), (-2_700, 8_300), (-3_300, 12_000))),
+    ("南岙线", "county", ((2_300, -4_400), (-600, -5_400), (-3_300, -6_300), 3)),
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +80,8 @@ class Core:
 
     def local(self, xy: Floats) -> Floats:
         cos, sin = math.cos(self.turn), math.sin(self.turn)
-        return (xy - self.centre) @ np.array([[cos, -sin], [sin, cos]])
+        turned: Floats = (xy - self.centre) @ np.array([[cos, -sin], [sin, cos]])
+        return turned
 
     def inside(self, xy: Floats, grow: float = 1.0) -> Bools:
         local = self.local(xy)
@@ -100,12 +132,7 @@ class Terrain:
 
 def _streams(rng: np.random.Generator) -> tuple[Stream, ...]:
     jog = Noise(rng, 2_300.0)
-    main = spline(
-        np.array(
-            [[-12_900, 5_100], [-10_600, 4_300], [-8_300, 3_500], [-5_900, 1_200], [-3_500, 900], [-1_300, -700], [900, -350], [3_000, -1_500],
-             [5_600, -1_100], [8_000, -2_300], [12_800, -2_900]], dtype=np.float64),
-        60.0,
-    )  # fmt: skip
+    main = spline(np.array(MAIN_RIVER), 60.0)
     main = main + normals(main) * (jog(main) * 380.0)[:, None]
     north_mouth = main[np.argmin(np.hypot(*(main - [-3_100, 800]).T))]
     south_mouth = main[np.argmin(np.hypot(*(main - [4_600, -1_200]).T))]
@@ -133,21 +160,10 @@ def _reservoir(rng: np.random.Generator) -> shapely.Polygon:
 
 
 def _roads(cores: tuple[Core, ...], rng: np.random.Generator) -> tuple[Road, ...]:
-    seat, east, south, west = (c.centre for c in cores)
     jog = Noise(rng, 2_900.0)
-    plans: tuple[tuple[str, str, list[list[float]]], ...] = (
-        ("云海国道", "national", [[1_900, 12_600], [2_700, 8_700], [3_300, 5_000], [2_900, 1_900], [3_100, -1_300], [2_300, -4_400], [3_500, -8_200], [3_000, -12_600]]),
-        ("澜青线", "county", [list(seat), [1_500, 2_000], [3_900, 3_500], list(east)]),
-        ("澜望线", "county", [list(seat), [1_100, -1_900], [3_300, -4_100], list(south)]),
-        ("澜松线", "county", [list(seat), [-1_900, -1_700], [-4_500, -2_200], list(west), [-9_200, -4_400], [-13_500, -5_300]]),
-        ("滨海线", "county", [[6_400, 12_000], [6_900, 8_900], list(east), [7_600, 2_200], [7_100, -2_000], list(south), [6_300, -9_000], [6_800, -12_500]]),
-        ("镜湖线", "county", [[-1_900, -1_700], [-3_000, 1_800], [-5_500, 2_700], [-7_300, 2_700], [-9_400, 2_200], [-10_900, 900]]),
-        ("北溪线", "county", [list(seat), [-1_600, 3_000], [-2_900, 5_500], [-2_700, 8_300], [-3_300, 12_000]]),
-        ("南岙线", "county", [[2_300, -4_400], [-600, -5_400], [-3_300, -6_300], list(west)]),
-    )  # fmt: skip
     roads = []
-    for name, kind, plan in plans:
-        line = spline(np.array(plan, dtype=np.float64), 60.0)
+    for name, kind, plan in ROADS:
+        line = spline(np.array([cores[stop].centre if isinstance(stop, int) else stop for stop in plan]), 60.0)
         sway = np.sin(np.linspace(0, 1, len(line)) * math.pi) ** 0.5
         line = line + normals(line) * (jog(line) * 330.0 * sway)[:, None]
         roads += [Road(name, kind, part) for part in _outside_cores(line, cores)]

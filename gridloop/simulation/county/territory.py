@@ -132,6 +132,8 @@ def make_territory(seed: int, cells: Cells, parts: Parts, households: int) -> Te
     names |= {code: f"{names[code[:15]]}{int(code[15:])}号微网格" for code in micros}
     wanted = _wanted_households(cells, parts, households)
     county = shapely.coverage_union_all(town_shapes)
+    if not isinstance(county, shapely.Polygon):
+        raise ValueError(f"seed {seed}: the county fell apart into {county.geom_type}")
     return Territory(
         towns, villages, grids, micros, names, micro_shapes, grid_shapes, village_shapes, town_shapes, county, np.array(seats), wanted
     )
