@@ -71,3 +71,12 @@ def waiting(viewer: Viewer) -> dict[str, int]:
     """Deliveries by status, for ``gridloop doctor``."""
     found = dict(Delivery.objects.order_by().values_list("status").annotate(n=Count("id")))
     return dict.fromkeys(("waiting", "sent", "failed"), 0) | found
+
+
+def doctor(viewer: Viewer) -> list[tuple[str, str, str]]:
+    """A line for ``gridloop doctor``: level, name, what is."""
+    with scoped(SYSTEM):
+        late = Delivery.objects.filter(status="waiting", attempts__gt=1).count()
+    counts = waiting(viewer)
+    text = f"{counts['sent']} sent, {counts['waiting']} waiting ({late} after a failure), {counts['failed']} failed"
+    return [("warn" if late else "ok", "notices", text)]

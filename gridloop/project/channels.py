@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import os
 from functools import cache
 from pathlib import Path
 
 import yaml
 from django.conf import settings
 
-from gridloop.sdk.channels import KINDS, Channel
+from gridloop.sdk.channels import KINDS, Channel, channel_setting
 
 FOLDER = Path(__file__).resolve().parent.parent / "adapters" / "channels"
 
@@ -18,15 +17,6 @@ FOLDER = Path(__file__).resolve().parent.parent / "adapters" / "channels"
 def known() -> dict[str, dict[str, object]]:
     """Manifests of the installed channel adapters by id."""
     return {path.parent.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*/manifest.yaml"))}
-
-
-def setting(kind: str) -> str:
-    return os.environ.get(f"GRIDLOOP_CHANNEL_{kind.upper()}") or "file:"
-
-
-def real_kinds() -> list[str]:
-    """Kinds that reach real people: with any of them the deployment clock stays the real one."""
-    return [kind for kind in KINDS if known().get(setting(kind).partition(":")[0], {}).get("real")]
 
 
 @cache
@@ -45,10 +35,10 @@ class EnvironmentBook:
     def channel(self, kind: str) -> Channel:
         if kind not in KINDS:
             raise ValueError(f"no such kind of notice: {kind}")
-        return _build(setting(kind))
+        return _build(channel_setting(kind))
 
     def all(self) -> list[Channel]:
-        return [_build(address) for address in dict.fromkeys(setting(kind) for kind in KINDS)]
+        return [_build(address) for address in dict.fromkeys(channel_setting(kind) for kind in KINDS)]
 
 
 BOOK = EnvironmentBook()

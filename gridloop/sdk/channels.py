@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 KINDS = ("sms", "app", "voice", "email")
+
+
+def channel_setting(kind: str) -> str:
+    """``GRIDLOOP_CHANNEL_<KIND>`` as ``adapter:address``; by default the file outbox."""
+    return os.environ.get(f"GRIDLOOP_CHANNEL_{kind.upper()}") or "file:"
+
+
+def real_channels() -> list[str]:
+    """Adapters in use that reach real people: with any of them the deployment clock stays the real one."""
+    return sorted({name for kind in KINDS if (name := channel_setting(kind).partition(":")[0]) not in ("file", "console")})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from gridloop.signals.actions import is_mass_silence
 from gridloop.signals.models import Trouble
 from gridloop.signals.positions import CONSUMERS
 
+EFFECTS_LATE, HISTORY_LATE = 10.0, 3 * 3600.0  # seconds a batch may wait; the history takes whole hours
+
 # How far behind the log's end every consumer is: batches, and the age of the first one waiting.
 _LAG = """
 SELECT n.name, COALESCE(sum(p.seq - COALESCE(c.seq, 0)), 0), min(b.at)
@@ -52,3 +54,19 @@ def state(viewer: Viewer) -> State:
     last = Trouble.objects.order_by("-at").first()
     late = len(overdue_devices(viewer, clock.now()))
     return State(lags, Trouble.objects.count(), last.error if last else "", is_mass_silence(late, device_counts(viewer)["online"]))
+
+
+def doctor(viewer: Viewer) -> list[tuple[str, str, str]]:
+    """Lines for ``gridloop doctor``: level, name, what is."""
+    now = clock.now()
+    found = state(viewer)
+    lines = []
+    for name, lag in sorted(found.lags.items()):
+        age = (now - lag.since).total_seconds() if lag.since else 0.0
+        late = age > (HISTORY_LATE if name == "history" else EFFECTS_LATE)
+        lines.append(("warn" if late else "ok", f"signals {name}", f"{lag.batches} batches behind, the first waits {age:.0f} s"))
+    if found.troubles:
+        lines.append(("warn", "signals without effect", f"{found.troubles} in the last 30 days, last: {found.last_trouble}"))
+    if found.mass_silence:
+        lines.append(("BAD", "devices", "most have fallen silent together: look at ingest, network and NATS"))
+    return lines

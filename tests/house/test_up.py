@@ -83,7 +83,7 @@ def test_front_door_headers_limits_and_commands(tmp_path: Path) -> None:
         doctor = command("doctor", "--data-dir", folder)
         assert doctor.returncode == 0, doctor.stdout
         assert "worker" in doctor.stdout
-    refused = command("up", "--data-dir", folder, "--port", str(product.port), "--rate", "2", GRIDLOOP_CHANNELS="file,sms")
+    refused = command("up", "--data-dir", folder, "--port", str(product.port), "--rate", "2", GRIDLOOP_CHANNEL_SMS="apprise:json://localhost")
     assert refused.returncode == 1
     assert "never moved" in refused.stderr
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import time
@@ -17,6 +16,7 @@ import psutil
 from gridloop.doors.cli.common import data_dir_option, django_on
 from gridloop.doors.cli.deployment import ROOT, Deployment, default_folder
 from gridloop.doors.cli.services import ready
+from gridloop.sdk.channels import real_channels
 
 OK, WARN, BAD = "ok", "warn", "BAD"
 _LAG_WARN = 5.0  # seconds a consumer of the trace may be behind
@@ -85,8 +85,7 @@ def _machine(deployment: Deployment) -> Iterator[Line]:
     yield (OK if free > 0.1 else WARN), "disk", f"{usage.free / 1e9:.1f} GB free ({free:.0%})"
     built = (ROOT / "web" / "dist" / "index.html").exists()
     yield (OK if built else WARN), "front end", "built" if built else "not built: make install"
-    channels = os.environ.get("GRIDLOOP_CHANNELS", "")
-    yield OK, "channels", channels or "console and file only"
+    yield OK, "channels", ", ".join(real_channels()) or "console and file only"
     moved = (deployment.folder / "clock.json").exists()
     yield (WARN if moved else OK), "clock", "moved: sample or test deployment only" if moved else "real time"
 

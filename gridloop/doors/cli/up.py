@@ -22,6 +22,7 @@ from gridloop.doors.cli.prepare import open_database, run_prepare
 from gridloop.doors.cli.supervisor import Log, Service, Supervisor
 from gridloop.doors.cli.welcome import welcome
 from gridloop.kernel import clock
+from gridloop.sdk.channels import real_channels
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _decide_sample(deployment: Deployment, empty: bool) -> None:
 def _move_clock(deployment: Deployment, start: str | None, rate: float | None) -> None:
     if start is None and rate is None:
         return
-    real = [c for c in os.environ.get("GRIDLOOP_CHANNELS", "").split(",") if c.strip() and c.strip() not in ("file", "console")]
+    real = real_channels()
     if real:
         raise click.ClickException(
             f"the clock of a deployment with a real channel ({', '.join(real)}) is never moved / 已配置真实通道,不能移动时钟"

@@ -199,3 +199,12 @@ def test_a_fact_that_cannot_be_worked_on_does_not_block_the_next(county: Cast, o
     report()
     work()
     assert len(outbox.lines()) == 1
+
+
+def test_the_doctor_tells_of_deliveries(county: Cast, outbox: Book) -> None:
+    outbox.fault = ChannelError("no signal")
+    report()
+    work()
+    with clock.fixed(clock.now() + timedelta(minutes=5)):
+        work()
+    assert selectors.doctor(SYSTEM) == [("warn", "notices", "0 sent, 1 waiting (1 after a failure), 0 failed")]

@@ -14,7 +14,7 @@ from gridloop.registry.selectors import device, device_counts
 from gridloop.signals.actions import emit, gone_silent, is_mass_silence, mark_silent
 from gridloop.signals.handlers import run_effects
 from gridloop.signals.log import PostgresLog
-from gridloop.signals.selectors import state
+from gridloop.signals.selectors import doctor, state
 from gridloop.signals.tests import conftest
 from gridloop.signals.tests.test_effects import cases, run_all, sources, stopped
 
@@ -77,3 +77,13 @@ def test_when_all_fall_silent_together_it_is_our_door(county: Cast, log: Postgre
     assert not is_mass_silence(5, 5)
     assert is_mass_silence(30, 40)
     assert not is_mass_silence(30, 100)
+
+
+def test_the_doctor_tells_of_lags_and_troubles(county: Cast, log: PostgresLog) -> None:
+    log.append([stopped(1)])
+    assert ("ok", "signals effects") in [line[:2] for line in doctor(SYSTEM)]
+    with clock.fixed(clock.now() + timedelta(minutes=1)):
+        assert ("warn", "signals effects") in [line[:2] for line in doctor(SYSTEM)]
+        run_all()
+        lines = doctor(SYSTEM)
+    assert "0 batches behind" in next(text for _, name, text in lines if name == "signals effects")
