@@ -258,11 +258,13 @@ def act(request: HttpRequest, task_id: UUID, verb: TaskVerb, body: ActIn) -> dic
 # ---- reports and the reporter's page ---------------------------------------------------------------------------------
 
 
+# The place is already among the components; a $ref into this schema's own $defs would point nowhere in the OpenAPI document.
+_REPORT_SCHEMA = ReportIn.model_json_schema(ref_template="#/components/schemas/{model}")
 _REPORT_BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": ReportIn.model_json_schema()},
+            "application/json": {"schema": {k: v for k, v in _REPORT_SCHEMA.items() if k != "$defs"}},
             "multipart/form-data": {"schema": {"type": "object", "description": "the same fields (place as lon and lat) and photos"}},
         },
     }
