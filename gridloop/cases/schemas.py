@@ -99,7 +99,7 @@ class SourceOut(Schema):
     count: int
 
 
-class PlaceOut(Schema):
+class CasePlace(Schema):
     lon: float | None
     lat: float | None
     address: str
@@ -116,7 +116,7 @@ class CaseItem(Schema):
     status: str
     region: str
     region_name: str
-    place: PlaceOut
+    place: CasePlace
     reported_at: datetime
     due_at: datetime | None
     closed_at: datetime | None
@@ -155,7 +155,7 @@ class TaskOut(Schema):
     verbs: list[str]
     form: dict[str, Any] | None
     must: list[str]
-    place: PlaceOut
+    place: CasePlace
     region_name: str
 
 
