@@ -24,7 +24,9 @@ _LISTEN = click.option("--listen", default="127.0.0.1:0", show_default=True, hel
 def _prepare(name: str, data_dir: Path | None) -> Deployment:
     deployment = attach(data_dir)
     os.environ["GRIDLOOP_PROCESS"] = name
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout, force=True)
+    # libraries speak up when something is wrong; only we tell what goes on
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout, force=True)
+    logging.getLogger("gridloop").setLevel(logging.INFO)
     return deployment
 
 
