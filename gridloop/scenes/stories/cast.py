@@ -19,9 +19,9 @@ def sample_token(username: str) -> str:
     return issue_token(SYSTEM, account, name="story", days=DAYS)
 
 
-def unit_token(unit_id: int) -> str:
-    """A token of an account that may do the unit's tasks."""
-    username = f"story-unit-{unit_id}"
+def unit_token(kind: str, unit_id: int) -> str:
+    """A token of an account that may do the unit's tasks; each kind of work has its own, for nobody checks their own."""
+    username = f"story-{kind}-{unit_id}"
     account = user_id_of(username)
     if account is None:
         account = create_user(SYSTEM, username, orgs.unit(SYSTEM, unit_id).name)

@@ -135,7 +135,7 @@ class LiveStage:
         self._on(self._task(step, stage), verb, photos, body)
 
     def _on(self, task: dict[str, Any], verb: str, photos: int, body: dict[str, Any]) -> None:
-        who = DESK if task["stage"] == "intake" else f"unit:{task['unit']['id']}"
+        who = DESK if task["stage"] == "intake" else f"{task['stage']}:{task['unit']['id']}"
         evidence = [self.door.photo(who, self._place("甲")) for _ in range(photos)]
         self.door.post(who, f"/api/v1/tasks/{task['id']}/{verb}", {**body, "evidence": evidence})
 
@@ -267,12 +267,18 @@ def differences(live: Played, memory: list[View]) -> list[str]:
 def play_live(packs: list[Loaded], only: Iterable[str], url: str, folder: Path) -> list[Result]:
     """Every story of the named packs on the deployment at the address, whose data folder holds its clock."""
     wanted = set(only)
-    door = Door(url, lambda who: cast.unit_token(int(who[5:])) if who.startswith("unit:") else cast.sample_token(who))
+    door = Door(url, _token)
     try:
         chosen = [(one, file, story) for one in packs if not wanted or one.name in wanted for file, story in stories_of(one)[0].items()]
         return [_one(door, one, packs, file, story, folder) for one, file, story in chosen]
     finally:
         door.close()
+
+
+def _token(who: str) -> str:
+    """``operator`` is a sample log-in, ``check:12`` somebody of unit 12."""
+    kind, _, unit = who.partition(":")
+    return cast.unit_token(kind, int(unit)) if unit else cast.sample_token(kind)
 
 
 def _one(door: Door, one: Loaded, packs: list[Loaded], file: str, story: Story, folder: Path) -> Result:
