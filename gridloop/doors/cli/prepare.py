@@ -123,7 +123,7 @@ def _start_base_map(deployment: Deployment) -> subprocess.Popen[str] | None:
     path = deployment.folder / "static" / "map" / "county.pmtiles"
     if path.exists():
         return None
-    command = [sys.executable, str(ROOT / "tools" / "make_pmtiles.py"), str(path)]
+    command = [sys.executable, str(ROOT / "tools" / "make_pmtiles.py"), str(path), "--scale", os.environ.get("GRIDLOOP_SAMPLE_SCALE", "1")]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 

@@ -1,0 +1,136 @@
+"""Server-sent events: in time, in scope, and resumed without loss."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.live.conftest import Live
+
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("live")]
+
+
+class Screen:
+    """An open console: collects (id, event, data, when) in a thread of its own."""
+
+    def __init__(self, live: Live, user: str, last: str = "") -> None:
+        headers = {"Authorization": f"Bearer {live.token(user)}"} | ({"Last-Event-ID": last} if last else {})
+        self.client = httpx.Client(timeout=httpx.Timeout(10, read=30), trust_env=False)
+        self.stream = self.client.stream("GET", f"{live.url}/api/v1/live", headers=headers)
+        self.response = self.stream.__enter__()
+        assert self.response.status_code == 200
+        self.events: list[tuple[str, str, dict[str, Any], float]] = []
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self) -> None:
+        event, data, event_id = "", "", ""
+        try:
+            for line in self.response.iter_lines():
+                if line.startswith("id: "):
+                    event_id = line[4:]
+                elif line.startswith("event: "):
+                    event = line[7:]
+                elif line.startswith("data: "):
+                    data = line[6:]
+                elif not line and event:
+                    self.events.append((event_id, event, json.loads(data), time.monotonic()))
+                    event = ""
+        except (httpx.HTTPError, ValueError):
+            return
+
+    def cases(self) -> list[str]:
+        return [data["code"] for _, event, data, _ in self.events if event == "case"]
+
+    def wait(self, code: str, seconds: float = 10) -> float:
+        """When the case appeared (monotonic)."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for _, event, data, at in list(self.events):
+                if event == "case" and data["code"] == code:
+                    return at
+            time.sleep(0.01)
+        raise AssertionError(f"{code} did not appear; saw {self.cases()}")
+
+    def close(self) -> str:
+        """Cut the line; the last id seen."""
+        last = self.events[-1][0] if self.events else ""
+        self.response.close()
+        self.client.close()
+        return last
+
+
+@pytest.fixture
+def screens() -> Iterator[list[Screen]]:
+    opened: list[Screen] = []
+    yield opened
+    for screen in opened:
+        screen.client.close()
+
+
+def opened(live: Live, screens: list[Screen], user: str, last: str = "") -> Screen:
+    screen = Screen(live, user, last)
+    screens.append(screen)
+    end = time.monotonic() + 5
+    while not screen.events and time.monotonic() < end:
+        time.sleep(0.02)
+    return screen
+
+
+def test_a_report_is_on_the_open_console_within_a_second(live: Live, screens: list[Screen]) -> None:
+    screen = opened(live, screens, "operator")
+    live.report()
+    times = []
+    for _ in range(5):
+        began = time.monotonic()
+        code, _key = live.report()
+        answered = time.monotonic()
+        times.append(screen.wait(code) - answered)
+        assert screen.wait(code) - began < 3
+    assert sorted(times)[2] < 1.0, times
+
+
+def test_a_cut_line_resumes_without_loss(live: Live, screens: list[Screen]) -> None:
+    screen = opened(live, screens, "operator")
+    first, _key = live.report()
+    screen.wait(first)
+    last = screen.close()
+    missed = [live.report()[0] for _ in range(4)]
+    again = opened(live, screens, "operator", last)
+    for code in missed:
+        again.wait(code)
+    after, _key = live.report()
+    again.wait(after)
+    assert all(_place(event_id) > _place(last) for event_id, event, _, _ in again.events if event == "case"), "nothing is told again"
+
+
+def _place(event_id: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in event_id.split("."))
+
+
+def test_nonsense_as_last_id_means_read_afresh(live: Live, screens: list[Screen]) -> None:
+    screen = opened(live, screens, "operator", "not-an-id")
+    assert "reset" in [event for _, event, _, _ in screen.events]
+
+
+def test_a_screen_sees_its_own_scope_only(live: Live, screens: list[Screen]) -> None:
+    county, handler = opened(live, screens, "operator"), opened(live, screens, "handler")
+    code, _key = live.report()
+    county.wait(code)
+    time.sleep(0.7)
+    assert code not in handler.cases(), "not its unit's case"
+    me = live.get("/api/v1/me", "handler")
+    live.post(f"/api/v1/cases/{code}/route", "operator", {"unit": me["unit"]["id"]})
+    handler.wait(code)
+
+
+def test_without_a_login_there_is_no_stream(live: Live) -> None:
+    answer = live.call("GET", "/api/v1/live")
+    assert answer.status_code == 401
+    assert live.call("GET", "/api/v1/live", "citizen").status_code == 403
