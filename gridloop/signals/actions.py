@@ -23,7 +23,7 @@ from gridloop.signals.log import PostgresLog, replace_batch
 from gridloop.signals.messages import DEVICE_STATUS, OWN_SOURCE
 from gridloop.signals.models import Seen, Trouble
 from gridloop.signals.positions import done_by_all
-from gridloop.signals.rules import Marks, erased, silent_after
+from gridloop.signals.rules import Marks, Watch, erased
 
 SEEN_DAYS = 8  # one more than promised, because a day is cut somewhere
 TROUBLE_DAYS = 30
@@ -53,19 +53,29 @@ def gone_silent(code: str, last_seen: datetime, at: datetime) -> Signal:
     return Signal(f"{code}:silent:{since}", OWN_SOURCE, code, DEVICE_STATUS, at, 0.0, data={"last_seen": since})
 
 
+_watch: Watch | None = None
+
+
 def mark_silent() -> bool:
-    """Job: devices not heard for longer than ``silent_after`` become silent and a signal tells it.
+    """Job: devices not heard for longer than ``silent_after``, while we were there to hear them, become silent and a signal tells it.
 
     When most devices fall silent together it is not they who fail: nothing is marked, ``selectors.state`` shows it.
     """
+    global _watch
     now = clock.now()
-    late = [d for d in overdue_devices(SYSTEM, now) if d.last_seen and d.last_seen < now - silent_after(d.interval_seconds)]
+    _watch = Watch.again(_watch, now, clock.rate())
+    _mark(_watch)
+    return False
+
+
+def _mark(watch: Watch) -> None:
+    now = watch.looked
+    late = [d for d in overdue_devices(SYSTEM, now) if d.last_seen and watch.silent(d.last_seen, d.interval_seconds)]
     if not late or is_mass_silence(len(late), device_counts(SYSTEM)["online"]):
-        return False
+        return
     emit([gone_silent(d.code, d.last_seen, now) for d in late if d.last_seen])
     for device in late:
         set_device_status(SYSTEM, device.code, "silent")
-    return False
 
 
 def is_mass_silence(late: int, online: int) -> bool:

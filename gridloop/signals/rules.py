@@ -18,6 +18,7 @@ ID_LENGTH, SOURCE_LENGTH, DEVICE_LENGTH = 128, 64, 64
 DATA_BYTES = 16_384
 SILENT_LEAST = timedelta(minutes=10)
 SILENT_INTERVALS = 3
+LOOK_GAP = timedelta(minutes=1)  # real time between two looks at devices beyond which we have been away
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
@@ -183,6 +184,25 @@ def _check_tree(value: object, pointer: str, depth: int) -> int:
 def silent_after(interval_seconds: int) -> timedelta:
     """How long a device may be unheard before it counts as silent."""
     return max(SILENT_INTERVALS * timedelta(seconds=interval_seconds), SILENT_LEAST)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Since when this worker has been looking without a break: what was not heard before that may be our own absence."""
+
+    since: datetime
+    looked: datetime
+
+    @classmethod
+    def again(cls, before: Watch | None, now: datetime, rate: float) -> Watch:
+        """One more look. After a standstill, or a jump of the deployment's clock, the watch begins anew."""
+        if before is None or not timedelta(0) <= now - before.looked <= LOOK_GAP * max(rate, 1.0):
+            return cls(now, now)
+        return cls(before.since, now)
+
+    def silent(self, last_seen: datetime, interval_seconds: int) -> bool:
+        """Whether a device has had its time while we were there to hear it."""
+        return self.looked - max(last_seen, self.since) > silent_after(interval_seconds)
 
 
 @dataclass(frozen=True, slots=True)

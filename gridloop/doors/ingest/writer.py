@@ -146,10 +146,13 @@ class Writer:
     async def run(self) -> None:
         """Append until cancelled."""
         loop = asyncio.get_running_loop()
+        crowd = False  # whether requests come together: one alone need not wait for company
         while True:
             await self._wake.wait()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), GATHER_SECONDS)
+            if crowd:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._full.wait(), GATHER_SECONDS)
+            crowd = len(self._queue) > 1
             taken, self._queue = self._queue, []
             self._wake.clear()
             self._full.clear()

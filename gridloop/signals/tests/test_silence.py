@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from gridloop.cases.models import Case
 from gridloop.cases.tests.kit import Cast
@@ -11,12 +11,18 @@ from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.actions import load
 from gridloop.registry.selectors import device, device_counts
-from gridloop.signals.actions import emit, gone_silent, is_mass_silence, mark_silent
+from gridloop.signals.actions import _mark, emit, gone_silent, is_mass_silence, mark_silent
 from gridloop.signals.handlers import run_effects
 from gridloop.signals.log import PostgresLog
+from gridloop.signals.rules import Watch
 from gridloop.signals.selectors import doctor, state
 from gridloop.signals.tests import conftest
 from gridloop.signals.tests.test_effects import cases, run_all, sources, stopped
+
+
+def look(start: datetime) -> None:
+    """A look of a worker that has been there since ``start``."""
+    _mark(Watch(start, clock.now()))
 
 
 def heard(log: PostgresLog, *codes: str, value: float = 0.0) -> None:
@@ -29,11 +35,11 @@ def test_silence_becomes_a_case_and_coming_back_is_told(county: Cast, log: Postg
     with clock.fixed(start):
         heard(log, "cam-1", "lamp-1")
     with clock.fixed(start + timedelta(minutes=9)):
-        mark_silent()
+        look(start)
         assert device(SYSTEM, "cam-1").status == "online"
     with clock.fixed(start + timedelta(minutes=11)):
-        mark_silent()
-        mark_silent()
+        look(start)
+        look(start)
         run_all()
         assert device(SYSTEM, "cam-1").status == "silent"
         assert device(SYSTEM, "lamp-1").status == "online"
@@ -56,7 +62,7 @@ def test_a_crash_between_telling_and_marking_tells_once(county: Cast, log: Postg
     with clock.fixed(start + timedelta(minutes=11)):
         emit([gone_silent("cam-1", last, clock.now())])  # and killed here
     with clock.fixed(start + timedelta(minutes=12)):
-        mark_silent()
+        look(start)
         run_all()
     assert [s.count for s in sources()] == [1]
 
@@ -68,7 +74,7 @@ def test_when_all_fall_silent_together_it_is_our_door(county: Cast, log: Postgre
     with clock.fixed(start):
         heard(log, *codes)
     with clock.fixed(start + timedelta(hours=1)):
-        mark_silent()
+        look(start)
         assert device_counts(SYSTEM)["silent"] == 0
         assert state(SYSTEM).mass_silence
     assert not run_effects()
@@ -87,3 +93,22 @@ def test_the_doctor_tells_of_lags_and_troubles(county: Cast, log: PostgresLog) -
         run_all()
         lines = doctor(SYSTEM)
     assert "0 batches behind" in next(text for _, name, text in lines if name == "signals effects")
+
+
+def test_after_our_own_absence_devices_get_their_time_again(county: Cast, log: PostgresLog) -> None:
+    start = clock.now()
+    with clock.fixed(start):
+        heard(log, "cam-1")
+    with clock.fixed(start + timedelta(hours=8)):
+        mark_silent()
+        assert device(SYSTEM, "cam-1").status == "online"
+        look(start + timedelta(hours=7))
+        assert device(SYSTEM, "cam-1").status == "silent"
+
+
+def test_a_standstill_or_a_jump_of_the_clock_begins_the_watch_anew() -> None:
+    start = datetime(2026, 5, 1, tzinfo=UTC)
+    watch = Watch.again(None, start, 1.0)
+    for seconds, rate, since in ((10, 1.0, 0), (600, 10.0, 0), (700, 1.0, 700), (650, 1.0, 650)):
+        watch = Watch.again(watch, start + timedelta(seconds=seconds), rate)
+        assert watch.since == start + timedelta(seconds=since)
