@@ -26,7 +26,6 @@ def _prepare(name: str, data_dir: Path | None) -> Deployment:
     os.environ["GRIDLOOP_PROCESS"] = name
     # libraries speak up when something is wrong; only we tell what goes on
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout, force=True)
-    logging.getLogger("spiff").setLevel(logging.WARNING)  # else a line for every step of every process
     logging.getLogger("gridloop").setLevel(logging.INFO)
     return deployment
 
