@@ -40,16 +40,16 @@ def archive(land: Land, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
     assert 10_000 < size < 15 * 2**20
     assert [p.name for p in path.parent.iterdir()] == ["county.pmtiles"], "nothing half-written stays"
     with path.open("rb") as file:
-        yield Reader(MmapSource(file))
+        yield Reader(MmapSource(file))  # type: ignore[no-untyped-call]
 
 
 def test_every_layer_has_its_fields(archive: Reader) -> None:
-    layers = {layer["id"]: set(layer["fields"]) for layer in archive.metadata()["vector_layers"]}
+    layers = {layer["id"]: set(layer["fields"]) for layer in archive.metadata()["vector_layers"]}  # type: ignore[no-untyped-call]
     assert layers == FIELDS
 
 
 def test_zooms_and_frame(archive: Reader) -> None:
-    header = archive.header()
+    header = archive.header()  # type: ignore[no-untyped-call]
     assert (header["min_zoom"], header["max_zoom"]) == (6, 15)
     west, east = header["min_lon_e7"] / 1e7, header["max_lon_e7"] / 1e7
     assert 121.3 < west < 121.5
