@@ -178,7 +178,7 @@ def make_devices(
 ) -> list[DeviceRow]:
     """``owners`` names the unit for a department. Nothing has been heard of any device yet: status unproved."""
     finder = _Finder(seed, terrain, roads, buildings, land, people, places)
-    numbers = share_out(count, np.array([k.share for k in KINDS], dtype=np.float64), least=2)
+    numbers = share_out(count, np.array([k.share for k in KINDS], dtype=np.float64), least=3)
     tree = shapely.STRtree(land.micro_shapes)
     serial: dict[str, int] = {}
     rows: list[DeviceRow] = []
