@@ -9,7 +9,7 @@ export default {
     suspended: "已挂起", escalated: "已上报上级", submitted: "已反馈", checking: "核查中", reworked: "返工中", closed: "已办结",
     voided: "已作废", rejected: "不予受理",
   },
-  step: { report: "上报受理", dispatch: "立案派遣", accept: "签收", handle: "处置", check: "核查", close: "办结" },
+  step: { report: "上报", dispatch: "派遣", accept: "签收", handle: "处置", check: "核查", close: "办结" },
   stage: { verify: "核实", intake: "受理", accept: "签收", handle: "处置", support: "协办", check: "核查" },
   box: { todo: "待派", doing: "在办", done: "办结", all: "全部" },
   card: { yellow: "黄牌", red: "红牌" },
