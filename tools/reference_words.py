@@ -1,0 +1,157 @@
+"""The words of the reference that stand in no other place: what a setting means, facts outside of cases, the doors beside the API."""
+
+from __future__ import annotations
+
+GROUPS = {
+    "deployment": "The deployment",
+    "people": "People and notices",
+    "signals": "Signals",
+    "tests": "Tests and tools",
+    "up": "Made by `gridloop up`",
+}
+
+# name: (group, meaning). A star stands for the kind in a name that is put together.
+SETTINGS: dict[str, tuple[str, str]] = {
+    "DATABASE_URL": ("deployment", "PostgreSQL ≥ 15 instead of the embedded one; a role with CREATEROLE and CREATEDB, or a superuser"),
+    "NATS_URL": ("deployment", "a NATS server with JetStream and MQTT instead of the embedded one"),
+    "GRIDLOOP_DATA_DIR": ("deployment", "the data folder; the same as `--data-dir`. Default: `var/data` of the checkout"),
+    "GRIDLOOP_HOSTS": ("deployment", "further host names the product is called by, comma separated (`up` adds its own)"),
+    "GRIDLOOP_PROXIES": ("deployment", "trusted proxies in front of `web`; 2 when another one stands before our front door"),
+    "GRIDLOOP_MQTT_LISTEN": ("deployment", "address of the MQTT door. Default: 127.0.0.1:1883, or a free port when that is taken"),
+    "GRIDLOOP_SAMPLE_SCALE": ("deployment", "(0–1]: load fewer people and devices of the sample county"),
+    "NO_COLOR": ("deployment", "anything: no colours in the supervisor's lines"),
+    "GRIDLOOP_REQUIRE_MFA_ROLES": (
+        "people",
+        "roles that must use a second factor, such as `operator,duty_commander,admin`; none by default",
+    ),
+    "GRIDLOOP_CHANNEL_*": (
+        "people",
+        "`SMS`, `APP`, `VOICE`, `EMAIL`: adapter and address of this kind of notice; default `file:` (see below)",
+    ),
+    "GRIDLOOP_QUIET_HOURS": ("people", "hours in which people at home get no text message or call"),
+    "GRIDLOOP_PLATFORM": ("people", "how the house signs its messages"),
+    "GRIDLOOP_SIGNAL_PARTITIONS": ("signals", "partitions of the signal log, 1 to 1024; may be raised at any time"),
+    "GRIDLOOP_LOG_HOURS": ("signals", "how long the log keeps what every consumer has behind it"),
+    "GRIDLOOP_HISTORY_DAYS": ("signals", "how long the Parquet history of readings is kept"),
+    "GRIDLOOP_TEST_DATABASE_URL": ("tests", "run the tests on this server instead of the embedded one"),
+    "GRIDLOOP_DATA": ("tests", "folder with the evaluation data; without it the tests marked `shared_data` are left out"),
+    "GRIDLOOP_URL": ("tests", "the running product that the front end's development server talks to"),
+    "GRIDLOOP_APP_URL": ("up", "database as the ordinary role: row security binds it"),
+    "GRIDLOOP_OWNER_URL": ("up", "database as its owner: for `prepare`, `migrate` and administrators' commands only, never for a child"),
+    "GRIDLOOP_INGEST_URL": ("up", "database as the role that appends to the signal log"),
+    "GRIDLOOP_NATS_URL": ("up", "NATS as the ingest process sees it"),
+    "GRIDLOOP_SECRET_KEY": ("up", "key of sessions; kept in `secrets.json`"),
+    "GRIDLOOP_SAMPLE": ("up", "`1` in a sample deployment: role buttons, moving clock and banner are allowed"),
+    "GRIDLOOP_ORIGINS": ("up", "origins whose forms are taken (CSRF)"),
+    "GRIDLOOP_PUBLIC_URL": ("up", "the address people use; stands in notices"),
+    "GRIDLOOP_HTTPS": ("up", "`1` with `--lan`: cookies for HTTPS only"),
+    "GRIDLOOP_PUSH_HINT": ("up", "UDP ports on 127.0.0.1, comma separated, where push processes hear that something was committed"),
+    "GRIDLOOP_PROCESS": ("up", "name of the process, shown by the database"),
+    "GRIDLOOP_CONNECT_SECONDS": ("up", "how long to wait for a database connection"),
+}
+
+# Facts outside of a case: they are read by administrators, so no screen has a sentence for them.
+FACTS: dict[str, tuple[str, str]] = {
+    "account_closed": ("账号停用", "Account closed"),
+    "account_created": ("账号开通", "Account created"),
+    "account_opened": ("账号恢复", "Account opened again"),
+    "accounts_loaded": ("批量开通账号", "Accounts loaded"),
+    "assignment_ended": ("网格任职结束", "Assignment to a region ended"),
+    "calendar_edited": ("工作日历调整", "Working calendar edited"),
+    "calendar_seeded": ("工作日历初始化", "Working calendar filled from the holiday table"),
+    "device_secret_issued": ("设备凭据签发", "Secret of a device issued"),
+    "device_secrets_revoked": ("设备凭据吊销", "Secrets of a device revoked"),
+    "device_status": ("设备状态变化", "Status of a device changed"),
+    "language_set": ("语言设置", "Language set"),
+    "logged_in": ("登录", "Logged in"),
+    "logged_out": ("退出", "Logged out"),
+    "login_failed": ("登录失败", "Log-in failed"),
+    "looked": ("调阅个人信息", "Personal data opened"),
+    "pack_installed": ("场景包安装", "Scene pack installed"),
+    "pack_switched": ("场景包启停", "Scene pack switched"),
+    "password_changed": ("修改密码", "Password changed"),
+    "password_reset": ("重置密码", "Password reset"),
+    "person_erased": ("人员信息删除", "Person erased"),
+    "personal_data_erased": ("密封信息删除", "Sealed values erased"),
+    "records_loaded": ("批量导入", "Records loaded"),
+    "region_created": ("区划新建", "Region created"),
+    "region_merged": ("区划合并", "Regions merged"),
+    "region_redrawn": ("区划边界调整", "Outline of a region redrawn"),
+    "region_renamed": ("区划更名", "Region renamed"),
+    "region_split": ("区划拆分", "Region split"),
+    "role_ended": ("授权收回", "Role taken away"),
+    "role_granted": ("授权", "Role granted"),
+    "roster_set": ("排班", "Roster set"),
+    "signals_erased": ("信号数据删除", "Signals erased"),
+    "staff_assigned": ("网格任职", "Staff assigned to a region"),
+    "token_ended": ("令牌注销", "API token ended"),
+    "token_issued": ("令牌签发", "API token issued"),
+    "working_hours_set": ("工作时间设置", "Working hours set"),
+}
+
+ACCOUNTS = """\
+The system itself (`SYSTEM`, jobs of the worker) may do everything; a caller without an account (`PUBLIC`) may report and follow a report.
+An API token has scopes: `all`, a permission, or the part before its dot such as `signals`.
+"""
+
+DOORS = """\
+JSON in UTF-8, times RFC 3339 with zone, coordinates WGS 84. Machines send `Authorization: Bearer TOKEN` (`gridloop token USERNAME`, or an
+administrator's `POST /users/{id}/tokens`), browsers their session cookie and, on unsafe requests, the CSRF token. An unsafe request may
+carry `Idempotency-Key`: the same key and body get the kept answer for a day. Errors: [errors.md](errors.md). The machine-readable form is
+`GET /api/v1/openapi.json`. Who may call what: [permissions.md](permissions.md).
+
+## Doors beside the API
+
+| call | meaning |
+|---|---|
+| `POST /api/v1/signals` | One object, an array or NDJSON, gzip allowed: `{"id", "source", "device", "kind", "at", "value"?, "place"?, \
+"data"?}`. 202 only when durable: `{"accepted", "duplicates", "rejected": [{"index", "error", "pointer"}]}`. \
+Bearer token with `signals.write`, or Basic with device code and secret |
+| `GET /api/v1/live` | Server-sent events in the caller's scope: `case`, `task`, `reset` (read afresh). Resume with `Last-Event-ID` |
+| `GET /track/{case}?key=…` | The reporter's page; as JSON with `Accept: application/json` |
+| `POST /track/{case}/rate?key=…` | `{"stars", "note"?}`: once, after closing |
+| `POST /track/{case}/urge?key=…` | The reporter asks how long it still takes |
+| `/_allauth/browser/v1/…` | Log-in, second factor and sessions for browsers |
+| `GET /healthz`, `GET /readyz` | Alive; able to work (database, devices' door) |
+| MQTT `gridloop/v1/{device}/{kind}` | An item as above or a bare number; user = device code, password = its secret; own topics only. \
+QoS 1 is kept once acknowledged |
+
+The cockpit's numbers are explained in [cockpit.md](cockpit.md).
+
+"""
+
+INTROS = {
+    "commands": """\
+The program is `.venv/bin/gridloop` (the virtual environment's). Every command has `--help`, ends with one clear line and a status
+other than 0 when something is wrong, and finds its deployment by `--data-dir` or `GRIDLOOP_DATA_DIR`. More on two of them:
+[import](import.md), [packs](packs.md). Settings: [settings.md](settings.md).
+
+""",
+    "settings": """\
+Everything is set by environment variables, read when a process starts. `gridloop up` makes those of the last group itself and hands
+them to its children; set them by hand only when you run the processes one by one ([deploy](../deploy.md)).
+
+""",
+    "facts": """\
+A fact is one entry of the trace: `chain, seq, at, actor, action, data, previous_hash, hash`. The hash is SHA-256 over the canonical
+JSON (RFC 8785) of the fact without `hash`; the first `previous_hash` of a chain is 64 zeros. `data` holds ids, codes and figures. A
+free text or personal value stands in it as `{sealed, commitment}`; the value lies beside the trace and can be erased.
+
+""",
+    "permissions": """\
+A grant is a role over a territory (a region code and everything below it) and, for department people, a unit with everything below it.
+What each operation answers to each kind of caller: [`tests/access/permissions.yaml`](../../tests/access/permissions.yaml).
+
+""",
+    "errors": """\
+A refusal is an RFC 9457 document: `type` = `urn:gridloop:<key>`, `title`, `status`, `detail` and `errors[]` (`pointer`, `message`), in
+the language of the account or of `Accept-Language`. 409 lists in `allowed` what may be done now; 429 and 503 say `Retry-After`. “part”
+= stands inside `errors[]`, a file check or a page.
+
+""",
+    "processes": """\
+BPMN 2.0 files in `processes/`; conditions are CEL, script tasks are refused. A performer is a duty (`duty:intake`), the lead unit or a
+supporting unit, never a named department. A stage names the limit in a pack's `limits.yaml`. How packs use them: [packs.md](packs.md).
+
+""",
+}
