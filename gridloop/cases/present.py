@@ -52,9 +52,11 @@ def _named(unit_id: int | None, units: dict[int, Any]) -> dict[str, Any] | None:
 
 
 def region_label(code: str, names: dict[str, str]) -> str:
-    """Town, village and grid in a row: enough to know the place, short enough for a list."""
+    """Town and the deepest named part down to the grid: enough to know the place, short enough for a list."""
     parts = [names[code[:n]] for n in (9, 12, 15) if len(code) >= n and code[:n] in names]
-    return " ".join(parts) or names.get(code, code)
+    if not parts:
+        return names.get(code, code)
+    return parts[0] if len(parts) == 1 else f"{parts[0]} {parts[-1]}"
 
 
 def _region_names(viewer: Viewer, codes: Iterable[str]) -> dict[str, str]:

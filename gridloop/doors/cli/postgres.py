@@ -133,7 +133,11 @@ class EmbeddedPostgres:
             if process.name() != "postgres" or str(self.folder) not in process.cmdline():
                 return
             process.send_signal(signal.SIGINT)
-            process.wait(20)
+            try:
+                process.wait(20)
+            except psutil.TimeoutExpired:  # a client that hangs: end at once, PostgreSQL recovers at its start
+                process.send_signal(signal.SIGQUIT)
+                process.wait(20)
         except (FileNotFoundError, psutil.NoSuchProcess, IndexError, ValueError):
             return
 

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gridloop.doors.cli.common import data_dir_option, django_on
+from gridloop.doors.cli.common import attach, data_dir_option, django_on
 
 GUESSES = {"hotline": "tainan_1999"}
 
@@ -42,6 +42,7 @@ def replay(
     data_dir: Path | None,
 ) -> None:
     """Feed FILE (CSV, packed or not) into the running deployment through its public HTTP."""
+    attach(data_dir)  # a deployment must run: this command speaks to it by HTTP
     with django_on(data_dir) as deployment:
         from gridloop.simulation.replay.mapping import count_rows, load_mapping, read_records
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from gridloop.doors.cli.common import data_dir_option, django_on
+from gridloop.doors.cli.common import attach, data_dir_option, django_on
 
 REPORT_EVERY = 60.0  # seconds between lines of progress
 
@@ -24,6 +24,7 @@ REPORT_EVERY = 60.0  # seconds between lines of progress
 @data_dir_option
 def simulate(speed: float, seed: int, hours: float | None, data_dir: Path | None) -> None:
     """Incidents, devices, people who report and staff who act, all through the public HTTP."""
+    attach(data_dir)  # a deployment must run: this command speaks to it by HTTP
     with django_on(data_dir) as deployment:
         from gridloop.simulation.county.county import SEED, generate
         from gridloop.simulation.living.client import Client
