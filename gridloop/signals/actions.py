@@ -27,7 +27,7 @@ from gridloop.signals.rules import Marks, Watch, erased
 
 SEEN_DAYS = 8  # one more than promised, because a day is cut somewhere
 TROUBLE_DAYS = 30
-MASS_SHARE = 0.5  # more than this share of all devices silent at once: look at our own door first
+MASS_SHARE = 0.03  # more than this share of all devices silent at once: a gateway, a line or our own door, not so many devices
 MASS_LEAST = 20
 
 
@@ -59,7 +59,7 @@ _watch: Watch | None = None
 def mark_silent() -> bool:
     """Job: devices not heard for longer than ``silent_after``, while we were there to hear them, become silent and a signal tells it.
 
-    When most devices fall silent together it is not they who fail: nothing is marked, ``selectors.state`` shows it.
+    When many devices fall silent together it is not they who fail: nothing is marked, ``selectors.state`` shows it.
     """
     global _watch
     now = clock.now()

@@ -68,5 +68,5 @@ def doctor(viewer: Viewer) -> list[tuple[str, str, str]]:
     if found.troubles:
         lines.append(("warn", "signals without effect", f"{found.troubles} in the last 30 days, last: {found.last_trouble}"))
     if found.mass_silence:
-        lines.append(("BAD", "devices", "most have fallen silent together: look at ingest, network and NATS"))
+        lines.append(("BAD", "devices", "many have fallen silent together: look at ingest, network and NATS"))
     return lines

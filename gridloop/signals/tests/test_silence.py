@@ -82,7 +82,7 @@ def test_when_all_fall_silent_together_it_is_our_door(county: Cast, log: Postgre
         assert Case.objects.count() == 0
     assert not is_mass_silence(5, 5)
     assert is_mass_silence(30, 40)
-    assert not is_mass_silence(30, 100)
+    assert not is_mass_silence(30, 2000)
 
 
 def test_the_doctor_tells_of_lags_and_troubles(county: Cast, log: PostgresLog) -> None:
