@@ -111,6 +111,7 @@ def restore(file: Path, replace: bool, data_dir: Path | None) -> None:
             _run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={urls.owner}", str(Path(scratch) / "database.dump"))
             with psycopg.connect(urls.owner) as connection:
                 database.grant_app(connection)
+                database.continue_order(connection)
             deployment.write("run.json", {"urls": vars(urls)})
         _move_in(Path(scratch), deployment)
     click.echo(f"restored into {deployment.folder}: start it with gridloop up / 恢复完成")

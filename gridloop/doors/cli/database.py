@@ -112,6 +112,16 @@ def grant_app(connection: Any) -> None:
             cursor.execute(f'REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON "{table}" FROM {APP}')
 
 
+def continue_order(connection: Any) -> None:
+    """After a restore: another server counts its transactions from elsewhere, so the offset is raised until every new fact comes after
+    the restored ones and their consumers see it. Run as the owner; ``connection`` as in ``grant_app``."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE journal_offset SET value = greatest(value, 1 - pg_current_xact_id()::text::bigint + greatest("
+            "(SELECT coalesce(max(tx), 0) FROM journal_fact), (SELECT coalesce(max(tx_to), 0) FROM journal_checkpoint)))"
+        )
+
+
 def migrate(progress: bool = False) -> None:
     """Bring the schema up to date as the owner, then give the ordinary roles their rights."""
     from django.core.management import call_command
