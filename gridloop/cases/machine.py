@@ -516,14 +516,15 @@ class Machine:
         self.note("sent_back", {"times": self.case.returns})
 
     def _call_escalate(self, call: Call) -> None:
-        above = self.directory.upper_desk(self.case.desk_region, self.now)
-        if above is None:
-            raise NotNow("cases.no_level_above", verb="escalate", allowed="–")
-        region, desk = above
-        self.case.escalations += 1
-        self.case.desk_region = region
-        self.case.status = self._sticky = "escalated"
-        self.note("handed_up", {"to": desk.unit_id, "region": region, "times": self.case.escalations})
+        case = self.case
+        above = self.directory.upper_desk(case.desk_region, self.now)
+        if above is not None:
+            case.desk_region = above[0]
+        # at the top its own desk decides: a verb that is offered never leads nowhere
+        desk = above[1] if above else self.directory.competent("intake", case.type, case.desk_region, self.now)
+        case.escalations += 1
+        case.status = self._sticky = "escalated"
+        self.note("handed_up", {"to": desk.unit_id if desk else None, "region": case.desk_region, "times": case.escalations})
 
     # ---- small parts ---------------------------------------------------------------------------------------------
 
