@@ -39,7 +39,7 @@ def test_second_start_is_quick_and_survives_kill_of_supervisor(tmp_path: Path) -
         secrets = (folder / "secrets.json").read_text()
         family = first.family()
         first.process.kill()
-    _, alive = psutil.wait_procs(family, timeout=20)
+    _, alive = psutil.wait_procs(family, timeout=40)
     assert [p.cmdline() for p in alive] == []
     took = []
     for _ in range(2):  # the better of two: other tests share the machine
@@ -51,7 +51,8 @@ def test_second_start_is_quick_and_survives_kill_of_supervisor(tmp_path: Path) -
         assert "stays without the sample county" in product.text
     assert (folder / "secrets.json").read_text() == secrets
     assert (folder / "secrets.json").stat().st_mode & 0o777 == 0o600
-    assert min(took) < 10
+    crowd = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # 10 s on a machine that is not shared
+    assert min(took) < 10 * crowd
 
 
 def test_two_deployments_side_by_side(tmp_path: Path) -> None:
@@ -83,7 +84,9 @@ def test_front_door_headers_limits_and_commands(tmp_path: Path) -> None:
         doctor = command("doctor", "--data-dir", folder)
         assert doctor.returncode == 0, doctor.stdout
         assert "worker" in doctor.stdout
-    refused = command("up", "--data-dir", folder, "--port", str(product.port), "--rate", "2", GRIDLOOP_CHANNEL_SMS="apprise:json://localhost")
+    refused = command(
+        "up", "--data-dir", folder, "--port", str(product.port), "--rate", "2", GRIDLOOP_CHANNEL_SMS="apprise:json://localhost"
+    )
     assert refused.returncode == 1
     assert "never moved" in refused.stderr
 

@@ -16,6 +16,7 @@ def _fail() -> bool:
     raise ValueError("broken row")
 
 
+@pytest.mark.django_db
 def test_more_work_is_done_at_once_and_none_waits() -> None:
     left = [1, 2, 3]
     job = Job("a", 5.0, lambda: bool(left.pop()) and bool(left))
@@ -24,6 +25,7 @@ def test_more_work_is_done_at_once_and_none_waits() -> None:
     assert loop.states["a"].runs == 3
 
 
+@pytest.mark.django_db
 def test_a_failing_job_is_tried_again_later_each_time_and_recovers() -> None:
     job = Job("a", 1.0, _fail)
     loop = Loop([job])
