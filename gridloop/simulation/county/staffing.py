@@ -19,6 +19,7 @@ from gridloop.simulation.county.units import PANELS, TOWN_BRANCHES, TOWN_POSTS, 
 
 ZONE = ZoneInfo("Asia/Shanghai")
 ROSTER_DAYS = 60
+SAMPLE_PASSWORD = "gridloop-demo"  # of the 13 log-ins of the fictional county, printed at its start; no other deployment has them
 CENTRE_DESKS = {"指挥长": 6, "受理坐席": 12, "督办核查": 8, "综合分析": 2}  # people at the county centre by post
 ROOM_DESKS = {"指挥长": 3, "受理坐席": 4, "督办核查": 2}  # and in a town's command room
 SHIFT_START = 8.5  # hours after local midnight
@@ -169,9 +170,10 @@ def _logins(pay: _Payroll, land: Territory) -> list[SampleLogin]:
         ("deputy", "deputy", seat, panel[0], None),
     )
     logins = [
-        SampleLogin(user, names[staff], staff if user != "deputy" else None, role, region, unit) for user, role, region, staff, unit in plan
+        SampleLogin(user, names[staff], staff if user != "deputy" else None, role, region, unit, SAMPLE_PASSWORD)
+        for user, role, region, staff, unit in plan
     ]
-    return [*logins, SampleLogin("citizen", "林晓雯", None, "citizen", COUNTY_CODE, None)]
+    return [*logins, SampleLogin("citizen", "林晓雯", None, "citizen", COUNTY_CODE, None, SAMPLE_PASSWORD)]
 
 
 def make_staffing(seed: int, land: Territory, org: Organisation, wanted: int, today: date) -> Staffing:
