@@ -9,12 +9,12 @@ from uuid import UUID
 
 import pydantic
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Field, Query, Router, Schema
 from ninja.errors import ValidationError
 
 from gridloop.access.api import open_door, signed_in, viewer_for_request
-from gridloop.cases import actions, present, selectors
+from gridloop.cases import actions, export, present, selectors
 from gridloop.cases.messages import Report
 from gridloop.cases.rules import STATUSES
 from gridloop.cases.schemas import (
@@ -135,6 +135,17 @@ def cases(request: HttpRequest, query: Query[CaseQuery], page: Query[PageQuery])
     rows, following = selectors.case_page(viewer, query.wanted(), page.limit, page.after, page.order)
     total = selectors.case_total(viewer, query.wanted()) if page.count else None
     return {"items": present.case_items(viewer, rows), "next": following, "total": total}
+
+
+_CSV = {"responses": {200: {"description": "CSV, UTF-8", "content": {"text/csv": {"schema": {"type": "string"}}}}}}
+
+
+@router.get("/cases.csv", openapi_extra=_CSV, summary="The list as a file for a spreadsheet, at most 20,000 rows")
+def cases_csv(request: HttpRequest, query: Query[CaseQuery]) -> StreamingHttpResponse:
+    viewer = _need(request, "case.read")
+    answer = StreamingHttpResponse(export.case_csv(viewer, query.wanted()), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="cases.csv"'
+    return answer
 
 
 @router.get("/cases/counts", response=Counts, summary="Counts by severity, status and box")

@@ -21,6 +21,7 @@ from gridloop.cases.api import router as cases_router
 from gridloop.cases.api import track_router
 from gridloop.doors.http.problems import language, plain_problem, problem
 from gridloop.evidence.api import router as evidence_router
+from gridloop.flow.api import router as flow_router
 from gridloop.insight.api import router as insight_router
 from gridloop.kernel.errors import Fault, FieldFault, Invalid
 from gridloop.notices.api import router as notices_router
@@ -70,6 +71,7 @@ track_api = NinjaAPI(
 api.add_router("", access_router)
 api.add_router("", cases_router)
 api.add_router("", evidence_router)
+api.add_router("", flow_router)
 api.add_router("", insight_router)
 api.add_router("", scenes_router)
 api.add_router("", orgs_router, auth=signed_in)  # orgs lies below access: its log-in is put before it here

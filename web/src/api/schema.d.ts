@@ -56,6 +56,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The list as a file for a spreadsheet, at most 20,000 rows */
+        get: operations["gridloop_cases_api_cases_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/counts": {
         parameters: {
             query?: never;
@@ -697,6 +714,26 @@ export interface paths {
         put?: never;
         /** Where staff are; without a staff id, the caller */
         post: operations["gridloop_orgs_api_positions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/processes/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The newest diagram of a process, BPMN 2.0 XML
+         * @description Whoever may read scenes may see the process they run on.
+         */
+        get: operations["gridloop_flow_api_diagram"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3214,6 +3251,48 @@ export interface operations {
             };
         };
     };
+    gridloop_cases_api_cases_csv: {
+        parameters: {
+            query?: {
+                /** @description statuses, comma separated */
+                status?: string;
+                /** @description case type, or its first digits */
+                type?: string;
+                /** @description region code: everything inside */
+                region?: string;
+                unit?: number | null;
+                source?: string;
+                scene?: string;
+                since?: string | null;
+                until?: string | null;
+                closed_since?: string | null;
+                q?: string;
+                /** @description west,south,east,north */
+                bbox?: string;
+                card?: string;
+                severity?: number | null;
+                stage?: string;
+                box?: "" | "todo" | "doing" | "open" | "done" | "all";
+                codes?: string;
+                overdue?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description CSV, UTF-8 */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+        };
+    };
     gridloop_cases_api_counts: {
         parameters: {
             query?: {
@@ -4202,6 +4281,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CountOut"];
+                };
+            };
+        };
+    };
+    gridloop_flow_api_diagram: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description BPMN 2.0 */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/xml": string;
                 };
             };
         };

@@ -1,0 +1,24 @@
+"""Thin HTTP of processes: the diagram behind a scene, to look at."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from gridloop.access.api import signed_in, viewer_for_request
+from gridloop.flow import selectors
+from gridloop.kernel.errors import Forbidden
+
+router = Router(tags=["processes"], auth=signed_in)
+_LONGEST = 80
+
+_XML = {"responses": {200: {"description": "BPMN 2.0", "content": {"application/xml": {"schema": {"type": "string"}}}}}}
+
+
+@router.get("/processes/{name}", openapi_extra=_XML, summary="The newest diagram of a process, BPMN 2.0 XML")
+def diagram(request: HttpRequest, name: str) -> HttpResponse:
+    """Whoever may read scenes may see the process they run on."""
+    viewer = viewer_for_request(request)
+    if not (viewer.can("pack.read") or viewer.can("process.read")):
+        raise Forbidden("journal.forbidden", permission="process.read")
+    return HttpResponse(selectors.diagram(viewer, name[:_LONGEST].replace("\x00", "")), content_type="application/xml; charset=utf-8")
