@@ -44,6 +44,7 @@ export function span(days: number, hours: number, minutes: number, lang: string)
 export function countdown(due: string | null | undefined, now: number, lang: string): string {
   if (!due) return "";
   const l = left(due, now);
+  if (l.late && l.days + l.hours + l.minutes === 0) return zh(lang) ? "刚超时" : "just late";
   const words = span(l.days, l.hours, l.minutes, lang);
   if (zh(lang)) return `${l.late ? "超时" : "剩"} ${words}`;
   return l.late ? `${words} late` : `${words} left`;

@@ -19,7 +19,7 @@ describe("countdown", () => {
   });
   it("rounds what is left up and what is late down, so that it turns at the limit", () => {
     expect(countdown(new Date(now + 1_000).toISOString(), now, "zh-CN")).toBe("剩 1分");
-    expect(countdown(new Date(now - 1_000).toISOString(), now, "zh-CN")).toBe("超时 0分");
+    expect(countdown(new Date(now - 1_000).toISOString(), now, "zh-CN")).toBe("刚超时");
   });
   it("says nothing without a limit", () => expect(countdown(null, now, "zh-CN")).toBe(""));
 });

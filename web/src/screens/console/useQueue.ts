@@ -7,7 +7,7 @@ import type { Box } from "@/lib/domain";
 import { emptyQueue, extended, opened, patched, released, type Queue } from "@/lib/queue";
 import { gathered, onLive } from "@/live";
 
-const PAGE = 200;
+const PAGE = 300;
 const AT_ONCE = 50;
 const RACE = 15_000;
 
