@@ -41,7 +41,7 @@ def welcome(deployment: Deployment, url: str, *, lan: bool, sample: bool, second
     if sample:
         from gridloop.simulation.county.staffing import SAMPLE_PASSWORD
 
-        lines += [f"  log in / 登录: {url}/login/  one button per role, or the name and {SAMPLE_PASSWORD} / 每个角色一个按钮，或用户名加密码", ""]
+        lines += [f"  log in / 登录: {url}/login/  a button per role / 每个角色一个按钮; password / 密码: {SAMPLE_PASSWORD}", ""]
         lines += ["  " + "  ".join(f"{name} {title}" for name, title in SAMPLE_USERS[i : i + 5]) for i in range(0, len(SAMPLE_USERS), 5)]
     else:
         lines += [f"  log in / 登录: {url}/login/"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -18,7 +19,17 @@ from gridloop.simulation.living.truth import MOVES_AFTER_MESSAGE, Incident, Worl
 
 INCIDENTS_PER_HOUR = 18.0  # of simulated time, the whole county
 LOOK_EVERY = 1.0  # simulated minutes between looks at the open tasks
-TELL_EVERY = 10.0  # real seconds between the readings of all devices
+TELL_EVERY = 10.0  # real seconds between posts of the readings that are due
+BREAKS_DOWN = 0.0002  # chance that a reading is a device's last one
+READINGS = {  # kind of signal and usual value by kind of device; others only say that they live
+    "smoke": ("smoke", 0.0),
+    "water_meter": ("water_use", 12.0),
+    "gas_meter": ("gas_use", 0.1),
+    "electricity_meter": ("electricity_use", 0.3),
+    "thermal": ("temperature", 24.0),
+    "water_level": ("water_level", 2.1),
+    "rain": ("rain", 0.0),
+}
 DESK_PATIENCE = 40.0  # simulated minutes a case waits for a human operator before a simulated colleague takes it
 RETURNS, BAD_WORK = 0.04, 0.06  # shares of tasks handed back and done badly
 Steps = Generator[simpy.Event, Any, None]
@@ -120,19 +131,28 @@ class Living:
             self.world.by_case[incident.case] = incident
 
     def _devices(self, devices: list[DeviceRow]) -> Steps:
-        """Every device says it lives; a few fall silent for a while and become maintenance cases by themselves."""
-        quiet: set[str] = set()
+        """Every device sends its readings in its own rhythm; a few fall silent for good and become maintenance cases by themselves."""
+        due = {d.code: float(self.world.random.uniform(0, d.interval_seconds)) for d in devices}
+        began = time.monotonic()
         while True:
-            quiet = {d for d in quiet if not self.world.chance(0.01)} | {d.code for d in devices if self.world.chance(0.00002)}
-            at = clock.now().isoformat()
-            items = [
-                {"id": f"{d.code}-{at}", "source": "sim", "device": d.code, "kind": "device_status", "at": at, "value": 1}
-                for d in devices
-                if d.code not in quiet
-            ]
-            for start in range(0, len(items), 2000):
-                self.client.post("/api/v1/signals", self.people.machine, items[start : start + 2000])
+            elapsed = time.monotonic() - began
+            items = []
+            for device in devices:
+                if due[device.code] <= elapsed:
+                    due[device.code] += device.interval_seconds * 0.9
+                    if self.world.chance(BREAKS_DOWN):
+                        due[device.code] = float("inf")
+                    items.append(self._reading(device))
+            for start in range(0, len(items), 1000):
+                self.client.post("/api/v1/signals", self.people.machine, items[start : start + 1000])
             yield self.env.timeout(TELL_EVERY * self.speed / 60.0)
+
+    def _reading(self, device: DeviceRow) -> dict[str, Any]:
+        """One quiet reading of the kind the device sends."""
+        at = clock.now().isoformat()
+        kind, usual = READINGS.get(device.kind, ("device_status", 1.0))
+        value = round(float(usual * self.world.random.uniform(0.6, 1.4)), 3) if kind != "device_status" else usual
+        return {"id": f"{device.code}-{at}", "source": "sim", "device": device.code, "kind": kind, "at": at, "value": value}
 
     # ---- staff act -----------------------------------------------------------------------------------------------
 
