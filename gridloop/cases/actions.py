@@ -323,9 +323,9 @@ def _note_signal(viewer: Viewer, row: Case, signal: SignalIn) -> None:
 # ---- people's verbs --------------------------------------------------------------------------------------------------
 
 
-def _push(viewer: Viewer, code: str, run: Callable[[Machine], T]) -> T:
-    """Lock the case for the viewer, run one push of the machine, write what it changed."""
-    loaded = store.load(code)
+def _push(viewer: Viewer, code: str, run: Callable[[Machine], T], row: Case | None = None) -> T:
+    """Lock the case for the viewer (unless its locked row is given), run one push of the machine, write what it changed."""
+    loaded = store.load(code, row)
     scene, _digest = scene_of(loaded.row)
     machine = Machine(loaded.situation, scene, DIRECTORY, clock.now(), viewer)
     answer = run(machine)
@@ -464,24 +464,35 @@ def erase_reporter(viewer: Viewer, code: str, rule: str) -> int:
 def fire_due(batch: int = 200) -> bool:
     """Fire what is due, oldest first, each case in a transaction of its own. True when there may be more."""
     with scoped(SYSTEM):
-        due = flow.due_codes(batch)
+        due, more = flow.due_codes(batch)
     for code in due:
         try:
             _fire_case(code)
-        except Exception:  # a poisoned row must not stop its neighbours: it is pushed ahead and reported
-            log.exception("limits of case %s failed", code)
-            with scoped(SYSTEM):
-                flow.push_ahead(code, "see the log")
-    return len(due) == batch
+        except Exception:  # one due row of the case is poisoned: its neighbours fire without it
+            log.warning("limits of case %s failed together, now each alone", code, exc_info=True)
+            _fire_case_singly(code)
+    return more
 
 
-def _fire_case(code: str) -> None:
+def _fire_case_singly(code: str) -> None:
     with scoped(SYSTEM):
-        if not Case.objects.select_for_update(skip_locked=True).filter(code=code).exists():
-            return  # someone is acting on it now: at the next look
         ids = flow.due_ids(code)
-        if ids:
-            _push(SYSTEM, code, lambda machine: _fire_all(machine, ids))
+    for limit_id in ids:
+        try:
+            _fire_case(code, limit_id)
+        except Exception as fault:  # reported and pushed ahead
+            log.exception("limit %s of case %s failed", limit_id, code)
+            with scoped(SYSTEM):
+                flow.push_ahead(limit_id, f"{type(fault).__name__}: {fault}")
+
+
+def _fire_case(code: str, limit_id: str = "") -> None:
+    """Fire every due row of a case in order, or just one. A case that someone acts on now is left to the next look."""
+    with scoped(SYSTEM):
+        row = Case.objects.select_for_update(skip_locked=True).filter(code=code).first()
+        ids = ([limit_id] if limit_id else flow.due_ids(code)) if row else []
+        if row and ids:
+            _push(SYSTEM, code, lambda machine: _fire_all(machine, ids), row)
 
 
 def _fire_all(machine: Machine, ids: Iterable[str]) -> None:

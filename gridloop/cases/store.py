@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection
@@ -32,6 +32,8 @@ class Loaded:
     row: Case
     situation: Situation
     tasks_before: dict[str, TaskData]
+    limits_before: frozenset[str]  # ids of the due rows that were pending
+    state_before: dict[str, Any]
 
 
 def next_code(region: str) -> str:
@@ -57,9 +59,12 @@ def limit_data(row: Limit) -> LimitData:
     return LimitData(id=str(row.id), case=row.case_code, task_id=str(row.task_id) if row.task_id else None, **values)
 
 
-def load(code: str) -> Loaded:
-    """Lock a case and read all that is alive around it. NotFound when it is not there for the viewer of the frame."""
-    row = Case.objects.select_for_update().filter(code=code).first()
+def load(code: str, row: Case | None = None) -> Loaded:
+    """Lock a case and read all that is alive around it; ``row`` when the caller holds its lock already.
+
+    NotFound when it is not there for the viewer of the frame.
+    """
+    row = row or Case.objects.select_for_update().filter(code=code).first()
     if row is None:
         raise NotFound("cases.no_such_case", code=code)
     case = case_data(row)
@@ -68,7 +73,8 @@ def load(code: str) -> Loaded:
         case.process_state = running[1]
     tasks = [task_data(t) for t in tasks_of(code)]
     limits = [limit_data(x) for x in pending_limits(code)]
-    return Loaded(row, Situation(case, tasks, limits), {t.id: copy.deepcopy(t) for t in tasks})
+    before = {t.id: replace(t) for t in tasks}  # the machine sets fields of a task, it never changes a value in place
+    return Loaded(row, Situation(case, tasks, limits), before, frozenset(x.id for x in limits), case.process_state)
 
 
 def save_new(machine: Machine, viewer: Viewer, digest: str) -> Case:
@@ -99,9 +105,10 @@ def save(loaded: Loaded, machine: Machine, viewer: Viewer) -> None:
         new = [t for t in tasks if t.id not in loaded.tasks_before]
         changed = [t for t in tasks if t.id in loaded.tasks_before and t != loaded.tasks_before[t.id]]
         save_tasks(new, changed)
-        known = {str(x.id) for x in pending_limits(case.code)}
+        known = loaded.limits_before
         save_limits([x for x in machine.situation.limits if x.id not in known], [x for x in machine.situation.limits if x.id in known])
-        save_instance(case.code, "", case.process_state, ended=not case.is_open, is_new=False)
+        if case.process_state is not loaded.state_before or not case.is_open:
+            save_instance(case.code, "", case.process_state, ended=not case.is_open, is_new=False)
         append_many(f"case:{case.code}", facts, viewer, case.code)
 
 

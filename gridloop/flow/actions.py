@@ -64,33 +64,33 @@ def save_instance(case_code: str, digest: str, state: dict[str, Any], ended: boo
         Instance.objects.filter(case_code=case_code).update(state=state)
 
 
-def due_codes(batch: int) -> list[str]:
-    """Cases with a due row, in the order of their oldest one. No lock: the case's own lock comes first, as in every verb."""
+def due_codes(batch: int) -> tuple[list[str], bool]:
+    """Cases with a due row, in the order of their oldest one, and whether more rows wait. No lock: the case's own comes first."""
     now = clock.now()
     rows = Limit.objects.filter(_ready(now), state="pending", due_at__lte=now).order_by("due_at", "id").values_list("case_code", flat=True)
-    return list(dict.fromkeys(rows[:batch]))
+    codes = list(rows[:batch])
+    return list(dict.fromkeys(codes)), len(codes) == batch
 
 
 def due_ids(case_code: str) -> list[str]:
     """Due rows of a case in order; the caller holds the case's lock."""
     now = clock.now()
     rows = Limit.objects.filter(_ready(now), case_code=case_code, state="pending", due_at__lte=now).order_by("due_at", "id")
-    return [str(row.id) for row in rows]
+    return [str(limit_id) for limit_id in rows.values_list("id", flat=True)]
 
 
 def _ready(now: datetime) -> Q:
     return Q(retry_at__isnull=True) | Q(retry_at__lte=now)
 
 
-def push_ahead(case_code: str, error: str) -> None:
-    """Due rows that failed are tried again later, so that they never block their neighbours."""
-    now = clock.now()
-    rows = list(Limit.objects.filter(case_code=case_code, state="pending", due_at__lte=now).select_for_update())
-    for row in rows:
+def push_ahead(limit_id: str, error: str) -> None:
+    """A due row that failed is tried again later, so that it never blocks its neighbours."""
+    row = Limit.objects.select_for_update().filter(id=limit_id, state="pending").first()
+    if row is not None:
         row.attempts += 1
-        row.retry_at = now + RETRY_AFTER * min(row.attempts, 20)
+        row.retry_at = clock.now() + RETRY_AFTER * min(row.attempts, 20)
         row.last_error = error[:500]
-    Limit.objects.bulk_update(rows, ["attempts", "retry_at", "last_error"])
+        row.save(update_fields=["attempts", "retry_at", "last_error"])
 
 
 def field_names(kind: type) -> list[str]:

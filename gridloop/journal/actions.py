@@ -51,9 +51,7 @@ def append_many(chain: str, facts: Iterable[FactIn], viewer: Viewer, case: str |
         raise RuntimeError("a fact is appended in the transaction of its rows")
     at = stamp(clock.now())
     with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO journal_chainhead (chain, seq, hash) VALUES (%s, 0, %s) ON CONFLICT DO NOTHING", [chain, ZERO_HASH])
-        cursor.execute("SELECT seq, hash FROM journal_chainhead WHERE chain = %s FOR UPDATE", [chain])
-        seq, previous = cursor.fetchone()
+        seq, previous = _head(cursor, chain)
         entries: list[dict[str, Any]] = []
         for fact in facts:
             seq += 1
@@ -92,6 +90,16 @@ def append_many(chain: str, facts: Iterable[FactIn], viewer: Viewer, case: str |
         cursor.execute("UPDATE journal_chainhead SET seq = %s, hash = %s WHERE chain = %s", [seq, previous, chain])
     transaction.on_commit(_hint)
     return entries
+
+
+def _head(cursor: Any, chain: str) -> tuple[int, str]:
+    """Lock the chain's head; a new chain gets one (two writers of a new chain wait for each other at its key)."""
+    lock = "SELECT seq, hash FROM journal_chainhead WHERE chain = %s FOR UPDATE"
+    row = cursor.execute(lock, [chain]).fetchone()
+    if row is None:
+        cursor.execute("INSERT INTO journal_chainhead (chain, seq, hash) VALUES (%s, 0, %s) ON CONFLICT DO NOTHING", [chain, ZERO_HASH])
+        row = cursor.execute(lock, [chain]).fetchone()
+    return int(row[0]), str(row[1])
 
 
 def _hint() -> None:

@@ -44,6 +44,7 @@ def _set_row_security(viewer: Viewer | None, elevated: bool) -> None:
 
 @contextmanager
 def _frame(viewer: Viewer, elevated: bool) -> Iterator[None]:
+    elevated = elevated or viewer.system  # the system sees everything anyway: no second frame for its effects
     outer = (_viewer.get(), _elevated.get())
     nested = connection.in_atomic_block
     if nested and outer == (viewer, elevated):
