@@ -1,8 +1,8 @@
 /** The five-step tour: from alarm to five stars. The state lives in this tab only, because each step may be another log-in. */
-export type RoleWord = "operator" | "handler" | "checker";
+export type RoleWord = "operator" | "handler" | "checker" | "citizen";
 
 /** Sample log-in of each part in the tour. The check is done by the operators' desk, never by the person who handled it. */
-export const TOUR_ROLE: Record<RoleWord, string> = { operator: "operator", handler: "handler", checker: "commander" };
+export const TOUR_ROLE: Record<RoleWord, string> = { operator: "operator", handler: "handler", checker: "commander", citizen: "citizen" };
 
 export interface TourStep {
   key: "alarm" | "accept" | "handle" | "check" | "rate";
@@ -22,7 +22,7 @@ export const STEPS: readonly TourStep[] = [
   { key: "accept", role: "operator", path: (t) => (t.code ? `/console/${t.code}` : "/console") },
   { key: "handle", role: "handler", path: (t) => `/tasks${t.code ? `?case=${t.code}` : ""}` },
   { key: "check", role: "checker", path: (t) => `/tasks${t.code ? `?case=${t.code}` : ""}` },
-  { key: "rate", role: "checker", path: (t) => t.track ?? (t.code ? `/cases/${t.code}` : "/cases") },
+  { key: "rate", role: "citizen", path: (t) => t.track ?? (t.code ? `/cases/${t.code}` : "/cases") },
 ];
 
 const KEPT = "gridloop.tour";
