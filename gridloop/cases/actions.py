@@ -315,7 +315,9 @@ def _note_signal(viewer: Viewer, row: Case, signal: SignalIn) -> None:
         source = Source(case=row, kind=signal.kind, source=signal.source, device=signal.device, first_at=signal.at, count=0)
     source.signal_id, source.last_at, source.count = signal.id, signal.at, source.count + 1
     source.save()
-    data = {"signal": signal.id, "source": signal.source, "device": signal.device, "kind": signal.kind, "value": signal.value}
+    # the sender's own id may hold a plate or a name: the fact keeps its digest, the row the id
+    digest = sha256_hex(f"{signal.source}\n{signal.id}".encode())[:32]
+    data = {"signal": digest, "source": signal.source, "device": signal.device, "kind": signal.kind, "value": signal.value}
     append(f"case:{row.code}", "signal_added", data, viewer, row.code)
     _recount(row)
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.house.product import Product, command
 
+SCALE = 0.2  # of the sample county: enough of everything, loaded sooner
 EVIDENCE = Path(__file__).parent.parent / "data" / "photo.jpg"
 
 
@@ -88,7 +89,7 @@ class Live:
 @pytest.fixture(scope="session")
 def live() -> Iterator[Live]:
     folder = Path(tempfile.mkdtemp(prefix="gl-live-"))
-    product = Product(folder / "data", GRIDLOOP_SAMPLE_SCALE="0.2")
+    product = Product(folder / "data", GRIDLOOP_SAMPLE_SCALE=str(SCALE))
     try:
         product.wait_ready(240)
         yield Live(product, folder / "data")
