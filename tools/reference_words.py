@@ -116,7 +116,7 @@ Bearer token with `signals.write`, or Basic with device code and secret |
 | MQTT `gridloop/v1/{device}/{kind}` | An item as above or a bare number; user = device code, password = its secret; own topics only. \
 QoS 1 is kept once acknowledged |
 
-The cockpit's numbers are explained in [cockpit.md](cockpit.md).
+More: [signals.md](signals.md), [notices.md](notices.md), [cockpit.md](cockpit.md).
 
 """
 

@@ -105,6 +105,30 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert list(_broken(page)) == []
 
 
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        reached.add(page)
+        links = (next(g for g in m.groups() if g).partition("#")[0] for m in _LINK.finditer(page.read_text(encoding="utf-8")))
+        pages = {(page.parent / link).resolve() for link in links if link.endswith(".md") and ":" not in link}
+        waiting += [p for p in pages - reached if p.exists() and p not in waiting]
+    assert [str(p.relative_to(ROOT)) for p in DOCUMENTS if p not in reached] == []
+
+
+# ---- file names ------------------------------------------------------------------------------------------------------
+
+USUAL = {"__init__", "models", "rules", "messages", "selectors", "actions", "handlers", "schemas", "api", "admin", "apps"}
+FREE = {"kernel", "sdk", "doors", "project", "adapters", "simulation"}  # no tables: files are named by what they hold
+
+
+def test_unusual_files_of_rooms_are_explained() -> None:
+    page = (ROOT / "docs" / "decisions" / "0010-file-names.md").read_text(encoding="utf-8")
+    rooms = [path for path in source.PACKAGE.iterdir() if path.is_dir() and path.name not in FREE]
+    unusual = {path.name for room in rooms for path in room.glob("*.py") if path.stem not in USUAL}
+    assert [name for name in sorted(unusual) if name not in page] == []
+
+
 # ---- texts -----------------------------------------------------------------------------------------------------------
 
 
