@@ -33,6 +33,8 @@ export function keepClock(): void {
 }
 
 export const may = (permission: string): boolean => me.value?.permissions.includes(permission) ?? false;
+/** Whoever reads neither cases nor tasks gets nothing from the live stream. */
+export const hasLive = computed(() => may("case.read") || may("task.read"));
 export const isSample = computed(() => me.value?.sample ?? false);
 
 export function toLogin(): void {

@@ -21,7 +21,7 @@ export function queryOf(filter: QueueFilter): Query {
   return { box: filter.box, q: filter.q || undefined, severity: filter.severity ?? undefined };
 }
 
-export function useQueue(filter: Ref<QueueFilter>, held: () => boolean) {
+export function useQueue(filter: Ref<QueueFilter>, held: (items: number) => boolean) {
   const queries = useQueryClient();
   const queue = shallowRef<Queue>(emptyQueue());
   const next = ref<string | null>(null);
@@ -51,7 +51,7 @@ export function useQueue(filter: Ref<QueueFilter>, held: () => boolean) {
     const asked = filter.value;
     try {
       const page = await get<Page<CaseItem>>("/api/v1/cases", { ...queryOf(asked), codes: codes.join(","), limit: AT_ONCE });
-      if (asked === filter.value) queue.value = patched(queue.value, codes, page.items, held());
+      if (asked === filter.value) queue.value = patched(queue.value, codes, page.items, held(queue.value.items.length));
     } catch {
       codes.forEach((code) => changed.add(code)); // the next message, or the reset after a cut, asks again
       return;
