@@ -1,0 +1,165 @@
+"""The whole product in real browsers: one deployment with the sample county, a desk and phones for the people of it.
+
+``GRIDLOOP_E2E=<data folder>`` uses a deployment that is already running (quick while writing tests).
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.e2e.people import Api, Desk, Phone
+from tests.house.product import Product, command
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = os.environ.get("GRIDLOOP_CHROMIUM") or next(
+    (p for p in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(p).exists()), None
+)
+START_SECONDS = 300  # the sample county is made at first start, and other tests share the machine
+STEP_MS = 20_000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test here shares one deployment, so that one worker runs them all."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.server)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+class Deployment:
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url = folder, url
+        self._apis: dict[str, Api] = {}
+
+    def api(self, user: str) -> Api:
+        """HTTP as this sample log-in, by a token of its own."""
+        if user not in self._apis:
+            token = command("token", user, "--data-dir", str(self.folder)).stdout.strip()
+            assert token.startswith("gl_"), token
+            self._apis[user] = Api(httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30))
+        return self._apis[user]
+
+
+@pytest.fixture(scope="session")
+def deployment() -> Iterator[Deployment]:
+    assert (ROOT / "web" / "dist" / "m" / "index.html").exists(), "the front end is not built: make install, or cd web && npm run build"
+    if given := os.environ.get("GRIDLOOP_E2E"):
+        kept = Deployment(Path(given), json.loads((Path(given) / "run.json").read_text())["url"])
+        for case in kept.api("operator").get("/api/v1/cases", box="open", limit=200)["items"]:
+            kept.api("operator").post(f"/api/v1/cases/{case['code']}/void", {"note": "left by an earlier run"})
+        yield kept
+        return
+    above = Path(tempfile.mkdtemp(prefix="gl-e2e-"))  # another account (PostgreSQL's) must be able to traverse it
+    product = Product(above / "d")
+    try:
+        product.wait_ready(START_SECONDS)
+        yield Deployment(above / "d", product.url)
+    finally:
+        product.stop()
+        shutil.rmtree(above, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def spots(deployment: Deployment) -> Iterator[tuple[float, float]]:
+    """Places inside the sample grid worker's grid, each far enough from the others not to be taken for the same thing."""
+    grid = deployment.api("worker").get("/api/v1/me")["region"]["code"]
+    middles = [(r["lon"], r["lat"]) for r in deployment.api("operator").get(f"/api/v1/regions/{grid}")["below"]]
+    steps = itertools.product((0.0, 0.0006, -0.0006), repeat=2)
+    return ((round(lon + dx, 6), round(lat + dy, 6)) for dx, dy in steps for lon, lat in middles)
+
+
+@pytest.fixture
+def spot(spots: Iterator[tuple[float, float]]) -> tuple[float, float]:
+    return next(spots)
+
+
+@pytest.fixture(scope="session")
+def photo() -> dict[str, Any]:
+    """A picture as large as a phone's camera makes them."""
+    image = Image.effect_noise((3000, 2250), 50).convert("RGB")
+    ImageDraw.Draw(image).ellipse((900, 700, 2100, 1600), fill="#3a3f45", outline="#14202b", width=60)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=88)
+    return {"name": "camera.jpg", "mimeType": "image/jpeg", "buffer": out.getvalue()}
+
+
+class Errors(list[str]):
+    """What a page complained about; a failed request is listed by its own checks."""
+
+    def watch(self, page: Page) -> None:
+        page.on("pageerror", lambda error: self.append(f"{page.url}: {error}"))
+        page.on("console", self._console)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.append(message.text)
+
+
+@pytest.fixture
+def errors() -> Iterator[Errors]:
+    found = Errors()
+    yield found
+    assert found == []
+
+
+@pytest.fixture
+def contexts(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    opened: list[BrowserContext] = []
+
+    def make(**options: Any) -> BrowserContext:
+        context = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai", **options)
+        context.set_default_timeout(STEP_MS)
+        opened.append(context)
+        return context
+
+    yield make
+    for context in opened:
+        context.close()
+
+
+@pytest.fixture
+def phone(deployment: Deployment, contexts: Callable[..., BrowserContext], errors: Errors) -> Callable[..., Phone]:
+    """A phone of 390 px for a sample log-in (None = nobody logged in), standing at ``at`` (None = position refused)."""
+
+    def make(user: str | None, at: tuple[float, float] | None = None, width: int = 390) -> Phone:
+        place: dict[str, Any] = {}
+        if at:
+            place = {"geolocation": {"longitude": at[0], "latitude": at[1], "accuracy": 8}, "permissions": ["geolocation"]}
+        context = contexts(viewport={"width": width, "height": 844}, device_scale_factor=2, is_mobile=True, has_touch=True, **place)
+        page = context.new_page()
+        errors.watch(page)
+        return Phone(page, deployment.url, user)
+
+    return make
+
+
+@pytest.fixture
+def desk(deployment: Deployment, contexts: Callable[..., BrowserContext], errors: Errors) -> Callable[..., Desk]:
+    def make(user: str, width: int = 1440, height: int = 900) -> Desk:
+        page = contexts(viewport={"width": width, "height": height}).new_page()
+        errors.watch(page)
+        return Desk(page, deployment.url, user)
+
+    return make

@@ -1,0 +1,134 @@
+"""What people do on their screens, in their words; and the same deployment over HTTP, to look behind the screens."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.sync_api import Locator, Page, expect
+
+AXE = (Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+_RUN_AXE = """async () => (await axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})).violations
+    .filter(v => ['serious', 'critical'].includes(v.impact))
+    .map(v => `${v.impact} ${v.id}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 160)).join(' | ')}`)"""
+MANHOLE = "01002"
+Spot = tuple[float, float]  # longitude, latitude
+
+
+class Api:
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def get(self, path: str, **query: Any) -> Any:
+        answer = self._client.get(path, params=query)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def post(self, path: str, body: Any = None) -> Any:
+        answer = self._client.post(path, json=body if body is not None else {})
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    def case(self, code: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.get(f"/api/v1/cases/{code}")
+        return found
+
+    def actions(self, code: str) -> list[str]:
+        return [fact["action"] for fact in self.get(f"/api/v1/cases/{code}/trace", limit=200)["items"]]
+
+    def signal(self, at: Spot, device: str = "") -> str:
+        """A sensor says that a facility is broken; the answer is the signal's id."""
+        name = f"e2e-{uuid.uuid4().hex[:12]}"
+        body = {
+            "id": name,
+            "source": "e2e",
+            "device": device or name,
+            "kind": "facility_damaged",
+            "at": datetime.now(UTC).isoformat(),
+            "value": 1,
+            "place": {"lon": at[0], "lat": at[1]},
+        }
+        assert self.post("/api/v1/signals", body)["accepted"] == 1
+        return name
+
+    def report(self, at: Spot, text: str = "路口井盖碎了", kind: str = MANHOLE) -> dict[str, Any]:
+        body = {"text": text, "kind": kind, "place": {"lon": at[0], "lat": at[1]}, "source": "department"}
+        answer: dict[str, Any] = self.post("/api/v1/reports", body)
+        return answer
+
+    def dispatched(self, at: Spot) -> str:
+        """A case that has reached its handler."""
+        code: str = self.report(at)["case"]
+        self.post(f"/api/v1/cases/{code}/accept")
+        assert self.case(code)["status"] == "dispatched"
+        return code
+
+
+class Screen:
+    def __init__(self, page: Page, url: str, user: str | None, home: str) -> None:
+        self.page, self.url, self.user = page, url, user
+        if user:
+            page.goto(f"{url}/login/?next={home}")
+            page.locator(f"button[value={user}]").click()
+            page.wait_for_url(f"{url}{home}**")
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.url + path)
+        return self.page
+
+    def axe(self, where: str) -> list[str]:
+        """Serious and critical faults of what is shown now."""
+        self.page.evaluate(AXE)
+        found: list[str] = self.page.evaluate(_RUN_AXE)
+        return [f"{where}: {fault}" for fault in found]
+
+
+class Desk(Screen):
+    def __init__(self, page: Page, url: str, user: str) -> None:
+        super().__init__(page, url, user, "/")
+
+    def row(self, text: str) -> Locator:
+        return self.page.get_by_role("option").filter(has_text=text)
+
+
+class Phone(Screen):
+    def __init__(self, page: Page, url: str, user: str | None) -> None:
+        super().__init__(page, url, user, "/m/")
+
+    def card(self, code: str) -> Locator:
+        return self.page.locator(f'[data-case="{code}"]')
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def take(self, label: str, photo: dict[str, Any]) -> None:
+        """One photo with the camera; it has been shrunk and stored when this returns."""
+        before = self.page.locator(".shot").count()
+        self.page.set_input_files(f"input[data-photo={label}]", photo)
+        expect(self.page.locator(".shot")).to_have_count(before + 1)
+
+    def offline(self, off: bool) -> None:
+        self.page.context.set_offline(off)
+
+    def all_sent(self) -> None:
+        expect(self.page.locator("header").get_by_text("待传")).to_have_count(0)
+
+    def submit_result(self, code: str, photo: dict[str, Any]) -> None:
+        """Accept, check in, and hand in the result with photos: the handler's whole way."""
+        card = self.card(code)
+        card.get_by_role("button", name="签收").click()
+        card.get_by_role("button", name="到场签到").click()
+        card.get_by_role("button", name="反馈结果").click()
+        sheet = self.page.locator("dialog[open]")
+        self.take("before", photo)
+        self.take("after", photo)
+        sheet.get_by_role("button", name="已解决").click()
+        sheet.get_by_role("button", name="反馈结果").click()
+        expect(self.page.get_by_text("已反馈，等待核查")).to_be_visible()
+
+    def check(self, code: str, verdict: str) -> None:
+        self.card(code).get_by_role("button", name="去核查").click()
+        self.button(verdict).click()

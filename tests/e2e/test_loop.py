@@ -1,0 +1,81 @@
+"""The whole loop as people see it: an alarm appears, is accepted, handled with proof, checked, closed and rated."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import Deployment
+from tests.e2e.people import Desk, Phone, Spot
+
+_WATCH = """text => {
+    window.shown = new Promise(done => {
+        const look = () => document.body.innerText.includes(text) && done(Date.now());
+        new MutationObserver(look).observe(document.body, {childList: true, subtree: true, characterData: true});
+        setTimeout(() => done(Infinity), 20000);
+    });
+}"""
+
+
+def _seconds_to_console(operator: Desk, text: str, act: Callable[[], Any]) -> float:
+    """Seconds from the act until the open console shows the text."""
+    operator.page.evaluate(_WATCH, text)
+    began = time.time()
+    act()
+    shown: float = operator.page.evaluate("() => window.shown")
+    return shown / 1000 - began
+
+
+def test_from_alarm_to_five_stars(
+    deployment: Deployment, desk: Callable[..., Desk], phone: Callable[..., Phone], photo: dict[str, Any], spot: Spot
+) -> None:
+    operator, handler, citizen = desk("operator"), phone("handler", spot), phone(None, spot)
+    office, sensors = deployment.api("operator"), deployment.api("admin")
+    operator.open("/console")
+    expect(operator.page.get_by_text("实时", exact=True)).to_be_visible()
+    operator.page.get_by_role("button", name="全部").click()
+
+    device = f"井盖-{time.time_ns() % 10**6}"
+    took = _seconds_to_console(operator, device, lambda: sensors.signal(spot, device))
+    assert took < 1, f"alarm shown after {took:.2f} s"
+
+    # A citizen sees the same broken cover: three taps, and the report joins the case of the alarm.
+    citizen.open("/m/report")
+    expect(citizen.page.get_by_text("精度 8 米")).to_be_visible()
+    citizen.take("report", photo)
+    citizen.button("井盖破损").click()
+    citizen.button("提交").click()
+    expect(citizen.page.locator("[data-state=sent]")).to_be_visible()
+    code = citizen.page.locator(".code").inner_text()
+    assert len(office.case(code)["sources"]) == 2
+
+    # Two keys: to the case if it is not chosen already, Enter to take the proposal.
+    operator.open(f"/console/{code}")
+    expect(operator.page.get_by_text(code).first).to_be_visible()
+    expect(operator.page.get_by_role("button", name="派遣").first).to_be_visible()
+    operator.page.keyboard.press("Enter")
+    expect(handler.card(code)).to_be_visible()
+    assert office.case(code)["status"] == "dispatched"
+
+    handler.submit_result(code, photo)
+    assert office.case(code)["status"] == "checking"
+
+    checker = phone("supervisor", spot)
+    checker.check(code, "核查通过")
+    expect(checker.page.get_by_text("已通过")).to_be_visible()
+    assert office.case(code)["status"] == "closed"
+
+    citizen.page.get_by_role("link", name="查看进度").click()
+    expect(citizen.page.get_by_text("已办结").first).to_be_visible()
+    expect(citizen.page.locator(".wall img").first).to_be_visible()
+    citizen.page.locator(".stars label").nth(4).click()
+    citizen.button("提交评价").click()
+    expect(citizen.page.get_by_text("谢谢您的评价")).to_be_visible()
+    assert office.case(code)["rating"]["stars"] == 5
+
+    done = office.actions(code)
+    wanted = ["reported", "dispatched", "task_accepted", "checked_in", "submitted", "check_approved", "closed", "rated"]
+    assert [a for a in wanted if a in done] == wanted

@@ -1,0 +1,100 @@
+"""What the loop's way does not show: doubts, returns, missing proof, rework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import Deployment
+from tests.e2e.people import MANHOLE, Phone, Spot
+
+
+def test_grid_worker_verifies_a_public_report(deployment: Deployment, phone: Callable[..., Phone], spot: Spot) -> None:
+    worker = phone("worker", spot)
+    body = {"text": "井盖松动", "kind": MANHOLE, "place": {"lon": spot[0], "lat": spot[1]}}
+    code = deployment.api("citizen").post("/api/v1/reports", body)["case"]
+    worker.card(code).get_by_role("button", name="去核实").click()
+    worker.button("不属实").click()
+    sheet = worker.page.locator("dialog[open]")
+    sheet.get_by_role("button", name="不属实").click()
+    expect(sheet.get_by_text("请选一个原因，或写几句说明")).to_be_visible()
+    sheet.get_by_role("button", name="现场未发现").click()
+    sheet.get_by_role("button", name="不属实").click()
+    expect(worker.card(code)).to_have_count(0)
+    assert "verify_rejected" in deployment.api("operator").actions(code) or deployment.api("operator").case(code)["stage"] == "intake"
+
+
+def test_result_without_photo_is_stopped_with_a_hint(deployment: Deployment, phone: Callable[..., Phone], spot: Spot) -> None:
+    code = deployment.api("operator").dispatched(spot)
+    handler = phone("handler", spot)
+    card = handler.card(code)
+    card.get_by_role("button", name="签收").click()
+    card.get_by_role("button", name="到场签到").click()
+    card.get_by_role("button", name="反馈结果").click()
+    sheet = handler.page.locator("dialog[open]")
+    sheet.get_by_role("button", name="反馈结果").click()
+    expect(sheet.get_by_role("alert")).to_have_text("请先拍一张处置后的照片")
+    assert deployment.api("operator").case(code)["status"] == "handling"
+
+
+def test_draft_of_a_result_survives_a_closed_page(
+    deployment: Deployment, phone: Callable[..., Phone], photo: dict[str, Any], spot: Spot
+) -> None:
+    code = deployment.api("operator").dispatched(spot)
+    handler = phone("handler", spot)
+    card = handler.card(code)
+    card.get_by_role("button", name="签收").click()
+    card.get_by_role("button", name="到场签到").click()
+    card.get_by_role("button", name="反馈结果").click()
+    handler.take("after", photo)
+    handler.page.locator("#submit-note").fill("换了新井盖")
+    handler.page.reload()
+    expect(handler.page.locator("#submit-note")).to_have_value("换了新井盖")
+    expect(handler.page.locator(".shot")).to_have_count(1)
+
+
+def test_handler_returns_with_a_reason(deployment: Deployment, phone: Callable[..., Phone], spot: Spot) -> None:
+    code = deployment.api("operator").dispatched(spot)
+    handler = phone("handler", spot)
+    handler.card(code).get_by_role("link").first.click()
+    handler.button("更多").click()
+    handler.page.locator("dialog[open]").get_by_role("button", name="退回", exact=True).click()
+    sheet = handler.page.get_by_role("dialog", name="退回任务")
+    sheet.get_by_role("button", name="不属本单位职责").click()
+    sheet.get_by_label("补充说明").fill("这是供电的井")
+    sheet.get_by_role("button", name="退回", exact=True).click()
+    expect(handler.page.get_by_text("已退回")).to_be_visible()
+    expect(handler.card(code)).to_have_count(0)
+    facts = deployment.api("operator").get(f"/api/v1/cases/{code}/trace", limit=200)["items"]
+    assert "不属本单位职责：这是供电的井" in [f["text"] for f in facts if f["action"] == "returned"]
+
+
+def test_checker_sends_back_and_the_handler_does_it_again(
+    deployment: Deployment, phone: Callable[..., Phone], photo: dict[str, Any], spot: Spot
+) -> None:
+    code = deployment.api("operator").dispatched(spot)
+    handler = phone("handler", spot)
+    handler.submit_result(code, photo)
+    checker = phone("supervisor", spot)
+    checker.check(code, "不通过，退回返工")
+    sheet = checker.page.get_by_role("dialog", name="退回返工")
+    sheet.get_by_role("button", name="问题未解决").click()
+    sheet.get_by_role("button", name="不通过，退回返工").click()
+    expect(checker.card(code)).to_have_count(0)
+    expect(handler.card(code)).to_be_visible()
+    assert deployment.api("operator").case(code)["reworks"] == 1
+
+
+def test_check_in_without_position_needs_a_reason(deployment: Deployment, phone: Callable[..., Phone], spot: Spot) -> None:
+    code = deployment.api("operator").dispatched(spot)
+    handler = phone("handler")
+    card = handler.card(code)
+    card.get_by_role("button", name="签收").click()
+    card.get_by_role("button", name="到场签到").click()
+    sheet = handler.page.get_by_role("dialog", name="到场签到")
+    sheet.get_by_label("为什么没有定位").fill("手机没有信号")
+    sheet.get_by_role("button", name="到场签到").click()
+    expect(handler.page.get_by_text("已签到")).to_be_visible()
+    assert "checked_in" in deployment.api("operator").actions(code)
