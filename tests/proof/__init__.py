@@ -1,0 +1,1 @@
+"""The hard promises, shown on the whole product."""

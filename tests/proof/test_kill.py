@@ -1,0 +1,203 @@
+"""kill -9 of every process while people report, staff act and devices send: nothing acknowledged is lost, nothing happens twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.house.product import command, until
+from tests.proof.conftest import Proof
+
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("proof")]
+VICTIMS = ("web", "worker", "push", "ingest", "postgres", "nats")
+STREET = "不灭路"
+
+
+@dataclass
+class Traffic:
+    """Clients that repeat a request with its key until it is answered, and keep what was acknowledged."""
+
+    proof: Proof
+    stop: threading.Event = field(default_factory=threading.Event)
+    reported: dict[str, str] = field(default_factory=dict)  # address → case
+    accepted: set[str] = field(default_factory=set)
+    sent: set[str] = field(default_factory=set)
+    refused: list[str] = field(default_factory=list)
+    tries: Counter[str] = field(default_factory=Counter)
+
+    def post(self, http: httpx.Client, path: str, body: Any, key: str, user: str) -> httpx.Response | None:
+        """The answer below 500; None when the end came first and the request stays unanswered."""
+        headers = {"Idempotency-Key": key, "Authorization": f"Bearer {self.proof.tokens[user]}"}
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            self.tries[path.split("/")[3]] += 1
+            try:
+                answer = http.post(path, json=body, headers=headers)
+                if answer.status_code < 500 and answer.status_code != 429:
+                    return answer
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.1)
+        self.refused.append(f"{path}: no answer for 60 s")
+        return None
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.proof.url, timeout=8, trust_env=False)
+
+    def report(self, who: int, place: dict[str, float]) -> None:
+        with self.client() as http:
+            number = 0
+            while not self.stop.is_set():
+                number += 1
+                address = f"{STREET}{who}-{number}号"
+                body = {"text": f"请帮忙看看 {address}", "place": place, "address": address}
+                answer = self.post(http, "/api/v1/reports", body, f"report-{who}-{number}", "citizen")
+                if answer is not None and answer.status_code == 201:
+                    self.reported[address] = answer.json()["case"]
+                elif answer is not None:
+                    self.refused.append(f"report: {answer.status_code} {answer.text[:200]}")
+                self.stop.wait(0.15)
+
+    def accept(self) -> None:
+        with self.client() as http:
+            while not self.stop.is_set():
+                for code in [c for c in list(self.reported.values()) if c not in self.accepted][:5]:
+                    answer = self.post(http, f"/api/v1/cases/{code}/accept", {"type": "01037"}, f"accept-{code}", "operator")
+                    if answer is not None and answer.status_code == 200:
+                        self.accepted.add(code)
+                    elif answer is not None:
+                        self.refused.append(f"accept: {answer.status_code} {answer.text[:200]}")
+                self.stop.wait(0.2)
+
+    def signals(self) -> None:
+        with self.client() as http:
+            number = 0
+            while not self.stop.is_set():
+                number += 1
+                at = datetime.now(UTC).isoformat()
+                ids = [f"kill-{number}-{n}" for n in range(5)]
+                items = [
+                    {"id": i, "source": "proof", "device": f"meter-{n}", "kind": "water_use", "at": at, "value": 1.5}
+                    for n, i in enumerate(ids)
+                ]
+                answer = self.post(http, "/api/v1/signals", items, f"signals-{number}", "admin")
+                if answer is not None and answer.status_code == 202:
+                    self.sent.update(ids)
+                elif answer is not None:
+                    self.refused.append(f"signals: {answer.status_code} {answer.text[:200]}")
+                self.stop.wait(0.15)
+
+
+def kill(proof: Proof, name: str) -> float:
+    """kill -9; seconds until another process of that name is there and the product answers that it is ready."""
+    pid = proof.product.pids()[name]
+    os.kill(pid, signal.SIGKILL)
+    began = time.monotonic()
+    assert until(lambda: proof.product.pids().get(name) not in (None, pid), 30), f"{name} was not started again"
+    assert until(proof.product.ready, 60), f"not ready after kill -9 of {name}"
+    return time.monotonic() - began
+
+
+def make_limits_due(proof: Proof, codes: list[str], within: float) -> set[str]:
+    """Bring the first due row of some cases into the time of the kills; returns the tasks they belong to."""
+    rows = proof.sql(
+        "UPDATE flow_limit SET due_at = now() + random() * make_interval(secs => %s) WHERE id IN (SELECT DISTINCT ON (case_code) id FROM "
+        "flow_limit WHERE case_code = ANY(%s) AND state = 'pending' AND kind = 'remind' ORDER BY case_code, due_at) RETURNING id::text",
+        within,
+        codes,
+    )
+    return {str(row[0]) for row in rows}
+
+
+def waiting_cases(proof: Proof, count: int) -> list[str]:
+    """Cases nobody will accept, whose reminders fall due while processes die."""
+    return [proof.report(text="请帮忙", kind="28002", address=f"等待路{n}号", place=proof.place())[0] for n in range(count)]
+
+
+def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(proof: Proof) -> None:
+    for user in ("citizen", "operator", "admin"):
+        proof.token(user)
+    limits = make_limits_due(proof, waiting_cases(proof, 8), 20)
+    assert len(limits) >= 4
+    traffic = Traffic(proof)
+    jobs: list[Callable[[], None]] = [traffic.accept, traffic.signals]
+    jobs += [partial(traffic.report, who, proof.place()) for who in range(2)]
+    threads = [threading.Thread(target=job, daemon=True) for job in jobs]
+    for thread in threads:
+        thread.start()
+    down = {name: round(kill(proof, name), 1) for name in VICTIMS}
+    assert until(lambda: len(traffic.accepted) >= 5, 30)
+    traffic.stop.set()
+    for thread in threads:
+        thread.join(70)
+    assert not any(thread.is_alive() for thread in threads)
+    assert traffic.refused == [], down
+    _every_report_is_one_case(proof, traffic)
+    _every_verb_happened_once(proof, traffic)
+    _every_signal_is_in_the_log(proof, traffic)
+    _limits_fired_once(proof, limits)
+    _all_is_caught_up(proof)
+
+
+def _every_report_is_one_case(proof: Proof, traffic: Traffic) -> None:
+    rows = proof.sql("SELECT c.address, c.code, count(s.*) FROM cases_case c JOIN cases_source s ON s.case_id = c.id GROUP BY 1, 2")
+    found = {address: (code, sources) for address, code, sources in rows if address.startswith(STREET)}
+    assert len(traffic.reported) > 10
+    assert found == {address: (code, 1) for address, code in traffic.reported.items()}
+    assert len([1 for address, _, _ in rows if address.startswith(STREET)]) == len(traffic.reported)
+    facts = dict(proof.sql("SELECT case_code, count(*) FROM journal_fact WHERE action = 'reported' GROUP BY 1"))
+    assert all(facts[code] == 1 for code in traffic.reported.values())
+
+
+def _every_verb_happened_once(proof: Proof, traffic: Traffic) -> None:
+    facts = dict(proof.sql("SELECT case_code, count(*) FROM journal_fact WHERE action = 'case_accepted' GROUP BY 1"))
+    assert {code: facts.get(code) for code in traffic.accepted} == dict.fromkeys(traffic.accepted, 1)
+    assert set(facts) == traffic.accepted, "a verb is told as done, or it was not done"
+
+
+def _every_signal_is_in_the_log(proof: Proof, traffic: Traffic) -> None:
+    ids = proof.inside(
+        """
+from django.db import connection
+from gridloop.journal.actions import scoped
+from gridloop.sdk.signals import unpack
+with scoped(SYSTEM), connection.cursor() as cursor:
+    cursor.execute("SELECT data FROM signals_batch")
+    ids = [s.id for row in cursor.fetchall() for s in unpack(bytes(row[0])) if s.source == "proof"]
+print(json.dumps(ids))
+"""
+    )
+    assert len(traffic.sent) > 10
+    assert traffic.sent <= set(ids), "acknowledged, but not in the log"
+
+
+def _limits_fired_once(proof: Proof, limits: set[str]) -> None:
+    left = "SELECT case_code, state, due_at, now(), retry_at, last_error FROM flow_limit WHERE id = ANY(%s::uuid[]) AND state <> 'fired'"
+    assert until(lambda: proof.sql(left, sorted(limits)) == [], 45), proof.sql(left, sorted(limits))
+    told = proof.sql(
+        "SELECT l.id, count(f.*) FROM flow_limit l LEFT JOIN journal_fact f ON f.case_code = l.case_code AND f.action = 'reminded' "
+        "AND f.data ->> 'share' = l.share::text AND f.data ->> 'task' = l.task_id::text WHERE l.id = ANY(%s::uuid[]) GROUP BY 1",
+        sorted(limits),
+    )
+    assert [count for _, count in told] == [1] * len(limits)
+
+
+def _all_is_caught_up(proof: Proof) -> None:
+    def caught_up() -> bool:
+        lines = [line for line in command("doctor", "--data-dir", str(proof.folder)).stdout.splitlines() if "consumer " in line]
+        return bool(lines) and all(" 0 facts behind" in line for line in lines)
+
+    assert until(caught_up, 30), command("doctor", "--data-dir", str(proof.folder)).stdout
+    done = command("verify", "--data-dir", str(proof.folder))
+    assert done.returncode == 0, done.stdout + done.stderr
