@@ -9,6 +9,7 @@ from playwright.sync_api import Route, expect
 
 from tests.e2e.conftest import Deployment
 from tests.e2e.people import Phone, Spot
+from tests.house.product import until
 
 
 def _installed(citizen: Phone) -> None:
@@ -126,5 +127,4 @@ def test_what_one_person_keeps_another_does_not_send(deployment: Deployment, pho
     assert deployment.api("operator").case(code)["status"] == "dispatched"
     handler.page.context.clear_cookies()
     handler.open("/login/?next=/m/").locator("button[value=handler]").click()
-    handler.all_sent()
-    assert deployment.api("operator").case(code)["status"] == "accepted"
+    assert until(lambda: deployment.api("operator").case(code)["status"] == "accepted")

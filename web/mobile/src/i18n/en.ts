@@ -27,6 +27,8 @@ const en: typeof zh = {
     submit: "Sent, waiting for the check",
     approve: "Approved",
     reject: "Sent back for rework",
+    approve_verify: "Verified",
+    reject_verify: "Reported as not true",
     return: "Returned",
     escalate: "Escalated",
     queued: "Saved, will be sent when online",

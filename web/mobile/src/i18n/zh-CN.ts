@@ -25,6 +25,8 @@ export default {
     submit: "已反馈，等待核查",
     approve: "已通过",
     reject: "已退回返工",
+    approve_verify: "已核实属实",
+    reject_verify: "已报不属实",
     return: "已退回",
     escalate: "已提级",
     queued: "已保存，联网后自动上传",

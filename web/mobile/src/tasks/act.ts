@@ -5,6 +5,7 @@ import { say } from "../lib/toast";
 import type { Photo } from "../photos/take";
 import { online, put, settle } from "../queue/outbox";
 import type { Entry } from "../queue/rules";
+import { wordOf } from "./rules";
 
 export interface Doing {
   verb: string;
@@ -26,7 +27,7 @@ export function useAct() {
     const entry = await put({
       kind: "verb",
       path: `/api/v1/tasks/${encodeURIComponent(String(task.id))}/${doing.verb}`,
-      title: `${t(`go.${doing.verb}`)} · ${title}`,
+      title: `${t(wordOf(doing.verb, task))} · ${title}`,
       about: task.case,
       user: user.value,
       body,
@@ -35,7 +36,7 @@ export function useAct() {
     });
     const { state, error } = online.value ? await settle(entry.id) : entry;
     if (state === "refused") say(error || t("fault.unknown", { status: "–" }), true);
-    else say(t(state === "sent" ? `did.${doing.verb}` : "did.queued"));
+    else say(t(state === "sent" ? wordOf(doing.verb, task, "did") : "did.queued"));
     return state;
   }
   return { act };

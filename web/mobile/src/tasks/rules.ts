@@ -30,9 +30,9 @@ export function mainVerb(verbs: readonly string[], checkedIn: boolean): MainVerb
   return ORDER.find((verb) => verbs.includes(verb) && !(verb === "check_in" && checkedIn)) ?? null;
 }
 
-/** Verifying a report on site and checking a result take the same verbs but other words. */
-export function wordOf(verb: string, task: Pick<TaskItem, "name">): string {
-  return task.name === "verify" && (verb === "approve" || verb === "reject") ? `go.${verb}_verify` : `go.${verb}`;
+/** Verifying a report on site and checking a result take the same verbs but other words: `go.…` on buttons, `did.…` afterwards. */
+export function wordOf(verb: string, task: Pick<TaskItem, "name">, scope: "go" | "did" = "go"): string {
+  return task.name === "verify" && (verb === "approve" || verb === "reject") ? `${scope}.${verb}_verify` : `${scope}.${verb}`;
 }
 
 export function isCheck(verbs: readonly string[]): boolean {
