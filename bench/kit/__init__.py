@@ -1,0 +1,1 @@
+"""What the benchmarks share: keeping figures, and a running product to measure."""
