@@ -69,11 +69,11 @@ class Living:
     # ---- things happen -------------------------------------------------------------------------------------------
 
     def _incidents(self) -> Steps:
-        yield self.env.timeout(0.5)
         while True:
             incident = self.world.happen()
             self.doing.incidents += 1
-            self.env.process(self._parked(incident) if incident.plate else self._seen(incident))
+            told = self._parked if incident.plate else self._spotted if incident.device else self._seen
+            self.env.process(told(incident))
             yield self.env.timeout(self.world.random.exponential(60.0 / INCIDENTS_PER_HOUR))
 
     def _parked(self, incident: Incident) -> Steps:
@@ -82,26 +82,32 @@ class Living:
         leaves_after = self.world.minutes(4) if self.world.chance(MOVES_AFTER_MESSAGE) else None
         waited = 0.0
         while incident.there:
-            self._signal(incident, standing)
+            self._signal(incident, "vehicle_stopped", standing)
             yield self.env.timeout(2.0)
             standing, waited = standing + 120.0, waited + 2.0
             if leaves_after is not None and waited >= leaves_after:
                 incident.there = False
             if waited > 240:  # after four hours the driver has left anyway
                 incident.there = False
-        self._signal(incident, 0.0)
+        self._signal(incident, "vehicle_stopped", 0.0)
 
-    def _signal(self, incident: Incident, standing: float) -> None:
+    def _spotted(self, incident: Incident) -> Steps:
+        """A camera sees something broken and says so every ten minutes for an hour."""
+        for _ in range(6):
+            self._signal(incident, "facility_damaged", 1.0)
+            yield self.env.timeout(10.0)
+
+    def _signal(self, incident: Incident, kind: str, value: float) -> None:
         at = clock.now().isoformat()
         item = {
-            "id": f"sim-{incident.number}-{standing:g}-{at}",
+            "id": f"sim-{incident.number}-{value:g}-{at}",
             "source": "sim-camera",
             "device": incident.device,
-            "kind": "vehicle_stopped",
+            "kind": kind,
             "at": at,
-            "value": standing,
+            "value": value,
             "place": {"lon": incident.lon, "lat": incident.lat},
-            "data": {"plate": incident.plate},
+            "data": {"plate": incident.plate} if incident.plate else {},
         }
         if self.client.post("/api/v1/signals", self.people.machine, item) is not None:
             self.doing.signals += 1

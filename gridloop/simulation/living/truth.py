@@ -25,7 +25,8 @@ class Kind:
 
 
 KINDS = (
-    Kind("illegal_parking", "09009", 0.34, "camera"),
+    Kind("illegal_parking", "09009", 0.30, "camera"),
+    Kind("seen_damage", "01002", 0.10, "camera"),
     Kind("damaged_facility", "01037", 0.12, "people", ("路灯不亮，晚上看不见路", "路灯一闪一闪的", "这盏路灯坏了好几天")),
     Kind("damaged_facility", "01002", 0.10, "people", ("井盖松动，车一过就响", "污水井盖破了一个角", "井盖不见了，很危险")),
     Kind("damaged_facility", "04002", 0.08, "people", ("树枝被风吹断，挡住人行道", "行道树歪了，快倒了")),
@@ -67,15 +68,16 @@ class World:
         self.by_case: dict[str, Incident] = {}
 
     def happen(self) -> Incident:
-        """The next incident of the county."""
+        """The next incident of the county; the first is one a camera sees, so that the desk has an alarm at once."""
         shares = np.array([k.share for k in KINDS])
-        kind = KINDS[int(self.random.choice(len(KINDS), p=shares / shares.sum()))]
+        kind = KINDS[int(self.random.choice(len(KINDS), p=shares / shares.sum()))] if self.incidents else KINDS[1]
         number = len(self.incidents) + 1
         if kind.by == "camera":
             camera = self.cameras[int(self.random.integers(len(self.cameras)))]
             car = self.vehicles[int(self.random.integers(len(self.vehicles)))]
+            plate = car.plate if kind.name == "illegal_parking" else ""
             lon, lat = camera.lon or 0.0, camera.lat or 0.0
-            incident = Incident(number, kind.name, kind.case_type, lon, lat, True, device=camera.code, plate=car.plate)
+            incident = Incident(number, kind.name, kind.case_type, lon, lat, True, device=camera.code, plate=plate)
         else:
             house = self.buildings[int(self.random.integers(len(self.buildings)))]
             lon, lat = (house.lon or 0.0) + float(self.random.normal(0, 1e-4)), (house.lat or 0.0) + float(self.random.normal(0, 1e-4))
