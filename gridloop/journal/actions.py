@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -35,6 +35,7 @@ __all__ = [
     "verb",
 ]
 
+ERASED_BODY = '{"erased":true}'
 ANSWERS_KEPT = timedelta(days=1)
 CHECKPOINT_FACTS = 50_000  # at most so many facts in one checkpoint, so that its transaction stays short
 _hint_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -143,11 +144,27 @@ def erase(viewer: Viewer, subject: str, rule: str) -> int:
 
 def _erase_rows(rows: list[Sealed], rule: str) -> None:
     now = clock.now()
+    _erase_answers({word for row in rows for word in _texts(row.value) if len(word) > 1})
     for row in rows:
-        if isinstance(row.value, str) and row.value:
-            Answer.objects.filter(body__contains=orjson.dumps(row.value).decode()[1:-1]).delete()
         row.value, row.key, row.erased_at, row.erased_rule = None, None, now, rule
     Sealed.objects.bulk_update(rows, ["value", "key", "erased_at", "erased_rule"], batch_size=500)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text inside a sealed value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
+
+
+def _erase_answers(words: set[str]) -> None:
+    """Kept answers of idempotent requests lose their body, not their key: a repeat must still have no second effect."""
+    if words:
+        literal = (orjson.dumps(word).decode()[1:-1].replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") for word in words)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE journal_answer SET body = %s WHERE body LIKE ANY(%s)", [ERASED_BODY, [f"%{one}%" for one in literal]])
 
 
 def erase_due(limit: int = 500) -> bool:

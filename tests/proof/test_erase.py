@@ -29,7 +29,13 @@ def forms(words: Iterable[str]) -> list[bytes]:
     for word in words:
         found.append(word.encode())
         if not word.isascii():
-            found += [word.encode("unicode_escape"), "".join(f"%{b:02X}" for b in word.encode()).encode(), word.encode("utf-16-le")]
+            escaped = word.encode("unicode_escape")
+            found += [
+                escaped,
+                escaped.replace(b"\\", b"\\\\"),
+                "".join(f"%{b:02X}" for b in word.encode()).encode(),
+                word.encode("utf-16-le"),
+            ]
     return found
 
 
@@ -123,8 +129,9 @@ print(json.dumps(True))
 
 
 def history_of_now(proof: Proof) -> int:
-    """Move the clock over the hour, so that the worker writes the history's files; how many there are."""
+    """Move the clock over the hour, and write the history's files; how many there are."""
     daytime(proof, 2)
+    proof.inside("from gridloop.signals.history import write_hours\nprint(json.dumps(write_hours()))")  # as the worker does each minute
     until(lambda: any((proof.folder / "history").rglob("*.parquet")), 75)
     return len(list((proof.folder / "history").rglob("*.parquet")))
 
