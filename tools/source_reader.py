@@ -15,7 +15,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "gridloop"
 _SETTING = re.compile(r"GRIDLOOP_[A-Z_]+")
-_FAULTS = {"Fault": 400, "FieldFault": 0, "Wrong": 0}
+_FAULTS = {"Fault": 400, "_invalid": 422, "FieldFault": 0, "Wrong": 0}  # _invalid: a room's short way to Invalid
 
 
 @cache

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import psutil
@@ -140,9 +141,9 @@ class Deployment:
 
 
 def _origins(public_url: str, hosts: list[str]) -> list[str]:
-    scheme, _, rest = public_url.partition("://")
-    port = rest.rpartition(":")[2]
-    return [f"{scheme}://{host}:{port}" for host in hosts if host not in ("*", "0.0.0.0")]
+    parts = urlsplit(public_url)
+    port = f":{parts.port}" if parts.port else ""
+    return [f"{parts.scheme}://{host}{port}" for host in hosts if host not in ("*", "0.0.0.0")]
 
 
 def default_folder() -> Path:

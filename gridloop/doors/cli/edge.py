@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import ninja
+
 from gridloop.doors.cli.deployment import ROOT
 
 # No inline script anywhere; MapLibre needs workers from blobs and tiles as data images; styles are set by the chart library.
@@ -17,7 +19,7 @@ SIGNALS_LIMIT, OTHER_LIMIT = "16MB", "30MB"
 # Paths of the application server; anything else that a browser asks for as a page belongs to the desk.
 _WEB = (
     "/api /api/* /_allauth/* /login /login/* /logout /logout/* /accounts/* /identity/* /.well-known/* "
-    "/open311/* /cap/* /healthz /readyz /metrics /track/*"
+    "/open311/* /cap/* /healthz /readyz /track/*"
 )
 
 
@@ -31,6 +33,7 @@ class Edge:
     data: Path
     names: tuple[str, ...] = ()  # with ``tls``: the names and addresses the local certificate is for
     tls: bool = False
+    behind_proxy: bool = False  # believe what a proxy on a private address says about the caller and about HTTPS
 
     def _site(self) -> str:
         if self.tls:
@@ -43,6 +46,7 @@ class Edge:
             site=self._site(),
             tls="tls internal" if self.tls else "",
             bind=self.bind,
+            trusted="trusted_proxies static private_ranges" if self.behind_proxy else "",
             policy=POLICY,
             web_paths=_WEB,
             signals_limit=SIGNALS_LIMIT,
@@ -52,6 +56,7 @@ class Edge:
             ingest=f"unix/{self.sockets}/ingest.sock",
             dist=ROOT / "web" / "dist",
             pages=ROOT / "gridloop" / "doors" / "http" / "static",
+            docs=Path(ninja.__file__).parent / "static",
             static=self.data / "static",
             storage=self.data / "caddy",
         )
@@ -70,6 +75,7 @@ _TEMPLATE = """\
 		format console
 	}}
 	servers {{
+		{trusted}
 		timeouts {{
 			read_header 15s
 			read_body 5m
@@ -126,6 +132,9 @@ _TEMPLATE = """\
 			not remote_ip private_ranges
 		}}
 		respond @far_metrics 403
+		handle /metrics {{
+			reverse_proxy {ingest}
+		}}
 
 		handle /local-ca.crt {{
 			root * "{storage}/pki/authorities/local"
@@ -158,6 +167,13 @@ _TEMPLATE = """\
 			}}
 			handle @pages {{
 				root * "{pages}"
+				file_server
+			}}
+			@docs file {{
+				root "{docs}"
+			}}
+			handle @docs {{
+				root * "{docs}"
 				file_server
 			}}
 			handle {{

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -34,7 +35,16 @@ class Options:
     simulate: float
 
     @property
+    def proxy_url(self) -> str:
+        """``GRIDLOOP_PUBLIC_URL``: the address of an administrator's own proxy that stands before our port."""
+        return os.environ.get("GRIDLOOP_PUBLIC_URL", "").rstrip("/")
+
+    @property
     def url(self) -> str:
+        return self.proxy_url or self._own_url
+
+    @property
+    def _own_url(self) -> str:
         if self.lan:
             return f"https://{lan_address()}:{self.port}"
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "localhost") else self.host
@@ -42,7 +52,7 @@ class Options:
 
     @property
     def local_url(self) -> str:
-        return self.url if self.host not in ("0.0.0.0", "::") else f"{'https' if self.lan else 'http'}://127.0.0.1:{self.port}"
+        return self._own_url if self.host not in ("0.0.0.0", "::") else f"{'https' if self.lan else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def hosts(self) -> list[str]:
@@ -51,6 +61,8 @@ class Options:
             names.append(lan_address())
         elif self.host not in names:
             names.append(self.host)
+        if proxy := urlsplit(self.proxy_url).hostname:
+            names.append(proxy)
         return names + [h for h in os.environ.get("GRIDLOOP_HOSTS", "").split(",") if h and h not in names]
 
 
@@ -206,7 +218,11 @@ class Start:
     def _environment(self, urls: Urls, nats_url: str) -> None:
         options = self.options
         self.env = self.deployment.environment(urls, nats_url, public_url=options.url, hosts=options.hosts, sample=self.sample)
-        self.env |= {"GRIDLOOP_MQTT": self.mqtt, "GRIDLOOP_PUSH_HINT": str(free_port()), "GRIDLOOP_HTTPS": "1" if options.lan else ""}
+        self.env |= {
+            "GRIDLOOP_MQTT": self.mqtt,
+            "GRIDLOOP_PUSH_HINT": str(free_port()),
+            "GRIDLOOP_HTTPS": "1" if options.url.startswith("https:") else "",
+        }
         ours = {k: v for k, v in self.env.items() if k.startswith(("GRIDLOOP_", "DJANGO_"))}
         self.facts |= {"environment": ours, "urls": vars(urls), "mqtt": self.mqtt}
         self._note(self.supervisor.pids())
@@ -214,7 +230,9 @@ class Start:
     def _edge(self) -> Edge:
         options = self.options
         names = tuple(dict.fromkeys(["localhost", "127.0.0.1", lan_address()])) if options.lan else ()
-        return Edge(options.port, options.host, self.deployment.sockets, self.deployment.folder, names, options.lan)
+        return Edge(
+            options.port, options.host, self.deployment.sockets, self.deployment.folder, names, options.lan, bool(options.proxy_url)
+        )
 
     def _simulator(self) -> None:
         command = [sys.executable, "-m", "gridloop.doors.cli.main", "simulate", "--speed", f"{self.options.simulate:g}"]
