@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -136,8 +137,12 @@ def open_text(path: Path) -> IO[str]:
 
 
 def count_rows(path: Path) -> int:
-    with open_text(path) as file:
-        return max(0, sum(1 for _ in csv.reader(file)) - 1)
+    """Rows below the header. Invalid when the file is no CSV in UTF-8, before anything is sent."""
+    try:
+        with open_text(path) as file:
+            return max(0, sum(1 for _ in csv.reader(file)) - 1)
+    except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise Invalid("simulation.unreadable", file=path.name, what=str(error)) from error
 
 
 def read_records(path: Path, mapping: Mapping) -> Iterator[Record | BadRow]:
