@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -20,15 +21,16 @@ from gridloop.sdk.signals import Signal, unpack
 from gridloop.signals import history
 from gridloop.signals.connection import KeptConnection
 from gridloop.signals.log import PostgresLog, replace_batch
-from gridloop.signals.messages import DEVICE_STATUS, OWN_SOURCE
+from gridloop.signals.messages import DEVICE_STATUS
 from gridloop.signals.models import Seen, Trouble
 from gridloop.signals.positions import done_by_all
-from gridloop.signals.rules import Marks, Watch, erased
+from gridloop.signals.rules import OWN_SOURCE, Marks, Watch, erased
 
 SEEN_DAYS = 8  # one more than promised, because a day is cut somewhere
 TROUBLE_DAYS = 30
 MASS_SHARE = 0.03  # more than this share of all devices silent at once: a gateway, a line or our own door, not so many devices
 MASS_LEAST = 20
+AT_ONCE = 500  # silent devices told in one look at most
 
 
 @cache
@@ -70,12 +72,19 @@ def mark_silent() -> bool:
 
 def _mark(watch: Watch) -> None:
     now = watch.looked
-    late = [d for d in overdue_devices(SYSTEM, now) if d.last_seen and watch.silent(d.last_seen, d.interval_seconds)]
+    late = [
+        d for d in overdue_devices(SYSTEM, now, limit=most_late(SYSTEM)) if d.last_seen and watch.silent(d.last_seen, d.interval_seconds)
+    ]
     if not late or is_mass_silence(len(late), device_counts(SYSTEM)["online"]):
         return
     emit([gone_silent(d.code, d.last_seen, now) for d in late if d.last_seen])
     for device in late:
         set_device_status(SYSTEM, device.code, "silent")
+
+
+def most_late(viewer: Viewer) -> int:
+    """So many late devices have to be looked at to know whether it is a mass: a fixed number would hide one in a large deployment."""
+    return max(AT_ONCE, math.ceil(MASS_SHARE * device_counts(viewer)["online"]) + 1)
 
 
 def is_mass_silence(late: int, online: int) -> bool:

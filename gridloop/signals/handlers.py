@@ -17,11 +17,11 @@ from typing import cast
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils.module_loading import import_string
 
 from gridloop.cases.actions import receive_signal
-from gridloop.cases.messages import SceneMatch, SignalIn
+from gridloop.cases.messages import SceneMatch
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
@@ -32,8 +32,9 @@ from gridloop.sdk.signals import Batch, Signal
 from gridloop.signals import positions
 from gridloop.signals.actions import back_online, emit
 from gridloop.signals.log import read_batches
-from gridloop.signals.messages import OWN_SOURCE, Matcher
+from gridloop.signals.messages import Matcher
 from gridloop.signals.models import Trouble
+from gridloop.signals.rules import OWN_SOURCE
 
 log = logging.getLogger(__name__)
 EFFECTS = "effects"
@@ -134,8 +135,8 @@ def _receive(batch: Batch, s: Signal, match: SceneMatch) -> None:
     """One effect in a savepoint: a signal that cannot be taken is written down and passed, it never blocks those behind it."""
     try:
         with transaction.atomic():
-            receive_signal(SYSTEM, SignalIn(s.id, s.source, s.device, s.kind, s.at, s.value, s.lon, s.lat, s.data), match)
-    except DatabaseError:
+            receive_signal(SYSTEM, s, match)
+    except (OperationalError, InterfaceError):
         raise  # a dead-lock or a lost connection is no fault of the signal: the whole turn is repeated
     except Exception as fault:
         log.exception("signal %s of %s has no effect", s.id, s.source)
@@ -150,7 +151,7 @@ def identity(signal: Signal) -> UUID:
 
 
 def first_time(signals: Sequence[Signal]) -> set[UUID]:
-    """Write down identities; returns those that were not known. Kept for at least seven days (``actions.forget_seen``)."""
+    """Write down identities; returns those that were not known. Kept for at least seven days (``actions.forget``)."""
     keys = sorted({identity(s) for s in signals})  # sorted: two workers never wait for each other
     if not keys:
         return set()

@@ -8,7 +8,6 @@ from typing import Protocol
 from gridloop.cases.messages import SceneMatch
 from gridloop.sdk.signals import Signal
 
-OWN_SOURCE = "gridloop"  # signals the platform makes itself, such as a silent device
 DEVICE_STATUS = "device_status"
 
 

@@ -13,6 +13,7 @@ from gridloop.kernel.errors import FieldFault
 from gridloop.sdk.signals import Signal
 
 PAST = timedelta(days=400)  # older than any sensible store-and-forward buffer: a device whose clock was reset
+OWN_SOURCE = "gridloop"  # signals the platform makes itself, such as a silent device: nobody else may send under this name
 FUTURE = timedelta(hours=1)  # more than clock drift: a wrong zone or a wrong year
 ID_LENGTH, SOURCE_LENGTH, DEVICE_LENGTH = 128, 64, 64
 DATA_BYTES = 16_384
@@ -57,9 +58,12 @@ def parse_item(raw: object, now: datetime, defaults: Defaults | None = None) -> 
     at = _time(raw.get("at"), now, known.at)
     lon, lat = _place(raw.get("place"))
     own = bool(known.device)
+    source = _text(raw, "source", SOURCE_LENGTH, "device" if own else "")
+    if source == OWN_SOURCE:
+        raise ItemFault("/source", "signals.own_source", source=source)
     return Signal(
         id=_text(raw, "id", ID_LENGTH, f"{device}:{kind}:{at.isoformat()}" if own else ""),
-        source=_text(raw, "source", SOURCE_LENGTH, "device" if own else ""),
+        source=source,
         device=device,
         kind=kind,
         at=at,

@@ -11,7 +11,7 @@ from gridloop.journal.selectors import reading
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import Viewer
 from gridloop.registry.selectors import device_counts, overdue_devices
-from gridloop.signals.actions import is_mass_silence
+from gridloop.signals.actions import is_mass_silence, most_late
 from gridloop.signals.models import Trouble
 from gridloop.signals.positions import CONSUMERS
 
@@ -52,7 +52,7 @@ def state(viewer: Viewer) -> State:
         cursor.execute(_LAG, [list(CONSUMERS)])
         lags = {name: Lag(int(batches), since) for name, batches, since in cursor.fetchall()}
     last = Trouble.objects.order_by("-at").first()
-    late = len(overdue_devices(viewer, clock.now()))
+    late = len(overdue_devices(viewer, clock.now(), limit=most_late(viewer)))
     return State(lags, Trouble.objects.count(), last.error if last else "", is_mass_silence(late, device_counts(viewer)["online"]))
 
 

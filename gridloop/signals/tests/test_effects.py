@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import DataError
 
 from gridloop.cases.actions import receive_signal
 from gridloop.cases.models import Case, Source
@@ -128,13 +129,14 @@ def test_a_stalled_owner_is_fenced(county: Cast, log: PostgresLog) -> None:
     assert positions.claim("effects", partition, "third") is None
 
 
+@pytest.mark.parametrize("poison", [ValueError("poison"), DataError("poison")], ids=["program", "database"])
 def test_a_signal_that_cannot_be_taken_does_not_block_its_neighbours(
-    county: Cast, log: PostgresLog, monkeypatch: pytest.MonkeyPatch
+    county: Cast, log: PostgresLog, monkeypatch: pytest.MonkeyPatch, poison: Exception
 ) -> None:
 
     def poisoned(viewer: Any, signal: Any, match: Any) -> Any:
         if signal.id == "v2":
-            raise ValueError("poison")
+            raise poison
         return receive_signal(viewer, signal, match)
 
     monkeypatch.setattr(handlers, "receive_signal", poisoned)
@@ -143,7 +145,7 @@ def test_a_signal_that_cannot_be_taken_does_not_block_its_neighbours(
     assert [c.same_thing for c in cases()] == ["浙X00001", "浙X00003"]
     with scoped(SYSTEM):
         trouble = Trouble.objects.get()
-    assert (trouble.signal, trouble.error) == ("v2", "ValueError: poison")
+    assert (trouble.signal, trouble.error) == ("v2", f"{type(poison).__name__}: poison")
 
 
 def test_old_news_of_a_device_changes_nothing(county: Cast, log: PostgresLog) -> None:

@@ -36,6 +36,10 @@ def test_a_good_item() -> None:
     assert parse_item(GOOD, NOW).is_reading
 
 
+def test_nobody_speaks_in_the_platforms_own_name() -> None:
+    assert refused(source="gridloop", kind="device_status") == ("signals.own_source", "/source")
+
+
 @pytest.mark.parametrize(
     ("changes", "key"),
     [

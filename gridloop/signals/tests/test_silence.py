@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from gridloop.cases.models import Case
 from gridloop.cases.tests.kit import Cast
 from gridloop.journal.frame import scoped
@@ -11,6 +13,7 @@ from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.actions import load
 from gridloop.registry.selectors import device, device_counts
+from gridloop.signals import actions as own
 from gridloop.signals.actions import _mark, emit, gone_silent, is_mass_silence, mark_silent
 from gridloop.signals.handlers import run_effects
 from gridloop.signals.log import PostgresLog
@@ -83,6 +86,19 @@ def test_when_all_fall_silent_together_it_is_our_door(county: Cast, log: Postgre
     assert not is_mass_silence(5, 5)
     assert is_mass_silence(30, 40)
     assert not is_mass_silence(30, 2000)
+
+
+def test_a_mass_is_seen_in_a_large_deployment_too(county: Cast, log: PostgresLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own, "AT_ONCE", 10)
+    monkeypatch.setattr(own, "MASS_SHARE", 0.5)
+    codes = [f"m-{n}" for n in range(40)]
+    load(SYSTEM, [conftest.device(c) for c in codes])
+    start = clock.now()
+    with clock.fixed(start):
+        heard(log, *codes)
+    with clock.fixed(start + timedelta(hours=1)):
+        look(start)
+        assert device_counts(SYSTEM)["silent"] == 0, "ten at a time would each look like few"
 
 
 def test_the_doctor_tells_of_lags_and_troubles(county: Cast, log: PostgresLog) -> None:
