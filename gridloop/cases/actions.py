@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from gridloop.cases import store
 from gridloop.cases.directory import DIRECTORY
 from gridloop.cases.machine import Machine, merge_sources
-from gridloop.cases.messages import Report, Reported, SceneBook, SceneMatch, SignalIn
+from gridloop.cases.messages import Report, Reported, SceneBook, SceneMatch
 from gridloop.cases.models import Case, Source
 from gridloop.cases.rules import END_STATUSES, NewCase, Scene
 from gridloop.cases.same_thing import find_near, lock_place, lock_thing
@@ -31,6 +31,7 @@ from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import desk
 from gridloop.orgs import selectors as orgs
 from gridloop.registry.rules import clean_plate
+from gridloop.sdk.signals import Signal
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ TEXT_LIMIT = 5000
 UNKNOWN_TYPE = "28002"  # 求助: a person's words that fit no type yet
 SURE = 0.6  # a guess from the type's name below this stays a proposal only
 REPORTER_DAYS = 3 * 365  # how long a reporter's name and contact are kept
+ERASE_RULE = "subject_request"
 
 
 @cache
@@ -143,6 +145,9 @@ def _region_of(new: Report) -> str:
         if code is None:
             raise Invalid("cases.place_outside", errors=(FieldFault("/place", "cases.place_outside"),))
         return code
+    if new.region and orgs.unknown_regions(SYSTEM, [new.region]):
+        fault = FieldFault("/region", "cases.no_such_region", {"region": new.region})
+        raise Invalid(fault.key, errors=(fault,), **fault.params)  # a case outside of every territory would be seen by nobody
     return new.region or desk.top_region(SYSTEM)
 
 
@@ -218,7 +223,6 @@ def _join(viewer: Viewer, twin: Case, new: Report, key: str) -> None:
         reporter = data["reporter"]["sealed"]
     _add_source(twin, new.source, key=key, report=new, viewer=viewer, text=text, reporter=reporter)
     append(f"case:{twin.code}", "joined", data, viewer, twin.code)
-    _recount(twin)
 
 
 def _add_source(row: Case, kind: str, *, key: str, report: Report, viewer: Viewer, text: Any, reporter: Any) -> None:
@@ -249,7 +253,7 @@ def _recount(row: Case) -> None:
     row.save(update_fields=["sources", "updated_at"])
 
 
-def receive_signal(viewer: Viewer, signal: SignalIn, match: SceneMatch) -> str | None:
+def receive_signal(viewer: Viewer, signal: Signal, match: SceneMatch) -> str | None:
     """A recognised signal opens a case, joins the open one of its thing, or tells it something. Returns the case's code.
 
     Runs in the caller's transaction (signals move their position with it); the same signal twice has no second effect
@@ -258,7 +262,7 @@ def receive_signal(viewer: Viewer, signal: SignalIn, match: SceneMatch) -> str |
     with scoped(viewer):
         scene, digest = scenes().by_version(match.scene_version_id)
         lock_thing(scene.name, match.key)
-        with elevated() if not viewer.system else scoped(viewer):
+        with elevated():
             row = _open_case_of(scene, match, signal)
             if row is None and match.verb == "open":
                 return _open_from_signal(viewer, signal, match, scene, digest)
@@ -270,10 +274,10 @@ def receive_signal(viewer: Viewer, signal: SignalIn, match: SceneMatch) -> str |
             return row.code
 
 
-def _open_case_of(scene: Scene, match: SceneMatch, signal: SignalIn) -> Case | None:
+def _open_case_of(scene: Scene, match: SceneMatch, signal: Signal) -> Case | None:
     """By the scene's key; failing that a person's report of the same thing nearby (another device's case has a key of its own)."""
     if match.key:
-        row = Case.objects.select_for_update().filter(scene=scene.name, same_thing=match.key).exclude(status__in=END_STATUSES).first()
+        row = _open_of_thing(scene.name, match.key)
         if row is not None or not match.radius_m:
             return row
     return find_near(
@@ -286,7 +290,7 @@ def _open_case_of(scene: Scene, match: SceneMatch, signal: SignalIn) -> Case | N
     )
 
 
-def _open_from_signal(viewer: Viewer, signal: SignalIn, match: SceneMatch, scene: Scene, digest: str) -> str | None:
+def _open_from_signal(viewer: Viewer, signal: Signal, match: SceneMatch, scene: Scene, digest: str) -> str | None:
     region = orgs.region_at(SYSTEM, signal.lon, signal.lat) if signal.lon is not None and signal.lat is not None else None
     region = region or desk.top_region(SYSTEM)
     opened = NewCase(
@@ -308,7 +312,7 @@ def _open_from_signal(viewer: Viewer, signal: SignalIn, match: SceneMatch, scene
     return row.code
 
 
-def _note_signal(viewer: Viewer, row: Case, signal: SignalIn) -> None:
+def _note_signal(viewer: Viewer, row: Case, signal: Signal) -> None:
     """Keep the signal as a source of the case: one row per device and kind, counted."""
     source = Source.objects.filter(case=row, kind=signal.kind, source=signal.source, device=signal.device).first()
     if source is None:
@@ -373,6 +377,7 @@ def _is_below(region: str, machine: Machine) -> bool:
 def route(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
     """Send the case to a unit, post or person; a lower desk named as unit takes it over as desk (hand down)."""
     target = payload.get("unit")
+    addressed = _addressed(payload)
 
     def run(machine: Machine) -> None:
         lower = desk.desk_region(SYSTEM, int(target)) if target else None
@@ -381,9 +386,23 @@ def route(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
             if performer is not None:
                 machine.hand_down(lower, performer)
                 return
-        machine.route(payload)
+        machine.route(addressed)
 
     _push(viewer, code, run)
+
+
+def _addressed(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A person or post brings its own unit; Invalid when it is not there or not of the unit that is named too."""
+    own: int | None = payload.get("unit")
+    for word, find in (("person", desk.unit_of_staff), ("post", desk.unit_of_post)):
+        if (named := payload.get(word)) is None:
+            continue
+        unit = find(SYSTEM, int(named))
+        if unit is None or own not in (None, unit):
+            fault = FieldFault(f"/{word}", f"cases.no_such_{word}", {word: named})
+            raise Invalid(fault.key, errors=(fault,), **fault.params)
+        own = unit
+    return {**payload, "unit": own}
 
 
 @verb("case.void")
@@ -417,8 +436,26 @@ def merge(viewer: Viewer, code: str, into: str, payload: Mapping[str, Any]) -> N
     merge_sources(other, [code])
     store.save(target, other, viewer)
     with elevated():
-        Source.objects.filter(case=loaded.row).update(case=target.row)
-        _recount(target.row)
+        _move_sources(loaded.row, target.row)
+        # those merged into it before follow, so that every reporter's key leads to the case that is alive
+        Case.objects.filter(merged_into=code).update(merged_into=into)
+
+
+def _move_sources(row: Case, target: Case) -> None:
+    """Sources go on in the other case; what one device tells in both becomes one source, counted together."""
+    known = {(s.kind, s.source, s.device): s for s in Source.objects.filter(case=target).exclude(device="")}
+    for source in Source.objects.filter(case=row):
+        same = known.get((source.kind, source.source, source.device))
+        if same is None:
+            source.case = target
+            source.save(update_fields=["case"])
+            continue
+        if source.last_at > same.last_at:
+            same.last_at, same.signal_id = source.last_at, source.signal_id
+        same.first_at, same.count = min(same.first_at, source.first_at), same.count + source.count
+        same.save(update_fields=["first_at", "last_at", "signal_id", "count"])
+        source.delete()
+    _recount(target)
 
 
 # ---- the reporter's own page -----------------------------------------------------------------------------------------
@@ -453,11 +490,21 @@ def urge_by_key(viewer: Viewer, code: str, key: str, payload: Mapping[str, Any])
 
 
 @verb("people.erase")
-def erase_reporter(viewer: Viewer, code: str, rule: str) -> int:
-    """Erase who reported a case and their words; the trace still verifies. Returns how many values went."""
+def erase_reporter(viewer: Viewer, code: str, note: str = "") -> int:
+    """Erase who reported a case and their words, those of cases merged into it too; the trace still verifies.
+
+    Returns how many values went. The administrator's note is sealed: free text may name the very person.
+    """
     if not Case.objects.filter(code=code).exists():
         raise NotFound("cases.no_such_case", code=code)
-    return erase(viewer, f"case:{code}/reporter", rule) + erase(viewer, f"case:{code}", rule)
+    with elevated():
+        codes = [code, *Case.objects.filter(merged_into=code).order_by("code").values_list("code", flat=True)]
+        count = sum(erase(viewer, subject, ERASE_RULE) for each in codes for subject in (f"case:{each}/reporter", f"case:{each}"))
+        data: dict[str, Any] = {"rule": ERASE_RULE, "values": count}
+        if note.strip():
+            data["note"] = seal(note.strip(), subject=f"case:{code}", purpose="case_note", retain_days=REPORTER_DAYS, case=code)
+        append(f"case:{code}", "reporter_erased", data, viewer, code)
+    return count
 
 
 # ---- time ------------------------------------------------------------------------------------------------------------

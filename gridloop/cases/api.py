@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -42,7 +43,7 @@ from gridloop.cases.selectors import CaseFilter
 from gridloop.cases.types import case_types
 from gridloop.evidence import actions as evidence
 from gridloop.kernel.errors import FieldFault, Forbidden, Invalid
-from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.kernel.viewer import PUBLIC, SYSTEM, Viewer
 
 router = Router(tags=["cases"], auth=signed_in)
 MAX_PAGE = 500
@@ -237,7 +238,7 @@ def rate(request: HttpRequest, code: str, body: RateIn) -> dict[str, Any]:
 
 @router.post("/cases/{code}/erase-reporter", response={204: None}, summary="Erase who reported it and their words")
 def erase_reporter(request: HttpRequest, code: str, body: NoteIn) -> tuple[int, None]:
-    actions.erase_reporter(viewer_for_request(request), code, body.note or "request of the person")
+    actions.erase_reporter(viewer_for_request(request), code, body.note)
     return 204, None
 
 
@@ -348,14 +349,20 @@ def track(request: HttpRequest, code: str, key: Query[KeyQuery]) -> dict[str, An
 
 @track_router.post("/{code}/rate", response=Track, summary="The reporter's stars")
 def track_rate(request: HttpRequest, code: str, body: RateIn, key: Query[KeyQuery]) -> dict[str, Any]:
-    actions.rate_by_key(viewer_for_request(request), code, key.key, {"stars": body.stars, "note": body.note})
+    actions.rate_by_key(_tracker(request), code, key.key, {"stars": body.stars, "note": body.note})
     return _track(request, code, key.key)
 
 
 @track_router.post("/{code}/urge", response=Track, summary="The reporter asks how long it still takes")
 def track_urge(request: HttpRequest, code: str, body: NoteIn, key: Query[KeyQuery]) -> dict[str, Any]:
-    actions.urge_by_key(viewer_for_request(request), code, key.key, {"note": body.note})
+    actions.urge_by_key(_tracker(request), code, key.key, {"note": body.note})
     return _track(request, code, key.key)
+
+
+def _tracker(request: HttpRequest) -> Viewer:
+    """Whoever holds the key acts as the reporter, also in a browser where somebody else is logged in."""
+    viewer = viewer_for_request(request)
+    return viewer if viewer.can("case.track") else replace(PUBLIC, lang=viewer.lang)
 
 
 def _track(request: HttpRequest, code: str, key: str) -> dict[str, Any]:

@@ -41,21 +41,6 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True)
-class SignalIn:
-    """One raw signal that a scene recognised."""
-
-    id: str
-    source: str
-    device: str
-    kind: str
-    at: datetime
-    value: float | None = None
-    lon: float | None = None
-    lat: float | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class SceneMatch:
     """What a scene makes of a signal: open (or join) a case, or tell an open one something.
 

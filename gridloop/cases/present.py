@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gridloop.access.rules import mask_contact, mask_name
+from gridloop.access.rules import mask_contact, mask_name, mask_text
 from gridloop.access.selectors import names_of
 from gridloop.cases import selectors
 from gridloop.cases.directory import DIRECTORY
@@ -111,7 +111,7 @@ def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
     case = case_data(row)
     detail = _item(viewer, row, units, _region_names(viewer, [row.region]))
     detail |= {
-        "text": values.get(str(row.text_sealed)) or "",
+        "text": _words(viewer, values.get(str(row.text_sealed))),
         "reporter": _reporter(values.get(str(row.reporter_sealed))),
         "proposal": _proposal(viewer, row, units),
         "candidates": _candidates(viewer, row, candidates, units),
@@ -119,7 +119,7 @@ def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
         "verbs": list(case_verbs(case, [task_data(t) for t in tasks], viewer)),
         "tasks": task_items(viewer, tasks),
         "rating": _rating(viewer, row),
-        "source_rows": [_source(s, values) for s in sources],
+        "source_rows": [_source(viewer, s, values) for s in sources],
         "merged_into": row.merged_into,
         "returns": row.returns,
         "escalations": row.escalations,
@@ -133,7 +133,13 @@ def _reporter(value: Any) -> dict[str, str] | None:
     return {"name": mask_name(value.get("name") or ""), "contact": mask_contact(value.get("contact") or "")}
 
 
-def _source(source: Source, values: dict[str, Any]) -> dict[str, Any]:
+def _words(viewer: Viewer, value: Any) -> str:
+    """People's own words; numbers of persons in them only for those who may open personal data."""
+    text = str(value or "")
+    return text if viewer.can("people.unmask") else mask_text(text)
+
+
+def _source(viewer: Viewer, source: Source, values: dict[str, Any]) -> dict[str, Any]:
     return {
         "kind": source.kind,
         "source": source.source,
@@ -141,7 +147,7 @@ def _source(source: Source, values: dict[str, Any]) -> dict[str, Any]:
         "first_at": source.first_at,
         "last_at": source.last_at,
         "count": source.count,
-        "text": values.get(str(source.text_sealed)) or "",
+        "text": _words(viewer, values.get(str(source.text_sealed))),
         "reporter": _reporter(values.get(str(source.reporter_sealed))),
     }
 
@@ -186,7 +192,7 @@ def _rating(viewer: Viewer, row: Case) -> dict[str, Any] | None:
         if fact.action == "rated" and "note" in fact.data:
             note = selectors.sealed_values(viewer, [fact.data["note"]["sealed"]]).get(fact.data["note"]["sealed"]) or ""
             break
-    return {"stars": row.stars, "note": note}
+    return {"stars": row.stars, "note": _words(viewer, note)}
 
 
 def task_items(viewer: Viewer, tasks: Sequence[Task]) -> list[dict[str, Any]]:
@@ -246,7 +252,7 @@ def _fact(viewer: Viewer, fact: FactRow, names: dict[str, str], values: dict[str
         **fact.public(),
         "actor_name": names.get(fact.actor) or say(f"cases.actor_{fact.actor}", viewer.lang),
         "action_name": say(f"cases.did_{fact.action}", viewer.lang),
-        "text": "\n".join(str(w) for w in words),
+        "text": "\n".join(_words(viewer, w) for w in words),
     }
 
 
@@ -262,7 +268,7 @@ def case_sources(viewer: Viewer, code: str) -> list[dict[str, Any]]:
     selectors.case_row(viewer, code)
     sources = selectors.sources_of(viewer, code)
     values = selectors.sealed_values(viewer, [x for s in sources for x in (s.text_sealed, s.reporter_sealed)])
-    return [_source(s, values) for s in sources]
+    return [_source(viewer, s, values) for s in sources]
 
 
 @reading

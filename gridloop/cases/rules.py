@@ -33,6 +33,7 @@ END_STATUSES = ("closed", "voided", "rejected")
 STATUSES = OPEN_STATUSES + END_STATUSES
 DESK_STAGES = ("verify", "intake")  # waiting for the centre: box "todo" of the console
 SIGNED_STAGES = ("handle", "support")  # work that is signed for (签收) before anything else; a look on the spot needs no signature
+LOOK_STAGES = ("verify", "check")
 PUBLIC_SOURCES = ("citizen", "hotline", "deputy", "wechat")  # first verified on the spot where the scene asks for it
 TASK_ENDING_VERBS = {
     "verify": ("approve", "reject", "escalate"),
@@ -236,9 +237,16 @@ def is_candidate(task: TaskData, viewer: Viewer) -> bool:
         return viewer.staff_id == task.staff_id
     if task.staff_id is not None and viewer.staff_id == task.staff_id:
         return True
+    if task.status == "open" and task.stage in LOOK_STAGES and _keeps_watch(task, viewer):
+        return True
     if task.unit_id is None:
         return False
     return task.unit_id in viewer.unit_ids or task.unit_id == viewer.unit_id
+
+
+def _keeps_watch(task: TaskData, viewer: Viewer) -> bool:
+    """Those who take in or supervise for a whole territory may look on the spot wherever nobody has begun to: county for town."""
+    return (viewer.can("case.accept") or viewer.can("case.supervise")) and any(task.region.startswith(r) for r in viewer.regions)
 
 
 def task_verbs(case: CaseData, task: TaskData, viewer: Viewer) -> tuple[str, ...]:
@@ -276,10 +284,3 @@ def case_verbs(case: CaseData, tasks: list[TaskData], viewer: Viewer) -> tuple[s
     if case.status == "closed" and case.stars is None and viewer.can("case.rate"):
         verbs.append("rate")
     return tuple(verbs)
-
-
-def box_of(status: str, desk_waits: bool) -> str:
-    """Which box of the console a case lies in: todo, doing, done."""
-    if status in END_STATUSES:
-        return "done"
-    return "todo" if desk_waits else "doing"

@@ -197,15 +197,6 @@ def sources_of(viewer: Viewer, code: str) -> list[Source]:
 
 
 @reading
-def live_tasks_of(viewer: Viewer, codes: Iterable[str]) -> dict[str, list[Task]]:
-    """Live tasks by case code."""
-    found: dict[str, list[Task]] = {}
-    for task in Task.objects.filter(case_code__in=list(codes), status__in=LIVE_TASK).order_by("opened_at"):
-        found.setdefault(task.case_code, []).append(task)
-    return found
-
-
-@reading
 def my_tasks(viewer: Viewer, status: str = "live", mine: bool = True, limit: int = 100) -> list[Task]:
     """Tasks that wait for the viewer (named, or of their unit and not another person's), soonest limit first."""
     rows = Task.objects.all()

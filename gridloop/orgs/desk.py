@@ -5,32 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
+from django.db.models import Q, QuerySet
+
 from gridloop.journal.selectors import reading
+from gridloop.kernel import clock
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.briefs import UnitBrief
-from gridloop.orgs.models import Duty, Region, Shift, Staff, Unit
+from gridloop.orgs.models import Duty, Post, Region, Shift, Staff, Unit
+from gridloop.orgs.selectors import calendar_for, unit_brief
 
 
 @reading
 def units_by_id(viewer: Viewer, ids: Collection[int]) -> list[UnitBrief]:
     """Units by id, those no longer active included, so that old cases keep their names."""
-    return [
-        UnitBrief(
-            id=row.pk,
-            name=row.name,
-            code=row.code,
-            region_code=row.region_code,
-            department=row.department_id,
-            post_id=None,
-            post_name=None,
-            path=row.path,
-            kind=row.kind,
-            presence=row.presence,
-            parent_id=row.parent_id,
-            phone=row.phone,
-        )
-        for row in Unit.objects.filter(pk__in=set(ids))
-    ]
+    return [unit_brief(row) for row in Unit.objects.filter(pk__in=set(ids))]
 
 
 @reading
@@ -43,15 +31,32 @@ def parent_code(viewer: Viewer, code: str) -> str:
 @reading
 def top_region(viewer: Viewer) -> str:
     """The widest region that has an intake desk: where a report without a place goes."""
-    codes = Duty.objects.filter(kind="intake").exclude(region_code="").values_list("region_code", flat=True).distinct()
+    codes = _intake(viewer).exclude(region_code="").values_list("region_code", flat=True).distinct()
     return min(codes, key=lambda code: (len(code), code), default="")
 
 
 @reading
 def desk_region(viewer: Viewer, unit_id: int) -> str | None:
     """The region whose intake desk the unit is; None when it is no desk."""
-    codes = Duty.objects.filter(kind="intake", unit_id=unit_id, case_type="").values_list("region_code", flat=True)
+    codes = _intake(viewer).filter(unit_id=unit_id, case_type="").values_list("region_code", flat=True)
     return min(codes, key=len, default=None)
+
+
+def _intake(viewer: Viewer) -> QuerySet[Duty]:
+    """Duties of intake that hold today."""
+    day = calendar_for(viewer).local(clock.now()).date()
+    return Duty.objects.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=day), kind="intake", valid_from__lte=day)
+
+
+@reading
+def unit_of_staff(viewer: Viewer, staff_id: int) -> int | None:
+    """The unit of someone who works here now."""
+    return Staff.objects.filter(pk=staff_id, active=True).values_list("unit_id", flat=True).first()
+
+
+@reading
+def unit_of_post(viewer: Viewer, post_id: int) -> int | None:
+    return Post.objects.filter(pk=post_id).values_list("unit_id", flat=True).first()
 
 
 @reading

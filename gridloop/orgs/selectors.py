@@ -76,7 +76,8 @@ __all__ = [
 # --- units and duties --------------------------------------------------------------------------------------------------
 
 
-def _unit_brief(row: Unit) -> UnitBrief:
+def unit_brief(row: Unit) -> UnitBrief:
+    """What others see of a unit's row."""
     return UnitBrief(
         id=row.pk,
         name=row.name,
@@ -99,7 +100,7 @@ def unit(viewer: Viewer, unit_id: int) -> UnitBrief:
     row = Unit.objects.filter(pk=unit_id).first()
     if row is None:
         raise NotFound("orgs.unit_unknown", unit=unit_id)
-    return _unit_brief(row)
+    return unit_brief(row)
 
 
 @reading
@@ -145,7 +146,7 @@ def units(
         where &= Q(parent_id=parent)
     size = page_limit(limit)
     rows = list(Unit.objects.filter(where).order_by("pk")[: size + 1])
-    return Page([_unit_brief(r) for r in rows[:size]], str(rows[size - 1].pk) if len(rows) > size else None)
+    return Page([unit_brief(r) for r in rows[:size]], str(rows[size - 1].pk) if len(rows) > size else None)
 
 
 _COMPETENT = """

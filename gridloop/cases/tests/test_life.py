@@ -10,11 +10,14 @@ from gridloop.cases import actions, present, selectors
 from gridloop.cases.messages import Report
 from gridloop.cases.selectors import CaseFilter
 from gridloop.cases.tests.kit import HERE, Cast
-from gridloop.journal.actions import checkpoint
+from gridloop.journal.actions import checkpoint, scoped
+from gridloop.journal.models import Fact
 from gridloop.journal.selectors import verify
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Invalid, NotFound, NotNow
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Viewer
+from gridloop.scenes.book import BOOK
+from gridloop.sdk.signals import Signal
 
 pytestmark = pytest.mark.django_db
 ONCE = [
@@ -208,3 +211,74 @@ def test_erasing_the_reporter_leaves_the_chain_whole(cast: Cast) -> None:
     detail = present.case_detail(cast.operator, code)
     assert (detail["text"], detail["reporter"]) == ("", None)
     assert verify(SYSTEM)[1] is None
+
+
+def test_the_note_of_an_erasure_stays_out_of_the_facts(cast: Cast) -> None:
+    code = report()
+    actions.erase_reporter(cast.admin, code, "李四本人要求")
+    erased = next(f for f in present.trace(SYSTEM, code, 0, 500) if f["action"] == "reporter_erased")
+    assert (erased["data"]["rule"], erased["text"]) == ("subject_request", "李四本人要求")
+    with scoped(SYSTEM):
+        assert not Fact.objects.filter(data__icontains="李四").exists()
+
+
+def test_erasing_reaches_the_reporters_of_merged_cases(cast: Cast) -> None:
+    one = actions.report(PUBLIC, Report(text="路灯坏了", kind="01037", lon=HERE[0], lat=HERE[1], contact="10012345678"))
+    other = actions.report(PUBLIC, Report(text="井盖坏了", kind="01002", lon=HERE[0], lat=HERE[1], contact="10087654321"))
+    actions.merge(cast.operator, other.case, one.case, {"note": "同一处施工"})
+    actions.erase_reporter(cast.admin, one.case)
+    assert {(s["text"], s["reporter"]) for s in present.case_sources(SYSTEM, one.case)} == {("", None)}
+
+
+def test_a_reporter_follows_a_merged_case_that_is_merged_again(cast: Cast) -> None:
+    done = [
+        actions.report(PUBLIC, Report(text=text, kind=kind, lon=HERE[0], lat=HERE[1]))
+        for text, kind in (("路灯坏了", "01037"), ("井盖坏了", "01002"), ("占道经营", "09006"))
+    ]
+    actions.merge(cast.operator, done[0].case, done[1].case, {"note": "同一处"})
+    actions.merge(cast.operator, done[1].case, done[2].case, {"note": "同一处"})
+    assert {actions.by_key(one.case, one.key).code for one in done} == {done[2].case}
+
+
+def test_two_cases_of_one_camera_can_be_merged(cast: Cast) -> None:
+    codes = []
+    for number, plate in enumerate(("浙Z12345", "浙Z54321")):
+        signal = Signal(f"v{number}", "cams", "cam-1", "vehicle_stopped", clock.now(), 240.0, HERE[0], HERE[1], {"plate": plate})
+        (match,) = BOOK.recognise(signal, "990101100200001001")
+        codes.append(actions.receive_signal(SYSTEM, signal, match) or "")
+    actions.merge(cast.operator, codes[0], codes[1], {"note": "同一起事故"})
+    (source,) = selectors.sources_of(SYSTEM, codes[1])
+    assert (source.device, source.count) == ("cam-1", 2)
+
+
+def test_numbers_of_persons_in_words_are_for_those_who_may_open_them(cast: Cast) -> None:
+    code = report(text="灯不亮，请打13812345678")
+    actions.accept(cast.operator, code, {})
+    assert present.case_detail(cast.operator, code)["text"] == "灯不亮，请打13812345678"
+    assert present.case_detail(cast.handler, code)["text"] == "灯不亮，请打138****5678"
+    assert "13812345678" not in str(present.trace(cast.handler, code, 0, 500))
+
+
+def test_a_report_from_no_region_is_refused(cast: Cast) -> None:
+    with pytest.raises(Invalid) as refused:
+        actions.report(PUBLIC, Report(text="路灯坏了", region="zz-nowhere"))
+    assert refused.value.errors[0].pointer == "/region"
+
+
+def test_a_person_who_is_named_brings_the_unit_and_must_be_there(cast: Cast) -> None:
+    code = report()
+    for payload in ({"person": 10**8}, {"post": 10**8}, {"person": cast.urban.staff_id, "unit": cast.units["MUNICIPAL"]}):
+        with pytest.raises(Invalid):
+            actions.route(cast.operator, code, payload)
+    actions.route(cast.operator, code, {"person": cast.urban.staff_id})
+    task = task_of(SYSTEM, code, "handle")
+    assert (task["unit"]["name"], task["assignee"]["id"]) == ("综合行政执法局", cast.urban.staff_id)  # type: ignore[index]
+
+
+def test_the_county_desk_may_check_for_a_town(cast: Cast) -> None:
+    code = report()
+    handled(cast, code)
+    with pytest.raises((NotFound, NotNow)):
+        act(cast.west_operator, code, "check", "approve")
+    act(cast.county_operator, code, "check", "approve")
+    assert present.case_detail(cast.operator, code)["status"] == "closed"

@@ -9,7 +9,7 @@ import pytest
 
 from gridloop.cases import actions as cases
 from gridloop.cases import present
-from gridloop.cases.messages import Report, Reported, SignalIn
+from gridloop.cases.messages import Report, Reported
 from gridloop.cases.tests.kit import HERE, Cast
 from gridloop.journal.frame import scoped
 from gridloop.journal.messages import FactRow
@@ -37,8 +37,7 @@ def report(contact: str = CONTACT) -> Reported:
 def parked(plate: str = PLATE) -> str:
     signal = Signal("v1", "cams", "cam-1", "vehicle_stopped", clock.now(), 240.0, HERE[0], HERE[1], {"plate": plate})
     (match,) = BOOK.recognise(signal, "990101100200001001")
-    taken = SignalIn(signal.id, signal.source, signal.device, signal.kind, signal.at, signal.value, signal.lon, signal.lat, signal.data)
-    return cases.receive_signal(SYSTEM, taken, match) or ""
+    return cases.receive_signal(SYSTEM, signal, match) or ""
 
 
 def work() -> None:
