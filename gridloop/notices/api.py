@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Field, Query, Router, Schema
 
 from gridloop.access.api import signed_in, viewer_for_request
 from gridloop.notices import selectors
@@ -36,9 +36,13 @@ class NoticeList(Schema):
     next: str | None = None
 
 
+class NoticeQuery(Schema):
+    limit: int = Field(50, ge=1, le=200)
+
+
 @router.get("/notices", response=NoticeList, summary="The caller's own notices, newest first")
-def mine(request: HttpRequest, limit: int = 50) -> dict[str, Any]:
-    return {"items": [asdict(n) for n in selectors.mine(viewer_for_request(request), limit)], "next": None}
+def mine(request: HttpRequest, query: Query[NoticeQuery]) -> dict[str, Any]:
+    return {"items": [asdict(n) for n in selectors.mine(viewer_for_request(request), query.limit)], "next": None}
 
 
 @router.get("/cases/{code}/notices", response=NoticeList, summary="Who was told what about a case")

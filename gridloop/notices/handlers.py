@@ -9,7 +9,7 @@ from functools import cache
 from typing import cast
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils.module_loading import import_string
 
 from gridloop.cases.models import Case
@@ -59,9 +59,9 @@ def handle(facts: list[FactRow]) -> None:
         try:
             with transaction.atomic():
                 _handle(fact)
-        except DatabaseError:
+        except (OperationalError, InterfaceError):
             raise  # not the fact's fault: the whole batch is repeated
-        except Exception:
+        except Exception:  # told with its traceback; the fact itself stays, so the notice can be found missing
             log.exception("fact %s (%s) called for a notice that could not be made", fact.id, fact.action)
 
 

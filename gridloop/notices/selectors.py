@@ -50,7 +50,7 @@ def mine(viewer: Viewer, limit: int = 50) -> list[Notice]:
     if viewer.staff_id is None:
         return []
     with scoped(SYSTEM):
-        rows = list(Delivery.objects.filter(recipient=f"staff:{viewer.staff_id}").order_by("-created_at")[: min(limit, 200)])
+        rows = list(Delivery.objects.filter(recipient=f"staff:{viewer.staff_id}").order_by("-created_at")[:limit])
         values = _values(rows)
     return [_notice(r, "", values.get(str(r.sealed), {}).get("text", "")) for r in rows]
 
