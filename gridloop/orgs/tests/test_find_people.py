@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from gridloop.kernel import clock
 from gridloop.kernel.errors import Invalid, NotFound
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import actions, selectors
@@ -109,6 +110,17 @@ def test_positions_move_forward_only_and_only_ones_own() -> None:
     moved = Staff.objects.get(pk=one)
     assert (moved.lon, moved.lat, moved.position_at) == (121.5, 29.5, MONDAY)
     assert Staff.objects.get(pk=two).lon == cast.WEST + 0.05
+
+
+def test_a_token_moves_nobody_else_and_no_position_lies_in_the_future() -> None:
+    ids = selectors.staff_ids_by_code(SYSTEM, ["S1", "S2"])
+    one, two = ids["S1"], ids["S2"]
+    by_token = Viewer("worker", user_id=1, staff_id=one, permissions=frozenset({"positions.write"}), scopes=frozenset({"all"}))
+    assert actions.move_staff(by_token, [(two, 0.0, 0.0, MONDAY)]) == 0
+    platform = Viewer("platform", user_id=2, permissions=frozenset({"positions.write"}), scopes=frozenset({"positions"}))
+    with clock.fixed(MONDAY):
+        assert actions.move_staff(platform, [(two, 121.0, 29.0, MONDAY + timedelta(days=900))]) == 1
+        assert Staff.objects.get(pk=two).position_at == MONDAY
 
 
 def test_units_below_a_unit() -> None:
