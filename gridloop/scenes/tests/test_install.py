@@ -15,7 +15,7 @@ from gridloop.journal.actions import scoped
 from gridloop.journal.models import Fact
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Forbidden, Invalid, NotFound
-from gridloop.kernel.viewer import PUBLIC, SYSTEM
+from gridloop.kernel.viewer import PUBLIC, SYSTEM, Grant, Viewer
 from gridloop.scenes import actions, selectors
 from gridloop.scenes.book import BOOK
 from gridloop.scenes.loading import load
@@ -103,6 +103,15 @@ def test_switch_faults(cast: Cast) -> None:
         actions.switch(SYSTEM, "flying_cars", False)
     with pytest.raises(Invalid, match="no_unit"):
         actions.switch(SYSTEM, "illegal_parking", False, 999_999)
+
+
+def test_nobody_switches_beyond_their_own_territory(cast: Cast) -> None:
+    commander = Viewer("commander", user_id=1, grants=(Grant("duty_commander", EAST),), permissions=frozenset({"pack.switch"}))
+    actions.switch(commander, "illegal_parking", False, cast.units["EAST"])
+    for unit in (cast.units["WEST"], cast.units["CENTER"], None):
+        with pytest.raises(Forbidden):
+            actions.switch(commander, "illegal_parking", False, unit)
+    actions.switch(cast.admin, "illegal_parking", False)  # the county's: everywhere, for it is the widest desk here
 
 
 def test_signal_is_recognised(cast: Cast) -> None:
