@@ -54,11 +54,15 @@ class Deployment:
         return self._apis[user]
 
 
+def running_deployment(folder: Path) -> Deployment:
+    return Deployment(folder, json.loads((folder / "run.json").read_text())["url"])
+
+
 @pytest.fixture(scope="session")
 def deployment() -> Iterator[Deployment]:
     assert (ROOT / "web" / "dist" / "m" / "index.html").exists(), "the front end is not built: make install, or cd web && npm run build"
     if given := os.environ.get("GRIDLOOP_E2E"):
-        kept = Deployment(Path(given), json.loads((Path(given) / "run.json").read_text())["url"])
+        kept = running_deployment(Path(given))
         for case in kept.api("operator").get("/api/v1/cases", box="open", limit=200)["items"]:
             kept.api("operator").post(f"/api/v1/cases/{case['code']}/void", {"note": "left by an earlier run"})
         yield kept

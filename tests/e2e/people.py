@@ -116,14 +116,14 @@ class Phone(Screen):
     def all_sent(self) -> None:
         expect(self.page.locator("header").get_by_text("待传")).to_have_count(0)
 
-    def submit_result(self, code: str, photo: dict[str, Any]) -> None:
+    def submit_result(self, code: str, photo: dict[str, Any], before: dict[str, Any] | None = None) -> None:
         """Accept, check in, and hand in the result with photos: the handler's whole way."""
         card = self.card(code)
         card.get_by_role("button", name="签收").click()
         card.get_by_role("button", name="到场签到").click()
         card.get_by_role("button", name="反馈结果").click()
         sheet = self.page.locator("dialog[open]")
-        self.take("before", photo)
+        self.take("before", before or photo)
         self.take("after", photo)
         sheet.get_by_role("button", name="已解决").click()
         sheet.get_by_role("button", name="反馈结果").click()
