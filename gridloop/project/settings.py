@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DATA_DIR = Path(os.environ.get("GRIDLOOP_DATA_DIR", ROOT / "var" / "data")).resolve()
 SAMPLE = os.environ.get("GRIDLOOP_SAMPLE", "") == "1"  # sample county: role buttons, moving clock and banner allowed
 DEBUG = False
-SECRET_KEY = os.environ.get("GRIDLOOP_SECRET_KEY", "only-for-commands-without-a-deployment")
+NO_SECRET = "only-for-commands-without-a-deployment"
+SECRET_KEY = os.environ.get("GRIDLOOP_SECRET_KEY") or NO_SECRET
 ALLOWED_HOSTS = os.environ.get("GRIDLOOP_HOSTS", "127.0.0.1,localhost,testserver,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("GRIDLOOP_ORIGINS", "").split(",") if o]
 
@@ -71,6 +72,7 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "allauth.headless",
     "allauth.idp.oidc",
+    "ninja",  # its templates and scripts for /api/docs
 ]
 AUTH_USER_MODEL = "access.User"
 MIDDLEWARE = [
@@ -104,8 +106,8 @@ REQUIRE_MFA_ROLES = [r for r in os.environ.get("GRIDLOOP_REQUIRE_MFA_ROLES", "")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "access_cache"}}
 ACCOUNT_ADAPTER = "gridloop.access.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
-ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
-ACCOUNT_USER_MODEL_EMAIL_FIELD = None
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_USER_MODEL_EMAIL_FIELD = None  # accounts carry no address: notices go through the staff's channels
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_NOTIFICATIONS = False
 ACCOUNT_PRESERVE_USERNAME_CASING = True
@@ -116,9 +118,6 @@ HEADLESS_CLIENTS = ("browser",)
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Gridloop 网格闭环"
 USERSESSIONS_TRACK_ACTIVITY = False  # a write at every request for nothing anybody reads
-ACCOUNT_USER_MODEL_EMAIL_FIELD = None  # accounts carry no address: notices go through the staff's channels
-ACCOUNT_LOGIN_METHODS = {"username"}
-ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ROOT_URLCONF = "gridloop.project.urls"
 WSGI_APPLICATION = "gridloop.project.wsgi.application"
 TEMPLATES = [

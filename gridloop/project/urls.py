@@ -3,12 +3,13 @@
 from django.urls import path
 
 from gridloop.doors.http import pages
-from gridloop.doors.http.api import api, track_api
+from gridloop.doors.http.api import api, docs, track_api
 from gridloop.doors.http.health import healthz, readyz
 
 urlpatterns: list[object] = [
     path("healthz", healthz),
     path("readyz", readyz),
+    path("api/docs", docs),
     path("api/v1/", api.urls),
     path("track/", track_api.urls),
     *pages.urlpatterns,

@@ -2,7 +2,11 @@
 
 import os
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gridloop.project.settings")
 application = get_wsgi_application()
+if settings.SECRET_KEY == settings.NO_SECRET:  # sessions and links would be signed with a word everybody can read
+    raise ImproperlyConfigured("GRIDLOOP_SECRET_KEY is not set")

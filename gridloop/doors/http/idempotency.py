@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
+import orjson
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -36,7 +40,7 @@ class IdempotencyMiddleware:
     def _once(self, request: HttpRequest, key: str) -> HttpResponseBase:
         if len(key) > KEY_LIMIT:
             raise Invalid("doors.idempotency_key_long", limit=KEY_LIMIT)
-        caller = request.headers.get("Authorization") or request.COOKIES.get("sessionid") or ""
+        caller = request.headers.get("Authorization") or request.COOKIES.get(settings.SESSION_COOKIE_NAME) or ""
         digest = sha256_hex(f"{caller}\n{request.method}\n{request.path}\n{key}".encode())
         body_hash = _body_hash(request)
         with transaction.atomic():
@@ -59,7 +63,17 @@ class IdempotencyMiddleware:
 
 
 def _body_hash(request: HttpRequest) -> str:
-    """Of a multipart body only the length counts: its boundary differs on every try."""
-    if request.content_type == "multipart/form-data":
-        return sha256_hex(b"multipart")
-    return sha256_hex(request.body)
+    """Of a multipart body its fields and files, because its boundary differs on every try."""
+    if request.content_type != "multipart/form-data":
+        return sha256_hex(request.body)
+    fields = sorted((name, request.POST.getlist(name)) for name in request.POST)
+    files = sorted((name, [_file_hash(file) for file in request.FILES.getlist(name)]) for name in request.FILES)
+    return sha256_hex(orjson.dumps([fields, files]))
+
+
+def _file_hash(file: UploadedFile) -> str:
+    digest = hashlib.sha256()
+    for part in file.chunks():
+        digest.update(part)
+    file.seek(0)
+    return digest.hexdigest()
