@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-
-import ninja
 
 from gridloop.doors.cli.deployment import ROOT
 
@@ -21,6 +20,14 @@ _WEB = (
     "/api /api/* /_allauth/* /login /login/* /logout /logout/* /accounts/* /identity/* /.well-known/* "
     "/open311/* /cap/* /healthz /readyz /track/*"
 )
+
+
+def _docs_static() -> Path:
+    """The scripts of ``/api/docs`` inside the API library, found without importing it (it wants Django's settings)."""
+    spec = find_spec("ninja")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("django-ninja is missing: run `make install`")
+    return Path(spec.origin).parent / "static"
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class Edge:
             ingest=f"unix/{self.sockets}/ingest.sock",
             dist=ROOT / "web" / "dist",
             pages=ROOT / "gridloop" / "doors" / "http" / "static",
-            docs=Path(ninja.__file__).parent / "static",
+            docs=_docs_static(),
             static=self.data / "static",
             storage=self.data / "caddy",
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import orjson
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files import File
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -71,7 +71,7 @@ def _body_hash(request: HttpRequest) -> str:
     return sha256_hex(orjson.dumps([fields, files]))
 
 
-def _file_hash(file: UploadedFile) -> str:
+def _file_hash(file: File[bytes]) -> str:
     digest = hashlib.sha256()
     for part in file.chunks():
         digest.update(part)
