@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import Q
 
 from gridloop.flow.models import Definition, Instance, Limit, Task
@@ -17,6 +18,7 @@ from gridloop.kernel.viewer import Viewer
 
 RETRY_AFTER = timedelta(seconds=30)
 _TASK_CHANGES = ["status", "unit_id", "post_id", "staff_id", "due_at", "accepted_at", "done_at", "done_by", "outcome"]
+_UPDATE_TASK = f"UPDATE flow_task SET {', '.join(f'{name} = %s' for name in _TASK_CHANGES)} WHERE id = %s"
 
 
 @verb("process.edit")
@@ -39,9 +41,10 @@ def row_values(item: Any) -> dict[str, Any]:
 def save_tasks(new: Iterable[Any], changed: Iterable[Any]) -> None:
     """Insert and update task rows from the rules' task data."""
     Task.objects.bulk_create([Task(**row_values(t)) for t in new])
-    rows = [Task(**row_values(t)) for t in changed]
-    if rows:
-        Task.objects.bulk_update(rows, _TASK_CHANGES)
+    values = [[*(getattr(t, name) for name in _TASK_CHANGES), t.id] for t in changed]
+    if values:  # a push changes one or two tasks; bulk_update's nine CASE expressions cost ten times these statements
+        with connection.cursor() as cursor:
+            cursor.executemany(_UPDATE_TASK, values)
 
 
 def save_limits(new: Iterable[Any], changed: Sequence[Any]) -> None:

@@ -12,7 +12,7 @@ from django.db import connection
 
 from gridloop.journal.frame import current_viewer, reading, scoped
 from gridloop.journal.messages import Broken, FactRow, stamp
-from gridloop.journal.models import ChainHead, Checkpoint, Consumer, Sealed
+from gridloop.journal.models import Checkpoint, Consumer, Sealed
 from gridloop.kernel.hashing import ZERO_HASH, fact_hash
 from gridloop.kernel.viewer import Viewer
 
@@ -104,24 +104,29 @@ def verify(viewer: Viewer, since: datetime | None = None) -> tuple[int, Broken |
 def _verify_chains(since: datetime | None) -> Iterator[tuple[int, Broken | None]]:
     where, params = "", []
     if since is not None:
-        where, params = "WHERE chain IN (SELECT DISTINCT chain FROM journal_fact WHERE at >= %s)", [since]
+        where, params = "WHERE f.chain IN (SELECT DISTINCT chain FROM journal_fact WHERE at >= %s)", [since]
+    columns = ", ".join(f"f.{name}" for name in _COLUMNS.split(", "))
     chain, seq, previous = "", 0, ZERO_HASH
+    head: tuple[Any, ...] = ()
     with connection.chunked_cursor() as cursor:
-        cursor.execute(f"SELECT {_COLUMNS} FROM journal_fact {where} ORDER BY chain, seq", params)
+        # heads come with the facts, in one snapshot: a deployment at work appends while we read
+        joined = f"SELECT {columns}, h.seq, h.hash FROM journal_fact f LEFT JOIN journal_chainhead h ON h.chain = f.chain"
+        cursor.execute(f"{joined} {where} ORDER BY f.chain, f.seq", params)
         while rows := cursor.fetchmany(2000):
-            for fact in map(_row, rows):
+            for row in rows:
+                fact = _row(row[:-2])
                 if fact.chain != chain:
-                    if broken := _verify_end(chain, seq, previous):
+                    if broken := _verify_end(chain, (seq, previous), head):
                         yield 0, broken
                         return
                     chain, seq, previous = fact.chain, 0, ZERO_HASH
-                seq += 1
+                seq, head = seq + 1, row[-2:]
                 if broken := _verify_fact(fact, seq, previous):
                     yield 0, broken
                     return
                 previous = fact.hash
             yield len(rows), None
-    yield 0, _verify_end(chain, seq, previous)
+    yield 0, _verify_end(chain, (seq, previous), head)
 
 
 def _verify_fact(fact: FactRow, seq: int, previous: str) -> Broken | None:
@@ -135,12 +140,9 @@ def _verify_fact(fact: FactRow, seq: int, previous: str) -> Broken | None:
     return None
 
 
-def _verify_end(chain: str, seq: int, previous: str) -> Broken | None:
-    if not chain:
-        return None
-    head = ChainHead.objects.filter(chain=chain).first()
-    if head is None or (head.seq, head.hash) != (seq, previous):
-        return Broken(f"{chain} #{seq}", "the chain's head names another last fact")
+def _verify_end(chain: str, last: tuple[int, str], head: tuple[Any, ...]) -> Broken | None:
+    if chain and head != last:
+        return Broken(f"{chain} #{last[0]}", "the chain's head names another last fact")
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -103,3 +104,22 @@ def test_facts_are_unseen_without_a_viewer_on_a_used_connection() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM journal_sealed")
         assert cursor.fetchone()[0] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_trace_that_grows_while_it_is_verified_is_not_broken() -> None:
+    stop = threading.Event()
+
+    def keep_appending() -> None:
+        while not stop.is_set():
+            told("case:busy", 1)
+        connection.close()
+
+    told("case:busy", 50)
+    writer = threading.Thread(target=keep_appending)
+    writer.start()
+    try:
+        assert [verify(SYSTEM)[1] for _ in range(30)] == [None] * 30
+    finally:
+        stop.set()
+        writer.join()

@@ -1,0 +1,142 @@
+"""Recorded real reports lived again, and the simulated county at work, on the running product."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import shared_data
+from tests.house.product import COMMAND, clean_environment, command, until
+from tests.proof.conftest import Proof
+
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("proof")]
+EXTRACT = Path(__file__).parent.parent / "data" / "tainan_extract.csv"
+TERRITORY = "990201"  # of mappings/tainan_1999.yaml
+ROWS = 200
+
+
+def replay(proof: Proof, file: Path, *more: str) -> dict[str, Any]:
+    arguments = ["replay", str(file), "--as", "hotline", "--times", "own", "--json", "--data-dir", str(proof.folder), *more]
+    done = subprocess.run([*COMMAND, *arguments], env=clean_environment(), capture_output=True, text=True, timeout=850, check=False)
+    assert done.returncode == 0, done.stderr
+    figures: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return figures
+
+
+def adds_up(figures: dict[str, Any], rows: int) -> None:
+    assert figures["rows"] + figures["failed"] == rows
+    assert figures["failed"] == 0
+    assert figures["cases"] + figures["merged"] + figures["repeated"] == figures["rows"]
+    assert figures["accepted"] == figures["cases"]
+    assert sum(figures["units"].values()) == sum(figures["types"].values()) == figures["accepted"]
+
+
+@pytest.fixture(scope="module")
+def lived(proof: Proof) -> dict[str, Any]:
+    """The extract's night, lived once."""
+    proof.report()  # the sample county has a case of its own
+    return replay(proof, EXTRACT)
+
+
+def test_every_row_becomes_a_case_or_joins_one(proof: Proof, lived: dict[str, Any]) -> None:
+    adds_up(lived, ROWS)
+    assert lived["merged"] > 0, "a night of many reports of one thing"
+    rows = proof.sql("SELECT count(*), count(DISTINCT case_id) FROM cases_source WHERE source = 'tainan_1999'")
+    assert rows == [(ROWS, lived["cases"])]
+    with EXTRACT.open(encoding="utf-8", newline="") as file:
+        first = next(csv.DictReader(file))
+    reported = proof.sql("SELECT first_at AT TIME ZONE 'Asia/Taipei' FROM cases_source WHERE signal_id = %s", first["id"])
+    assert abs((reported[0][0] - _time(first["created"])).total_seconds()) < 3600, "in its own time"
+
+
+def _time(text: str) -> Any:
+    from datetime import datetime
+
+    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  # compared with the database's local time
+
+
+def test_the_same_file_again_adds_nothing(proof: Proof, lived: dict[str, Any]) -> None:
+    before = proof.sql("SELECT count(*) FROM cases_case"), proof.sql("SELECT count(*) FROM cases_source")
+    again = replay(proof, EXTRACT)
+    assert (again["rows"], again["repeated"], again["cases"], again["merged"], again["failed"]) == (ROWS, ROWS, 0, 0, 0)
+    assert (proof.sql("SELECT count(*) FROM cases_case"), proof.sql("SELECT count(*) FROM cases_source")) == before
+
+
+def test_each_desk_sees_its_own_territory_only(proof: Proof, lived: dict[str, Any]) -> None:
+    theirs = proof.get("/api/v1/cases", f"operator_{TERRITORY}", limit=200, count="true")
+    assert theirs["total"] == lived["cases"]
+    assert {case["region"][:6] for case in theirs["items"]} == {TERRITORY}
+    ours = proof.get("/api/v1/cases", "operator", limit=200, count="true")
+    assert ours["total"] >= 1
+    assert {case["region"][:6] for case in ours["items"]} == {"990101"}
+    code = theirs["items"][0]["code"]
+    assert proof.call("GET", f"/api/v1/cases/{code}", "operator").status_code == 404
+    assert proof.call("POST", f"/api/v1/cases/{code}/urge", "operator", json={"note": "快"}).status_code == 404
+
+
+def test_what_cannot_be_replayed_says_so_in_one_line(proof: Proof, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("number,when\n1,2016-02-06\n", encoding="utf-8")
+    binary = tmp_path / "rows.csv"
+    binary.write_bytes(b"\xff\xfe\x00\x01\x02")
+    here = ("--data-dir", str(proof.folder))
+    for arguments in (
+        ("replay", str(EXTRACT), "--as", "hotline", "--map", "no_such_mapping", *here),
+        ("replay", str(other), "--as", "hotline", *here),
+        ("replay", str(binary), "--as", "hotline", *here),
+        ("replay", str(tmp_path / "missing.csv"), "--as", "hotline", *here),
+        ("replay", str(EXTRACT), "--as", "hotline", "--data-dir", str(tmp_path / "nowhere")),
+    ):
+        done = command(*arguments)
+        assert done.returncode != 0, arguments
+        assert "Traceback" not in done.stderr + done.stdout, done.stderr
+        lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith(("Usage:", "Try "))]
+        assert len(lines) == 1, done.stderr
+
+
+@pytest.mark.shared_data
+@pytest.mark.timeout(900)
+def test_two_thousand_rows_of_the_whole_file(proof: Proof, tmp_path: Path) -> None:
+    source = shared_data() / "tainan_1999" / "requests_2015_2018.csv.gz"
+    file = tmp_path / "first.csv"
+    with gzip.open(source, "rt", encoding="utf-8", newline="") as packed, file.open("w", encoding="utf-8", newline="") as out:
+        out.writelines(line for line, _ in zip(packed, range(2001), strict=False))
+    figures = replay(proof, file)
+    adds_up(figures, 2000)
+    assert figures["cases"] > 1000
+
+
+def test_the_simulated_county_makes_cases_and_closes_some(proof: Proof) -> None:
+    arguments = [*COMMAND, "simulate", "--speed", "120", "--hours", "0.5", "--data-dir", str(proof.folder)]
+    done = subprocess.run(arguments, env=clean_environment(), capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (proof.folder / "simulation" / "truth.jsonl").stat().st_size > 0
+    assert until(
+        lambda: proof.sql("SELECT count(*) > 0 FROM cases_case WHERE region LIKE '990101%%' AND status = 'closed'") == [(True,)], 20
+    )
+    kinds = dict(
+        proof.sql(
+            "SELECT s.kind, count(*) FROM cases_source s JOIN cases_case c ON c.id = s.case_id WHERE c.region LIKE '990101%%' GROUP BY 1"
+        )
+    )
+    assert set(kinds) & {"citizen", "hotline", "grid_worker"}, kinds
+    assert set(kinds) - {"citizen", "hotline", "grid_worker", "department", "deputy", "patrol"}, "signals opened none"
+
+
+def test_the_trace_still_verifies(proof: Proof) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gridloop.doors.cli.main", "verify", "--data-dir", str(proof.folder)],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
