@@ -35,3 +35,11 @@ def test_edge_accepts_its_configuration(tmp_path: Path, names: tuple[str, ...]) 
     assert done.returncode == 0, done.stderr
     assert ("internal" in done.stdout) == bool(names)
     assert '"admin":{"disabled":true' in done.stdout
+
+
+def test_a_data_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    done = CliRunner().invoke(cli, ["up", "--data-dir", str(tmp_path / "file" / "data")])
+    assert done.exit_code == 1
+    assert "cannot hold a deployment" in done.output
+    assert done.output.count("\n") == 1

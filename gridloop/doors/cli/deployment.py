@@ -39,10 +39,13 @@ class Deployment:
         self.static = self.folder / "static"
 
     def make_folders(self) -> None:
-        self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
-        for folder in (self.logs, self.run, self.nats, self.caddy, self.evidence, self.static):
-            folder.mkdir(mode=0o711 if folder == self.run else 0o700, exist_ok=True)
-        self.sockets.mkdir(mode=0o700, exist_ok=True)
+        try:
+            self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+            for folder in (self.logs, self.run, self.nats, self.caddy, self.evidence, self.static):
+                folder.mkdir(mode=0o711 if folder == self.run else 0o700, exist_ok=True)
+            self.sockets.mkdir(mode=0o700, exist_ok=True)
+        except OSError as fault:
+            raise click.ClickException(f"{self.folder} cannot hold a deployment: {fault.strerror} / 数据目录不可用") from fault
         if self.sockets.is_symlink() or self.sockets.stat().st_uid != os.geteuid():
             raise click.ClickException(f"{self.sockets} belongs to someone else: remove it or use a shorter --data-dir")
 
