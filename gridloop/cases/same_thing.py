@@ -11,11 +11,10 @@ from django.db import connection
 
 from gridloop.cases.models import Case
 from gridloop.cases.rules import END_STATUSES
-from gridloop.kernel.geo import distance_m
+from gridloop.kernel.geo import distance_m, reach
 
 RADIUS_M = 50.0  # two reports of one type this close are taken for the same thing …
 WITHIN_S = 24 * 3600.0  # … when the second comes within a day
-_METRES_PER_DEGREE = 111_320.0
 _CELL = 0.01  # degrees: reports of one type in one such cell come in one after the other
 
 
@@ -50,8 +49,7 @@ def find_near(
         return None
     radius = float(params.get("radius_m") or RADIUS_M)
     since = now - timedelta(seconds=float(params.get("within_s") or WITHIN_S))
-    d_lat = radius / _METRES_PER_DEGREE
-    d_lon = d_lat / max(0.01, math.cos(math.radians(lat)))
+    d_lon, d_lat = reach(radius, lat)
     near = (
         Case.objects.select_for_update()
         .filter(type=case_type, lon__range=(lon - d_lon, lon + d_lon), lat__range=(lat - d_lat, lat + d_lat), reported_at__gte=since)

@@ -27,6 +27,12 @@ def distance_m(lon1: npt.ArrayLike, lat1: npt.ArrayLike, lon2: npt.ArrayLike, la
     return result
 
 
+def reach(radius_m: float, lat: float) -> tuple[float, float]:
+    """Degrees of longitude and latitude that hold the radius around a point at this latitude (at most 1,000 times as wide near a pole)."""
+    high = radius_m / METRES_PER_DEGREE
+    return high / max(math.cos(math.radians(min(abs(lat) + high, 89.9))), 1e-3), high
+
+
 @dataclass(frozen=True, slots=True)
 class Nearest:
     """The closest region to a point; 0 m when the point lies in it."""
@@ -83,9 +89,7 @@ class RegionIndex:
         if not (len(self) and math.isfinite(lon) and math.isfinite(lat)):
             return None
         guess = self._metres(np.array([self._tree.nearest(shapely.Point(lon, lat))]), lon, lat)[0]
-        reach = guess * 1.001 + 0.01
-        dy = reach / METRES_PER_DEGREE
-        dx = dy / max(math.cos(math.radians(min(abs(lat) + dy, 89.9))), 1e-3)
+        dx, dy = reach(guess * 1.001 + 0.01, lat)
         near = np.sort(self._tree.query(shapely.box(lon - dx, lat - dy, lon + dx, lat + dy)))
         metres = self._metres(near, lon, lat)
         best = int(np.argmin(metres))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, F, Q
-from django.utils.crypto import constant_time_compare
 
 from gridloop.access.rules import mask_name, mask_phone, mask_plate
 from gridloop.journal.selectors import reading
@@ -20,7 +18,7 @@ from gridloop.orgs.briefs import Page
 from gridloop.orgs.selectors import number_after, page_limit
 from gridloop.registry import scope
 from gridloop.registry.briefs import BuildingView, DeviceView, EnterpriseView, HouseView, PlaceView, VehicleView
-from gridloop.registry.models import Building, Device, DeviceCredential, Enterprise, House, Place, Vehicle
+from gridloop.registry.models import Building, Device, Enterprise, House, Place, Vehicle
 from gridloop.registry.rules import clean_plate
 
 
@@ -50,8 +48,7 @@ def _house(row: House) -> HouseView:
 @reading
 def buildings_near(viewer: Viewer, lon: float, lat: float, radius_m: float = 100, limit: int = 5) -> list[BuildingView]:
     """Buildings around a point, closest first (to their label point)."""
-    dy = radius_m / geo.METRES_PER_DEGREE
-    dx = dy / max(math.cos(math.radians(lat)), 1e-3)
+    dx, dy = geo.reach(radius_m, lat)
     rows = list(Building.objects.filter(lon__range=(lon - dx, lon + dx), lat__range=(lat - dy, lat + dy)))
     metres = geo.distance_m([r.lon or 0.0 for r in rows], [r.lat or 0.0 for r in rows], lon, lat).tolist()
     ranked = sorted((m, r.pk, r) for m, r in zip(metres, rows, strict=True) if m <= radius_m)
@@ -209,11 +206,3 @@ def device_counts(viewer: Viewer, region: str = "") -> dict[str, int]:
 
 def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-@reading
-def device_secret_valid(viewer: Viewer, code: str, secret: str) -> bool:
-    """Whether the secret is one of the device's own and not revoked; for the doors, who ask as the system."""
-    hashes = DeviceCredential.objects.filter(device__code=code, revoked_at__isnull=True).values_list("secret_hash", flat=True)
-    given = hash_secret(secret)
-    return any(constant_time_compare(given, known) for known in hashes)

@@ -11,7 +11,7 @@ from gridloop.journal.frame import reading
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.scenes.models import PackSwitch, PackVersion
-from gridloop.scenes.rules import Candidate, choose, is_on
+from gridloop.scenes.rules import is_on
 from gridloop.sdk.pack import Pack
 
 
@@ -67,18 +67,6 @@ def _installed(row: PackVersion, switches: Mapping[str, PackSwitch]) -> Installe
         regions={region: one.on for region, one in switches.items()},
         units={region: one.unit_id for region, one in switches.items()},
     )
-
-
-@reading
-def active_pack(
-    viewer: Viewer, *, name: str = "", case_type: str = "", region: str = "", data: Mapping[str, Any] | None = None
-) -> Installed | None:
-    """The pack of that name, or the one for a case type, that is switched on at the place; None when there is none."""
-    here = {one.version_id: one for one in packs(viewer) if one.on_at(region)}
-    if name:
-        return next((one for one in here.values() if one.name == name), None)
-    chosen = choose((Candidate(one.version_id, one.name, one.pack) for one in here.values()), case_type, data or {})
-    return here[chosen.version_id] if chosen else None
 
 
 def enabled(one: Installed) -> dict[str, Any]:

@@ -7,23 +7,10 @@ import io
 import click
 import qrcode
 
+from gridloop.access.rules import ROLES, SAMPLE_ROLES
 from gridloop.doors.cli.deployment import Deployment
 
-SAMPLE_USERS = (
-    ("citizen", "市民"),
-    ("worker", "网格员"),
-    ("handler", "处置人员"),
-    ("officer", "部门负责人"),
-    ("operator", "受理员"),
-    ("commander", "指挥长"),
-    ("supervisor", "督办员"),
-    ("leader", "领导"),
-    ("deputy", "人大代表"),
-    ("mediator", "调解员"),
-    ("inspector", "检查员"),
-    ("designer", "场景设计员"),
-    ("admin", "管理员"),
-)
+SAMPLE_USERS = tuple((user, ROLES[role].zh) for user, role in SAMPLE_ROLES.items())
 _ON_PHONES = ("citizen", "worker", "handler", "officer")
 
 

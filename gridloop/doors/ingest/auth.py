@@ -80,7 +80,7 @@ class Senders:
     def _token(self, token: str) -> Sender:
         hashed = sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
         with self._connect() as connection:
-            row = connection.execute("SELECT user_id, scopes, roles FROM gl_ingest_token(%s, %s)", [hashed, clock.now()]).fetchone()
+            row = connection.execute("SELECT user_id, scopes, roles FROM gl_bearer(%s, %s)", [hashed, clock.now()]).fetchone()
         if row is None or row[0] is None:
             return Sender(fault="signals.bad_credential")
         user_id, scopes, roles = row

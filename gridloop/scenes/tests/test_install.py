@@ -47,8 +47,7 @@ def test_installing_again_changes_nothing(cast: Cast) -> None:
 
 
 def test_changed_pack_is_a_new_version_and_the_old_one_stays(cast: Cast, tmp_path: Path) -> None:
-    old = selectors.active_pack(SYSTEM, name="illegal_parking")
-    assert old is not None
+    old = next(one for one in selectors.packs(SYSTEM) if one.name == "illegal_parking")
     new_id = actions.install(SYSTEM, change(copy_of("illegal_parking", tmp_path), "pack.yaml", "wait: 5m", "wait: 9m"))
     BOOK.forget()
     assert new_id != old.version_id

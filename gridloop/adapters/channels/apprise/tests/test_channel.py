@@ -60,7 +60,7 @@ class TestAppriseChannel(ChannelConformance):
 def test_the_text_reaches_the_service_under_the_recipient_s_address(channel: AppriseChannel, service: Service) -> None:
     channel.send(message(to="+86 138/0"))
     ((path, body),) = service.got
-    assert path.startswith("/send/+86%20138%2F0") or path.startswith("/send/%2B86")
+    assert path.startswith(("/send/+86%20138%2F0", "/send/%2B86"))
     assert body["message"] == message().text
 
 
