@@ -197,7 +197,12 @@ def set_language(viewer: Viewer, lang: str) -> None:
 def grant_role(
     viewer: Viewer, user_id: int, role: str, *, region: str = "", unit_id: int | None = None, valid_to: datetime | None = None
 ) -> int:
-    """Give a role over a territory inside the administrator's own (and a unit); returns the grant's id, the old one if it stands."""
+    """Give a role over a territory inside the administrator's own (and a unit); returns the grant's id, the old one if it stands.
+
+    Nobody gives one to themselves: who runs accounts and who acts on cases stay two people.
+    """
+    if user_id == viewer.user_id:
+        raise NotNow("access.not_oneself")
     if role not in ROLES:
         raise _invalid("/role", "access.unknown_role", role=role)
     if not may_administer(viewer, region):

@@ -36,7 +36,7 @@ from gridloop.kernel.errors import Forbidden
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs import selectors as orgs
 
-__all__ = ["BearerOrSession", "open_door", "router", "signed_in", "viewer_for_request"]
+__all__ = ["BearerOrSession", "need", "open_door", "router", "signed_in", "viewer_for_request"]
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -69,6 +69,14 @@ class BearerOrSession(AuthBase):
 signed_in = BearerOrSession()
 open_door = BearerOrSession(public=True)
 router = Router(tags=["access"], auth=signed_in)
+
+
+def need(request: HttpRequest, permission: str) -> Viewer:
+    """The caller, who must hold the permission."""
+    viewer = viewer_for_request(request)
+    if not viewer.can(permission):
+        raise Forbidden("journal.forbidden", permission=permission)
+    return viewer
 
 
 @router.get("/me", response=MeOut, summary="The caller's own account, rights and the deployment's clock")

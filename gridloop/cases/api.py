@@ -14,7 +14,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Field, Query, Router, Schema
 from ninja.errors import ValidationError
 
-from gridloop.access.api import open_door, signed_in, viewer_for_request
+from gridloop.access.api import need, open_door, signed_in, viewer_for_request
 from gridloop.cases import actions, export, present, selectors
 from gridloop.cases.messages import Report
 from gridloop.cases.rules import STATUSES
@@ -42,19 +42,12 @@ from gridloop.cases.schemas import (
 from gridloop.cases.selectors import CaseFilter
 from gridloop.cases.types import case_types
 from gridloop.evidence import actions as evidence
-from gridloop.kernel.errors import FieldFault, Forbidden, Invalid
+from gridloop.kernel.errors import FieldFault, Invalid
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Viewer
 
 router = Router(tags=["cases"], auth=signed_in)
 MAX_PAGE = 500
 MAX_PHOTOS = 9
-
-
-def _need(request: HttpRequest, permission: str) -> Viewer:
-    viewer = viewer_for_request(request)
-    if not viewer.can(permission):
-        raise Forbidden("journal.forbidden", permission=permission)
-    return viewer
 
 
 def _bbox(text: str) -> tuple[float, float, float, float] | None:
@@ -132,7 +125,7 @@ class KeyQuery(Schema):
 
 @router.get("/cases", response=CasePage, summary="Cases in the caller's scope, newest first, cursor in next")
 def cases(request: HttpRequest, query: Query[CaseQuery], page: Query[PageQuery]) -> dict[str, Any]:
-    viewer = _need(request, "case.read")
+    viewer = need(request, "case.read")
     rows, following = selectors.case_page(viewer, query.wanted(), page.limit, page.after, page.order)
     total = selectors.case_total(viewer, query.wanted()) if page.count else None
     return {"items": present.case_items(viewer, rows), "next": following, "total": total}
@@ -143,7 +136,7 @@ _CSV = {"responses": {200: {"description": "CSV, UTF-8", "content": {"text/csv":
 
 @router.get("/cases.csv", openapi_extra=_CSV, summary="The list as a file for a spreadsheet, at most 20,000 rows")
 def cases_csv(request: HttpRequest, query: Query[CaseQuery]) -> StreamingHttpResponse:
-    viewer = _need(request, "case.read")
+    viewer = need(request, "case.read")
     answer = StreamingHttpResponse(export.case_csv(viewer, query.wanted()), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="cases.csv"'
     return answer
@@ -151,12 +144,12 @@ def cases_csv(request: HttpRequest, query: Query[CaseQuery]) -> StreamingHttpRes
 
 @router.get("/cases/counts", response=Counts, summary="Counts by severity, status and box")
 def counts(request: HttpRequest, query: Query[CaseQuery]) -> dict[str, Any]:
-    return selectors.case_counts(_need(request, "case.read"), query.wanted())
+    return selectors.case_counts(need(request, "case.read"), query.wanted())
 
 
 @router.get("/cases/map", response=CaseMap, summary="Points, or clusters when there are many")
 def case_map(request: HttpRequest, query: Query[MapQuery]) -> dict[str, Any]:
-    return selectors.case_map(_need(request, "case.read"), query.wanted(), query.zoom)
+    return selectors.case_map(need(request, "case.read"), query.wanted(), query.zoom)
 
 
 @router.get("/case-types", response=dict[str, list[CaseTypeOut]], auth=open_door, summary="The catalogue of case types")
@@ -176,23 +169,23 @@ def types(request: HttpRequest) -> dict[str, Any]:
 
 @router.get("/cases/{code}", response=CaseDetail, summary="One case with proposal, candidates, tasks and what the caller may do")
 def case(request: HttpRequest, code: str) -> dict[str, Any]:
-    return present.case_detail(_need(request, "case.read"), code)
+    return present.case_detail(need(request, "case.read"), code)
 
 
 @router.get("/cases/{code}/trace", response=FactPage, summary="The facts of a case in order")
 def trace(request: HttpRequest, code: str, page: Query[TraceQuery]) -> dict[str, Any]:
-    items = present.trace(_need(request, "case.read"), code, page.after, page.limit)
+    items = present.trace(need(request, "case.read"), code, page.after, page.limit)
     return {"items": items, "next": str(items[-1]["seq"]) if len(items) == page.limit else None}
 
 
 @router.get("/cases/{code}/signals", response=SourcePage, summary="Every source of a case")
 def case_signals(request: HttpRequest, code: str) -> dict[str, Any]:
-    return {"items": present.case_sources(_need(request, "case.read"), code), "next": None}
+    return {"items": present.case_sources(need(request, "case.read"), code), "next": None}
 
 
 @router.get("/cases/{code}/tasks", response=TaskPage, summary="The tasks of a case")
 def case_tasks(request: HttpRequest, code: str) -> dict[str, Any]:
-    return {"items": present.case_tasks(_need(request, "case.read"), code), "next": None}
+    return {"items": present.case_tasks(need(request, "case.read"), code), "next": None}
 
 
 def _detail(request: HttpRequest, code: str) -> dict[str, Any]:
@@ -247,12 +240,12 @@ def erase_reporter(request: HttpRequest, code: str, body: NoteIn) -> tuple[int, 
 
 @router.get("/tasks", response=TaskPage, summary="Tasks that wait for the caller")
 def tasks(request: HttpRequest, query: Query[TaskQuery]) -> dict[str, Any]:
-    return {"items": present.my_tasks(_need(request, "task.read"), query.status, query.mine, query.limit), "next": None}
+    return {"items": present.my_tasks(need(request, "task.read"), query.status, query.mine, query.limit), "next": None}
 
 
 @router.get("/tasks/{uuid:task_id}", response=TaskOut, summary="One task")
 def task(request: HttpRequest, task_id: UUID) -> dict[str, Any]:
-    return present.one_task(_need(request, "task.read"), str(task_id))
+    return present.one_task(need(request, "task.read"), str(task_id))
 
 
 TaskVerb = Literal[

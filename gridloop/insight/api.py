@@ -8,9 +8,8 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Router, Schema
 
-from gridloop.access.api import signed_in, viewer_for_request
+from gridloop.access.api import need, signed_in
 from gridloop.insight import selectors
-from gridloop.kernel.errors import Forbidden
 
 router = Router(tags=["insight"], auth=signed_in)
 
@@ -34,7 +33,4 @@ class CockpitOut(Schema):
 
 @router.get("/cockpit", response=CockpitOut, summary="Live numbers of the caller's scope")
 def cockpit(request: HttpRequest, region: str = "") -> dict[str, Any]:
-    viewer = viewer_for_request(request)
-    if not viewer.can("case.read"):
-        raise Forbidden("journal.forbidden", permission="case.read")
-    return selectors.cockpit(viewer, region)
+    return selectors.cockpit(need(request, "case.read"), region)

@@ -36,6 +36,7 @@ from gridloop.orgs.territory import (
     regions_at,
     regions_on,
     table_version,
+    turn,
     unknown_regions,
 )
 
@@ -65,6 +66,7 @@ __all__ = [
     "staff",
     "staff_briefs",
     "staff_ids_by_code",
+    "turn",
     "unit",
     "unit_and_descendants",
     "unit_ids_by_code",
@@ -145,8 +147,8 @@ def units(
     if parent is not None:
         where &= Q(parent_id=parent)
     size = page_limit(limit)
-    rows = list(Unit.objects.filter(where).order_by("pk")[: size + 1])
-    return Page([unit_brief(r) for r in rows[:size]], str(rows[size - 1].pk) if len(rows) > size else None)
+    rows, following = turn(list(Unit.objects.filter(where).order_by("pk")[: size + 1]), size)
+    return Page([unit_brief(r) for r in rows], following)
 
 
 _COMPETENT = """
@@ -201,8 +203,8 @@ def staff(viewer: Viewer, *, q: str = "", region: str = "", unit: int | None = N
     if unit is not None:
         where &= Q(unit_id=unit)
     size = page_limit(limit)
-    rows = list(_staff_rows(where).order_by("pk")[: size + 1])
-    return Page([_staff_brief(r) for r in rows[:size]], str(rows[size - 1].pk) if len(rows) > size else None)
+    rows, following = turn(list(_staff_rows(where).order_by("pk")[: size + 1]), size)
+    return Page([_staff_brief(r) for r in rows], following)
 
 
 @reading

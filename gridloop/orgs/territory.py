@@ -6,6 +6,7 @@ import threading
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Q
@@ -163,6 +164,11 @@ def number_after(after: str | None) -> int:
     if not (after.isascii() and after.isdigit()) or len(after) > 18:
         raise Invalid("orgs.bad_cursor", after=after[:40])
     return int(after)
+
+
+def turn(rows: list[Any], size: int) -> tuple[list[Any], str | None]:
+    """The page and the cursor of the next, from one row more than the page."""
+    return rows[:size], str(rows[size - 1].pk) if len(rows) > size else None
 
 
 @reading

@@ -9,8 +9,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Query, Router
 
-from gridloop.access.api import signed_in, viewer_for_request
-from gridloop.kernel.errors import Forbidden
+from gridloop.access.api import need, signed_in
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs import selectors as orgs
 from gridloop.orgs.schemas import PageQuery
@@ -18,13 +17,6 @@ from gridloop.registry import actions, schemas, selectors
 
 router = Router(tags=["registry"], auth=signed_in)
 CODE = 64  # longest code; a longer one is nobody's
-
-
-def _need(request: HttpRequest, permission: str) -> Viewer:
-    viewer = viewer_for_request(request)
-    if not viewer.can(permission):
-        raise Forbidden("journal.forbidden", permission=permission)
-    return viewer
 
 
 def _code(code: str) -> str:
@@ -46,41 +38,41 @@ def _shown(viewer: Viewer, views: Iterable[Any]) -> list[dict[str, Any]]:
 
 @router.get("/people", response=schemas.PersonPage, summary="People, masked; opened with purpose and reason, which is logged")
 def people(request: HttpRequest, query: Query[schemas.PersonQuery]) -> dict[str, Any]:
-    viewer = _need(request, "people.read")
+    viewer = need(request, "people.read")
     page = selectors.people(viewer, **query.model_dump())
     return {"items": _shown(viewer, page.items), "next": page.next}
 
 
 @router.get("/people/{code}", response=schemas.PersonOut, summary="One person, masked; opened with purpose and reason, which is logged")
 def person(request: HttpRequest, code: str, look: Query[schemas.LookQuery]) -> dict[str, Any]:
-    viewer = _need(request, "people.read")
+    viewer = need(request, "people.read")
     return _shown(viewer, [selectors.person(viewer, _code(code), look.purpose, look.reason)])[0]
 
 
 @router.get("/houses", response=schemas.HousePage, summary="Houses and flats")
 def houses(request: HttpRequest, query: Query[schemas.HouseQuery]) -> dict[str, Any]:
-    viewer = _need(request, "house.read")
+    viewer = need(request, "house.read")
     page = selectors.houses(viewer, **query.model_dump())
     return {"items": _shown(viewer, page.items), "next": page.next}
 
 
 @router.get("/enterprises", response=schemas.EnterprisePage, summary="Enterprises, contacts masked")
 def enterprises(request: HttpRequest, query: Query[PageQuery]) -> dict[str, Any]:
-    viewer = _need(request, "enterprise.read")
+    viewer = need(request, "enterprise.read")
     page = selectors.enterprises(viewer, **query.model_dump())
     return {"items": _shown(viewer, page.items), "next": page.next}
 
 
 @router.get("/vehicles", response=schemas.VehiclePage, summary="Vehicles, plates masked; q is a whole plate")
 def vehicles(request: HttpRequest, query: Query[PageQuery]) -> dict[str, Any]:
-    viewer = _need(request, "vehicle.read")
+    viewer = need(request, "vehicle.read")
     page = selectors.vehicles(viewer, **query.model_dump())
     return {"items": _shown(viewer, page.items), "next": page.next}
 
 
 @router.get("/places", response=schemas.PlacePage, summary="Key places")
 def places(request: HttpRequest, query: Query[schemas.KindQuery]) -> dict[str, Any]:
-    viewer = _need(request, "house.read")
+    viewer = need(request, "house.read")
     page = selectors.places(viewer, **query.model_dump())
     return {"items": _shown(viewer, page.items), "next": page.next}
 
@@ -101,24 +93,24 @@ def _devices(viewer: Viewer, views: Iterable[Any]) -> list[dict[str, Any]]:
 
 @router.get("/devices", response=schemas.DevicePage, summary="Devices of one's territory and units, with counts by status")
 def devices(request: HttpRequest, query: Query[schemas.DeviceQuery]) -> dict[str, Any]:
-    viewer = _need(request, "device.read")
+    viewer = need(request, "device.read")
     page = selectors.devices(viewer, **query.model_dump())
     return {"items": _devices(viewer, page.items), "next": page.next, "counts": selectors.device_counts(viewer, query.region)}
 
 
 @router.get("/devices/{code}", response=schemas.DeviceOut, summary="One device")
 def device(request: HttpRequest, code: str) -> dict[str, Any]:
-    viewer = _need(request, "device.read")
+    viewer = need(request, "device.read")
     return _devices(viewer, [selectors.device(viewer, _code(code))])[0]
 
 
 @router.post("/devices/{code}/status", response=schemas.DeviceOut, summary="Call a device online, silent, faulty or unproved")
 def set_status(request: HttpRequest, code: str, body: schemas.StatusIn) -> dict[str, Any]:
-    viewer = _need(request, "device.edit")
+    viewer = need(request, "device.edit")
     actions.set_device_status(viewer, _code(code), body.status)
     return _devices(viewer, [selectors.device(viewer, _code(code))])[0]
 
 
 @router.post("/devices/{code}/secret", response=schemas.SecretOut, summary="A new secret for a device, shown once; older ones end")
 def new_secret(request: HttpRequest, code: str) -> dict[str, str]:
-    return {"secret": actions.issue_device_secret(_need(request, "device.edit"), _code(code))}
+    return {"secret": actions.issue_device_secret(need(request, "device.edit"), _code(code))}

@@ -13,7 +13,7 @@ from gridloop.kernel import clock
 from gridloop.kernel.errors import Forbidden, NotFound
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.briefs import Page
-from gridloop.orgs.selectors import calendar_for, number_after, page_limit
+from gridloop.orgs.selectors import calendar_for, number_after, page_limit, turn
 from gridloop.registry import scope
 from gridloop.registry.briefs import Contact, PersonView
 from gridloop.registry.models import Household, Person, Vehicle
@@ -29,7 +29,6 @@ from gridloop.registry.things import (
     houses,
     overdue_devices,
     places,
-    turn,
     vehicles,
 )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import Count, F, Q
 
@@ -15,16 +14,11 @@ from gridloop.kernel import geo
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.briefs import Page
-from gridloop.orgs.selectors import number_after, page_limit
+from gridloop.orgs.selectors import number_after, page_limit, turn
 from gridloop.registry import scope
 from gridloop.registry.briefs import BuildingView, DeviceView, EnterpriseView, HouseView, PlaceView, VehicleView
 from gridloop.registry.models import Building, Device, Enterprise, House, Place, Vehicle
 from gridloop.registry.rules import clean_plate
-
-
-def turn(rows: list[Any], size: int) -> tuple[list[Any], str | None]:
-    """The page and the cursor of the next, from one row more than the page."""
-    return rows[:size], str(rows[size - 1].pk) if len(rows) > size else None
 
 
 @reading

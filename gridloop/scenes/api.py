@@ -7,8 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Router
 
-from gridloop.access.api import signed_in, viewer_for_request
-from gridloop.kernel.errors import Forbidden
+from gridloop.access.api import need, signed_in, viewer_for_request
 from gridloop.scenes import actions, selectors
 from gridloop.scenes.book import BOOK
 from gridloop.scenes.schemas import PackOut, PackPage, SwitchIn
@@ -34,10 +33,7 @@ def _out(one: Installed) -> dict[str, Any]:
 
 @router.get("/packs", response=PackPage, summary="Installed scene packs")
 def packs(request: HttpRequest) -> dict[str, Any]:
-    viewer = viewer_for_request(request)
-    if not viewer.can("pack.read"):
-        raise Forbidden("journal.forbidden", permission="pack.read")
-    return {"items": [_out(one) for one in selectors.packs(viewer)], "next": None}
+    return {"items": [_out(one) for one in selectors.packs(need(request, "pack.read"))], "next": None}
 
 
 @router.post("/packs/{name}/switch", response=PackOut, summary="Switch a pack on or off, everywhere or for one unit")
