@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -20,7 +21,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from tests.e2e.people import Api, Desk, Phone
+from tests.e2e.people import Api, Desk, Phone, Spot
 from tests.house.product import Product, command
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +30,7 @@ CHROMIUM = os.environ.get("GRIDLOOP_CHROMIUM") or next(
 )
 START_SECONDS = 300  # the sample county is made at first start, and other tests share the machine
 STEP_MS = 20_000
+APART_M = 65
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -86,16 +88,35 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def spots(deployment: Deployment) -> Iterator[tuple[float, float]]:
-    """Places inside the sample grid worker's grid, each far enough from the others not to be taken for the same thing."""
+def home(deployment: Deployment) -> list[Spot]:
+    """The middles of the micro-grids of the sample grid worker."""
     grid = deployment.api("worker").get("/api/v1/me")["region"]["code"]
-    middles = [(r["lon"], r["lat"]) for r in deployment.api("operator").get(f"/api/v1/regions/{grid}")["below"]]
-    steps = itertools.product((0.0, 0.0006, -0.0006), repeat=2)
-    return ((round(lon + dx, 6), round(lat + dy, 6)) for dx, dy in steps for lon, lat in middles)
+    return [(r["lon"], r["lat"]) for r in deployment.api("operator").get(f"/api/v1/regions/{grid}")["below"]]
+
+
+def _apart(home: list[Spot]) -> Iterator[Spot]:
+    given = [home[0]]
+    for dx, dy, (lon, lat) in itertools.product((0, 1, -1, 2, -2), (0, 1, -1, 2, -2), home):
+        new = (round(lon + dx * 0.0008, 6), round(lat + dy * 0.0007, 6))
+        if all(math.hypot((new[0] - old[0]) * 97_000, (new[1] - old[1]) * 111_000) > APART_M for old in given):
+            given.append(new)
+            yield new
+
+
+@pytest.fixture(scope="session")
+def spots(home: list[Spot]) -> Iterator[Spot]:
+    """Places around the worker's grid, none within 50 m of another: reports of two tests must not become one case."""
+    return _apart(home)
 
 
 @pytest.fixture
-def spot(spots: Iterator[tuple[float, float]]) -> tuple[float, float]:
+def worker_spot(home: list[Spot]) -> Spot:
+    """Certainly in the worker's own grid."""
+    return home[0]
+
+
+@pytest.fixture
+def spot(spots: Iterator[Spot]) -> Spot:
     return next(spots)
 
 
@@ -147,7 +168,7 @@ def contexts(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 def phone(deployment: Deployment, contexts: Callable[..., BrowserContext], errors: Errors) -> Callable[..., Phone]:
     """A phone of 390 px for a sample log-in (None = nobody logged in), standing at ``at`` (None = position refused)."""
 
-    def make(user: str | None, at: tuple[float, float] | None = None, width: int = 390) -> Phone:
+    def make(user: str | None, at: Spot | None = None, width: int = 390) -> Phone:
         place: dict[str, Any] = {}
         if at:
             place = {"geolocation": {"longitude": at[0], "latitude": at[1], "accuracy": 8}, "permissions": ["geolocation"]}

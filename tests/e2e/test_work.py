@@ -11,9 +11,9 @@ from tests.e2e.conftest import Deployment
 from tests.e2e.people import MANHOLE, Phone, Spot
 
 
-def test_grid_worker_verifies_a_public_report(deployment: Deployment, phone: Callable[..., Phone], spot: Spot) -> None:
-    worker = phone("worker", spot)
-    body = {"text": "井盖松动", "kind": MANHOLE, "place": {"lon": spot[0], "lat": spot[1]}}
+def test_grid_worker_verifies_a_public_report(deployment: Deployment, phone: Callable[..., Phone], worker_spot: Spot) -> None:
+    worker = phone("worker", worker_spot)
+    body = {"text": "井盖松动", "kind": MANHOLE, "place": {"lon": worker_spot[0], "lat": worker_spot[1]}}
     code = deployment.api("citizen").post("/api/v1/reports", body)["case"]
     worker.card(code).get_by_role("button", name="去核实").click()
     worker.button("不属实").click()
