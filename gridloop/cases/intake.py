@@ -1,0 +1,289 @@
+"""What comes in: a person's report or a recognised signal opens a case, or joins the open one of the same thing. Part of ``actions``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gridloop.cases import store
+from gridloop.cases.directory import DIRECTORY
+from gridloop.cases.machine import Machine
+from gridloop.cases.messages import Report, Reported, SceneMatch
+from gridloop.cases.models import Case, Source
+from gridloop.cases.pushing import push, recount, scenes
+from gridloop.cases.rules import END_STATUSES, NewCase, Scene
+from gridloop.cases.same_thing import find_near, lock_place, lock_thing
+from gridloop.cases.types import case_types, guess_type, type_name
+from gridloop.evidence import actions as evidence
+from gridloop.journal.actions import append, elevated, scoped, seal, verb
+from gridloop.kernel import clock
+from gridloop.kernel.errors import FieldFault, Invalid
+from gridloop.kernel.hashing import sha256_hex
+from gridloop.kernel.ids import secret_key
+from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.orgs import desk
+from gridloop.orgs import selectors as orgs
+from gridloop.registry.rules import clean_plate
+from gridloop.sdk.signals import Signal
+
+TEXT_LIMIT = 5000
+UNKNOWN_TYPE = "28002"  # 求助: a person's words that fit no type yet
+SURE = 0.6  # a guess from the type's name below this stays a proposal only
+REPORTER_DAYS = 3 * 365  # how long a reporter's name and contact are kept
+
+
+@verb("case.report")
+def report(viewer: Viewer, new: Report) -> Reported:
+    """A person's report becomes a case, or joins the open one of the same thing at the same place."""
+    _check_report(new)
+    region = _region_of(new)
+    kind = new.kind or _sure_type(new.text) or UNKNOWN_TYPE
+    taken = _taken_by(new, kind, region)
+    key = secret_key(12)
+    with elevated():
+        if known := _sent_before(new):
+            return Reported(known, "", merged=True, repeated=True)
+        twin = _twin(new, taken)
+        if twin is not None:
+            _join(viewer, twin, new, key)
+            code = twin.code
+        else:
+            code = _open_from_report(viewer, new, taken, key)
+        if new.evidence:
+            evidence.attach(viewer, list(new.evidence), code, None)
+    return Reported(code, key, twin is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Which scene takes a report, where, and the thing it is about ('' = known by place and time)."""
+
+    kind: str
+    region: str
+    scene: Scene
+    digest: str
+    thing: str
+    data: dict[str, str]
+
+
+def _taken_by(new: Report, kind: str, region: str) -> Taken:
+    data = {"plate": clean_plate(new.plate)} if new.plate else {}
+    scene, digest = scenes().for_type(kind, region, data)
+    thing = scenes().thing_of(scene.version_id, data) if scene.version_id is not None else ""
+    return Taken(kind, region, scene, digest, thing, data)
+
+
+def _twin(new: Report, taken: Taken) -> Case | None:
+    """The open case of the same thing, by key or by place and time; until the transaction ends nobody else may open one."""
+    scene = taken.scene
+    if taken.thing:
+        lock_thing(scene.name, taken.thing)
+        return _open_of_thing(scene.name, taken.thing)
+    if taken.kind == UNKNOWN_TYPE:
+        return None
+    lock_place(taken.kind, new.lon, new.lat)
+    return find_near(taken.kind, new.lon, new.lat, clock.now(), {"radius_m": scene.radius_m, "within_s": scene.within_s})
+
+
+def _open_of_thing(scene: str, thing: str) -> Case | None:
+    return Case.objects.select_for_update().filter(scene=scene, same_thing=thing).exclude(status__in=END_STATUSES).first()
+
+
+def _sent_before(new: Report) -> str | None:
+    """The case of a report that its platform sends again: nothing is entered twice."""
+    if not (new.origin and new.origin_id):
+        return None
+    lock_thing(f"origin:{new.origin}", new.origin_id)
+    known = Source.objects.select_related("case").filter(source=new.origin, signal_id=new.origin_id, device="").first()
+    return known.case.code if known else None
+
+
+def _check_report(new: Report) -> None:
+    faults: list[FieldFault] = []
+    if not new.text.strip() and not new.kind and not new.evidence:
+        faults.append(FieldFault("/text", "cases.text_needed"))
+    if len(new.text) > TEXT_LIMIT:
+        faults.append(FieldFault("/text", "cases.text_too_long", {"limit": TEXT_LIMIT}))
+    if new.kind and new.kind not in case_types():
+        faults.append(FieldFault("/kind", "cases.no_such_type", {"type": new.kind}))
+    if new.lon is None and not new.address.strip() and not new.region:
+        faults.append(FieldFault("/place", "cases.place_needed"))
+    if faults:
+        raise Invalid(faults[0].key, errors=tuple(faults), **faults[0].params)
+
+
+def _region_of(new: Report) -> str:
+    """The micro-grid of the point; without a point the named region, else the deployment's own top region."""
+    if new.lon is not None and new.lat is not None:
+        code = orgs.region_at(SYSTEM, new.lon, new.lat)
+        if code is None:
+            raise Invalid("cases.place_outside", errors=(FieldFault("/place", "cases.place_outside"),))
+        return code
+    if new.region and orgs.unknown_regions(SYSTEM, [new.region]):
+        fault = FieldFault("/region", "cases.no_such_region", {"region": new.region})
+        raise Invalid(fault.key, errors=(fault,), **fault.params)  # a case outside of every territory would be seen by nobody
+    return new.region or desk.top_region(SYSTEM)
+
+
+def _sure_type(text: str) -> str | None:
+    code, confidence, _words = guess_type(text)
+    return code if confidence >= SURE else None
+
+
+def _proposal(kind: str, region: str, text: str, given: bool) -> dict[str, Any]:
+    """What the desk is offered: type, unit, severity, how sure, and why."""
+    guessed, confidence, words = guess_type(text)
+    chosen = kind if given or kind != UNKNOWN_TYPE else (guessed or kind)
+    reasons: list[dict[str, Any]] = (
+        [{"why": "given_type"}] if given else [{"why": "words", "words": words}] if words else [{"why": "unsure"}]
+    )
+    unit = DIRECTORY.competent("handle", chosen, region, clock.now())
+    if unit is not None:
+        reasons.append({"why": "duty", "unit": unit.unit_id})
+    entry = case_types().get(chosen)
+    sure = 0.95 if given else confidence
+    return {
+        "type": chosen,
+        "unit": unit.unit_id if unit else None,
+        "severity": entry.severity if entry else 4,
+        "confidence": sure,
+        "reasons": reasons,
+    }
+
+
+def _open_from_report(viewer: Viewer, new: Report, taken: Taken, key: str) -> str:
+    kind, region = taken.kind, taken.region
+    entry = case_types().get(kind)
+    where = new.address.strip() or orgs.region_names(SYSTEM, [region]).get(region, region)
+    opened = NewCase(
+        code=store.next_code(region),
+        type=kind,
+        title=f"{type_name(kind, 'zh')} · {where}",
+        severity=entry.severity if entry else 4,
+        region=region,
+        source=new.source,
+        text=new.text.strip(),
+        reporter=_reporter(new, key),
+        reporter_id=viewer.user_id,
+        lon=new.lon,
+        lat=new.lat,
+        address=new.address.strip(),
+        proposal=_proposal(kind, region, new.text, bool(new.kind)),
+        same_thing=taken.thing,
+        data=taken.data,
+    )
+    machine = Machine.open(opened, taken.scene, DIRECTORY, clock.now(), viewer)
+    row = store.save_new(machine, viewer, taken.digest)
+    _add_source(row, new.source, key=key, report=new, viewer=viewer, text=row.text_sealed, reporter=row.reporter_sealed)
+    return row.code
+
+
+def _reporter(new: Report, key: str) -> dict[str, str]:
+    """What is kept sealed about a reporter; with a way to reach them also their key, so that notices can lead to their page."""
+    return {"name": new.name, "contact": new.contact} | ({"key": key} if new.contact else {})
+
+
+def _join(viewer: Viewer, twin: Case, new: Report, key: str) -> None:
+    """One more reporter of the same thing: kept as a source with a key of their own, named in the trace."""
+    subject = f"case:{twin.code}/reporter"
+    data: dict[str, Any] = {"kind": new.source}
+    text = reporter = None
+    if new.text.strip():
+        data["text"] = seal(new.text.strip(), subject=f"case:{twin.code}", purpose="case_text", case=twin.code)
+        text = data["text"]["sealed"]
+    if new.name or new.contact:
+        value = _reporter(new, key)
+        data["reporter"] = seal(value, subject=subject, purpose="reporter", retain_days=REPORTER_DAYS, case=twin.code)
+        reporter = data["reporter"]["sealed"]
+    _add_source(twin, new.source, key=key, report=new, viewer=viewer, text=text, reporter=reporter)
+    append(f"case:{twin.code}", "joined", data, viewer, twin.code)
+
+
+def _add_source(row: Case, kind: str, *, key: str, report: Report, viewer: Viewer, text: Any, reporter: Any) -> None:
+    now = report.at or clock.now()
+    Source.objects.create(
+        case=row,
+        kind=kind,
+        source=report.origin,
+        signal_id=report.origin_id,
+        first_at=now,
+        last_at=now,
+        track_hash=sha256_hex(key.encode()),
+        reporter_id=viewer.user_id,
+        text_sealed=text,
+        reporter_sealed=reporter,
+    )
+    recount(row)
+
+
+def receive_signal(viewer: Viewer, signal: Signal, match: SceneMatch) -> str | None:
+    """A recognised signal opens a case, joins the open one of its thing, or tells it something. Returns the case's code.
+
+    Runs in the caller's transaction (signals move their position with it); the same signal twice has no second effect
+    because its id is unique where signals are taken in.
+    """
+    with scoped(viewer):
+        scene, digest = scenes().by_version(match.scene_version_id)
+        lock_thing(scene.name, match.key)
+        with elevated():
+            row = _open_case_of(scene, match, signal)
+            if row is None and match.verb == "open":
+                return _open_from_signal(viewer, signal, match, scene, digest)
+            if row is None:
+                return None
+            _note_signal(viewer, row, signal)
+            if match.message:
+                push(viewer, row.code, lambda machine: machine.receive(match.message, {"value": signal.value}))
+            return row.code
+
+
+def _open_case_of(scene: Scene, match: SceneMatch, signal: Signal) -> Case | None:
+    """By the scene's key; failing that a person's report of the same thing nearby (another device's case has a key of its own)."""
+    if match.key:
+        row = _open_of_thing(scene.name, match.key)
+        if row is not None or not match.radius_m:
+            return row
+    return find_near(
+        match.case_type,
+        signal.lon,
+        signal.lat,
+        clock.now(),
+        {"radius_m": match.radius_m, "within_s": match.within_s},
+        keyless=bool(match.key),
+    )
+
+
+def _open_from_signal(viewer: Viewer, signal: Signal, match: SceneMatch, scene: Scene, digest: str) -> str | None:
+    region = orgs.region_at(SYSTEM, signal.lon, signal.lat) if signal.lon is not None and signal.lat is not None else None
+    region = region or desk.top_region(SYSTEM)
+    opened = NewCase(
+        code=store.next_code(region),
+        type=match.case_type,
+        title=match.title,
+        severity=match.severity,
+        region=region,
+        source=signal.kind,
+        lon=signal.lon,
+        lat=signal.lat,
+        same_thing=match.key,
+        proposal=_proposal(match.case_type, region, "", True),
+        data={**match.subject, "kind": signal.kind, "value": signal.value},
+    )
+    machine = Machine.open(opened, scene, DIRECTORY, clock.now(), viewer)
+    row = store.save_new(machine, viewer, digest)
+    _note_signal(viewer, row, signal)
+    return row.code
+
+
+def _note_signal(viewer: Viewer, row: Case, signal: Signal) -> None:
+    """Keep the signal as a source of the case: one row per device and kind, counted."""
+    source = Source.objects.filter(case=row, kind=signal.kind, source=signal.source, device=signal.device).first()
+    if source is None:
+        source = Source(case=row, kind=signal.kind, source=signal.source, device=signal.device, first_at=signal.at, count=0)
+    source.signal_id, source.last_at, source.count = signal.id, signal.at, source.count + 1
+    source.save()
+    # the sender's own id may hold a plate or a name: the fact keeps its digest, the row the id
+    digest = sha256_hex(f"{signal.source}\n{signal.id}".encode())[:32]
+    data = {"signal": digest, "source": signal.source, "device": signal.device, "kind": signal.kind, "value": signal.value}
+    append(f"case:{row.code}", "signal_added", data, viewer, row.code)
+    recount(row)

@@ -1,0 +1,56 @@
+"""One push on a case's rows: lock, run the machine, write what it changed; and the scene a case runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from gridloop.cases import store
+from gridloop.cases.directory import DIRECTORY
+from gridloop.cases.machine import Machine
+from gridloop.cases.messages import SceneBook
+from gridloop.cases.models import Case, Source
+from gridloop.cases.rules import Scene
+from gridloop.kernel import clock
+from gridloop.kernel.errors import Invalid
+from gridloop.kernel.viewer import Viewer
+
+T = TypeVar("T")
+
+
+@cache
+def scenes() -> SceneBook:
+    """The scene book the project wires by the setting ``GRIDLOOP_SCENE_BOOK``."""
+    return cast(SceneBook, import_string(settings.GRIDLOOP_SCENE_BOOK))
+
+
+def scene_of(case: Case) -> tuple[Scene, str]:
+    """The scene in the version the case was opened with."""
+    if case.scene_version_id is None:
+        raise Invalid("cases.no_scene")
+    return scenes().by_version(case.scene_version_id)
+
+
+def push(viewer: Viewer, code: str, run: Callable[[Machine], T], row: Case | None = None) -> T:
+    """Lock the case for the viewer (unless its locked row is given), run one push of the machine, write what it changed."""
+    loaded = store.load(code, row)
+    scene, _digest = scene_of(loaded.row)
+    machine = Machine(loaded.situation, scene, DIRECTORY, clock.now(), viewer)
+    answer = run(machine)
+    store.save(loaded, machine, viewer)
+    return answer
+
+
+def recount(row: Case) -> None:
+    """Bring the list's summary of sources up to date."""
+    summary: dict[str, dict[str, Any]] = {}
+    for source in Source.objects.filter(case=row).order_by("first_at", "id"):
+        entry = summary.setdefault(source.kind, {"kind": source.kind, "at": source.first_at.isoformat(), "count": 0})
+        entry["count"] += source.count
+    row.sources = list(summary.values())
+    row.updated_at = clock.now()
+    row.save(update_fields=["sources", "updated_at"])
