@@ -14,6 +14,7 @@ AXE = (Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core"
 _RUN_AXE = """async () => (await axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})).violations
     .filter(v => ['serious', 'critical'].includes(v.impact))
     .map(v => `${v.impact} ${v.id}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 160)).join(' | ')}`)"""
+SEND_MS = 30_000  # two large photos travel first
 MANHOLE = "01002"
 Spot = tuple[float, float]  # longitude, latitude
 
@@ -127,7 +128,7 @@ class Phone(Screen):
         self.take("after", photo)
         sheet.get_by_role("button", name="已解决").click()
         sheet.get_by_role("button", name="反馈结果").click()
-        expect(self.page.get_by_text("已反馈，等待核查")).to_be_visible()
+        expect(self.page.get_by_text("已反馈，等待核查")).to_be_visible(timeout=SEND_MS)
 
     def check(self, code: str, verdict: str) -> None:
         self.card(code).get_by_role("button", name="去核查").click()
