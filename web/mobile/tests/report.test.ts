@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { fromCode, geoLink, metres } from "../src/lib/place";
-import { body, EMPTY, lacking } from "../src/report/rules";
+import { body, EMPTY, fieldsOf, lacking } from "../src/report/rules";
 
 const place = { lon: 120.5, lat: 28.25 };
 
@@ -20,6 +20,12 @@ describe("a report", () => {
       address: "东街",
       contact: "139",
     });
+  });
+
+  it("comes back into the form when it was refused, without the place", () => {
+    const fields = { ...EMPTY, kind: "lamp" as const, text: "灯不亮", address: "东街", contact: "139" };
+    expect(fieldsOf(body({ ...fields, place }))).toEqual(fields);
+    expect(fieldsOf({})).toEqual(EMPTY);
   });
 
   it("leaves the type of other things to the desk", () => {

@@ -166,6 +166,7 @@ const en: typeof zh = {
     code: "Case number",
     track: "See progress",
     again: "Report another",
+    edit: "Correct and report",
     merged: "Somebody has already reported this here; yours was joined to it and you can follow both.",
     keep_link: "The link is kept under “Me”.",
     refused: "Not taken: {why}",

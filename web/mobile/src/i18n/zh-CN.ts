@@ -164,6 +164,7 @@ export default {
     code: "事项编号",
     track: "查看进度",
     again: "再报一件",
+    edit: "修改后再报",
     merged: "这件事附近已有人反映，已为您并入同一事项，一起跟进。",
     keep_link: "进度链接已保存在“我的”里。",
     refused: "没有收下：{why}",

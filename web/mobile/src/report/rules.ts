@@ -42,3 +42,10 @@ export function body(fields: ReportFields): Record<string, unknown> {
   if (fields.contact.trim()) result["contact"] = fields.contact.trim();
   return result;
 }
+
+/** The form of a body that was refused; the position is taken anew, as it may be what was wrong. */
+export function fieldsOf(body: Record<string, unknown>): ReportFields {
+  const word = (name: string): string => (typeof body[name] === "string" ? (body[name] as string) : "");
+  const kind = KINDS.find((known) => KIND_TYPES[known] && KIND_TYPES[known] === word("kind")) ?? null;
+  return { ...EMPTY, kind, text: word("text"), address: word("address"), contact: word("contact") };
+}
