@@ -20,6 +20,7 @@ export default {
     unmatched_token: "Sensor alarm", smoke: "Smoke alarm", door_open: "Door sensor", motion: "Motion sensor", water_use: "Water meter",
     gas_use: "Gas meter", electricity_use: "Electricity meter", temperature: "Temperature", thermal_spot: "Thermal camera",
     water_level: "Water level", rain: "Rain gauge", device_status: "Device status", position: "Position",
+    facility_damaged: "Facility sensing",
   },
   role: {
     citizen: "Citizen", worker: "Grid worker", grid_worker: "Grid worker", handler: "Department handler", officer: "Enforcement officer",

@@ -19,7 +19,7 @@ export default {
     alarm: "感知预警", vehicle_stopped: "违停抓拍", ebike_detected: "电动车抓拍", object_dwell: "占道识别", crowd_count: "人群计数",
     person_near_water: "临水识别", washing_at_source: "水源识别", unmatched_token: "感知预警", smoke: "烟感", door_open: "门磁", motion: "人体感应",
     water_use: "水表", gas_use: "燃气表", electricity_use: "电表", temperature: "温度", thermal_spot: "热成像", water_level: "水位计", rain: "雨量计",
-    device_status: "设备状态", position: "定位",
+    device_status: "设备状态", position: "定位", facility_damaged: "设施损坏感知",
   },
   role: {
     citizen: "群众", worker: "网格员", grid_worker: "网格员", handler: "部门经办", officer: "执法队员", operator: "值守坐席", commander: "值班长",
