@@ -53,6 +53,7 @@ class Living:
         self.speed, self.stop = speed, stop
         self.doing = Doing()
         self.taken: set[str] = set()
+        self.at_desk: set[str] = set()  # cases seen waiting at the desk and not taken by us: a human has them
         self.env = simpy.rt.RealtimeEnvironment(factor=60.0 / speed, strict=False)
 
     def run(self, hours: float | None, devices: list[DeviceRow], tick: Callable[[Doing], None]) -> Doing:
@@ -183,9 +184,16 @@ class Living:
 
     def _at_the_desk(self, task: dict[str, Any]) -> Steps:
         """Leave the case to the human at the desk for a while, then take the proposal."""
+        self.at_desk.add(task["case"])
         yield self.env.timeout(DESK_PATIENCE + self.world.minutes(10))
         if self.client.post(f"/api/v1/cases/{task['case']}/accept", self.people.desk, {}) is not None:
+            self.at_desk.discard(task["case"])
             self.doing.acts["accept"] += 1
+
+    def _patience(self, task: dict[str, Any]) -> Steps:
+        """Who took a case at the desk may want to play the next person too."""
+        if task["case"] in self.at_desk:
+            yield self.env.timeout(DESK_PATIENCE)
 
     def _act(self, task: dict[str, Any], user: str, verb: str, **payload: Any) -> bool:
         done = self.client.post(f"/api/v1/tasks/{task['id']}/{verb}", user, payload) is not None
@@ -198,6 +206,7 @@ class Living:
 
     def _handle(self, task: dict[str, Any]) -> Steps:
         user = self.people.of_unit(task["unit"]["id"], "handler")
+        yield from self._patience(task)
         yield self.env.timeout(self.world.minutes(5))
         if self.world.chance(RETURNS) and task["stage"] == "handle":
             self._act(task, user, "return", note="经核对不属本单位职责，请改派")
@@ -219,6 +228,7 @@ class Living:
     def _look(self, task: dict[str, Any]) -> Steps:
         """Verify or check on the spot, by what is really there."""
         verify = task["stage"] == "verify"
+        yield from self._patience(task)
         yield self.env.timeout(self.world.minutes(8 if verify else 15))
         incident = self.world.by_case.get(task["case"])
         there = incident.there if incident is not None else verify
