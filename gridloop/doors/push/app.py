@@ -134,6 +134,10 @@ def find_viewer(headers: dict[str, str]) -> Viewer | None:
         return None
 
 
+def may_listen(viewer: Viewer) -> bool:
+    return viewer.can("case.read") or viewer.can("task.read")
+
+
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """The ASGI application."""
     if scope["type"] == "lifespan":
@@ -172,7 +176,7 @@ async def _live(scope: Scope, receive: Receive, send: Send) -> None:
         log.exception("live: the database did not answer")
         await _plain(send, 503, b'{"status":503}', b"application/problem+json")
         return
-    if viewer is None or not (viewer.can("case.read") or viewer.can("task.read")):
+    if viewer is None or not may_listen(viewer):
         status = 401 if viewer is None else 403
         text = say("doors.status_401" if viewer is None else "doors.status_403", viewer.lang if viewer else "zh")
         await _plain(send, status, f'{{"status":{status},"title":"{text}"}}'.encode(), b"application/problem+json")
@@ -212,7 +216,7 @@ async def _stream(listener: Listener, headers: dict[str, str], send: Send, gone:
             return
         if time.monotonic() - checked > RIGHTS_EVERY:
             viewer = await off_loop(lambda: find_viewer(headers))
-            if viewer is None:
+            if viewer is None or not may_listen(viewer):
                 return
             listener.viewer, checked = viewer, time.monotonic()
         body = listener.take()
