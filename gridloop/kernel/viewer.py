@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,6 @@ class Viewer:
     scopes: frozenset[str] | None = None  # None = a person's session; else the API token's scopes
     system: bool = False
     lang: str = "zh"
-    purpose: str = ""  # why personal data is opened, for the log of looks
-    _memo: dict[str, object] = field(default_factory=dict, compare=False, repr=False, hash=False)
 
     def can(self, permission: str) -> bool:
         """Whether any grant (and the token's scope, when there is one) allows the permission such as ``case.accept``."""
@@ -61,9 +59,6 @@ class Viewer:
         if self.user_id is not None:
             return f"user:{self.user_id}"
         return "system" if self.system else self.name
-
-    def for_purpose(self, purpose: str) -> Viewer:
-        return replace(self, purpose=purpose)
 
 
 SYSTEM = Viewer(name="system", system=True)
