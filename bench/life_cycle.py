@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import threading
 import time
@@ -104,12 +105,13 @@ class Console:
             yield from stream.iter_lines()
 
     def _read(self) -> None:
-        for line in self.lines:
-            if line.startswith("data: {"):
-                data: dict[str, Any] = json.loads(line[6:])
-                with self.news:
-                    self.seen.setdefault(str(data.get("code")), time.perf_counter())
-                    self.news.notify_all()
+        with contextlib.suppress(httpx.HTTPError):  # the product ends before its consoles do
+            for line in self.lines:
+                if line.startswith("data: {"):
+                    data: dict[str, Any] = json.loads(line[6:])
+                    with self.news:
+                        self.seen.setdefault(str(data.get("code")), time.perf_counter())
+                        self.news.notify_all()
 
     def wait(self, code: str) -> float:
         with self.news:

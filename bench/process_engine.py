@@ -1,15 +1,16 @@
-"""How long a push of the standard case takes and how large its state is. Prints JSON lines; ``make bench`` stamps and keeps them."""
+"""How long a push of the standard case takes and how large its state is. Figures go to ``bench/results``."""
 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from kit.record import record
 
 from gridloop.flow.engine import load_process
 from gridloop.flow.rules import Step
@@ -50,7 +51,7 @@ def main() -> None:
         ("process_state_largest", max(sizes), "bytes"),
     ]
     for name, value, unit in rows:
-        sys.stdout.write(json.dumps({"name": name, "value": round(value, 3), "unit": unit, "cases": ROUNDS}) + "\n")
+        record(name, value, unit, ROUNDS)
 
 
 if __name__ == "__main__":

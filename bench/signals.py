@@ -1,11 +1,10 @@
-"""Signals per second into the log, through the door, and through the effects. Prints JSON lines; ``make bench`` keeps them."""
+"""Signals per second into the log, through the door, and through the effects. Figures go to ``bench/results``."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from kit.record import record
 from psycopg_pool import ConnectionPool
 
 from gridloop.doors.cli.database import APP, INGEST, OWNER, Urls, ensure_database, ensure_roles, migrate, setup_django, with_login
@@ -105,7 +105,7 @@ def main() -> None:
             rows = [("signals_log_append", log_append(log)), ("signals_door", door(log))]
         rows.append(("signals_effects", effects()))
     for name, value in rows:
-        sys.stdout.write(json.dumps({"name": name, "value": round(value), "unit": "signals/s", "cases": BATCHES * SIZE}) + "\n")
+        record(name, round(value), "signals/s", BATCHES * SIZE)
 
 
 if __name__ == "__main__":
