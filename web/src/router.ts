@@ -40,6 +40,10 @@ export function home(): string {
 
 router.beforeEach(async (to) => {
   if (!me.value && !(await loadMe())) return true; // App shows the fault, or the log-in page is on its way
+  if (to.name === "home" && home() === "/denied" && may("case.report")) {
+    location.replace("/m/"); // who only reports works on the phone's pages
+    return false;
+  }
   if (to.name === "home") return { path: home(), query: to.query };
   if (to.meta.need && !may(to.meta.need)) return { name: "denied", query: { from: to.path } };
   return true;
