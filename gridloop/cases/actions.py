@@ -12,7 +12,8 @@ from gridloop.cases.intake import REPORTER_DAYS, receive_signal, report
 from gridloop.cases.machine import Machine, merge_sources
 from gridloop.cases.models import Case, Source
 from gridloop.cases.pushing import push, recount, scene_of
-from gridloop.cases.types import case_types
+from gridloop.cases.rules import END_STATUSES
+from gridloop.cases.types import case_types, type_name
 from gridloop.evidence import actions as evidence
 from gridloop.flow import actions as flow
 from gridloop.flow.selectors import task_row
@@ -22,6 +23,7 @@ from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotFound
 from gridloop.kernel.hashing import sha256_hex
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import desk
+from gridloop.orgs import selectors as orgs
 
 __all__ = [
     "accept",
@@ -204,11 +206,22 @@ def erase_reporter(viewer: Viewer, code: str, note: str = "") -> int:
     with elevated():
         codes = [code, *Case.objects.filter(merged_into=code).order_by("code").values_list("code", flat=True)]
         count = sum(erase(viewer, subject, ERASE_RULE) for each in codes for subject in (f"case:{each}/reporter", f"case:{each}"))
+        for row in Case.objects.filter(code__in=codes).select_for_update():
+            _forget_words(row)
         data: dict[str, Any] = {"rule": ERASE_RULE, "values": count}
         if note.strip():
             data["note"] = seal(note.strip(), subject=f"case:{code}", purpose="case_note", retain_days=REPORTER_DAYS, case=code)
         append(f"case:{code}", "reporter_erased", data, viewer, code)
     return count
+
+
+def _forget_words(row: Case) -> None:
+    """What the reporter typed as address stands in the address and the title; an ended case also forgets its thing (a plate)."""
+    place = orgs.region_names(SYSTEM, [row.region]).get(row.region, row.region)
+    row.title, row.address = f"{type_name(row.type, 'zh')} · {place}", ""
+    if row.status in END_STATUSES:
+        row.same_thing = ""
+    row.save(update_fields=["title", "address", "same_thing"])
 
 
 # ---- time ------------------------------------------------------------------------------------------------------------

@@ -209,7 +209,8 @@ def test_erasing_the_reporter_leaves_the_chain_whole(cast: Cast) -> None:
     checkpoint()
     actions.erase_reporter(cast.admin, code, "本人请求")
     detail = present.case_detail(cast.operator, code)
-    assert (detail["text"], detail["reporter"]) == ("", None)
+    assert (detail["text"], detail["reporter"], detail["place"]["address"]) == ("", None, "")
+    assert detail["title"] == "路灯异常 · 东镇一村第一微网格", "the address that was typed is gone from the title too"
     assert verify(SYSTEM)[1] is None
 
 
