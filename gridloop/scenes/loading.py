@@ -71,6 +71,7 @@ FACTS = (
     "absorbed",
     "urged",
     "rated",
+    "reporter_erased",
     "wait_opened",
     "wait_over",
     "notice_requested",
