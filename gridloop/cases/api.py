@@ -30,6 +30,7 @@ from gridloop.cases.schemas import (
     MergeIn,
     NoteIn,
     RateIn,
+    Reporter,
     ReportIn,
     ReportOut,
     RouteIn,
@@ -176,6 +177,18 @@ def case(request: HttpRequest, code: str) -> dict[str, Any]:
 def trace(request: HttpRequest, code: str, page: Query[TraceQuery]) -> dict[str, Any]:
     items = present.trace(need(request, "case.read"), code, page.after, page.limit)
     return {"items": items, "next": str(items[-1]["seq"]) if len(items) == page.limit else None}
+
+
+class LookQuery(Schema):
+    """Why personal data is opened."""
+
+    purpose: str = Field("", max_length=40)
+    reason: str = Field("", max_length=400)
+
+
+@router.get("/cases/{code}/reporter", response=dict[str, list[Reporter]], summary="Who reported it, for a purpose; the look is logged")
+def case_reporter(request: HttpRequest, code: str, look: Query[LookQuery]) -> dict[str, Any]:
+    return {"items": present.reporter_opened(need(request, "people.unmask"), code, look.purpose, look.reason)}
 
 
 @router.get("/cases/{code}/signals", response=SourcePage, summary="Every source of a case")

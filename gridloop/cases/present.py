@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from gridloop.access.actions import log_look
 from gridloop.access.rules import mask_contact, mask_name, mask_text
 from gridloop.access.selectors import names_of
 from gridloop.cases import selectors
@@ -125,6 +126,17 @@ def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
         "escalations": row.escalations,
     }
     return detail
+
+
+@reading
+def reporter_opened(viewer: Viewer, code: str, purpose: str, reason: str) -> list[dict[str, str]]:
+    """Names and contacts of those who reported a case, unmasked; the look is written down before they are shown."""
+    row = selectors.case_row(viewer, code)
+    log_look(viewer, f"case:{code}/reporter", purpose, reason)
+    ids = list(dict.fromkeys([row.reporter_sealed, *(s.reporter_sealed for s in selectors.sources_of(viewer, code))]))
+    values = selectors.sealed_values(viewer, ids)
+    people = [v for i in ids if isinstance(v := values.get(str(i)), dict)]
+    return [{"name": v.get("name") or "", "contact": v.get("contact") or ""} for v in people if v.get("name") or v.get("contact")]
 
 
 def _reporter(value: Any) -> dict[str, str] | None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from gridloop.access.models import LookLog
 from gridloop.cases import actions, present, selectors
 from gridloop.cases.messages import Report
 from gridloop.cases.selectors import CaseFilter
@@ -283,3 +284,14 @@ def test_the_county_desk_may_check_for_a_town(cast: Cast) -> None:
         act(cast.west_operator, code, "check", "approve")
     act(cast.county_operator, code, "check", "approve")
     assert present.case_detail(cast.operator, code)["status"] == "closed"
+
+
+def test_the_reporter_is_opened_for_a_purpose_only_and_the_look_is_written_down(cast: Cast) -> None:
+    code = report()
+    assert present.case_detail(cast.operator, code)["reporter"]["contact"] == "100****5678"
+    with pytest.raises(Invalid):
+        present.reporter_opened(cast.operator, code, "curiosity", "想看看")
+    assert present.reporter_opened(cast.operator, code, "handle_case", "回电核实地点") == [{"name": "李四", "contact": "10012345678"}]
+    with scoped(SYSTEM):
+        look = LookLog.objects.get(subject=f"case:{code}/reporter")
+    assert (look.user_id, look.purpose) == (cast.operator.user_id, "handle_case")

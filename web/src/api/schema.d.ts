@@ -226,6 +226,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{code}/reporter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who reported it, for a purpose; the look is logged */
+        get: operations["gridloop_cases_api_case_reporter"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/{code}/route": {
         parameters: {
             query?: never;
@@ -2192,6 +2209,14 @@ export interface components {
             /** To */
             to: string;
         };
+        /** NoticeQuery */
+        NoticeQuery: {
+            /**
+             * Limit
+             * @default 50
+             */
+            limit: number;
+        };
         /**
          * PackOut
          * @description An installed scene pack; ``units`` are those whose territory differs from ``enabled``.
@@ -3542,6 +3567,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+        };
+    };
+    gridloop_cases_api_case_reporter: {
+        parameters: {
+            query?: {
+                purpose?: string;
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: components["schemas"]["Reporter"][];
+                    };
                 };
             };
         };
