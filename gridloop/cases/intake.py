@@ -256,10 +256,11 @@ def _open_case_of(scene: Scene, match: SceneMatch, signal: Signal) -> Case | Non
 def _open_from_signal(viewer: Viewer, signal: Signal, match: SceneMatch, scene: Scene, digest: str) -> str | None:
     region = orgs.region_at(SYSTEM, signal.lon, signal.lat) if signal.lon is not None and signal.lat is not None else None
     region = region or desk.top_region(SYSTEM)
+    where = orgs.region_names(SYSTEM, [region]).get(region, region)
     opened = NewCase(
         code=store.next_code(region),
         type=match.case_type,
-        title=match.title,
+        title=f"{match.title} · {where}",
         severity=match.severity,
         region=region,
         source=signal.kind,
