@@ -29,7 +29,10 @@ _deselected = 0
 
 
 def _server() -> str:
-    """URL of a role that may do everything. Under xdist the controller starts the server and the workers inherit its address."""
+    """URL of a role that may do everything. Every xdist worker has a server of its own: an open transaction holds back the snapshot
+
+    horizon of its whole server, and with it the trace's consumers under test in another worker's database.
+    """
     if given := os.environ.get("GRIDLOOP_TEST_DATABASE_URL") or os.environ.get(_SERVER):
         return given
     folder = Path(tempfile.mkdtemp(prefix="gl-test-"))
@@ -50,8 +53,6 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.DATA_DIR = Path(os.environ["GRIDLOOP_DATA_DIR"])  # pytest-django reads the settings before this hook
     os.environ.setdefault(_PASSWORD, secrets.token_hex(8))
     config.pluginmanager.register(_Xdist())
-    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
-        _server()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

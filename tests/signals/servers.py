@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import httpx
 
 from gridloop.doors.ingest.callout import authorization
 
+T = TypeVar("T")
 NATS_PASSWORD = "test-password"
 _PROGRAMS = Path(sys.executable).parent
 
@@ -106,3 +111,9 @@ def figure(port: int, name: str) -> float:
         if line.startswith(name):
             return float(line.rpartition(" ")[2])
     return 0.0
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run it on a loop in a thread of its own: browser tests in the same process keep a loop running in the main thread."""
+    with ThreadPoolExecutor(1) as one:
+        return one.submit(asyncio.run, work).result()

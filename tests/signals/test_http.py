@@ -141,10 +141,16 @@ def test_the_same_item_sent_by_many_at_once_is_stored_once(client: Client) -> No
 
 
 def test_concurrent_requests_share_batches(client: Client, database_urls: Any) -> None:
+    def send(number: int) -> int:
+        """As a client does it: a busy door (503, nothing kept) is tried again."""
+        for _ in range(5):
+            if (status := int(client.post(item(number)).status_code)) != 503:
+                break
+        return status
+
     client.post(item(9999))
     with ThreadPoolExecutor(16) as many:
-        answers = list(many.map(lambda n: client.post(item(n)), range(200)))
-    assert all(a.status_code == 202 for a in answers)
+        assert set(many.map(send, range(200))) == {202}
     with psycopg.connect(database_urls.owner) as owner:
         batches = owner.execute("SELECT count(*), sum(count) FROM signals_batch").fetchone()
     assert batches

@@ -20,7 +20,7 @@ from gridloop.doors.cli.database import APP, INGEST, OWNER, Urls, ensure_databas
 from gridloop.doors.cli.postgres import EmbeddedPostgres
 from gridloop.kernel import clock
 from tests.signals.conftest import SECRET, TOKEN, item, logged, make_senders
-from tests.signals.servers import Program, ingest, nats_server, until
+from tests.signals.servers import Program, ingest, nats_server, run_async, until
 
 DEVICES = ("cam-1", "cam-2")
 ROUNDS = 2
@@ -125,7 +125,7 @@ async def storm(product: Product) -> None:
 
 @pytest.mark.server
 def test_no_acknowledged_signal_is_lost(product: Product) -> None:
-    asyncio.run(storm(product))
+    run_async(storm(product))
     assert len(product.acknowledged) > 500
     assert {a.partition("-")[0] for a in product.acknowledged} == {"cam", "http"}
     until(lambda: not product.acknowledged - {s.id for s in logged(product.urls.owner)}, 60, "every acknowledged signal in the log")

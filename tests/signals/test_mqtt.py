@@ -18,7 +18,7 @@ import pytest
 from gridloop.doors.cli.database import Urls
 from gridloop.kernel import clock
 from tests.signals.conftest import CITIZEN, SECRET, TOKEN, logged, make_senders
-from tests.signals.servers import Program, ingest, nats_server, until
+from tests.signals.servers import Program, ingest, nats_server, run_async, until
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Doors:
             async with self.client(device, secret) as client:
                 await client.publish(topic, payload, qos=qos)
 
-        asyncio.run(run())
+        run_async(run())
 
     def values(self) -> dict[tuple[str, str], float | None]:
         return {(s.device, s.kind): s.value for s in logged(self.owner)}
@@ -89,7 +89,7 @@ def test_a_device_hears_only_its_own_topics(doors: Doors) -> None:
                         heard.append(str(message.topic))
         return heard
 
-    assert asyncio.run(run()) == []
+    assert run_async(run()) == []
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_quality_of_service_nothing_comes_through(doors: Doors) -> None:
             await client.publish("gridloop/v1/cam-1/rain", "4", qos=0)
             await client.publish("gridloop/v1/cam-1/smoke", "0", qos=1)
 
-    asyncio.run(run())
+    run_async(run())
     until(lambda: len(logged(doors.owner)) == 2)
     assert doors.values() == {("cam-1", "rain"): 4.0, ("cam-1", "smoke"): 0.0}
 
