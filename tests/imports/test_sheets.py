@@ -29,10 +29,11 @@ WANTED = [(2, {"编号": "A1", "名称": "甲"}), (4, {"编号": "A2", "名称":
         ("t.csv", TEXT.encode()),
         ("t.csv", TEXT.encode("utf-8-sig")),
         ("t.csv", TEXT.encode("gb18030")),
-        ("t.csv.gz", gzip.compress(TEXT.encode())),
+        ("t.csv.gz", gzip.compress(TEXT.encode(), mtime=0)),
         ("t.csv.xz", lzma.compress(TEXT.encode())),
         ("t.tsv", TEXT.replace("编号,名称", "编号\t名称").replace("A1,", "A1\t").replace("A2,", "A2\t").encode()),
     ],
+    ids=["utf-8", "utf-8 with mark", "gb18030", "gzip", "xz", "tabs"],
 )
 def test_text_tables(tmp_path: Path, name: str, data: bytes) -> None:
     path = tmp_path / name
