@@ -19,7 +19,7 @@ from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
 from gridloop.doors.cli.database import APP, INGEST, OWNER, Urls, ensure_database, ensure_roles, migrate, with_login
-from gridloop.doors.cli.postgres import EmbeddedPostgres, new_password
+from gridloop.doors.cli.postgres import EmbeddedPostgres, new_password, os_user
 
 pytest_plugins = ["gridloop.simulation.county.testkit"]  # the fixture ``small_county``
 _SERVER, _PASSWORD = "GRIDLOOP_TEST_SERVER", "GRIDLOOP_TEST_PASSWORD"
@@ -52,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     settings.DATA_DIR = Path(os.environ["GRIDLOOP_DATA_DIR"])  # pytest-django reads the settings before this hook
     os.environ.setdefault(_PASSWORD, secrets.token_hex(8))
+    os_user()  # the account of the databases, once before the workers start theirs
     config.pluginmanager.register(_Xdist())
 
 

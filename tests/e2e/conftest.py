@@ -33,13 +33,13 @@ STEP_MS = 20_000
 APART_M = 65
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test here shares one deployment, so that one worker runs them all."""
+    """Marked before the root's hook groups them: every test here shares one deployment, so that one worker runs them all."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.server)
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 class Deployment:

@@ -57,15 +57,20 @@ def test_second_start_is_quick_and_survives_kill_of_supervisor(tmp_path: Path) -
 
 def test_two_deployments_side_by_side(tmp_path: Path) -> None:
     deep = tmp_path / ("a" * 60) / ("b" * 60) / "second"  # too deep for a Unix socket
-    with running(tmp_path / "first", "--empty") as first, running(deep, "--empty") as second:
-        assert first.ready()
-        assert second.ready()
+    first, second = Product(tmp_path / "first", "--empty"), Product(deep, "--empty")  # at once: both want the same MQTT port
+    try:
+        first.wait_ready()
+        second.wait_ready()
+        assert first.run()["mqtt"] != second.run()["mqtt"]
         refused = command("up", "--data-dir", str(tmp_path / "first"), "--port", str(second.port + 1))
         assert refused.returncode == 1
         assert "already running" in refused.stderr
         taken = command("up", "--data-dir", str(tmp_path / "third"), "--port", str(first.port), "--empty")
         assert taken.returncode == 1
         assert "is in use" in taken.stderr
+    finally:
+        first.stop()
+        second.stop()
 
 
 def test_front_door_headers_limits_and_commands(tmp_path: Path) -> None:

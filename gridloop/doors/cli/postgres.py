@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -40,10 +41,12 @@ def os_user() -> str | None:
     """The account PostgreSQL runs as when we are root (created when missing), else None."""
     if os.geteuid() != 0:
         return None
-    try:
-        pwd.getpwnam(_OS_USER)
-    except KeyError:
-        subprocess.run(["useradd", "--system", "--shell", "/usr/sbin/nologin", _OS_USER], check=True, capture_output=True)
+    with Path("/run", f"{_OS_USER}.lock").open("w") as lock:  # two first starts at once: each would make one, and one is lost
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            pwd.getpwnam(_OS_USER)
+        except KeyError:
+            subprocess.run(["useradd", "--system", "--shell", "/usr/sbin/nologin", _OS_USER], check=True, capture_output=True)
     return _OS_USER
 
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -89,7 +90,7 @@ def postgres(server: EmbeddedPostgres, env: dict[str, str]) -> Service:
     )
 
 
-def write_nats_config(deployment: Deployment, port: int, mqtt: str) -> Path:
+def write_nats_config(deployment: Deployment, port: int, mqtt: str) -> None:
     """``nats.conf`` anew at each start, readable by us only; who else may log in than ourselves, NATS asks the ingest process."""
     config = deployment.nats / "nats.conf"
     config.touch(mode=0o600)
@@ -104,15 +105,15 @@ mqtt {{ listen: {json.dumps(mqtt)} }}
 {authorization(deployment.secrets()["nats"])}""",
         encoding="utf-8",
     )
-    return config
 
 
-def nats(config: Path, port: int, env: dict[str, str]) -> Service:
+def nats(config: Path, port: int, env: dict[str, str], before: Callable[[], None]) -> Service:
     return Service(
         name="nats",
         command=[str(PROGRAMS / "nats-server"), "-c", str(config)],
         env={k: v for k, v in env.items() if not k.startswith("GRIDLOOP_")},
         ready=functools.partial(port_answers, port),
+        before=before,
         loud=lambda line: "[FTL]" in line or "[ERR]" in line,
     )
 

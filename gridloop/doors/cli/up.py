@@ -174,15 +174,13 @@ class Start:
         click.echo(f"Gridloop 网格闭环: {self.deployment.folder}")
         nats_url = self._nats()
         urls = self._database()
-        if urls is None:
+        if urls is None or not self._door_open():
             return False
         self._environment(urls, nats_url)
         if not run_prepare(self.deployment, urls, self.env, self.supervisor.stopping):
             if self.supervisor.stopping():
                 return False
             raise DatabaseFault("the deployment could not be prepared: see above")
-        if "nats" in self.supervisor.children and not self.supervisor.wait_ready("nats", seconds=30):
-            return False
         for name in services.PROCESSES:
             self.supervisor.add(services.own(name, self.deployment, self.env))
         self.supervisor.add(services.edge(self.deployment, self._edge(), self.options.local_url, self.env))
@@ -207,13 +205,21 @@ class Start:
         if given := os.environ.get("NATS_URL"):
             self.mqtt = ""
             return given
-        ports = self.deployment.read("ports.json")
-        port = free_port(ports.get("nats", 0))
-        self.mqtt = os.environ.get("GRIDLOOP_MQTT_LISTEN") or f"127.0.0.1:{free_port(ports.get('mqtt', 1883))}"
-        self.deployment.write("ports.json", {"nats": port, "mqtt": int(self.mqtt.rpartition(":")[2])})
-        config = services.write_nats_config(self.deployment, port, self.mqtt)
-        self.supervisor.add(services.nats(config, port, dict(os.environ)))
+        port = free_port(self.deployment.read("ports.json").get("nats", 0))
+        config = self.deployment.nats / "nats.conf"
+        self.supervisor.add(services.nats(config, port, dict(os.environ), before=lambda: self._choose_door(port)))
         return f"nats://gridloop:{self.deployment.secrets()['nats']}@127.0.0.1:{port}"
+
+    def _choose_door(self, port: int) -> None:
+        """Before each start of NATS: until it has answered once, another MQTT port when the one chosen was taken meanwhile."""
+        if not self.env:  # later the devices know the port
+            ports = self.deployment.read("ports.json")
+            self.mqtt = os.environ.get("GRIDLOOP_MQTT_LISTEN") or f"127.0.0.1:{free_port(ports.get('mqtt', 1883))}"
+            self.deployment.write("ports.json", {"nats": port, "mqtt": int(self.mqtt.rpartition(":")[2])})
+        services.write_nats_config(self.deployment, port, self.mqtt)
+
+    def _door_open(self) -> bool:
+        return "nats" not in self.supervisor.children or self.supervisor.wait_ready("nats", seconds=30)
 
     def _environment(self, urls: Urls, nats_url: str) -> None:
         options = self.options
