@@ -238,11 +238,13 @@ def receive_signal(viewer: Viewer, signal: Signal, match: SceneMatch) -> str | N
 
 
 def _open_case_of(scene: Scene, match: SceneMatch, signal: Signal) -> Case | None:
-    """By the scene's key; failing that a person's report of the same thing nearby (another device's case has a key of its own)."""
-    if match.key:
-        row = _open_of_thing(scene.name, match.key)
-        if row is not None or not match.radius_m:
-            return row
+    """By the scene's key; failing that a person's report of the same thing nearby (another device's case has a key of its own).
+
+    Only a scene that declares a radius goes by place: one that knows its things by their key alone finds nothing without it.
+    """
+    row = _open_of_thing(scene.name, match.key) if match.key else None
+    if row is not None or not match.radius_m:
+        return row
     return find_near(
         match.case_type,
         signal.lon,

@@ -44,7 +44,8 @@ class Reported:
 class SceneMatch:
     """What a scene makes of a signal: open (or join) a case, or tell an open one something.
 
-    ``key`` is the same-thing key inside the scene ('' = by place and time); ``message`` is for clear/update, such as ``gone``.
+    ``key`` is the same-thing key inside the scene ('' = by place and time, for which the scene must declare a radius);
+    ``message`` is for clear/update, such as ``gone``.
     """
 
     scene_version_id: int

@@ -41,11 +41,15 @@ def signal_names(signal: Signal) -> dict[str, Any]:
 
 
 def match(pack: Pack, version_id: int, signal: Signal) -> SceneMatch | None:
-    """What the pack makes of the signal: the first rule that holds. Data a condition can not work with is no match."""
+    """What the pack makes of the signal: the first rule that holds. Data a condition can not work with is no match.
+
+    A pack that knows its things by nothing but a key makes nothing of a signal that lacks it: it could only guess whose it is.
+    """
     names = signal_names(signal)
     for rule in pack.signals.rules:
         if rule.kind == signal.kind and _holds(rule.when, names):
-            return _matched(pack, version_id, rule, signal, names)
+            found = _matched(pack, version_id, rule, signal, names)
+            return found if found.key or found.radius_m else None
     return None
 
 

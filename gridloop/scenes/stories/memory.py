@@ -172,11 +172,10 @@ class World:
             self.push(case, SYSTEM, partial(Machine.receive, message=found.message, data={"value": signal.value}))
 
     def _same_thing(self, loaded: Loaded, found: SceneMatch, signal: Signal) -> MemoryCase | None:
-        if found.key:
-            same = (c for c in self._open_cases() if c.situation.case.scene == loaded.name and c.situation.case.same_thing == found.key)
-            case = next(same, None)
-            if case is not None or not found.radius_m:
-                return case
+        same = (c for c in self._open_cases() if c.situation.case.scene == loaded.name and c.situation.case.same_thing == found.key)
+        case = next(same, None) if found.key else None
+        if case is not None or not found.radius_m:
+            return case
         return self._near(found.case_type, signal.lon, signal.lat, found.radius_m, found.within_s, keyless=bool(found.key))
 
     def report(self, text: str, kind: str | None, place: tuple[float, float], contact: str) -> None:

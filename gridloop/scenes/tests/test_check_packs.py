@@ -132,5 +132,5 @@ def test_command(tmp_path: Path) -> None:
 def test_play_command() -> None:
     answer = CliRunner().invoke(play_stories, ["illegal_parking"])
     assert answer.exit_code == 0, answer.output
-    assert "7 / 7" in answer.output
+    assert "8 / 8" in answer.output
     assert CliRunner().invoke(play_stories, ["flying_cars"]).exit_code == 1

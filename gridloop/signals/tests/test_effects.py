@@ -10,6 +10,7 @@ from django.db import DataError
 
 from gridloop.cases.actions import receive_signal
 from gridloop.cases.models import Case, Source
+from gridloop.cases.rules import END_STATUSES
 from gridloop.cases.tests.kit import Cast
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
@@ -64,6 +65,16 @@ def test_signals_of_one_thing_join_and_each_source_is_kept(county: Cast, log: Po
     one = next(c for c in (first, second) if c.same_thing == "浙X00001")
     assert counts[(one.pk, "cams")] == 2
     assert counts[(one.pk, "bus-cams")] == 1
+
+
+@pytest.mark.parametrize("data", [{}, {"plate": ""}], ids=["no plate", "empty plate"])
+def test_a_signal_without_its_key_never_reaches_somebody_else_s_case(county: Cast, log: PostgresLog, data: dict[str, Any]) -> None:
+    log.append([stopped(1)])
+    log.append([stopped(2, value=0.0, data=data), stopped(3, value=400.0, data=data)])
+    run_all()
+    (case,) = cases()
+    assert case.status not in END_STATUSES
+    assert [s.count for s in sources()] == [1]
 
 
 def test_no_repeat_has_a_second_effect(county: Cast, log: PostgresLog) -> None:
