@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -11,14 +11,16 @@ from typing import Protocol, runtime_checkable
 KINDS = ("sms", "app", "voice", "email")
 
 
-def channel_setting(kind: str) -> str:
-    """``GRIDLOOP_CHANNEL_<KIND>`` as ``adapter:address``; by default the file outbox."""
-    return os.environ.get(f"GRIDLOOP_CHANNEL_{kind.upper()}") or "file:"
+def channel_setting(kind: str, environment: Mapping[str, str] | None = None) -> str:
+    """``GRIDLOOP_CHANNEL_<KIND>`` as ``adapter:address``; by default the file outbox. ``environment``: another process's."""
+    known = os.environ if environment is None else environment
+    return known.get(f"GRIDLOOP_CHANNEL_{kind.upper()}") or "file:"
 
 
-def real_channels() -> list[str]:
+def real_channels(environment: Mapping[str, str] | None = None) -> list[str]:
     """Adapters in use that reach real people: with any of them the deployment clock stays the real one."""
-    return sorted({name for kind in KINDS if (name := channel_setting(kind).partition(":")[0]) not in ("file", "console")})
+    names = {channel_setting(kind, environment).partition(":")[0] for kind in KINDS}
+    return sorted(names - {"file", "console"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from gridloop.doors.cli.edge import Edge
 from gridloop.doors.cli.main import COMMANDS, cli
 from gridloop.doors.cli.services import PROGRAMS
+from tests.house.product import command, free_port
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -43,3 +45,55 @@ def test_a_data_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "cannot hold a deployment" in done.output
     assert done.output.count("\n") == 1
+
+
+EXTRACT = str(Path(__file__).parent.parent / "data" / "tainan_extract.csv")
+REPLAY = ("replay", EXTRACT, "--as", "hotline", "--times", "own")
+REAL = "apprise:json://localhost"
+
+
+def _deployment(folder: Path, state: dict[str, bool], **environment: str) -> str:
+    (folder / "deployment.json").write_text(json.dumps(state), encoding="utf-8")
+    (folder / "run.json").write_text(json.dumps({"environment": {"GRIDLOOP_X": "1", **environment}}), encoding="utf-8")
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("state", "environment", "said"),
+    [
+        ({"sample": False}, {}, "neither a sample nor a test"),
+        ({"sample": True}, {"GRIDLOOP_CHANNEL_SMS": REAL}, "real channel (apprise)"),
+        ({"sample": False, "test": True}, {"GRIDLOOP_CHANNEL_SMS": REAL}, "real channel (apprise)"),
+    ],
+    ids=["made for real", "sample with a real channel", "test with a real channel"],
+)
+def test_nobody_moves_the_clock_of_a_real_deployment(
+    tmp_path: Path, state: dict[str, bool], environment: dict[str, str], said: str
+) -> None:
+    folder = _deployment(tmp_path, state, **environment)
+    for arguments, env in (
+        (REPLAY, {"GRIDLOOP_APP_URL": "postgresql://nowhere"}),
+        (("up", "--rate", "60", "--port", str(free_port())), environment),
+        (("up", "--clock", "2026-03-01T08:00:00+08:00", "--port", str(free_port())), environment),
+    ):
+        done = command(*arguments, "--data-dir", folder, **env)
+        assert done.returncode == 1, arguments
+        assert said in done.stderr
+    assert not (tmp_path / "clock.json").exists()
+
+
+def test_only_a_first_start_makes_a_test_deployment(tmp_path: Path) -> None:
+    port = str(free_port())
+    wrong = command("up", "--empty", "--clock", "tomorrow", "--port", port, "--data-dir", str(tmp_path / "a"))
+    assert "an RFC 3339 time is wanted" in wrong.stderr
+    assert not (tmp_path / "a" / "deployment.json").exists()
+    real = command("up", "--empty", "--rate", "2", "--port", port, "--data-dir", str(tmp_path / "b"), GRIDLOOP_CHANNEL_SMS=REAL)
+    assert "real channel" in real.stderr
+    assert json.loads((tmp_path / "b" / "deployment.json").read_text())["test"] is False
+
+
+def test_invented_people_live_in_a_sample_only(tmp_path: Path) -> None:
+    folder = _deployment(tmp_path, {"sample": False, "test": True})
+    done = command("simulate", "--data-dir", folder, GRIDLOOP_APP_URL="postgresql://nowhere")
+    assert done.returncode == 1
+    assert "sample deployments only" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -94,6 +95,7 @@ def test_front_door_headers_limits_and_commands(tmp_path: Path) -> None:
     )
     assert refused.returncode == 1
     assert "never moved" in refused.stderr
+    assert json.loads((tmp_path / "d" / "deployment.json").read_text())["test"] is True
 
 
 def test_backup_of_a_running_deployment_restores_elsewhere(tmp_path: Path) -> None:

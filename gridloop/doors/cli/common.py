@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import click
 from gridloop.doors.cli.database import APP, INGEST, OWNER, DatabaseFault, Urls, setup_django, with_login
 from gridloop.doors.cli.deployment import Deployment, default_folder
 from gridloop.doors.cli.postgres import EmbeddedPostgres
+from gridloop.sdk.channels import real_channels
 
 data_dir_option = click.option(
     "--data-dir",
@@ -27,13 +28,36 @@ def attach(data_dir: Path | None) -> Deployment:
     os.environ["GRIDLOOP_DATA_DIR"] = str(deployment.folder)
     if "GRIDLOOP_APP_URL" in os.environ:
         return deployment
-    known = deployment.read("run.json").get("environment", {})
+    known = running_environment(deployment)
     if not known or not deployment.running():
         raise click.ClickException(
             f"nothing runs in {deployment.folder}: start `gridloop up` or name the folder with --data-dir / 请先启动 gridloop up"
         )
     os.environ.update(known)
     return deployment
+
+
+def running_environment(deployment: Deployment) -> dict[str, str]:
+    """What the processes of the deployment were started with."""
+    known: dict[str, str] = deployment.read("run.json").get("environment", {})
+    return known
+
+
+def refuse_moved_clock(deployment: Deployment, environment: Mapping[str, str]) -> None:
+    """The one rule of the deployment clock: only a sample or test deployment without a real channel may have it moved.
+
+    ``environment``: of the processes that live by the clock; a command's own may say something else.
+    """
+    real = real_channels(environment)
+    if real:
+        raise click.ClickException(
+            f"the clock of a deployment with a real channel ({', '.join(real)}) is never moved / 已配置真实通道，不能移动时钟"
+        )
+    state = deployment.read("deployment.json")
+    if not (state.get("sample") or state.get("test")):
+        raise click.ClickException(
+            f"{deployment.folder} is neither a sample nor a test deployment: its clock is never moved / 正式部署不能移动时钟"
+        )
 
 
 def owner_urls(deployment: Deployment) -> Urls:
@@ -61,7 +85,7 @@ def django_on(data_dir: Path | None) -> Iterator[Deployment]:
     if not (deployment.folder / "run.json").exists() and "GRIDLOOP_APP_URL" not in os.environ:
         raise click.ClickException(f"{deployment.folder} holds no deployment yet: start `gridloop up` or name the folder with --data-dir")
     os.environ["GRIDLOOP_DATA_DIR"] = str(deployment.folder)
-    os.environ.update({k: v for k, v in deployment.read("run.json").get("environment", {}).items() if k not in os.environ})
+    os.environ.update({k: v for k, v in running_environment(deployment).items() if k not in os.environ})
     server = None if deployment.running() or not deployment.postgres.exists() else embedded(deployment)
     try:
         if server:

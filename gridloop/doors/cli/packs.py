@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gridloop.doors.cli.common import data_dir_option, django_on
+from gridloop.doors.cli.common import data_dir_option, django_on, refuse_moved_clock, running_environment
 from gridloop.scenes.loading import Known, Loaded, load, load_all
 from gridloop.scenes.rules import tier
 from gridloop.scenes.schema import PUBLISHED, publish
@@ -71,6 +71,7 @@ def _live(loaded: list[Loaded], packs: tuple[str, ...], url: str, data_dir: Path
     with django_on(data_dir) as deployment:
         if not deployment.read("deployment.json").get("sample"):
             raise click.ClickException("live stories move the clock: sample deployments only / 仅限示例部署")
+        refuse_moved_clock(deployment, running_environment(deployment))
         from gridloop.scenes.stories.live import play_live
 
         return play_live(loaded, packs, url, deployment.folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -13,7 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gridloop.doors.cli.common import attach, data_dir_option, django_on
+from gridloop.doors.cli.common import attach, data_dir_option, django_on, refuse_moved_clock, running_environment
 
 GUESSES = {"hotline": "tainan_1999"}
 
@@ -42,7 +43,9 @@ def replay(
     data_dir: Path | None,
 ) -> None:
     """Feed FILE (CSV, packed or not) into the running deployment through its public HTTP."""
-    attach(data_dir)  # a deployment must run: this command speaks to it by HTTP
+    running = attach(data_dir)  # a deployment must run: this command speaks to it by HTTP
+    if times == "own":
+        refuse_moved_clock(running, running_environment(running) or os.environ)
     with django_on(data_dir) as deployment:
         from gridloop.simulation.replay.mapping import count_rows, load_mapping, read_records
 

@@ -24,7 +24,8 @@ REPORT_EVERY = 60.0  # seconds between lines of progress
 @data_dir_option
 def simulate(speed: float, seed: int, hours: float | None, data_dir: Path | None) -> None:
     """Incidents, devices, people who report and staff who act, all through the public HTTP."""
-    attach(data_dir)  # a deployment must run: this command speaks to it by HTTP
+    if not attach(data_dir).read("deployment.json").get("sample"):  # a deployment must run: this command speaks to it by HTTP
+        raise click.ClickException("invented people and incidents: sample deployments only / 仅限示例部署")
     with django_on(data_dir) as deployment:
         from gridloop.simulation.county.county import SEED, generate
         from gridloop.simulation.living.client import Client

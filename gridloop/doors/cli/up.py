@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import click
 
 from gridloop.doors.cli import services
-from gridloop.doors.cli.common import data_dir_option, embedded
+from gridloop.doors.cli.common import data_dir_option, embedded, refuse_moved_clock
 from gridloop.doors.cli.database import DatabaseFault, Urls
 from gridloop.doors.cli.deployment import Deployment, default_folder, free_port, lan_address
 from gridloop.doors.cli.edge import Edge
@@ -70,7 +70,7 @@ class Options:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Public port.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--lan", is_flag=True, help="HTTPS for the local network with a local certificate; prints a QR code per role.")
-@click.option("--empty", is_flag=True, help="Without the sample county.")
+@click.option("--empty", is_flag=True, help="Without the sample county; with --clock or --rate at the first start a test deployment.")
 @click.option("--clock", "start", help="Set the deployment clock: RFC 3339 time (sample and test deployments only).")
 @click.option("--rate", type=click.FloatRange(0.01, 100_000), help="Deployment seconds per real second.")
 @click.option("--simulate", type=click.FloatRange(0), default=0, metavar="SPEED", help="Also run the county simulator at this speed.")
@@ -93,8 +93,11 @@ def up(
     deployment.make_folders()
     with deployment.lock():
         _check_port(options)
-        _decide_sample(deployment, empty)
-        _move_clock(deployment, start, rate)
+        at = _clock_time(start)
+        _decide_sample(deployment, empty, test=at is not None or rate is not None)
+        if at is not None or rate is not None:
+            refuse_moved_clock(deployment, os.environ)
+            clock.set_clock(at or clock.now(), rate or 1.0, deployment.folder)
         deployment.end_leftovers()
         sys.exit(Start(deployment, options).go())
 
@@ -104,30 +107,27 @@ def _check_port(options: Options) -> None:
         raise click.ClickException(f"port {options.port} is in use: choose another with --port / 端口 {options.port} 已被占用")
 
 
-def _decide_sample(deployment: Deployment, empty: bool) -> None:
-    """The first start decides for good: an empty deployment never gets invented people, a sample one is never taken for real."""
+def _decide_sample(deployment: Deployment, empty: bool, test: bool) -> None:
+    """The first start decides for good: an empty deployment never gets invented people, a sample one is never taken for real.
+
+    An empty one whose clock is set by its first start is for tests; any other empty one lives in real time for ever.
+    """
     state = deployment.read("deployment.json")
     if "sample" not in state:
-        deployment.write("deployment.json", state | {"sample": not empty, "made_at": datetime.now(UTC).isoformat()})
+        made = {"sample": not empty, "test": empty and test and not real_channels(), "made_at": datetime.now(UTC).isoformat()}
+        deployment.write("deployment.json", state | made)
     elif empty and state["sample"]:
         raise click.ClickException(f"{deployment.folder} already holds the sample county: use another --data-dir for an empty deployment")
     elif not empty and not state["sample"]:
         click.echo("this deployment was made with --empty: it stays without the sample county / 该部署不含示例县")
 
 
-def _move_clock(deployment: Deployment, start: str | None, rate: float | None) -> None:
-    if start is None and rate is None:
-        return
-    real = real_channels()
-    if real:
-        raise click.ClickException(
-            f"the clock of a deployment with a real channel ({', '.join(real)}) is never moved / 已配置真实通道,不能移动时钟"
-        )
+def _clock_time(start: str | None) -> datetime | None:
     try:
-        at = datetime.fromisoformat(start) if start else clock.now()
+        at = datetime.fromisoformat(start) if start else None
     except ValueError:
         raise click.ClickException(f"--clock {start}: an RFC 3339 time is wanted, such as 2026-03-01T08:00:00+08:00") from None
-    clock.set_clock(at if at.tzinfo else at.astimezone(), rate or 1.0, deployment.folder)
+    return at.astimezone() if at is not None and at.tzinfo is None else at
 
 
 class Start:
