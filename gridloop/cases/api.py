@@ -113,6 +113,7 @@ class TaskQuery(Schema):
     mine: bool = True
     status: Literal["", "live", "open", "accepted", "done", "cancelled"] = "live"
     limit: int = Field(100, ge=1, le=200)
+    after: str = ""
 
 
 class KeyQuery(Schema):
@@ -251,9 +252,9 @@ def erase_reporter(request: HttpRequest, code: str, body: NoteIn) -> tuple[int, 
 # ---- tasks -----------------------------------------------------------------------------------------------------------
 
 
-@router.get("/tasks", response=TaskPage, summary="Tasks that wait for the caller")
+@router.get("/tasks", response=TaskPage, summary="Tasks that wait for the caller, soonest limit first, cursor in next")
 def tasks(request: HttpRequest, query: Query[TaskQuery]) -> dict[str, Any]:
-    return {"items": present.my_tasks(need(request, "task.read"), query.status, query.mine, query.limit), "next": None}
+    return present.my_tasks(need(request, "task.read"), query.status, query.mine, query.limit, query.after)
 
 
 @router.get("/tasks/{uuid:task_id}", response=TaskOut, summary="One task")

@@ -290,8 +290,9 @@ def case_tasks(viewer: Viewer, code: str) -> list[dict[str, Any]]:
 
 
 @reading
-def my_tasks(viewer: Viewer, status: str, mine: bool, limit: int) -> list[dict[str, Any]]:
-    return task_items(viewer, selectors.my_tasks(viewer, status, mine, limit))
+def my_tasks(viewer: Viewer, status: str, mine: bool, limit: int, after: str = "") -> dict[str, Any]:
+    rows, following = selectors.my_tasks(viewer, status, mine, limit, after)
+    return {"items": task_items(viewer, rows), "next": following}
 
 
 @reading

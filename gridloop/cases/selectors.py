@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Model, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from gridloop.cases.models import Case, Source
@@ -117,29 +118,57 @@ def _in_box(rows: QuerySet[Case], box: str) -> QuerySet[Case]:
     return rows
 
 
-def _cursor(row: Case) -> str:
-    return base64.urlsafe_b64encode(f"{row.reported_at.isoformat()}|{row.id}".encode()).decode()
+T = TypeVar("T")
+M = TypeVar("M", bound=Model)
 
 
-def _after(cursor: str) -> tuple[datetime, int]:
+def _cursor(*parts: object) -> str:
+    """Where a page ended: the values its list is sorted by, the row's id last."""
+    words = (part.isoformat() if isinstance(part, datetime) else "" if part is None else str(part) for part in parts)
+    return base64.urlsafe_b64encode("|".join(words).encode()).decode()
+
+
+def _after(cursor: str, read: Callable[..., T]) -> T:
+    """``read`` gets the words of a cursor, as many as its list has; whatever does not fit is Invalid."""
     try:
-        at, _, row_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
-        return datetime.fromisoformat(at), int(row_id)
-    except (ValueError, binascii.Error, UnicodeDecodeError) as error:
+        return read(*base64.urlsafe_b64decode(cursor.encode()).decode().split("|"))
+    except (ValueError, TypeError, binascii.Error, UnicodeError) as error:
         raise Invalid("cases.bad_cursor", errors=(FieldFault("/after", "cases.bad_cursor"),)) from error
+
+
+def _moment(word: str) -> datetime | None:
+    return datetime.fromisoformat(word) if word else None
+
+
+def _later(column: str, at: datetime | None, row_id: Any) -> Q:
+    """Rows after (at, id) in rising order, where rows without a time come last."""
+    last = Q(**{f"{column}__isnull": True})
+    if at is None:
+        return last & Q(id__gt=row_id)
+    return Q(**{f"{column}__gt": at}) | Q(**{column: at}, id__gt=row_id) | last
+
+
+def _earlier(column: str, at: datetime, row_id: Any) -> Q:
+    return Q(**{f"{column}__lt": at}) | Q(**{column: at}, id__lt=row_id)
 
 
 @reading
 def case_page(viewer: Viewer, wanted: CaseFilter, limit: int = 50, after: str = "", order: str = "newest") -> tuple[list[Case], str | None]:
-    """A page of cases: newest first with a cursor, or the most pressing first (severity, then time left; one page)."""
+    """A page of cases and the cursor of the next: newest first, or the most pressing first (severity, then time left)."""
     rows = _filtered(viewer, wanted)
     if order == "urgent":
-        return list(rows.order_by("severity", "stage_due_at", "id")[:limit]), None
+        if after:
+            level, at, row_id = _after(after, lambda s, d, i: (int(s), _moment(d), int(i)))
+            rows = rows.filter(severity__gte=level).filter(Q(severity__gt=level) | _later("stage_due_at", at, row_id))
+        return _page(rows.order_by("severity", "stage_due_at", "id"), limit, lambda c: _cursor(c.severity, c.stage_due_at, c.id))
     if after:
-        at, row_id = _after(after)
-        rows = rows.filter(Q(reported_at__lt=at) | Q(reported_at=at, id__lt=row_id))
-    page = list(rows.order_by("-reported_at", "-id")[: limit + 1])
-    return page[:limit], _cursor(page[limit - 1]) if len(page) > limit else None
+        rows = rows.filter(_earlier("reported_at", *_after(after, lambda d, i: (datetime.fromisoformat(d), int(i)))))
+    return _page(rows.order_by("-reported_at", "-id"), limit, lambda c: _cursor(c.reported_at, c.id))
+
+
+def _page(rows: QuerySet[M], limit: int, cursor: Callable[[M], str]) -> tuple[list[M], str | None]:
+    page = list(rows[: limit + 1])
+    return page[:limit], cursor(page[limit - 1]) if len(page) > limit else None
 
 
 @reading
@@ -200,8 +229,8 @@ def sources_of(viewer: Viewer, code: str) -> list[Source]:
 
 
 @reading
-def my_tasks(viewer: Viewer, status: str = "live", mine: bool = True, limit: int = 100) -> list[Task]:
-    """Tasks that wait for the viewer (named, or of their unit and not another person's), soonest limit first."""
+def my_tasks(viewer: Viewer, status: str = "live", mine: bool = True, limit: int = 100, after: str = "") -> tuple[list[Task], str | None]:
+    """Tasks that wait for the viewer (named, or of their unit and not another person's), soonest limit first; done ones latest first."""
     rows = Task.objects.all()
     if status == "live":
         rows = rows.filter(status__in=LIVE_TASK)
@@ -217,8 +246,13 @@ def my_tasks(viewer: Viewer, status: str = "live", mine: bool = True, limit: int
         rows = rows.filter(own)
         if not viewer.can("case.accept"):
             rows = rows.exclude(stage="intake")
-    order = "-done_at" if status == "done" else "due_at"
-    return list(rows.order_by(order, "opened_at")[:limit])
+    if status == "done":
+        if after:
+            rows = rows.filter(_earlier("done_at", *_after(after, lambda d, i: (datetime.fromisoformat(d), UUID(i)))))
+        return _page(rows.order_by("-done_at", "-id"), limit, lambda t: _cursor(t.done_at, t.id))
+    if after:
+        rows = rows.filter(_later("due_at", *_after(after, lambda d, i: (_moment(d), UUID(i)))))
+    return _page(rows.order_by("due_at", "id"), limit, lambda t: _cursor(t.due_at, t.id))
 
 
 @reading

@@ -143,7 +143,7 @@ def test_lead_and_supporting_units_work_in_parallel(cast: Cast) -> None:
     machine_proof(code, cast.handler)
     assert present.case_detail(cast.operator, code)["status"] == "submitted", "waits for the supporting units"
     for who in (cast.urban, cast.officer):
-        mine = next(t for t in present.my_tasks(who, "live", True, 10) if t["case"] == code)
+        mine = next(t for t in present.my_tasks(who, "live", True, 10)["items"] if t["case"] == code)
         actions.act(who, str(mine["id"]), "accept", {})
         actions.act(who, str(mine["id"]), "submit", {"note": "已配合"})
     assert present.case_detail(cast.operator, code)["status"] == "checking"

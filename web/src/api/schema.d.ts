@@ -900,7 +900,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tasks that wait for the caller */
+        /** Tasks that wait for the caller, soonest limit first, cursor in next */
         get: operations["gridloop_cases_api_tasks"];
         put?: never;
         post?: never;
@@ -2896,6 +2896,11 @@ export interface components {
         /** TaskQuery */
         TaskQuery: {
             /**
+             * After
+             * @default
+             */
+            after: string;
+            /**
              * Limit
              * @default 100
              */
@@ -4614,6 +4619,7 @@ export interface operations {
                 mine?: boolean;
                 status?: "" | "live" | "open" | "accepted" | "done" | "cancelled";
                 limit?: number;
+                after?: string;
             };
             header?: never;
             path?: never;

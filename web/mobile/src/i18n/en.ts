@@ -53,6 +53,7 @@ const en: typeof zh = {
     pull: "Pull to refresh",
     loosen: "Release to refresh",
     pending: "to send",
+    more: "More tasks",
   },
   task: {
     title: "Task",

@@ -51,6 +51,7 @@ export default {
     pull: "下拉刷新",
     loosen: "松开刷新",
     pending: "待传",
+    more: "更多任务",
   },
   task: {
     title: "任务",

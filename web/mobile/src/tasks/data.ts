@@ -7,11 +7,41 @@ export const openTasks = ref(0);
 
 const MOST = 200;
 
-/** My tasks that are not done yet. */
-export async function fetchTasks(): Promise<TaskItem[]> {
-  const { items } = await get<Page<TaskItem>>("/api/v1/tasks", { mine: true, status: "live", limit: MOST });
+async function* pages(): AsyncGenerator<Page<TaskItem>> {
+  let after: string | null = null;
+  do {
+    const page: Page<TaskItem> = await get("/api/v1/tasks", { mine: true, status: "live", limit: MOST, after: after ?? undefined });
+    yield page;
+    after = page.next;
+  } while (after);
+}
+
+export interface TaskList {
+  items: TaskItem[];
+  /** The server has further ones. */
+  more: boolean;
+}
+
+/** My tasks that are not done yet, as many pages as are wanted. */
+export async function fetchTasks(wanted: number): Promise<TaskList> {
+  const items: TaskItem[] = [];
+  let more = false;
+  let count = 0;
+  for await (const page of pages()) {
+    items.push(...page.items);
+    more = page.next !== null;
+    if (++count >= wanted) break;
+  }
   openTasks.value = items.length;
-  return items;
+  return { items, more };
+}
+
+async function findTask(id: string): Promise<TaskItem | null> {
+  for await (const page of pages()) {
+    const found = page.items.find((one) => String(one.id) === id || one.case === id);
+    if (found) return found;
+  }
+  return null;
 }
 
 export interface TaskPage {
@@ -23,8 +53,7 @@ export interface TaskPage {
 
 /** A task's page. `id` may be a case's code too (links from notices): then the caller's own open task of it is taken. */
 export async function fetchTaskPage(id: string, code: string | null): Promise<TaskPage> {
-  const items = await fetchTasks();
-  const task = items.find((one) => String(one.id) === id || one.case === id) ?? null;
+  const task = await findTask(id);
   const of = task?.case ?? code ?? id;
   const base = `/api/v1/cases/${encodeURIComponent(of)}`;
   const [detail, facts, evidence] = await Promise.all([

@@ -89,8 +89,10 @@ export function useQueue(filter: Ref<QueueFilter>, held: (items: number) => bool
   async function loadMore(): Promise<void> {
     if (!next.value || more.value) return;
     more.value = true;
+    const asked = filter.value;
     try {
-      const page = await get<Page<CaseItem>>("/api/v1/cases", { ...queryOf(filter.value), order: "urgent", limit: PAGE, after: next.value });
+      const page = await get<Page<CaseItem>>("/api/v1/cases", { ...queryOf(asked), order: "urgent", limit: PAGE, after: next.value });
+      if (asked !== filter.value) return;
       queue.value = extended(queue.value, page.items);
       next.value = page.next;
     } finally {
