@@ -13,8 +13,9 @@ KINDS = ("sms", "app", "voice", "email")
 
 def channel_setting(kind: str, environment: Mapping[str, str] | None = None) -> str:
     """``GRIDLOOP_CHANNEL_<KIND>`` as ``adapter:address``; by default the file outbox. ``environment``: another process's."""
-    known = os.environ if environment is None else environment
-    return known.get(f"GRIDLOOP_CHANNEL_{kind.upper()}") or "file:"
+    if environment is not None:
+        return environment.get(f"GRIDLOOP_CHANNEL_{kind.upper()}") or "file:"
+    return os.environ.get(f"GRIDLOOP_CHANNEL_{kind.upper()}") or "file:"
 
 
 def real_channels(environment: Mapping[str, str] | None = None) -> list[str]:
