@@ -162,6 +162,8 @@ def settings() -> str:
 
 
 def facts() -> str:
+    from gridloop.journal.rules import RETENTION
+
     texts = source.texts()
     text = "# Facts\n\n" + MADE
     text += INTROS["facts"]
@@ -175,7 +177,12 @@ def facts() -> str:
         text += f"## {title}\n\n" + _table(("action", "中文", "English", "data", "room"), rows)
     text += "## Case status\n\n"
     rows = [(f"`{k.removeprefix('cases.status_')}`", v["zh"], v["en"]) for k, v in texts.items() if k.startswith("cases.status_")]
-    return text + _table(("status", "中文", "English"), rows)
+    text += _table(("status", "中文", "English"), rows)
+    text += (
+        "## Sealed values 封存的值\n\nErased with their key when their time is over (job `journal.erase_due`), or sooner on request.\n\n"
+    )
+    kept = ((f"`{purpose}`", one.zh, one.en, str(one.days)) for purpose, one in RETENTION.items())
+    return text + _table(("purpose", "中文", "English", "days"), kept)
 
 
 # ---- permissions -----------------------------------------------------------------------------------------------------

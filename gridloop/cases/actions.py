@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from gridloop.cases import store
 from gridloop.cases.directory import DIRECTORY
-from gridloop.cases.intake import REPORTER_DAYS, receive_signal, report
+from gridloop.cases.intake import receive_signal, report
 from gridloop.cases.machine import Machine, merge_sources
 from gridloop.cases.models import Case, Source
 from gridloop.cases.pushing import push, recount, scene_of
@@ -210,7 +210,7 @@ def erase_reporter(viewer: Viewer, code: str, note: str = "") -> int:
             _forget_words(row)
         data: dict[str, Any] = {"rule": ERASE_RULE, "values": count}
         if note.strip():
-            data["note"] = seal(note.strip(), subject=f"case:{code}", purpose="case_note", retain_days=REPORTER_DAYS, case=code)
+            data["note"] = seal(note.strip(), subject=f"case:{code}", purpose="case_note", case=code)
         append(f"case:{code}", "reporter_erased", data, viewer, code)
     return count
 

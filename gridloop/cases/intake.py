@@ -29,7 +29,6 @@ from gridloop.sdk.signals import Signal
 TEXT_LIMIT = 5000
 UNKNOWN_TYPE = "28002"  # 求助: a person's words that fit no type yet
 SURE = 0.6  # a guess from the type's name below this stays a proposal only
-REPORTER_DAYS = 3 * 365  # how long a reporter's name and contact are kept
 
 
 @verb("case.report")
@@ -193,7 +192,7 @@ def _join(viewer: Viewer, twin: Case, new: Report, key: str) -> None:
         text = data["text"]["sealed"]
     if new.name or new.contact:
         value = _reporter(new, key)
-        data["reporter"] = seal(value, subject=subject, purpose="reporter", retain_days=REPORTER_DAYS, case=twin.code)
+        data["reporter"] = seal(value, subject=subject, purpose="reporter", case=twin.code)
         reporter = data["reporter"]["sealed"]
     _add_source(twin, new.source, key=key, report=new, viewer=viewer, text=text, reporter=reporter)
     append(f"case:{twin.code}", "joined", data, viewer, twin.code)

@@ -16,13 +16,14 @@ from gridloop.evidence.models import File
 from gridloop.evidence.rules import MAX_BYTES, check, kind_of
 from gridloop.evidence.selectors import original
 from gridloop.journal.actions import append, elevated, scoped, seal, verb
+from gridloop.journal.rules import RETENTION
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, TooMuch
 from gridloop.kernel.geo import distance_m
 from gridloop.kernel.viewer import SYSTEM, Viewer
 
 UNNAMED_KEPT = timedelta(days=7)  # sent but never named by a report or task
-EVIDENCE_KEPT = timedelta(days=3 * 365)
+EVIDENCE_KEPT = timedelta(days=RETENTION["evidence_origin"].days)
 
 
 class Upload(Protocol):
@@ -86,7 +87,7 @@ def _add(viewer: Viewer, content: bytes, at: datetime | None, lon: float | None,
         _put(checked, content)
         if checked.taken_lon is not None or checked.taken_at:
             value = {"lon": checked.taken_lon, "lat": checked.taken_lat, "at": checked.taken_at}
-            row.origin = seal(value, subject=f"evidence:{row.id}", purpose="evidence_origin", retain_days=EVIDENCE_KEPT.days)
+            row.origin = seal(value, subject=f"evidence:{row.id}", purpose="evidence_origin")
         row.save(force_insert=True)
     return Stored(row.id, row.sha256)
 

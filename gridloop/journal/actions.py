@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from gridloop.journal.frame import elevated, scoped, verb
 from gridloop.journal.messages import FactIn, FactRow, stamp
 from gridloop.journal.models import Answer, Checkpoint, Consumer, Sealed
+from gridloop.journal.rules import RETENTION
 from gridloop.journal.selectors import facts_after, facts_between, horizon
 from gridloop.kernel import clock
 from gridloop.kernel.hashing import ZERO_HASH, commitment, fact_hash, new_key
@@ -113,8 +114,8 @@ def _hint() -> None:
                 return
 
 
-def seal(value: Any, *, subject: str, purpose: str, retain_days: int | None = None, case: str | None = None) -> dict[str, str]:
-    """Keep a personal value or free text beside the trace; the returned commitment goes into the fact."""
+def seal(value: Any, *, subject: str, purpose: str, case: str | None = None) -> dict[str, str]:
+    """Keep a personal value or free text beside the trace, as long as its purpose allows; the returned commitment goes into the fact."""
     key = new_key()
     now = clock.now()
     row = Sealed(
@@ -124,7 +125,7 @@ def seal(value: Any, *, subject: str, purpose: str, retain_days: int | None = No
         case_code=case,
         value=value,
         key=key,
-        retain_until=now + timedelta(days=retain_days) if retain_days is not None else None,
+        retain_until=now + timedelta(days=RETENTION[purpose].days),
         created_at=now,
     )
     row.save(force_insert=True)

@@ -56,7 +56,7 @@ class Sealed(models.Model):
     case_code = models.TextField(null=True)
     value = models.JSONField(null=True)
     key = models.BinaryField(null=True)
-    retain_until = models.DateTimeField(null=True)
+    retain_until = models.DateTimeField(help_text="by its purpose: journal.rules.RETENTION")
     created_at = models.DateTimeField()
     erased_at = models.DateTimeField(null=True)
     erased_rule = models.TextField(blank=True, default="")

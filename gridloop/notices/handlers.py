@@ -33,7 +33,6 @@ from gridloop.sdk.pack import Pack, Template
 log = logging.getLogger(__name__)
 CONSUMER = "notices"
 OWN_FACTS = frozenset({"notice_sent", "notice_failed"})
-RETAIN_DAYS = 90  # address and text of a delivery
 
 
 @cache
@@ -121,7 +120,7 @@ def _make(fact: FactRow, case: Case, pack: Pack, name: str, template: Template, 
         if who.to or (who.subject and template.channel == "app"):
             text = fill(template.zh, values | {"track_url": _track_url(case.code, who.track_key)})
             value = {"to": who.to, "name": who.name, "text": text}
-            row.sealed = seal(value, subject=who.subject, purpose="notice", retain_days=RETAIN_DAYS, case=case.code)["sealed"]
+            row.sealed = seal(value, subject=who.subject, purpose="notice", case=case.code)["sealed"]
             row.save(force_insert=True)
         else:
             row.save(force_insert=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import orjson
 import pytest
+from django.db import connections, transaction
 
 from gridloop.journal.actions import ERASED_BODY, append, erase, scoped, seal
 from gridloop.journal.models import Answer, Sealed
@@ -35,3 +38,24 @@ def test_kept_answers_lose_the_words_but_not_their_key(word: str) -> None:
         assert (row.value, row.key, row.erased_rule) == (None, None, "request")
     assert unseal(SYSTEM, [sealed["sealed"]]) == {sealed["sealed"]: None}
     assert verify(SYSTEM)[1] is None
+
+
+def test_a_purpose_without_a_retention_is_not_kept_at_all() -> None:
+    with scoped(SYSTEM), pytest.raises(KeyError):
+        seal("…", subject="case:1", purpose="just_in_case")
+
+
+@pytest.mark.django_db(databases=["default", "owner"])
+def test_values_sealed_without_an_end_get_one() -> None:
+    """The migration on rows of before; everything is taken back."""
+    migration = import_module("gridloop.journal.migrations.0003_retention")
+    with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+        cursor.execute("ALTER TABLE journal_sealed ALTER retain_until DROP NOT NULL")
+        cursor.execute(
+            "INSERT INTO journal_sealed (id, subject, purpose, created_at, erased_rule) "
+            "VALUES (gen_random_uuid(), 'case:1/reporter', 'reporter', '2026-01-01T00:00Z', '')"
+        )
+        cursor.execute(migration.GIVE_AN_END)
+        cursor.execute("SELECT retain_until::date::text FROM journal_sealed WHERE subject = 'case:1/reporter'")
+        assert cursor.fetchall() == [("2028-12-31",)]
+        transaction.set_rollback(True, using="owner")

@@ -1,0 +1,26 @@
+"""How long sealed values are kept: one table for every purpose, so that none is kept for ever by oversight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+YEAR = 365
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How many days after it was sealed a value of a purpose is erased, and what it is."""
+
+    days: int
+    zh: str
+    en: str
+
+
+RETENTION: dict[str, Kept] = {
+    "reporter": Kept(3 * YEAR, "上报人的姓名与联系方式", "a reporter's name and contact"),
+    "case_text": Kept(3 * YEAR, "上报内容", "the words of a report"),
+    "case_note": Kept(3 * YEAR, "办理说明与意见", "notes of those who handle a case"),
+    "task_form": Kept(3 * YEAR, "任务表单", "the form of a task"),
+    "evidence_origin": Kept(3 * YEAR, "照片的拍摄地点与时间", "where and when a photo was taken"),
+    "notice": Kept(90, "通知的地址与内容", "address and text of a notice"),
+}
