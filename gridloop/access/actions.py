@@ -278,7 +278,7 @@ def end_token(viewer: Viewer, token_id: int) -> None:
             token = Token.objects.filter(pk=token_id, user__isnull=False).first()
             if token is None:
                 raise NotFound("access.no_token")
-            _user_for(viewer, token.user_id)
+            _user_for(viewer.within("token.issue"), token.user_id)
             _drop_token(viewer, token)
 
 

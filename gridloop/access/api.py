@@ -72,11 +72,11 @@ router = Router(tags=["access"], auth=signed_in)
 
 
 def need(request: HttpRequest, permission: str) -> Viewer:
-    """The caller, who must hold the permission."""
+    """The caller, who must hold the permission, seeing no further than the grants that give it."""
     viewer = viewer_for_request(request)
     if not viewer.can(permission):
         raise Forbidden("journal.forbidden", permission=permission)
-    return viewer
+    return viewer.within(permission)
 
 
 @router.get("/me", response=MeOut, summary="The caller's own account, rights and the deployment's clock")
@@ -94,7 +94,7 @@ def me(request: HttpRequest) -> dict[str, Any]:
         "roles": sorted({g.role for g in account.grants}),
         "unit": {"id": viewer.unit_id, "name": unit_name} if unit_name else None,
         "region": {"code": region, "name": region_name} if region_name else None,
-        "permissions": sorted(p for p in viewer.permissions if viewer.can(p)),
+        "permissions": sorted(viewer.everything),
         "lang": account.lang,
         "sample": settings.SAMPLE,
         "second_factor": viewer.scopes is None and selectors.second_factor_missing(account.id),

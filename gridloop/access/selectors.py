@@ -78,9 +78,10 @@ def _load_viewer(user_id: int) -> Viewer:
                 role=g.role,
                 region=g.region,
                 unit_ids=frozenset(orgs.unit_and_descendants(SYSTEM, g.unit_id)) if g.unit_id is not None else frozenset(),
+                permissions=ROLES[g.role].permissions,
             )
             for g in grants
-            if g.role in ROLES and ROLES[g.role].territory
+            if _has_territory(g.role)
         )
     return Viewer(
         name=user.username,
@@ -88,9 +89,13 @@ def _load_viewer(user_id: int) -> Viewer:
         staff_id=user.staff_id,
         unit_id=user.staff.unit_id if user.staff else next((g.unit_id for g in grants if g.unit_id), None),
         grants=seen,
-        permissions=permissions_of(g.role for g in grants),
+        permissions=permissions_of(g.role for g in grants if not _has_territory(g.role)),
         lang=user.lang,
     )
+
+
+def _has_territory(role: str) -> bool:
+    return role in ROLES and ROLES[role].territory
 
 
 def hash_token(token: str) -> str:
@@ -221,6 +226,7 @@ def users(viewer: Viewer, q: str = "", limit: int = 100, after: int = 0) -> list
     """Accounts whose grants touch the viewer's territory (or that have none yet), by id."""
     if not viewer.can("user.read"):
         raise Forbidden("access.forbidden", permission="user.read")
+    viewer = viewer.within("user.read")
     with elevated():
         found = User.objects.filter(pk__gt=after).order_by("pk")
         if q:
@@ -245,9 +251,13 @@ class LookRow:
     count: int
 
 
-@reading
 def looks(viewer: Viewer, subject: str = "", limit: int = 100, before: int | None = None) -> list[LookRow]:
     """The log of looks, newest first: of the viewer's unit or territory with ``look.read``, else the viewer's own looks."""
+    with scoped(viewer.within("look.read")):
+        return _looks(viewer, subject, limit, before)
+
+
+def _looks(viewer: Viewer, subject: str, limit: int, before: int | None) -> list[LookRow]:
     found = LookLog.objects.select_related("user").order_by("-id")
     if not viewer.can("look.read"):
         need_whole_account(viewer)

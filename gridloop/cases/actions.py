@@ -87,6 +87,10 @@ def route(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
 
     def run(machine: Machine) -> None:
         lower = desk.desk_region(SYSTEM, int(target)) if target else None
+        if lower and not machine.case.region.startswith(lower):  # nobody of that desk would ever see it
+            unit = machine.directory.unit(int(cast(int, target)))
+            fault = FieldFault("/unit", "cases.desk_elsewhere", {"unit": unit.unit_name if unit else target})
+            raise Invalid(fault.key, errors=(fault,), **fault.params)
         if lower and _is_below(lower, machine):
             performer = machine.directory.unit(int(cast(int, target)))
             if performer is not None:

@@ -253,6 +253,7 @@ class Machine:
 
     def hand_down(self, region: str, desk: Performer) -> None:
         """Give the case to the desk of a lower level: the desk's task moves, with a fact."""
+        self._need_verb("route")
         task = self.situation.live_tasks("intake")[0]
         self.case.desk_region = region
         self.note("handed_down", {"task": task.id, "to": desk.unit_id, "region": region})
@@ -268,7 +269,8 @@ class Machine:
     def merge_into(self, target: CaseData, payload: Mapping[str, Any]) -> None:
         """并案: this case ends, its sources go on in the target (the store moves them)."""
         self._need_verb("merge")
-        if target.code == self.case.code or not target.is_open:
+        ours = self.actor.may("case.merge", target.region, target.unit_ids)
+        if target.code == self.case.code or not target.is_open or not ours:
             raise Invalid("cases.bad_merge_target", errors=(FieldFault("/into", "cases.bad_merge_target"),))
         self.case.merged_into = target.code
         self._end("voided")

@@ -5,7 +5,7 @@ Everything here works on plain data, so that the product (rows in PostgreSQL) an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -233,20 +233,25 @@ class Directory(Protocol):
 
 def is_candidate(task: TaskData, viewer: Viewer) -> bool:
     """Whether the task is this viewer's to do: named, or of its unit and not another person's."""
+    named = task.staff_id is not None and viewer.staff_id == task.staff_id
     if task.staff_id is not None and task.status == "accepted":
-        return viewer.staff_id == task.staff_id
-    if task.staff_id is not None and viewer.staff_id == task.staff_id:
-        return True
-    if task.status == "open" and task.stage in LOOK_STAGES and _keeps_watch(task, viewer):
-        return True
+        return named
+    if named or (task.status == "open" and task.stage in LOOK_STAGES and _keeps_watch(task, viewer)):
+        return viewer.may("task.act", task.region, named=named)
     if task.unit_id is None:
         return False
-    return task.unit_id in viewer.unit_ids or task.unit_id == viewer.unit_id
+    own = task.unit_id in viewer.unit_ids or task.unit_id == viewer.unit_id
+    return own and viewer.may("task.act", task.region, (task.unit_id,))
 
 
 def _keeps_watch(task: TaskData, viewer: Viewer) -> bool:
     """Those who take in or supervise for a whole territory may look on the spot wherever nobody has begun to: county for town."""
-    return (viewer.can("case.accept") or viewer.can("case.supervise")) and any(task.region.startswith(r) for r in viewer.regions)
+    return viewer.may("case.accept", task.region) or viewer.may("case.supervise", task.region)
+
+
+def _desk_units(case: CaseData, tasks: Iterable[TaskData]) -> list[int | None]:
+    """The unit whose desk has the case; before a desk was asked, whoever is involved."""
+    return [t.unit_id for t in tasks if t.stage == "intake"][-1:] or list(case.unit_ids)
 
 
 def task_verbs(case: CaseData, task: TaskData, viewer: Viewer) -> tuple[str, ...]:
@@ -254,7 +259,7 @@ def task_verbs(case: CaseData, task: TaskData, viewer: Viewer) -> tuple[str, ...
     if not task.is_live or not case.is_open:
         return ()
     if task.stage == "intake":
-        desk = viewer.can("case.accept") and (viewer.staff_id is not None or viewer.system)
+        desk = viewer.may("case.accept", case.desk_region, (task.unit_id,)) and (viewer.staff_id is not None or viewer.system)
         return tuple(v for v in task.verbs if desk)
     if not viewer.can("task.act") or not (viewer.system or is_candidate(task, viewer)):
         return ()
@@ -267,20 +272,27 @@ def task_verbs(case: CaseData, task: TaskData, viewer: Viewer) -> tuple[str, ...
 
 
 def case_verbs(case: CaseData, tasks: list[TaskData], viewer: Viewer) -> tuple[str, ...]:
-    """Verbs the viewer may do on the case now."""
-    verbs: list[str] = []
+    """Verbs the viewer may do on the case now.
+
+    The desk's verbs belong to the desk that holds the case now and to those above it: a desk that gave the case up may still urge.
+    """
+    if not case.is_open:
+        rates = case.status == "closed" and case.stars is None and _concerns(case, "case.rate", viewer)
+        return ("rate",) if rates else ()
     desk_waits = any(t.is_live and t.stage in DESK_STAGES for t in tasks)
-    if case.is_open:
-        if desk_waits and viewer.can("case.accept"):
-            verbs.append("accept")
-        if viewer.can("case.route") and (desk_waits or any(t.is_live and t.stage == "handle" for t in tasks)):
-            verbs.append("route")
-        if viewer.can("case.merge"):
-            verbs.append("merge")
-        if viewer.can("case.urge"):
-            verbs.append("urge")
-        if viewer.can("case.void"):
-            verbs.append("void")
-    if case.status == "closed" and case.stars is None and viewer.can("case.rate"):
-        verbs.append("rate")
-    return tuple(verbs)
+    units = _desk_units(case, tasks)
+    now = {"accept": desk_waits, "route": desk_waits or any(t.is_live and t.stage == "handle" for t in tasks)}
+
+    def offered(verb: str) -> bool:
+        if verb == "urge":
+            return _concerns(case, "case.urge", viewer)
+        return now.get(verb, True) and viewer.may(f"case.{verb}", case.desk_region, units)
+
+    return tuple(verb for verb in ("accept", "route", "merge", "urge", "void") if offered(verb))
+
+
+def _concerns(case: CaseData, permission: str, viewer: Viewer) -> bool:
+    """Whether a permission that is nobody's desk alone holds for a case: of one's territory, unit, work or own report."""
+    worked = viewer.staff_id is not None and viewer.staff_id in case.staff_ids
+    reported = viewer.user_id is not None and viewer.user_id == case.reporter_id
+    return viewer.may(permission, case.region, case.unit_ids, named=worked or reported)

@@ -44,20 +44,17 @@ def _row(row: File) -> EvidenceRow:
     )
 
 
-@reading
 def of_case(viewer: Viewer, code: str) -> list[EvidenceRow]:
     """Evidence of a case the viewer may see, in the order of the case's chain; empty for a case that is hidden."""
-    _need_read(viewer)
-    return [_row(r) for r in File.objects.filter(case_code=code).select_related("uploaded_by").order_by("seq")]
-
-
-def _need_read(viewer: Viewer) -> None:
     if not viewer.can("evidence.read"):
         raise Forbidden("access.forbidden", permission="evidence.read")
+    with scoped(viewer.within("evidence.read")):
+        return [_row(r) for r in File.objects.filter(case_code=code).select_related("uploaded_by").order_by("seq")]
 
 
 def _find(viewer: Viewer, file_id: UUID) -> File:
-    row = File.objects.filter(pk=file_id).first()
+    with scoped(viewer.within("evidence.read")):
+        row = File.objects.filter(pk=file_id).first()
     own = row is not None and viewer.user_id is not None and row.uploaded_by_id == viewer.user_id and viewer.can("evidence.add")
     if row is None or not (own or viewer.can("evidence.read")):
         raise NotFound("evidence.not_there")

@@ -80,13 +80,17 @@ def elevated() -> Iterator[None]:
 
 
 def verb(permission: str) -> Callable[[Callable[Concatenate[Viewer, P], R]], Callable[Concatenate[Viewer, P], R]]:
-    """A write: the viewer's permission, one transaction, row security. The function appends its own fact."""
+    """A write: the viewer's permission, one transaction, row security no wider than the grants that give the permission.
+
+    The function appends its own fact.
+    """
 
     def decorate(function: Callable[Concatenate[Viewer, P], R]) -> Callable[Concatenate[Viewer, P], R]:
         @functools.wraps(function)
         def run(viewer: Viewer, /, *args: P.args, **kwargs: P.kwargs) -> R:
             if not viewer.can(permission):
                 raise Forbidden("journal.forbidden", permission=permission)
+            viewer = viewer.within(permission)
             with scoped(viewer):
                 return function(viewer, *args, **kwargs)
 

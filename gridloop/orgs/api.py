@@ -29,11 +29,11 @@ def _caller(request: HttpRequest) -> Viewer:
 
 
 def _need(request: HttpRequest, permission: str) -> Viewer:
-    """The caller, who must hold the permission."""
+    """The caller, who must hold the permission, seeing no further than the grants that give it."""
     viewer = _caller(request)
     if not viewer.can(permission):
         raise Forbidden("journal.forbidden", permission=permission)
-    return viewer
+    return viewer.within(permission)
 
 
 # --- shapes ----------------------------------------------------------------------------------------------------------------

@@ -64,8 +64,8 @@ OTHER = CaseData("9901012611200009999", "28002", "别的案件", 3, "reported", 
 
 def _both_sides() -> Viewer:
     """Someone who handles and who is in the checking unit too: the temptation to check one's own work."""
-    grants = tuple(Grant("story", "", frozenset({unit})) for unit in (LEAD, CHECKERS))
-    return Viewer("both", 199, 199, LEAD, grants, frozenset({"task.act", "case.rate"}))
+    grants = tuple(Grant("story", "", frozenset({unit}), frozenset({"task.act", "case.rate"})) for unit in (LEAD, CHECKERS))
+    return Viewer("both", 199, 199, LEAD, grants)
 
 
 ACTORS = {**PEOPLE, "两边": _both_sides(), "系统": SYSTEM}

@@ -51,4 +51,4 @@ def settle() -> None:
 
 
 def viewer(region: str = "", *permissions: str, unit_ids: frozenset[int] = frozenset(), user_id: int | None = None) -> Viewer:
-    return Viewer("someone", user_id=user_id, grants=(Grant("test", region, unit_ids),), permissions=frozenset(permissions))
+    return Viewer("someone", user_id=user_id, grants=(Grant("test", region, unit_ids, frozenset(permissions)),))

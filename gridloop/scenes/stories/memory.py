@@ -40,18 +40,17 @@ PLACES = {"甲": (121.5000, 29.3000), "甲旁": (121.5002, 29.3000), "乙": (121
 NEAR_M, NEAR_S = 50.0, 24 * 3600.0
 
 
-def _person(name: str, number: int, unit: int, *permissions: str) -> Viewer:
-    grants = (Grant("story", "", frozenset({unit})),)
-    return Viewer(name, number, number, unit, grants, frozenset(permissions))
+def _person(name: str, number: int, units: tuple[int, ...], *permissions: str) -> Viewer:
+    return Viewer(name, number, number, units[0], (Grant("story", "", frozenset(units), frozenset(permissions)),))
 
 
 PEOPLE = {
-    "受理": _person("desk", 101, COUNTY_DESK, "case.accept", "case.route", "case.urge", "case.void", "case.merge", "task.act"),
-    "主办": _person("handler", 110, LEAD, "task.act"),
-    "协办1": _person("support1", 111, SUPPORT_1, "task.act"),
-    "协办2": _person("support2", 112, SUPPORT_2, "task.act"),
-    "核查": _person("checker", 120, CHECKERS, "task.act"),
-    "网格": _person("grid worker", 301, GRID, "task.act"),
+    "受理": _person("desk", 101, (COUNTY_DESK, CITY_DESK), "case.accept", "case.route", "case.urge", "case.void", "case.merge", "task.act"),
+    "主办": _person("handler", 110, (LEAD,), "task.act"),
+    "协办1": _person("support1", 111, (SUPPORT_1,), "task.act"),
+    "协办2": _person("support2", 112, (SUPPORT_2,), "task.act"),
+    "核查": _person("checker", 120, (CHECKERS,), "task.act"),
+    "网格": _person("grid worker", 301, (GRID,), "task.act"),
     "群众": PUBLIC,
 }
 

@@ -105,7 +105,7 @@ def test_switch_faults(cast: Cast) -> None:
 
 
 def test_nobody_switches_beyond_their_own_territory(cast: Cast) -> None:
-    commander = Viewer("commander", user_id=1, grants=(Grant("duty_commander", EAST),), permissions=frozenset({"pack.switch"}))
+    commander = Viewer("commander", user_id=1, grants=(Grant("duty_commander", EAST, permissions=frozenset({"pack.switch"})),))
     actions.switch(commander, "illegal_parking", False, cast.units["EAST"])
     for unit in (cast.units["WEST"], cast.units["CENTER"], None):
         with pytest.raises(Forbidden):

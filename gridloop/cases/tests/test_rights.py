@@ -1,0 +1,134 @@
+"""A permission is bound to its grant, the desk's verbs to the desk that holds the case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from gridloop.access.actions import grant_role, issue_token, load_users
+from gridloop.access.messages import SampleLogin
+from gridloop.access.selectors import user_id_of, viewer_for
+from gridloop.cases import actions, present, selectors
+from gridloop.cases.messages import Report
+from gridloop.cases.tests.kit import COUNTY, EAST, HERE, THERE, Cast
+from gridloop.kernel.errors import Fault, Forbidden, Invalid, NotFound, NotNow
+from gridloop.kernel.viewer import PUBLIC, SYSTEM, Viewer
+
+pytestmark = pytest.mark.django_db
+API = "/api/v1"
+
+
+def report(at: tuple[float, float] = HERE, kind: str = "01037") -> str:
+    return actions.report(PUBLIC, Report(text="路灯不亮", kind=kind, lon=at[0], lat=at[1])).case
+
+
+def act(viewer: Viewer, code: str, stage: str, verb: str, **payload: object) -> None:
+    live = [t for t in present.case_tasks(SYSTEM, code) if t["stage"] == stage and t["status"] in ("open", "accepted")]
+    actions.act(viewer, str(live[0]["id"]), verb, payload)
+
+
+def bearer(username: str, *scopes: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {issue_token(SYSTEM, user_id_of(username) or 0, scopes or ('all',))}"}
+
+
+@pytest.fixture
+def both(cast: Cast) -> Viewer:
+    """Operator of the east town and leader, who only reads and urges, of the whole county."""
+    load_users([SampleLogin("both", "张两任", "S-operator", "operator", EAST, None)])
+    user_id = user_id_of("both") or 0
+    grant_role(SYSTEM, user_id, "leader", region=COUNTY)
+    return viewer_for(user_id)
+
+
+DESK_VERBS: list[Callable[[Viewer, str, Cast], Any]] = [
+    lambda who, code, cast: actions.accept(who, code, {}),
+    lambda who, code, cast: actions.route(who, code, {"unit": cast.units["URBAN"], "note": "请处理"}),
+    lambda who, code, cast: actions.void(who, code, {"note": "误报"}),
+    lambda who, code, cast: actions.merge(who, code, report(THERE, "02010"), {"note": "重复"}),
+]
+
+
+@pytest.mark.parametrize("verb", DESK_VERBS)
+def test_a_permission_reaches_no_further_than_its_own_grant(cast: Cast, both: Viewer, verb: Callable[[Viewer, str, Cast], Any]) -> None:
+    code = report(THERE)
+    assert present.case_detail(both, code)["verbs"] == ["urge"], "seen and urged as leader, nothing as operator"
+    with pytest.raises(Fault):
+        verb(both, code, cast)
+    assert selectors.case_row(SYSTEM, code).status == "verifying"
+    actions.urge(both, code, {"note": "请尽快"})
+    own = report(HERE)
+    assert present.case_detail(both, own)["verbs"] == ["accept", "route", "merge", "urge", "void"]
+    actions.accept(both, own, {})
+
+
+def test_a_case_elsewhere_is_no_target_of_a_merge(cast: Cast, both: Viewer) -> None:
+    with pytest.raises(NotFound):
+        actions.merge(both, report(HERE), report(THERE), {"note": "重复"})
+
+
+def test_task_verbs_are_bound_to_their_grant_too(cast: Cast, both: Viewer) -> None:
+    tasks = present.case_tasks(both, report(THERE))
+    assert [t["verbs"] for t in tasks] == [[]]
+    assert present.case_tasks(both, report(HERE))[0]["verbs"], "the own town's look on the spot"
+
+
+def test_over_http_with_a_token_that_narrows(cast: Cast, both: Viewer, client: Client) -> None:
+    code = report(THERE)
+    answer = client.post(f"{API}/cases/{code}/accept", {}, content_type="application/json", headers=bearer("both"))
+    assert answer.status_code == 404
+    assert answer.json()["detail"]
+    own = report(HERE)
+    narrow = bearer("both", "case.read")
+    assert client.get(f"{API}/cases/{own}", headers=narrow).json()["verbs"] == []
+    assert client.post(f"{API}/cases/{own}/accept", {}, content_type="application/json", headers=narrow).status_code == 403
+    assert client.post(f"{API}/cases/{own}/accept", {}, content_type="application/json", headers=bearer("both")).status_code == 200
+
+
+def escalated(cast: Cast) -> str:
+    code = report()
+    actions.accept(cast.operator, code, {})
+    act(cast.handler, code, "handle", "accept")
+    act(cast.handler, code, "handle", "escalate", note="需县里定")
+    return code
+
+
+@pytest.mark.parametrize("verb", DESK_VERBS)
+def test_the_desk_that_gave_a_case_up_reads_and_urges(cast: Cast, verb: Callable[[Viewer, str, Cast], Any]) -> None:
+    code = escalated(cast)
+    assert present.case_detail(cast.operator, code)["verbs"] == ["urge"]
+    with pytest.raises((NotNow, NotFound)):
+        verb(cast.operator, code, cast)
+    with pytest.raises(NotNow):
+        actions.route(cast.operator, code, {"unit": cast.units["EAST"], "note": "拿回来"})
+    with pytest.raises(NotNow):
+        act(cast.operator, code, "intake", "accept")
+    actions.urge(cast.operator, code, {"note": "请尽快定"})
+    assert present.case_detail(cast.county_operator, code)["verbs"] == ["accept", "route", "merge", "urge", "void"]
+    actions.accept(cast.county_operator, code, {})
+    assert present.case_detail(cast.operator, code)["verbs"] == ["urge"], "the county's decision is not undone from below"
+
+
+def test_handed_down_the_lower_desk_has_its_verbs_again(cast: Cast) -> None:
+    code = escalated(cast)
+    actions.route(cast.county_operator, code, {"unit": cast.units["EAST"], "note": "请东镇定"})
+    actions.accept(cast.operator, code, {})
+
+
+def test_no_desk_gets_a_case_it_cannot_see(cast: Cast, client: Client) -> None:
+    code = escalated(cast)
+    with pytest.raises(Invalid) as refused:
+        actions.route(cast.county_operator, code, {"unit": cast.units["WEST"], "note": "请西镇定"})
+    assert refused.value.errors[0].pointer == "/unit"
+    body = {"unit": cast.units["WEST"], "note": "请西镇定"}
+    answer = client.post(f"{API}/cases/{code}/route", body, content_type="application/json", headers=bearer("county_operator"))
+    assert answer.status_code == 422
+    assert "西镇" in answer.json()["detail"]
+    assert selectors.case_row(SYSTEM, code).desk_region == COUNTY
+
+
+def test_without_the_permission_anywhere_it_is_forbidden(cast: Cast) -> None:
+    with pytest.raises(Forbidden):
+        actions.accept(cast.supervisor, report(), {})
