@@ -13,7 +13,7 @@ from gridloop.cases.machine import Machine, merge_sources
 from gridloop.cases.models import Case, Source
 from gridloop.cases.pushing import push, recount, scene_of
 from gridloop.cases.rules import END_STATUSES
-from gridloop.cases.types import case_types, type_name
+from gridloop.cases.types import type_name
 from gridloop.evidence import actions as evidence
 from gridloop.flow import actions as flow
 from gridloop.flow.selectors import task_row
@@ -64,10 +64,6 @@ def act(viewer: Viewer, task_id: str, verb_name: str, payload: Mapping[str, Any]
 @verb("case.accept")
 def accept(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
     """受理/采纳: take the proposal; verifies, files and dispatches in this one transaction."""
-    if payload.get("type") and str(payload["type"]) not in case_types():
-        raise Invalid(
-            "cases.no_such_type", errors=(FieldFault("/type", "cases.no_such_type", {"type": payload["type"]}),), type=payload["type"]
-        )
     push(viewer, code, lambda machine: machine.accept(payload))
 
 
@@ -94,7 +90,7 @@ def route(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
         if lower and _is_below(lower, machine):
             performer = machine.directory.unit(int(cast(int, target)))
             if performer is not None:
-                machine.hand_down(lower, performer)
+                machine.hand_down(lower, performer, payload)
                 return
         machine.route(addressed)
 

@@ -263,7 +263,7 @@ def task(request: HttpRequest, task_id: UUID) -> dict[str, Any]:
 
 
 TaskVerb = Literal[
-    "accept", "return", "transfer", "delegate", "submit", "approve", "reject", "suspend", "resume", "extend", "escalate", "check_in", "pass"
+    "accept", "return", "transfer", "delegate", "submit", "approve", "reject", "suspend", "resume", "extend", "escalate", "check_in"
 ]
 
 

@@ -31,6 +31,7 @@ from gridloop.cases.rules import (
     case_verbs,
     task_verbs,
 )
+from gridloop.cases.types import case_types
 from gridloop.flow.rules import Call, Step, UserTask, Wait
 from gridloop.kernel.durations import due_at, moment, parse_duration
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound, NotNow
@@ -229,6 +230,9 @@ class Machine:
             "staff": payload.get("person"),
             "supporting": [int(u) for u in payload.get("supporting") or ()],
         }
+        if payload.get("type") and chosen["type"] not in case_types():
+            fault = FieldFault("/type", "cases.no_such_type", {"type": chosen["type"]})
+            raise Invalid(fault.key, errors=(fault,), **fault.params)
         if payload.get("type") and str(payload["type"]) != proposal.get("type") and not payload.get("unit"):
             chosen["unit"] = None  # another type: its own competent unit, not the one proposed for the wrong type
         if not 1 <= chosen["severity"] <= 4:
@@ -251,12 +255,12 @@ class Machine:
             self._finish(task, "return", {})
         self.accept(payload)
 
-    def hand_down(self, region: str, desk: Performer) -> None:
+    def hand_down(self, region: str, desk: Performer, payload: Mapping[str, Any]) -> None:
         """Give the case to the desk of a lower level: the desk's task moves, with a fact."""
         self._need_verb("route")
         task = self.situation.live_tasks("intake")[0]
         self.case.desk_region = region
-        self.note("handed_down", {"task": task.id, "to": desk.unit_id, "region": region})
+        self.note("handed_down", self._with_note({"task": task.id, "to": desk.unit_id, "region": region}, payload))
         self._finish(task, "pass", {})
 
     def void(self, payload: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from gridloop.evidence.selectors import outward_of
 from gridloop.flow.models import Task
 from gridloop.flow.selectors import task_row, tasks_of
 from gridloop.journal.messages import FactRow
-from gridloop.journal.selectors import chain_facts, reading
+from gridloop.journal.selectors import chain_facts, facts_called, reading
 from gridloop.kernel import clock
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.texts import say
@@ -200,8 +200,8 @@ def _rating(viewer: Viewer, row: Case) -> dict[str, Any] | None:
     if row.stars is None:
         return None
     note = ""
-    for fact in reversed(chain_facts(viewer, f"case:{row.code}", 0, 500)):
-        if fact.action == "rated" and "note" in fact.data:
+    for fact in reversed(facts_called(viewer, f"case:{row.code}", ["rated"])):
+        if "note" in fact.data:
             note = selectors.sealed_values(viewer, [fact.data["note"]["sealed"]]).get(fact.data["note"]["sealed"]) or ""
             break
     return {"stars": row.stars, "note": _words(viewer, note)}
@@ -307,7 +307,7 @@ def one_task(viewer: Viewer, task_id: str) -> dict[str, Any]:
 @reading
 def track_page(viewer: Viewer, case: Case, lang: str) -> dict[str, Any]:
     """The reporter's page; asked as the system after the key was checked, so it names units and stages, never persons."""
-    facts = chain_facts(viewer, f"case:{case.code}", 0, 500)
+    facts = facts_called(viewer, f"case:{case.code}", _PUBLIC_FACTS)
     reached = _REACHED.get(case.status, 5)
     times: dict[int, Any] = {}
     for fact in facts:
@@ -331,7 +331,7 @@ def track_page(viewer: Viewer, case: Case, lang: str) -> dict[str, Any]:
         if case.closed_at
         else False,
         "rating": {"stars": case.stars, "note": ""} if case.stars is not None else None,
-        "texts": [{"at": f.at.isoformat(), "what": say(f"cases.did_{f.action}", lang)} for f in facts if f.action in _PUBLIC_FACTS],
+        "texts": [{"at": f.at.isoformat(), "what": say(f"cases.did_{f.action}", lang)} for f in facts],
     }
 
 

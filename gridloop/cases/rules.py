@@ -37,12 +37,12 @@ LOOK_STAGES = ("verify", "check")
 PUBLIC_SOURCES = ("citizen", "hotline", "deputy", "wechat")  # first verified on the spot where the scene asks for it
 TASK_ENDING_VERBS = {
     "verify": ("approve", "reject", "escalate"),
-    "intake": ("accept", "pass", "reject"),
+    "intake": ("accept", "reject"),
     "handle": ("submit", "return", "escalate"),
     "support": ("submit", "return"),
     "check": ("approve", "reject"),
 }
-REASON_NEEDED = ("return", "reject", "escalate", "void", "merge")
+REASON_NEEDED = ("return", "reject", "escalate", "void")
 RATE_DAYS = 30  # a reporter may rate for so long after closing
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gridloop.kernel.errors import Invalid
 
-TASK_VERBS = ("accept", "pass", "return", "submit", "approve", "reject", "escalate", "check_in")
+TASK_VERBS = ("accept", "return", "submit", "approve", "reject", "escalate", "check_in")
 ENDS = ("closed", "rejected", "voided")
 END = re.compile(r"^(closed|rejected|voided)(_[a-z0-9_]+)?$")  # several ends may mean the same: closed, closed_by_itself
 STATUSES = ("reported", "verifying", "filed", "dispatched", "accepted", "handling", "submitted", "checking", "reworked")

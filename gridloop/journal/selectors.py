@@ -16,7 +16,7 @@ from gridloop.journal.models import Checkpoint, Consumer, Sealed
 from gridloop.kernel.hashing import ZERO_HASH, fact_hash
 from gridloop.kernel.viewer import Viewer
 
-__all__ = ["chain_facts", "facts_after", "facts_between", "horizon", "lag", "reading", "scoped", "unseal", "verify"]
+__all__ = ["chain_facts", "facts_after", "facts_between", "facts_called", "horizon", "lag", "reading", "scoped", "unseal", "verify"]
 
 _COLUMNS = "id, tx, chain, seq, at, actor, action, data, previous_hash, hash, case_code"
 
@@ -69,6 +69,12 @@ def end_of_trace() -> tuple[int, int]:
 def chain_facts(viewer: Viewer, chain: str, after: int = 0, limit: int = 500) -> list[FactRow]:
     """The facts of one chain after a sequence number."""
     return _rows(f"SELECT {_COLUMNS} FROM journal_fact WHERE chain = %s AND seq > %s ORDER BY seq LIMIT %s", [chain, after, limit])
+
+
+@reading
+def facts_called(viewer: Viewer, chain: str, actions: Iterable[str]) -> list[FactRow]:
+    """The facts of one chain with one of these actions, all of them, in order."""
+    return _rows(f"SELECT {_COLUMNS} FROM journal_fact WHERE chain = %s AND action = ANY(%s) ORDER BY seq", [chain, list(actions)])
 
 
 @reading

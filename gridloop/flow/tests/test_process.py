@@ -99,7 +99,7 @@ def test_approved_check_closes(standard: Process) -> None:
     assert ([call.name for call in step.calls], step.ended, step.state) == (["close"], "closed", {})
 
 
-def test_rejected_and_passed_at_the_desk(standard: Process) -> None:
+def test_rejected_and_passed_on_at_the_desk(standard: Process) -> None:
     step = begin(standard)
     first = step.opened[0].ref
     step = standard.complete(kept(step), first, {"outcome": "pass"})

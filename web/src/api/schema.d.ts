@@ -4666,7 +4666,7 @@ export interface operations {
             header?: never;
             path: {
                 task_id: string;
-                verb: "accept" | "return" | "transfer" | "delegate" | "submit" | "approve" | "reject" | "suspend" | "resume" | "extend" | "escalate" | "check_in" | "pass";
+                verb: "accept" | "return" | "transfer" | "delegate" | "submit" | "approve" | "reject" | "suspend" | "resume" | "extend" | "escalate" | "check_in";
             };
             cookie?: never;
         };

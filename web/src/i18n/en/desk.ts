@@ -20,7 +20,7 @@ export default {
   },
   caseVerb: {
     accept: "Accept", route: "Re-route", merge: "Merge", urge: "Urge", void: "Void", rate: "Rate", reject: "Refuse", escalate: "Hand up", return: "Return",
-    supervise: "Supervise", reopen: "Reopen", split: "Split", pass: "Hand down",
+    supervise: "Supervise", reopen: "Reopen", split: "Split",
   },
   console: {
     queue: "Queue", bySeverity: "By level", boxes: "Boxes", searchHint: "Title or code (press /)", waiting: "{n} new, show", fresh: "New",

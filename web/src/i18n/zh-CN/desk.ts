@@ -18,7 +18,7 @@ export default {
   },
   caseVerb: {
     accept: "受理", route: "改派", merge: "合并", urge: "催办", void: "作废", rate: "评价", reject: "不予受理", escalate: "上报上级", return: "退回",
-    supervise: "督办", reopen: "重办", split: "拆分", pass: "下放",
+    supervise: "督办", reopen: "重办", split: "拆分",
   },
   console: {
     queue: "事件队列", bySeverity: "按等级", boxes: "分类", searchHint: "标题、编号（按 / 键）", waiting: "有 {n} 条新事件，点此查看", fresh: "新",
