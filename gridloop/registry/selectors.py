@@ -29,6 +29,7 @@ from gridloop.registry.things import (
     houses,
     overdue_devices,
     places,
+    silent_regions,
     vehicles,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "person",
     "places",
     "plate_contact",
+    "silent_regions",
     "vehicles",
 ]
 

@@ -198,5 +198,12 @@ def device_counts(viewer: Viewer, region: str = "") -> dict[str, int]:
     return dict.fromkeys(Device.Status.values, 0) | dict(rows)
 
 
+@reading
+def silent_regions(viewer: Viewer, since: datetime) -> dict[str, int]:
+    """How many devices of each region are silent and were heard last after ``since``."""
+    where = scope.devices(viewer) & Q(status=Device.Status.SILENT, last_seen__gte=since)
+    return dict(Device.objects.filter(where).values_list("region_code").annotate(Count("pk")))
+
+
 def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -16,7 +17,8 @@ from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.registry.actions import set_device_status
-from gridloop.registry.selectors import device_counts, overdue_devices
+from gridloop.registry.briefs import DeviceView
+from gridloop.registry.selectors import device_counts, overdue_devices, silent_regions
 from gridloop.sdk.signals import Signal, unpack
 from gridloop.signals import history
 from gridloop.signals.connection import KeptConnection
@@ -28,9 +30,13 @@ from gridloop.signals.rules import OWN_SOURCE, Marks, Watch, erased
 
 SEEN_DAYS = 8  # one more than promised, because a day is cut somewhere
 TROUBLE_DAYS = 30
-MASS_SHARE = 0.03  # more than this share of all devices silent at once: a gateway, a line or our own door, not so many devices
+MASS_SHARE = 0.5  # more than this share of all devices silent at once: our own door, not so many devices …
 MASS_LEAST = 20
+MASS_HOLDS = timedelta(days=1)  # … for a day, in which the doctor tells it; what is silent longer is truly silent
 AT_ONCE = 500  # silent devices told in one look at most
+GROUP_LEAST = 10  # so many devices of one village silent within …
+GROUP_WITHIN = timedelta(days=1)  # … are one matter, such as a gateway or a power cut
+GROUP_DIGITS = 12  # of a region code: the village
 
 
 @cache
@@ -49,10 +55,14 @@ def back_online(code: str, at: datetime) -> Signal:
     return Signal(f"{code}:online:{at.isoformat()}", OWN_SOURCE, code, DEVICE_STATUS, at, 1.0, data={"heard": at.isoformat()})
 
 
-def gone_silent(code: str, last_seen: datetime, at: datetime) -> Signal:
-    """A device has not been heard for too long; the id names the silence, not the moment it was found."""
+def gone_silent(code: str, last_seen: datetime, at: datetime, group: str = "") -> Signal:
+    """A device has not been heard for too long; the id names the silence, not the moment it was found.
+
+    ``group``: the village whose devices fall silent together, so that they become one matter.
+    """
     since = last_seen.isoformat()
-    return Signal(f"{code}:silent:{since}", OWN_SOURCE, code, DEVICE_STATUS, at, 0.0, data={"last_seen": since})
+    data = {"last_seen": since} | ({"group": group} if group else {})
+    return Signal(f"{code}:silent:{since}", OWN_SOURCE, code, DEVICE_STATUS, at, 0.0, data=data)
 
 
 _watch: Watch | None = None
@@ -61,25 +71,36 @@ _watch: Watch | None = None
 def mark_silent() -> bool:
     """Job: devices not heard for longer than ``silent_after``, while we were there to hear them, become silent and a signal tells it.
 
-    When many devices fall silent together it is not they who fail: nothing is marked, ``selectors.state`` shows it.
+    When most devices fall silent together it is not they who fail: nothing is marked for a day, ``selectors.state`` shows it.
+    True when more may wait.
     """
     global _watch
     now = clock.now()
     _watch = Watch.again(_watch, now, clock.rate())
-    _mark(_watch)
-    return False
+    return _mark(_watch)
 
 
-def _mark(watch: Watch) -> None:
+def _mark(watch: Watch) -> bool:
     now = watch.looked
     late = [
         d for d in overdue_devices(SYSTEM, now, limit=most_late(SYSTEM)) if d.last_seen and watch.silent(d.last_seen, d.interval_seconds)
     ]
-    if not late or is_mass_silence(len(late), device_counts(SYSTEM)["online"]):
-        return
-    emit([gone_silent(d.code, d.last_seen, now) for d in late if d.last_seen])
-    for device in late:
+    if is_mass_silence(len(late), device_counts(SYSTEM)["online"]):
+        late = [d for d in late if d.last_seen and now - max(d.last_seen, watch.since) > MASS_HOLDS]
+    told = late[:AT_ONCE]
+    together = _groups(told, now)
+    emit([gone_silent(d.code, d.last_seen, now, together.get(d.code, "")) for d in told if d.last_seen])
+    for device in told:
         set_device_status(SYSTEM, device.code, "silent")
+    return len(late) > len(told)
+
+
+def _groups(late: Sequence[DeviceView], now: datetime) -> dict[str, str]:
+    """Device → village, where so many fall silent that they are one matter; the first few have told it one by one."""
+    counts = Counter(d.region_code[:GROUP_DIGITS] for d in late)
+    for region, number in silent_regions(SYSTEM, now - GROUP_WITHIN).items():
+        counts[region[:GROUP_DIGITS]] += number
+    return {d.code: village for d in late if counts[village := d.region_code[:GROUP_DIGITS]] >= GROUP_LEAST}
 
 
 def most_late(viewer: Viewer) -> int:

@@ -23,9 +23,9 @@ from gridloop.signals.tests import conftest
 from gridloop.signals.tests.test_effects import cases, run_all, sources, stopped
 
 
-def look(start: datetime) -> None:
-    """A look of a worker that has been there since ``start``."""
-    _mark(Watch(start, clock.now()))
+def look(start: datetime) -> bool:
+    """A look of a worker that has been there since ``start``; True when more may wait."""
+    return _mark(Watch(start, clock.now()))
 
 
 def heard(log: PostgresLog, *codes: str, value: float = 0.0) -> None:
@@ -85,12 +85,62 @@ def test_when_all_fall_silent_together_it_is_our_door(county: Cast, log: Postgre
         assert Case.objects.count() == 0
     assert not is_mass_silence(5, 5)
     assert is_mass_silence(30, 40)
-    assert not is_mass_silence(30, 2000)
+    assert not is_mass_silence(200, 6000), "a dead gateway is not our door"
+    assert not is_mass_silence(3000, 6000)
+    assert is_mass_silence(3001, 6000)
+
+
+def test_a_dead_gateway_is_marked_as_one_matter_and_later_looks_go_on(county: Cast, log: PostgresLog) -> None:
+    behind, others = [f"g-{n}" for n in range(25)], [f"m-{n}" for n in range(40)]
+    load(SYSTEM, [conftest.device(c) for c in (*behind, *others)])
+    start = clock.now()
+    with clock.fixed(start):
+        heard(log, *behind, *others)
+    with clock.fixed(start + timedelta(minutes=11)):
+        heard(log, *others)
+        assert not look(start)
+        run_all()
+        assert device_counts(SYSTEM)["silent"] == len(behind)
+    (case,) = cases()
+    assert (case.scene, case.same_thing) == ("device_care", "990101100200")
+    assert {s.device for s in sources()} == set(behind)
+    with clock.fixed(start + timedelta(days=2)):
+        heard(log, *others[1:])
+        look(start)
+        run_all()
+    assert [c.same_thing for c in cases()] == ["990101100200", "m-0"], "two days later one alone is its own matter"
+
+
+def test_what_stays_silent_for_more_than_a_day_is_marked_even_when_it_is_most(county: Cast, log: PostgresLog) -> None:
+    codes = [f"m-{n}" for n in range(40)]
+    load(SYSTEM, [conftest.device(c) for c in codes])
+    start = clock.now()
+    with clock.fixed(start):
+        heard(log, *codes)
+    with clock.fixed(start + timedelta(hours=23)):
+        look(start)
+        assert device_counts(SYSTEM)["silent"] == 0
+    with clock.fixed(start + timedelta(hours=25)):
+        look(start)
+        run_all()
+        assert device_counts(SYSTEM)["silent"] == len(codes)
+    assert len(cases()) == 1
+
+
+def test_more_than_one_look_can_tell_waits_for_the_next(county: Cast, log: PostgresLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own, "AT_ONCE", 3)
+    codes = [f"m-{n}" for n in range(8)]
+    load(SYSTEM, [conftest.device(c) for c in codes])
+    start = clock.now()
+    with clock.fixed(start):
+        heard(log, *codes)
+    with clock.fixed(start + timedelta(minutes=11)):
+        assert [look(start) for _ in range(3)] == [True, True, False]
+        assert device_counts(SYSTEM)["silent"] == len(codes)
 
 
 def test_a_mass_is_seen_in_a_large_deployment_too(county: Cast, log: PostgresLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own, "AT_ONCE", 10)
-    monkeypatch.setattr(own, "MASS_SHARE", 0.5)
     codes = [f"m-{n}" for n in range(40)]
     load(SYSTEM, [conftest.device(c) for c in codes])
     start = clock.now()
