@@ -22,6 +22,7 @@ from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotFound, Not
 from gridloop.kernel.ids import secret_key
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import selectors as orgs
+from gridloop.orgs.briefs import StaffBrief
 
 LOOKS_KEPT = timedelta(days=365)  # the law asks for six months at least
 
@@ -41,11 +42,30 @@ def _changed(user_id: int) -> None:
 
 
 def _user_for(viewer: Viewer, user_id: int) -> User:
-    """The account, locked, if the viewer administers every territory it has a grant in. Call inside ``elevated()``."""
+    """The account, locked, if the viewer administers its person's unit and all territory of its grants. Call inside ``elevated()``."""
     user = User.objects.select_for_update().filter(pk=user_id).first()
-    if user is None or not all(may_administer(viewer, g.region) for g in active_grants(user_id)):
+    if user is None:
+        raise NotFound("access.no_account")
+    regions = [g.region for g in active_grants(user_id)] + [
+        orgs.unit(viewer, s.unit_id).region_code for s in _person(viewer, user.staff_id)
+    ]
+    if not all(may_administer(viewer, region) for region in regions):
         raise NotFound("access.no_account")
     return user
+
+
+def _person(viewer: Viewer, staff_id: int | None) -> list[StaffBrief]:
+    return list(orgs.staff_briefs(viewer, [staff_id]).values()) if staff_id is not None else []
+
+
+def _need_unit(viewer: Viewer, unit_id: int) -> None:
+    """Invalid for a unit that is not there, Forbidden for one outside of the administrator's territory."""
+    try:
+        region = orgs.unit(viewer, unit_id).region_code
+    except NotFound as fault:
+        raise _invalid("/unit", "access.unknown_code", code=unit_id) from fault
+    if not may_administer(viewer, region):
+        raise Forbidden("access.outside_territory", region=region)
 
 
 # --- creation --------------------------------------------------------------------------------------------------------------------------
@@ -116,10 +136,18 @@ def create_admin(username: str = "admin", name: str = "管理员") -> str:
 
 @verb("user.edit")
 def create_user(viewer: Viewer, username: str, name: str, *, staff_id: int | None = None, lang: str = "zh", machine: bool = False) -> int:
-    """A new account without rights and without a password; returns its id. NotNow when the log-in name is taken."""
+    """A new account without rights and without a password; returns its id. NotNow when the log-in name is taken.
+
+    A staff member is one of the administrator's own territory: the account sees and does what names that person.
+    """
     if not username.strip() or not name.strip():
         raise _invalid("/username", "access.name_empty")
     with elevated():
+        person = _person(viewer, staff_id)
+        if staff_id is not None and not person:
+            raise _invalid("/staff", "access.unknown_code", code=staff_id)
+        for one in person:
+            _need_unit(viewer, one.unit_id)
         if User.objects.filter(username=username).exists():
             raise NotNow("access.name_taken", username=username)
         user = User(username=username.strip(), name=name.strip(), staff_id=staff_id, lang=lang, machine=machine)
@@ -209,8 +237,8 @@ def grant_role(
         raise Forbidden("access.outside_territory", region=region)
     with elevated():
         _user_for(viewer, user_id)
-        if unit_id is not None and not orgs.unit_and_descendants(viewer, unit_id):
-            raise _invalid("/unit", "access.unknown_code", code=unit_id)
+        if unit_id is not None:
+            _need_unit(viewer, unit_id)
         same = active_grants(user_id).filter(role=role, region=region, unit=unit_id).first()
         if same is not None:
             return same.pk

@@ -16,6 +16,7 @@ from gridloop.kernel import clock, geo
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs import rules
+from gridloop.orgs.desk import need_own
 from gridloop.orgs.loading import Loaded, Progress, load_rows
 from gridloop.orgs.messages import AssignmentRow, CalendarDayRow, OrgRow, RegionRow, ShiftRow, WorkingHoursRow
 from gridloop.orgs.models import Assignment, CalendarDay, Level, Region, Shift, Unit
@@ -112,6 +113,7 @@ def _without_children(code: str) -> None:
 @verb("org.edit")
 def create_region(viewer: Viewer, row: RegionRow, day: date | None = None) -> str:
     """A new region from the day on (today when none is given); returns its code."""
+    need_own(viewer, "org.edit", row.code)
     day = _day(viewer, day)
     _open(row, day)
     touch("regions")
@@ -122,6 +124,7 @@ def create_region(viewer: Viewer, row: RegionRow, day: date | None = None) -> st
 @verb("org.edit")
 def rename_region(viewer: Viewer, code: str, name: str, day: date | None = None) -> None:
     """A new name from the day on; the map of the days before keeps the old one."""
+    need_own(viewer, "org.edit", code)
     day = _day(viewer, day)
     old = _current(code, day)
     row = replace(_as_row(old), name=name.strip())
@@ -134,6 +137,7 @@ def rename_region(viewer: Viewer, code: str, name: str, day: date | None = None)
 @verb("org.edit")
 def set_boundary(viewer: Viewer, code: str, boundary: bytes, day: date | None = None) -> None:
     """A new outline (WKB) from the day on; the label point follows it."""
+    need_own(viewer, "org.edit", code)
     day = _day(viewer, day)
     old = _current(code, day)
     lon, lat = geo.inner_point(geo.from_wkb(boundary))
@@ -147,6 +151,8 @@ def set_boundary(viewer: Viewer, code: str, boundary: bytes, day: date | None = 
 @verb("org.edit")
 def split_region(viewer: Viewer, code: str, parts: Sequence[RegionRow], day: date | None = None) -> list[str]:
     """Replace a region without others below by two or more; one part may keep the code. Returns the codes."""
+    for each in (code, *(part.code for part in parts)):
+        need_own(viewer, "org.edit", each)
     day = _day(viewer, day)
     if len(parts) < 2:
         raise Invalid("orgs.region_needs_two")
@@ -165,6 +171,8 @@ def merge_regions(viewer: Viewer, codes: Sequence[str], into: RegionRow, day: da
 
     What ``into`` leaves out is made of the parts: outline joined, households and population added. Returns its code.
     """
+    for each in (*codes, into.code):
+        need_own(viewer, "org.edit", each)
     day = _day(viewer, day)
     if len(set(codes)) < 2:
         raise Invalid("orgs.region_needs_two")
@@ -199,6 +207,7 @@ def _joined(into: RegionRow, old: Sequence[Region]) -> RegionRow:
 @verb("org.edit")
 def assign(viewer: Viewer, row: AssignmentRow) -> None:
     """Put a staff member into a grid team or post from a day on."""
+    need_own(viewer, "org.edit", row.region_code)
     load_rows(viewer, "org.edit", targets(), [row])
     append(CHAIN, "staff_assigned", {"staff": row.staff, "region": row.region_code, "role": row.role}, viewer)
 
@@ -206,6 +215,7 @@ def assign(viewer: Viewer, row: AssignmentRow) -> None:
 @verb("org.edit")
 def end_assignment(viewer: Viewer, staff: str, region_code: str, role: str, day: date | None = None) -> None:
     """The staff member leaves the team on the day; NotFound when there is no such current assignment."""
+    need_own(viewer, "org.edit", region_code)
     day = _day(viewer, day)
     ended = Assignment.objects.filter(staff__code=staff, region_code=region_code, role=role, valid_to__isnull=True).update(valid_to=day)
     if not ended:
@@ -219,6 +229,7 @@ def set_roster(viewer: Viewer, unit: str, start: datetime, end: datetime, shifts
     found = Unit.objects.select_for_update().filter(code=unit).first()
     if found is None:
         raise NotFound("orgs.unit_unknown", unit=unit)
+    need_own(viewer, "org.edit", found.region_code, (found.pk,))
     for number, shift in enumerate(shifts):
         if shift.unit != unit:
             raise Invalid(
@@ -256,6 +267,8 @@ def move_staff(viewer: Viewer, positions: Sequence[tuple[int, float, float, date
 @verb("org.edit")
 def edit_calendar(viewer: Viewer, days: Sequence[CalendarDayRow] = (), remove: Sequence[tuple[date, str]] = ()) -> None:
     """Set holidays and make-up days, or take entries ``(day, region code)`` away; limits made afterwards follow."""
+    for region in {*(row.region_code for row in days), *(region_code for _, region_code in remove)}:
+        need_own(viewer, "org.edit", region)
     load_rows(viewer, "org.edit", targets(), days)
     for day, region_code in remove:
         CalendarDay.objects.filter(day=day, region_code=region_code).delete()
@@ -267,6 +280,7 @@ def edit_calendar(viewer: Viewer, days: Sequence[CalendarDayRow] = (), remove: S
 @verb("org.edit")
 def set_working_hours(viewer: Viewer, row: WorkingHoursRow) -> None:
     """Office hours below a region from a day on."""
+    need_own(viewer, "org.edit", row.region_code)
     load_rows(viewer, "org.edit", targets(), [row])
     append(CHAIN, "working_hours_set", {"region": row.region_code, "from": row.valid_from.isoformat()}, viewer)
 
@@ -277,6 +291,7 @@ def seed_calendar(viewer: Viewer, first: int, last: int) -> int:
 
     Invalid ``orgs.calendar_unknown_year`` for a year that the table does not know.
     """
+    need_own(viewer, "org.edit", "")
     rows = holiday_rows(first, last)
     kept = set(CalendarDay.objects.filter(region_code="", day__year__range=(first, last)).values_list("day", flat=True))
     new = [row for row in rows if row.day not in kept]

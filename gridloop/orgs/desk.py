@@ -1,4 +1,4 @@
-"""Small reads the case needs on every push: units by id, the level above, and which region a command centre's desk serves."""
+"""Small reads the case needs on every push: units by id, the level above, which region a desk serves; and whose territory a thing is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from django.db.models import Q, QuerySet
 
 from gridloop.journal.selectors import reading
 from gridloop.kernel import clock
-from gridloop.kernel.viewer import Viewer
+from gridloop.kernel.errors import Forbidden
+from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs.briefs import UnitBrief
 from gridloop.orgs.models import Duty, Post, Region, Shift, Staff, Unit
 from gridloop.orgs.selectors import calendar_for, unit_brief
@@ -33,6 +34,12 @@ def top_region(viewer: Viewer) -> str:
     """The widest region that has an intake desk: where a report without a place goes."""
     codes = _intake(viewer).exclude(region_code="").values_list("region_code", flat=True).distinct()
     return min(codes, key=lambda code: (len(code), code), default="")
+
+
+def need_own(viewer: Viewer, permission: str, region: str, unit_ids: Collection[int] = ()) -> None:
+    """Forbidden unless the viewer holds the permission over the region or one of the units. '' = everywhere: theirs who hold the widest."""
+    if not viewer.may(permission, region or top_region(SYSTEM), unit_ids):
+        raise Forbidden("orgs.outside_territory", region=region or "–")
 
 
 @reading

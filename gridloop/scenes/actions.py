@@ -7,7 +7,7 @@ from pathlib import Path
 from gridloop.flow.actions import install_definition
 from gridloop.journal.actions import append, verb
 from gridloop.kernel import clock
-from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotFound
+from gridloop.kernel.errors import FieldFault, Invalid, NotFound
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import desk
 from gridloop.orgs import selectors as orgs
@@ -66,9 +66,7 @@ def switch(viewer: Viewer, name: str, on: bool, unit_id: int | None = None) -> N
             region = orgs.unit(SYSTEM, unit_id).region_code
         except NotFound as error:
             raise Invalid("scenes.no_unit", errors=(FieldFault("/unit", "scenes.no_unit", {"unit": unit_id}),), unit=unit_id) from error
-    where = region or desk.top_region(SYSTEM)
-    if not viewer.system and not any(where.startswith(own) for own in viewer.regions):
-        raise Forbidden("access.outside_territory", region=where)
+    desk.need_own(viewer, "pack.switch", region)
     values = {"on": on, "unit_id": unit_id, "changed_at": clock.now()}
     PackSwitch.objects.update_or_create(name=name, region=region, defaults=values)
     append("org", "pack_switched", {"pack": name, "on": on, "unit": unit_id, "region": region}, viewer)

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 import pytest
 
 from gridloop.access import actions, selectors
+from gridloop.access.messages import SampleLogin
 from gridloop.access.models import LookLog, User
 from gridloop.access.tests.conftest import COUNTY, TOWN, Cast
 from gridloop.journal.selectors import chain_facts, scoped
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Forbidden, Invalid, NotFound, NotNow
 from gridloop.kernel.viewer import SYSTEM
+from gridloop.orgs.models import Staff
 
 
 def acts(user_id: int) -> list[str]:
@@ -29,7 +31,7 @@ def test_create_grant_and_end_leave_facts_without_names(cast: Cast) -> None:
     facts = chain_facts(SYSTEM, f"account:{user_id}")
     assert [f.action for f in facts] == ["account_created", "role_granted", "role_ended"]
     assert "钱七七" not in str([f.data for f in facts])
-    assert not cast.viewer("new.person").permissions
+    assert not cast.viewer("new.person").everything
 
 
 def test_only_an_administrator_may(cast: Cast) -> None:
@@ -52,6 +54,40 @@ def test_an_administrator_stays_inside_the_own_territory(cast: Cast) -> None:
         actions.grant_role(stranger, operator, "leader", region=COUNTY)
     assert {u.username for u in selectors.users(stranger)} == {"stranger"}
     assert "stranger" not in {u.username for u in selectors.users(cast.viewer("admin"))}
+
+
+def test_a_town_administrator_stays_with_the_towns_units_and_people(cast: Cast) -> None:
+    town_admin = SampleLogin("town_admin", "镇管理", None, "admin", TOWN, None)
+    actions.load_users([town_admin, SampleLogin("bureau", "王局", None, "handler", TOWN, "BUREAU")])
+    admin = cast.viewer("town_admin")
+    with scoped(SYSTEM):
+        outside = Staff.objects.create(code="S9", name="李县", unit_id=cast.bureau).pk
+        inside = Staff.objects.get(code="S1").pk
+    with pytest.raises(Forbidden):
+        actions.create_user(admin, "spy", "某某", staff_id=outside)
+    with pytest.raises(Invalid) as refused:
+        actions.create_user(admin, "spy", "某某", staff_id=10**9)
+    assert refused.value.errors[0].pointer == "/staff"
+    user_id = actions.create_user(admin, "own", "本镇", staff_id=inside)
+    with pytest.raises(Forbidden):
+        actions.grant_role(admin, user_id, "handler", region=TOWN, unit_id=cast.bureau)
+    assert actions.grant_role(admin, user_id, "handler", region=TOWN, unit_id=cast.team)
+    county_person = actions.create_user(cast.viewer("admin"), "county", "县里", staff_id=outside)
+    with pytest.raises(NotFound):
+        actions.reset_password(admin, county_person)
+
+
+def test_two_grants_do_not_lend_each_other_their_territory(cast: Cast) -> None:
+    actions.load_users([SampleLogin("both", "张两任", None, "admin", TOWN, None)])
+    user_id = cast.viewer("both").user_id or 0
+    actions.grant_role(SYSTEM, user_id, "leader", region=COUNTY)
+    both = cast.viewer("both")
+    assert set(both.regions) == {COUNTY, TOWN}
+    with pytest.raises(NotFound):
+        actions.reset_password(both, cast.viewer("operator").user_id or 0)
+    with pytest.raises(Forbidden):
+        actions.grant_role(both, cast.viewer("worker").user_id or 0, "leader", region=COUNTY)
+    assert {u.username for u in selectors.users(both)} == {"worker", "both"}
 
 
 def test_nobody_closes_or_degrades_themselves(cast: Cast) -> None:

@@ -13,9 +13,9 @@ from gridloop.journal.actions import scoped
 from gridloop.journal.models import Fact
 from gridloop.kernel import clock, geo
 from gridloop.kernel.errors import Fault, Forbidden, Invalid, NotFound
-from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.kernel.viewer import SYSTEM, Grant, Viewer
 from gridloop.orgs import actions, selectors
-from gridloop.orgs.messages import RegionRow
+from gridloop.orgs.messages import AssignmentRow, RegionRow, WorkingHoursRow
 from gridloop.orgs.models import Region
 from gridloop.orgs.tests import cast
 
@@ -150,3 +150,23 @@ def test_places() -> None:
     inside = selectors.place_of(SYSTEM, lons[0], lats[0])
     assert (inside.name, inside.distance_m) == ("一微网格", 0.0)
     assert selectors.region_names(SYSTEM, [cast.GRID, "000"]) == {cast.GRID: "东门第一网格"}
+
+
+@pytest.mark.django_db
+def test_an_administrator_changes_the_own_territory_alone() -> None:
+    cast.settle()
+    mine = Viewer("town", 1, grants=(Grant("admin", cast.VILLAGE, permissions=frozenset({"org.edit"})), Grant("leader", "990101")))
+    parts = [RegionRow(f"{cast.OTHER_VILLAGE}00{n}", f"分{n}", "grid") for n in (1, 2)]
+    for change in (
+        lambda: actions.create_region(mine, RegionRow(f"{cast.OTHER_VILLAGE}009", "新", "grid"), MARCH),
+        lambda: actions.set_boundary(mine, cast.GRID_3, cast.cell(2), MARCH),
+        lambda: actions.split_region(mine, cast.GRID_2, parts, MARCH),
+        lambda: actions.merge_regions(mine, [cast.GRID_2, cast.GRID_3], RegionRow(cast.GRID_2, "合", "grid"), MARCH),
+        lambda: actions.assign(mine, AssignmentRow("S1", cast.GRID_3, "grid_leader")),
+        lambda: actions.end_assignment(mine, "S1", cast.GRID_3, "grid_leader"),
+        lambda: actions.set_working_hours(mine, WorkingHoursRow((("09:00", "17:00"),))),
+        lambda: actions.seed_calendar(mine, 2026, 2026),
+    ):
+        with pytest.raises(Forbidden):
+            change()
+    actions.rename_region(mine, cast.GRID_2, "东门花园网格", MARCH)

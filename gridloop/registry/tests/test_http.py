@@ -152,6 +152,25 @@ def test_an_administrator_keeps_calendar_roster_and_names(caller: Callable[..., 
     assert post(f"regions/{county.GRID_2}/rename", {"name": "  "}).status_code == 422
 
 
+def test_a_town_administrator_changes_the_town_alone(caller: Callable[..., Client]) -> None:
+    admin = caller("admin", county.TOWN)
+
+    def status(path: str, body: object) -> int:
+        return admin.post(f"/api/v1/{path}", body, content_type="application/json").status_code
+
+    unit = unit_ids_by_code(SYSTEM, ["town", "county"])
+    period = {"start": "2026-03-01T00:00:00+08:00", "end": "2026-03-08T00:00:00+08:00", "shifts": []}
+    day = {"day": "2026-03-03", "kind": "holiday", "name": "三月三"}
+    assert status("regions/990101/rename", {"name": "某县"}) == 403
+    assert status(f"units/{unit['county']}/roster", period) == 403
+    for region in ("", "990101"):
+        assert status("calendar", {"set": [{**day, "region": region}]}) == 403
+        assert status("calendar", {"remove": [{"day": "2026-03-03", "region": region}]}) == 403
+    assert status(f"regions/{county.GRID_2}/rename", {"name": "东门花园网格"}) == 204
+    assert status(f"units/{unit['town']}/roster", period) == 200
+    assert status("calendar", {"set": [{**day, "region": county.TOWN}]}) == 204
+
+
 def test_a_grid_worker_sends_its_own_position(caller: Callable[..., Client]) -> None:
     worker = caller("grid_worker", county.TOWN, "S1")
     body = [{"lon": 121.01, "lat": 29.01, "at": "2026-03-02T08:00:00+08:00"}]
