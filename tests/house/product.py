@@ -38,6 +38,11 @@ def command(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
+def crowd() -> float:
+    """How many processes share one processor now: as many times longer than on a quiet machine may things take."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 class Product:
     def __init__(self, folder: Path, *arguments: str, **env: str) -> None:
         self.folder = folder

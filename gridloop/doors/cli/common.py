@@ -60,6 +60,11 @@ def refuse_moved_clock(deployment: Deployment, environment: Mapping[str, str]) -
         )
 
 
+def sample_scale() -> float:
+    """How much of the sample county there is: GRIDLOOP_SAMPLE_SCALE (0–1] means fewer people and devices, for a small machine or tests."""
+    return float(os.environ.get("GRIDLOOP_SAMPLE_SCALE", "1"))
+
+
 def owner_urls(deployment: Deployment) -> Urls:
     """The three URLs of a deployment whose database runs."""
     urls: dict[str, str] = deployment.read("run.json").get("urls", {})

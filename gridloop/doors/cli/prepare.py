@@ -16,7 +16,7 @@ import click
 import psycopg
 
 from gridloop.doors.cli import database
-from gridloop.doors.cli.common import data_dir_option, django_on, urls_on
+from gridloop.doors.cli.common import data_dir_option, django_on, sample_scale, urls_on
 from gridloop.doors.cli.database import APP, INGEST, OWNER, DatabaseFault, Urls
 from gridloop.doors.cli.deployment import ROOT, Deployment
 from gridloop.doors.cli.supervisor import die_with_parent
@@ -123,7 +123,7 @@ def _start_base_map(deployment: Deployment) -> subprocess.Popen[str] | None:
     path = deployment.folder / "static" / "map" / "county.pmtiles"
     if path.exists():
         return None
-    command = [sys.executable, str(ROOT / "tools" / "make_pmtiles.py"), str(path), "--scale", os.environ.get("GRIDLOOP_SAMPLE_SCALE", "1")]
+    command = [sys.executable, str(ROOT / "tools" / "make_pmtiles.py"), str(path), "--scale", f"{sample_scale():g}"]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
@@ -135,10 +135,9 @@ def _end_base_map(drawing: subprocess.Popen[str]) -> None:
 
 
 def _sample_county() -> None:
-    """The whole county; GRIDLOOP_SAMPLE_SCALE (0–1] loads fewer people and devices on a small machine or for tests."""
     from gridloop.simulation.county.load import load_sample
 
-    load_sample(scale=float(os.environ.get("GRIDLOOP_SAMPLE_SCALE", "1")))
+    load_sample(scale=sample_scale())
 
 
 def _call(module: str, function: str) -> Callable[..., object]:

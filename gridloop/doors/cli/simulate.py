@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from gridloop.doors.cli.common import attach, data_dir_option, django_on
+from gridloop.doors.cli.common import attach, data_dir_option, django_on, sample_scale
 
 REPORT_EVERY = 60.0  # seconds between lines of progress
 
@@ -36,14 +36,14 @@ def simulate(speed: float, seed: int, hours: float | None, data_dir: Path | None
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        county = generate(SEED)
+        county = generate(SEED, sample_scale())
         world = World(county, seed)
         living = Living(world, Client(url, _tokens()), _people(), speed, stop)
         try:
             done = living.run(hours, county.devices, _ticker())
         finally:
             world.write(deployment.folder / "simulation" / "truth.jsonl")
-        click.echo(f"{done.incidents} incidents, {done.signals} signals, {done.reports} reports, {dict(done.acts)}")
+        click.echo(done)
 
 
 def _tokens() -> Callable[[str], str]:
@@ -105,6 +105,6 @@ def _ticker() -> Callable[[Any], None]:
         nonlocal last
         if time.monotonic() - last > REPORT_EVERY:
             last = time.monotonic()
-            click.echo(f"{doing.incidents} incidents, {doing.signals} signals, {doing.reports} reports, {dict(doing.acts)}")
+            click.echo(doing)
 
     return tick

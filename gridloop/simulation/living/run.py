@@ -31,6 +31,9 @@ READINGS = {  # kind of signal and usual value by kind of device; others only sa
     "rain": ("rain", 0.0),
 }
 DESK_PATIENCE = 40.0  # simulated minutes a case waits for a human operator before a simulated colleague takes it
+TELL_WHERE_EVERY = 3.0  # simulated minutes between two positions of somebody on the way
+MOST_STEPS = 6  # positions of one way, however long it takes
+NEAR_DEGREES = 0.006  # about 600 m
 RETURNS, BAD_WORK = 0.04, 0.06  # shares of tasks handed back and done badly
 Steps = Generator[simpy.Event, Any, None]
 
@@ -42,7 +45,12 @@ class Doing:
     incidents: int = 0
     signals: int = 0
     reports: int = 0
+    positions: int = 0
     acts: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        said = f"{self.incidents} incidents, {self.signals} signals, {self.reports} reports, {self.positions} positions"
+        return f"{said}, {dict(self.acts)}"
 
 
 class Living:
@@ -53,6 +61,7 @@ class Living:
         self.speed, self.stop = speed, stop
         self.doing = Doing()
         self.taken: set[str] = set()
+        self.stands: dict[str, dict[str, float]] = {}  # where whoever has walked stands since
         self.at_desk: set[str] = set()  # cases seen waiting at the desk and not taken by us: a human has them
         self.env = simpy.rt.RealtimeEnvironment(factor=60.0 / speed, strict=False)
 
@@ -213,7 +222,7 @@ class Living:
             return
         if not self._act(task, user, "accept"):
             return
-        yield self.env.timeout(self.world.minutes(12))
+        yield from self._walk(user, self._place(task))
         self._act(task, user, "check_in", place=self._place(task))
         yield self.env.timeout(self.world.minutes(20))
         good = not self.world.chance(BAD_WORK)
@@ -224,6 +233,19 @@ class Living:
         photo = self.client.photo(user, task["case"], place["lon"], place["lat"], good)
         note = "现场已处置完毕" if good else "已到场处理"
         self._act(task, user, "submit", note=note, evidence=[photo] if photo else [])
+
+    def _walk(self, user: str, there: dict[str, float]) -> Steps:
+        """Go to the place, the telephone telling where one is; the first way of the day begins somewhere near."""
+        east, north = (float(part) for part in self.world.random.normal(0, NEAR_DEGREES, 2))
+        here = self.stands.get(user) or {"lon": there["lon"] + east, "lat": there["lat"] + north}
+        minutes = self.world.minutes(12)
+        steps = max(1, min(MOST_STEPS, round(minutes / TELL_WHERE_EVERY)))
+        for step in range(1, steps + 1):
+            yield self.env.timeout(minutes / steps)
+            place = {axis: round(here[axis] + (there[axis] - here[axis]) * step / steps, 6) for axis in ("lon", "lat")}
+            if self.client.post("/api/v1/positions", user, [place]) is not None:
+                self.doing.positions += 1
+        self.stands[user] = there
 
     def _look(self, task: dict[str, Any]) -> Steps:
         """Verify or check on the spot, by what is really there."""
