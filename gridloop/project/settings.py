@@ -35,7 +35,13 @@ def database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or query.get("port", "")),
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": _CONNECT_SECONDS, "application_name": os.environ.get("GRIDLOOP_PROCESS", "gridloop")},
+        "OPTIONS": {
+            "connect_timeout": _CONNECT_SECONDS,
+            "application_name": os.environ.get("GRIDLOOP_PROCESS", "gridloop"),
+            # statements are planned once a connection: with row security planning costs more than running
+            "server_side_binding": True,
+            "prepare_threshold": 3,
+        },
         "TEST": {"MIGRATE": True},
     }
 
