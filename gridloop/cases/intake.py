@@ -223,7 +223,6 @@ def receive_signal(viewer: Viewer, signal: Signal, match: SceneMatch) -> str | N
     """
     with scoped(viewer):
         scene, digest = scenes().by_version(match.scene_version_id)
-        lock_thing(scene.name, match.key)
         with elevated():
             row = _open_case_of(scene, match, signal)
             if row is None and match.verb == "open":
@@ -240,10 +239,16 @@ def _open_case_of(scene: Scene, match: SceneMatch, signal: Signal) -> Case | Non
     """By the scene's key; failing that a person's report of the same thing nearby (another device's case has a key of its own).
 
     Only a scene that declares a radius goes by place: one that knows its things by their key alone finds nothing without it.
+    Until the transaction ends nobody else may open a case of this thing or, by a report, at this place.
     """
-    row = _open_of_thing(scene.name, match.key) if match.key else None
-    if row is not None or not match.radius_m:
-        return row
+    if match.key:
+        lock_thing(scene.name, match.key)
+        if (row := _open_of_thing(scene.name, match.key)) is not None:
+            return row
+    if match.verb == "open":
+        lock_place(match.case_type, signal.lon, signal.lat)
+    if not match.radius_m:
+        return None
     return find_near(
         match.case_type,
         signal.lon,

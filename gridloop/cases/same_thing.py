@@ -29,7 +29,7 @@ def lock_thing(scene: str, key: str) -> None:
 
 
 def lock_place(case_type: str, lon: float | None, lat: float | None) -> None:
-    """The same for people's reports of one type around a point: its cell and those it nearly touches, in one order."""
+    """The same for what opens a case of one type around a point, report or signal: its cell and those it nearly touches, in one order."""
     if lon is None or lat is None:
         return
     edge = 0.1  # of a cell, about 100 m: wider than any usual radius
