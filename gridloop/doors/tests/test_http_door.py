@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import ninja
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from gridloop.access.actions import issue_token
+from gridloop.access.models import User
+from gridloop.cases.models import Source
 from gridloop.cases.tests.kit import HERE, Cast, build
 from gridloop.evidence.tests.pictures import picture
+from gridloop.journal.frame import scoped
+from gridloop.kernel.viewer import SYSTEM
 
 pytestmark = pytest.mark.django_db
 PLACE = {"lon": HERE[0], "lat": HERE[1]}
@@ -34,6 +40,47 @@ def test_a_form_sent_again_is_known_by_its_fields_and_files(cast: Cast) -> None:
     assert report("路灯坏了", first, "1") == (201, case), "its boundary differs, what it says does not"
     assert report("路灯坏了", other, "1")[0] == 409
     assert report("井盖坏了", first, "1")[0] == 409, "another person with the same key gets nobody else's answer"
+
+
+def say(client: Client, text: str = "路灯坏了", key: str = "k-1", **headers: str) -> Any:
+    body = {"text": text, "kind": "01037", "place": PLACE}
+    return client.post("/api/v1/reports", body, content_type="application/json", headers={"Idempotency-Key": key, **headers})
+
+
+def logged_in(name: str) -> Client:
+    client = Client()
+    client.force_login(User.objects.get(username=name), "allauth.account.auth_backends.AuthenticationBackend")
+    return client
+
+
+def test_a_phone_that_logs_in_again_gets_the_answer_it_lost(cast: Cast) -> None:
+    first = say(logged_in("worker"))
+    again = say(logged_in("worker"))  # another session of the same person
+    assert (first.status_code, again.content) == (201, first.content)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    token = issue_token(SYSTEM, cast.worker.user_id or 0, name="phone")
+    assert say(Client(), Authorization=f"Bearer {token}").content == first.content
+    with scoped(SYSTEM):
+        assert Source.objects.count() == 1
+    assert say(logged_in("handler")).content != first.content, "somebody else with the same key is somebody else"
+
+
+def test_a_report_sent_by_nobody_and_again_after_log_in_is_the_same(cast: Cast) -> None:
+    first = say(Client())
+    assert say(logged_in("worker")).content == first.content
+    with scoped(SYSTEM):
+        assert Source.objects.count() == 1
+    other = say(logged_in("worker"), text="井盖坏了")
+    assert other.status_code == 201
+    assert "Idempotent-Replayed" not in other.headers, "known by key and content together"
+
+
+def test_nobody_reads_the_answer_of_an_account(cast: Cast) -> None:
+    first = say(logged_in("worker"))
+    assert "Idempotent-Replayed" not in say(Client()).headers
+    narrow = issue_token(SYSTEM, cast.worker.user_id or 0, name="box", scopes=["signals"])
+    assert say(Client(), Authorization=f"Bearer {narrow}").content != first.content
+    assert say(Client(), Authorization="Bearer gl_revoked").status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/api/v1/reports"])
