@@ -90,6 +90,7 @@ def _load_viewer(user_id: int) -> Viewer:
         unit_id=user.staff.unit_id if user.staff else next((g.unit_id for g in grants if g.unit_id), None),
         grants=seen,
         permissions=permissions_of(g.role for g in grants if not _has_territory(g.role)),
+        roles=frozenset(g.role for g in grants),
         lang=user.lang,
     )
 
@@ -128,7 +129,7 @@ def _session_viewer(user_id: int) -> Viewer:
     """A person who still owes the second factor may log in to enrol it, and do nothing else."""
     viewer = viewer_for(user_id)
     if second_factor_missing(user_id):
-        return replace(viewer, grants=(), permissions=frozenset())
+        return replace(viewer, grants=(), permissions=frozenset(), roles=frozenset())
     return viewer
 
 

@@ -29,6 +29,7 @@ from gridloop.cases.schemas import (
     FactPage,
     MergeIn,
     NoteIn,
+    Rated,
     RateIn,
     Reporter,
     ReportIn,
@@ -202,45 +203,46 @@ def case_tasks(request: HttpRequest, code: str) -> dict[str, Any]:
     return {"items": present.case_tasks(need(request, "case.read"), code), "next": None}
 
 
-def _detail(request: HttpRequest, code: str) -> dict[str, Any]:
-    return present.case_detail(viewer_for_request(request), code)
-
-
 @router.post("/cases/{code}/accept", response=CaseDetail, summary="受理/采纳: take the proposal; verify, file and dispatch at once")
 def accept(request: HttpRequest, code: str, body: AcceptIn) -> dict[str, Any]:
-    actions.accept(viewer_for_request(request), code, body.model_dump(exclude_none=True))
-    return _detail(request, code)
+    viewer = need(request, "case.read")
+    actions.accept(viewer, code, body.model_dump(exclude_none=True))
+    return present.case_detail(viewer, code)
 
 
 @router.post("/cases/{code}/route", response=CaseDetail, summary="Send to a unit, post or person")
 def route(request: HttpRequest, code: str, body: RouteIn) -> dict[str, Any]:
-    actions.route(viewer_for_request(request), code, body.model_dump(exclude_none=True))
-    return _detail(request, code)
+    viewer = need(request, "case.read")
+    actions.route(viewer, code, body.model_dump(exclude_none=True))
+    return present.case_detail(viewer, code)
 
 
 @router.post("/cases/{code}/merge", response=CaseDetail, summary="并案: this case goes on in another one")
 def merge(request: HttpRequest, code: str, body: MergeIn) -> dict[str, Any]:
-    actions.merge(viewer_for_request(request), code, body.into, {"note": body.note})
-    return _detail(request, body.into)
+    viewer = need(request, "case.read")
+    actions.merge(viewer, code, body.into, {"note": body.note})
+    return present.case_detail(viewer, body.into)
 
 
 @router.post("/cases/{code}/urge", response=CaseDetail, summary="催办")
 def urge(request: HttpRequest, code: str, body: UrgeIn) -> dict[str, Any]:
+    viewer = need(request, "case.read")
     payload = {"note": body.note, "reply_by": body.reply_by.isoformat() if body.reply_by else None}
-    actions.urge(viewer_for_request(request), code, payload)
-    return _detail(request, code)
+    actions.urge(viewer, code, payload)
+    return present.case_detail(viewer, code)
 
 
 @router.post("/cases/{code}/void", response=CaseDetail, summary="作废, with a reason")
 def void(request: HttpRequest, code: str, body: NoteIn) -> dict[str, Any]:
-    actions.void(viewer_for_request(request), code, {"note": body.note})
-    return _detail(request, code)
+    viewer = need(request, "case.read")
+    actions.void(viewer, code, {"note": body.note})
+    return present.case_detail(viewer, code)
 
 
-@router.post("/cases/{code}/rate", response=CaseDetail, summary="评价, one to five stars")
+@router.post("/cases/{code}/rate", response=Rated, summary="评价, one to five stars")
 def rate(request: HttpRequest, code: str, body: RateIn) -> dict[str, Any]:
     actions.rate(viewer_for_request(request), code, {"stars": body.stars, "note": body.note})
-    return _detail(request, code)
+    return {"code": code, "rating": body.model_dump(include={"stars", "note"})}
 
 
 @router.post("/cases/{code}/erase-reporter", response={204: None}, summary="Erase who reported it and their words")
@@ -300,7 +302,7 @@ def report(request: HttpRequest) -> tuple[int, dict[str, Any]]:
         photos = [evidence.add_with_report(viewer, f) for f in request.FILES.getlist("photos")[:MAX_PHOTOS]]
         new = Report(
             text=body.text,
-            source=body.source if viewer.user_id is not None and body.source else _source_of(viewer),
+            source=body.source,
             kind=body.kind,
             lon=body.place.lon if body.place else None,
             lat=body.place.lat if body.place else None,
@@ -335,15 +337,6 @@ def _validated(make: Callable[[], ReportIn]) -> ReportIn:
         raise ValidationError(
             [{**e, "loc": ("body", *e["loc"])} for e in error.errors(include_url=False, include_context=False)]
         ) from error
-
-
-def _source_of(viewer: Viewer) -> str:
-    """Which channel an account speaks for when it does not say."""
-    roles = {g.role for g in viewer.grants}
-    for role, source in (("grid_worker", "grid_worker"), ("operator", "hotline"), ("duty_commander", "hotline"), ("deputy", "deputy")):
-        if role in roles:
-            return source
-    return "citizen" if not roles - {"citizen"} else "department"
 
 
 track_router = Router(tags=["track"], auth=open_door)

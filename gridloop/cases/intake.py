@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gridloop.cases import store
@@ -11,7 +11,7 @@ from gridloop.cases.machine import Machine
 from gridloop.cases.messages import Report, Reported, SceneMatch
 from gridloop.cases.models import Case, Source
 from gridloop.cases.pushing import push, recount, scenes
-from gridloop.cases.rules import END_STATUSES, NewCase, Scene
+from gridloop.cases.rules import END_STATUSES, NewCase, Scene, report_source
 from gridloop.cases.same_thing import find_near, lock_place, lock_thing
 from gridloop.cases.types import case_types, guess_type, type_name
 from gridloop.evidence import actions as evidence
@@ -35,6 +35,7 @@ SURE = 0.6  # a guess from the type's name below this stays a proposal only
 def report(viewer: Viewer, new: Report) -> Reported:
     """A person's report becomes a case, or joins the open one of the same thing at the same place."""
     _check_report(new)
+    new = replace(new, source=report_source(viewer, new.source))
     region = _region_of(new)
     kind = new.kind or _sure_type(new.text) or UNKNOWN_TYPE
     taken = _taken_by(new, kind, region)

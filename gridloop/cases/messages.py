@@ -12,10 +12,10 @@ from gridloop.cases.rules import Scene
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A person's report. ``kind`` is a case type or empty; place is WGS-84; ``source`` who or which channel reports."""
+    """A person's report. ``kind`` is a case type or empty; place is WGS-84; ``source``: as whom ('' = the sender's own)."""
 
     text: str
-    source: str = "citizen"
+    source: str = ""
     kind: str = ""
     lon: float | None = None
     lat: float | None = None

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gridloop.kernel.durations import WorkingCalendar
+from gridloop.kernel.errors import FieldFault, Invalid
 from gridloop.kernel.viewer import Viewer
 
 if TYPE_CHECKING:
@@ -35,6 +36,17 @@ DESK_STAGES = ("verify", "intake")  # waiting for the centre: box "todo" of the 
 SIGNED_STAGES = ("handle", "support")  # work that is signed for (签收) before anything else; a look on the spot needs no signature
 LOOK_STAGES = ("verify", "check")
 PUBLIC_SOURCES = ("citizen", "hotline", "deputy", "wechat")  # first verified on the spot where the scene asks for it
+_WRITES_DOWN = ("hotline", "deputy", "department", "patrol", "citizen")  # a desk writes down what it is told
+_STAFF = ("department", "patrol", "citizen")
+# As whom a role may report; the first is meant when a report does not say. Sources outside of PUBLIC_SOURCES are believed unseen.
+REPORT_SOURCES = {
+    "operator": _WRITES_DOWN,
+    "duty_commander": _WRITES_DOWN,
+    "grid_worker": ("grid_worker", "patrol", "citizen"),
+    "deputy": ("deputy", "citizen"),
+    "integrator": ("department", "citizen", "hotline", "deputy", "grid_worker", "patrol"),
+    **dict.fromkeys(("handler", "officer", "supervisor", "leader", "mediator", "inspector", "designer", "admin"), _STAFF),
+}
 TASK_ENDING_VERBS = {
     "verify": ("approve", "reject", "escalate"),
     "intake": ("accept", "reject"),
@@ -296,3 +308,14 @@ def _concerns(case: CaseData, permission: str, viewer: Viewer) -> bool:
     worked = viewer.staff_id is not None and viewer.staff_id in case.staff_ids
     reported = viewer.user_id is not None and viewer.user_id == case.reporter_id
     return viewer.may(permission, case.region, case.unit_ids, named=worked or reported)
+
+
+def report_source(viewer: Viewer, asked: str) -> str:
+    """The source a report counts as: the one asked for when one of the viewer's roles stands for it; the public is always a citizen."""
+    if viewer.system or viewer.user_id is None:
+        return asked if asked and viewer.system else "citizen"
+    allowed = tuple(dict.fromkeys(s for role, sources in REPORT_SOURCES.items() if role in viewer.roles for s in sources)) or ("citizen",)
+    if asked and asked not in allowed:
+        fault = FieldFault("/source", "cases.source_not_yours", {"source": asked, "allowed": ", ".join(allowed)})
+        raise Invalid(fault.key, errors=(fault,), **fault.params)
+    return asked or allowed[0]

@@ -192,6 +192,13 @@ class Rating(Schema):
     note: str = ""
 
 
+class Rated(Schema):
+    """What whoever rated has said; the rest of the case is not theirs to read."""
+
+    code: str
+    rating: Rating
+
+
 class SourceDetail(Schema):
     """One source of a case: a device's signals or one person's report."""
 

@@ -37,6 +37,7 @@ class Viewer:
     unit_id: int | None = None
     grants: tuple[Grant, ...] = ()
     permissions: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()  # as whom it speaks, territory or not
     scopes: frozenset[str] | None = None  # None = a person's session; else the API token's scopes
     system: bool = False
     lang: str = "zh"

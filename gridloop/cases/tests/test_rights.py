@@ -14,6 +14,7 @@ from gridloop.access.selectors import user_id_of, viewer_for
 from gridloop.cases import actions, present, selectors
 from gridloop.cases.messages import Report
 from gridloop.cases.tests.kit import COUNTY, EAST, HERE, THERE, Cast
+from gridloop.evidence.tests.kit import photo_of
 from gridloop.kernel.errors import Fault, Forbidden, Invalid, NotFound, NotNow
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Viewer
 
@@ -132,3 +133,51 @@ def test_no_desk_gets_a_case_it_cannot_see(cast: Cast, client: Client) -> None:
 def test_without_the_permission_anywhere_it_is_forbidden(cast: Cast) -> None:
     with pytest.raises(Forbidden):
         actions.accept(cast.supervisor, report(), {})
+
+
+@pytest.mark.parametrize(
+    ("who", "source", "counts_as"),
+    [
+        ("citizen", "grid_worker", None),
+        ("citizen", "hotline", None),
+        ("citizen", "", "citizen"),
+        ("worker", "", "grid_worker"),
+        ("worker", "hotline", None),
+        ("operator", "", "hotline"),
+        ("operator", "department", "department"),
+        ("operator", "grid_worker", None),
+        ("handler", "", "department"),
+        ("deputy", "", "deputy"),
+        (None, "grid_worker", "citizen"),
+    ],
+)
+def test_a_report_counts_as_what_its_sender_stands_for(
+    cast: Cast, client: Client, who: str | None, source: str, counts_as: str | None
+) -> None:
+    load_users([SampleLogin("deputy", "张代表", None, "deputy", COUNTY, None)])
+    body = {"text": "路灯不亮", "kind": "01037", "place": {"lon": HERE[0], "lat": HERE[1]}, "source": source}
+    headers = bearer(who) if who else {}
+    answer = client.post(f"{API}/reports", body, content_type="application/json", headers=headers)
+    if counts_as is None:
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/source")
+        return
+    row = selectors.case_row(SYSTEM, answer.json()["case"])
+    assert row.source == counts_as
+    assert row.status == ("verifying" if counts_as in ("citizen", "hotline", "deputy") else "reported")
+
+
+def test_rating_shows_no_more_than_the_rating(cast: Cast, client: Client) -> None:
+    body = {"text": "路灯不亮，我姓王", "kind": "01037", "place": {"lon": HERE[0], "lat": HERE[1]}}
+    code = client.post(f"{API}/reports", body, content_type="application/json", headers=bearer("citizen")).json()["case"]
+    actions.report(PUBLIC, Report(text="别人的话", kind="01037", lon=HERE[0], lat=HERE[1]))
+    finished(cast, code)
+    answer = client.post(f"{API}/cases/{code}/rate", {"stars": 4, "note": "好"}, content_type="application/json", headers=bearer("citizen"))
+    assert answer.json() == {"code": code, "rating": {"stars": 4, "note": "好"}}
+    assert client.get(f"{API}/cases/{code}", headers=bearer("citizen")).status_code == 403
+
+
+def finished(cast: Cast, code: str) -> None:
+    actions.accept(cast.operator, code, {})
+    act(cast.handler, code, "handle", "accept")
+    act(cast.handler, code, "handle", "submit", evidence=[photo_of(cast.handler)])
+    act(cast.supervisor, code, "check", "approve")

@@ -2469,6 +2469,15 @@ export interface components {
             /** Stars */
             stars: number;
         };
+        /**
+         * Rated
+         * @description What whoever rated has said; the rest of the case is not theirs to read.
+         */
+        Rated: {
+            /** Code */
+            code: string;
+            rating: components["schemas"]["Rating"];
+        };
         /** Rating */
         Rating: {
             /**
@@ -3571,7 +3580,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CaseDetail"];
+                    "application/json": components["schemas"]["Rated"];
                 };
             };
         };
