@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from gridloop.kernel import clock
+from gridloop.kernel.hashing import sha256_hex
 from gridloop.simulation.replay.mapping import BadRow, Mapping, Record
 
 SENDERS = 4
@@ -182,10 +183,11 @@ class Feed:
         return body
 
     def _post(self, path: str, body: dict[str, Any], headers: dict[str, str], key: str) -> httpx.Response:
-        """Post once in effect: the same Idempotency-Key on every try; overload and restarts are waited out."""
+        """Post once in effect: the same Idempotency-Key on every try (its digest: a row's id may be Chinese, a header is not);
+        overload and restarts are waited out."""
         for attempt in range(RETRIES):
             try:
-                answer = self.http.post(path, json=body, headers={**headers, "Idempotency-Key": key})
+                answer = self.http.post(path, json=body, headers={**headers, "Idempotency-Key": sha256_hex(key.encode())})
             except httpx.TransportError:
                 if attempt == RETRIES - 1:
                     raise
