@@ -65,6 +65,19 @@ def test_bare_numbers_and_items_become_signals(doors: Doors) -> None:
     assert {s.source for s in logged(doors.owner)} == {"device"}
 
 
+def test_a_bad_item_of_an_array_loses_itself_only(doors: Doors) -> None:
+    items = [
+        {"kind": "rain", "value": 1},
+        {"kind": "rain", "value": "much"},
+        None,
+        {"kind": "smoke", "value": 0},
+        {"kind": "water_level", "value": 2},
+    ]
+    doors.publish("gridloop/v1/cam-1/rain", json.dumps(items))
+    until(lambda: len(logged(doors.owner)) == 3)
+    assert doors.values() == {("cam-1", "rain"): 1.0, ("cam-1", "smoke"): 0.0, ("cam-1", "water_level"): 2.0}
+
+
 def test_a_device_reaches_only_its_own_topics(doors: Doors) -> None:
     """MQTT 3.1.1 has no word for "refused": the message is dropped, acknowledged or not."""
     for topic in ("gridloop/v1/cam-2/smoke", "gridloop/v1/x", "other", "$SYS/REQ/USER/AUTH", "$MQTT/msgs/gridloop/v1/cam-2/smoke"):

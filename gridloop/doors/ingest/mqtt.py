@@ -24,7 +24,7 @@ from gridloop.doors.ingest.auth import Senders
 from gridloop.doors.ingest.callout import SUBJECT, Issuer, callback
 from gridloop.doors.ingest.writer import Writer
 from gridloop.kernel import clock
-from gridloop.kernel.errors import Busy, Fault, Unavailable
+from gridloop.kernel.errors import Busy, Fault, FieldFault, Unavailable
 from gridloop.kernel.texts import say
 from gridloop.sdk.signals import Signal
 from gridloop.signals.rules import Defaults, ItemFault, parse_item
@@ -130,16 +130,26 @@ class MqttDoor:
         device = level.replace("//", ".")
         at = now if stored is None else min(clock.at_real(stored), now)
         known = Defaults(device=device, kind=kind, at=at)
-        signals = []
         try:
-            for raw in bodies.items(payload, ndjson=False):
-                item: Any = {"value": raw} if isinstance(raw, bool | int | float) else raw
+            raws = bodies.items(payload, ndjson=False)
+        except Fault as fault:
+            _refused(device, kind, fault)
+            return []
+        signals = []
+        for raw in raws:  # a bad item loses itself only: its neighbours were acknowledged with it
+            item: Any = {"value": raw} if isinstance(raw, bool | int | float) else raw
+            try:
+                if isinstance(item, ItemFault):
+                    raise item
                 signals.append(parse_item(item, now, known))
-        except (ItemFault, Fault) as refused:
-            fault = refused.fault if isinstance(refused, ItemFault) else refused
-            figures.REJECTED.labels("mqtt").inc()
-            figures.LOG.warning("mqtt message refused", device=device, kind=kind, error=say(fault.key, "en", **fault.params))
+            except ItemFault as refused:
+                _refused(device, kind, refused.fault)
         return signals
+
+
+def _refused(device: str, kind: str, fault: Fault | FieldFault) -> None:
+    figures.REJECTED.labels("mqtt").inc()
+    figures.LOG.warning("mqtt message refused", device=device, kind=kind, error=say(fault.key, "en", **fault.params))
 
 
 async def _tell(fault: Exception) -> None:
