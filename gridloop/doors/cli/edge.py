@@ -53,7 +53,7 @@ class Edge:
             site=self._site(),
             tls="tls internal" if self.tls else "",
             bind=self.bind,
-            trusted="trusted_proxies static private_ranges" if self.behind_proxy else "",
+            trusted="trusted_proxies static private_ranges\n\t\ttrusted_proxies_strict" if self.behind_proxy else "",
             policy=POLICY,
             web_paths=_WEB,
             signals_limit=SIGNALS_LIMIT,
@@ -136,7 +136,7 @@ _TEMPLATE = """\
 
 		@far_metrics {{
 			path /metrics
-			not remote_ip private_ranges
+			not client_ip private_ranges
 		}}
 		respond @far_metrics 403
 		handle /metrics {{
