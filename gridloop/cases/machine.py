@@ -6,11 +6,12 @@ database: time, directory and scene are handed in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from gridloop.cases.restart import at_dispatch
 from gridloop.cases.rules import (
     DESK_STAGES,
     END_STATUSES,
@@ -39,6 +40,7 @@ from gridloop.kernel.ids import uuid7
 from gridloop.kernel.viewer import SYSTEM, Viewer
 
 RATE_WINDOW = timedelta(days=RATE_DAYS)
+SceneFor = Callable[[str, str, Mapping[str, Any]], tuple[Scene, str]]  # type, region, data → scene and the digest of its process
 
 
 @dataclass(slots=True)
@@ -58,7 +60,10 @@ class Machine:
     directory: Directory
     now: datetime
     actor: Viewer = SYSTEM
+    scene_for: SceneFor | None = None  # finds the scene of another type; without it a case keeps its own
     facts: list[Noted] = field(default_factory=list)
+    digest: str = ""  # of the process of a scene the case went over to in this push
+    _unheld: bool = False  # the world dispatched and nobody is competent: the work goes to the desk
     _sticky: str | None = None  # a status a call has set that the next opened task must not hide
     _chosen: dict[str, Any] = field(default_factory=dict)  # the desk's choice (type, unit, staff …) for the calls of this push
 
@@ -183,13 +188,13 @@ class Machine:
             data["form"] = Secret(dict(payload["form"]), "task_form")
         self._with_note(data, payload)
         self.note(_ACTION_OF.get((task.stage, verb), verb), data)
-        answer = {"outcome": verb, "supporting": list(self._chosen.get("supporting", ()))}
-        self.apply(self.scene.process.complete(self.case.process_state, task.ref, answer))
+        self.apply(self.scene.process.complete(self.case.process_state, task.ref, self._answer(verb)))
 
     def accept(self, payload: Mapping[str, Any]) -> None:
         """受理/采纳: take the proposal (fields override) and in one go verify, file and dispatch."""
         self._need_verb("accept")
         self._choose(payload)
+        other = self._other_scene()
         for _ in range(2):  # a verify task first, then the desk's own
             waiting = self.situation.live_tasks(*DESK_STAGES)
             if not waiting:
@@ -199,13 +204,49 @@ class Machine:
                 self._finish(task, "approve", {"note": payload.get("note")})
                 continue
             self._accept_fact(task, payload)
-            self._finish_desk(task)
+            task.status, task.done_at, task.done_by, task.outcome = "done", self.now, self.actor.actor, "accept"
+            self._cancel_limits(task.id)
+            step = self._go_over(*other) if other else None
+            self.apply(step or self.scene.process.complete(self.case.process_state, task.ref, self._answer("accept")))
+            self._remember_choice()
 
-    def _finish_desk(self, task: TaskData) -> None:
-        task.status, task.done_at, task.done_by, task.outcome = "done", self.now, self.actor.actor, "accept"
-        self._cancel_limits(task.id)
-        answer = {"outcome": "accept", "supporting": list(self._chosen.get("supporting", ()))}
-        self.apply(self.scene.process.complete(self.case.process_state, task.ref, answer))
+    def _remember_choice(self) -> None:
+        """Back at the desk the case is offered as the desk last decided, not as it was guessed at first."""
+        case, before = self.case, self.case.proposal or {}
+        decided = {"type": case.type, "severity": case.severity, "unit": case.lead_unit_id}
+        if before and any(before.get(k) != v for k, v in decided.items()):
+            case.proposal = {**before, **decided, "confidence": 1.0, "reasons": [{"why": "desk"}]}
+
+    def _answer(self, outcome: str) -> dict[str, Any]:
+        return {"outcome": outcome, "supporting": list(self._chosen.get("supporting", ()))}
+
+    def _other_scene(self) -> tuple[Scene, str] | None:
+        """The scene competent for a corrected type, when it is another one than the case's own."""
+        if self.scene_for is None or self._chosen["type"] == self.case.type:
+            return None
+        try:
+            found = self.scene_for(self._chosen["type"], self.case.region, {})
+        except NotFound:
+            return None
+        return found if found[0].name != self.scene.name else None
+
+    def _go_over(self, scene: Scene, digest: str) -> Step | None:
+        """From here on the case runs on the scene of its corrected type: its limits, its proof, its process, begun at the dispatch."""
+        case, old = self.case, self.scene
+        before = (case.type, case.severity)
+        case.type, case.severity = self._chosen["type"], self._chosen["severity"]
+        step = at_dispatch(scene.process, {**self._process_data({}), "params": dict(scene.params)}, self._answer("accept"))
+        if step is None:
+            case.type, case.severity = before
+            return None
+        self._drop_all()
+        self.scene, self.digest = scene, digest
+        case.scene, case.scene_version_id = scene.name, scene.version_id
+        case.same_thing = ""  # a key means something inside its own scene only
+        data = {"type": case.type, "from": old.name, "from_version": old.version, "scene": scene.name, "scene_version": scene.version}
+        self.note("scene_changed", data)
+        self._set_due()
+        return step
 
     def _accept_fact(self, task: TaskData, payload: Mapping[str, Any]) -> None:
         proposal = self.case.proposal or {}
@@ -361,6 +402,9 @@ class Machine:
                     limit.state = "cancelled"
         for call in step.calls:
             _CALLS[call.name](self, call)
+        if self._unheld:
+            self._to_the_desk(step)
+            return
         for task in step.opened:
             self._open_task(task)
         for wait in step.waits:
@@ -368,6 +412,15 @@ class Machine:
         if step.ended and self.case.status not in END_STATUSES:
             self._end(step.ended)
         self._sticky = None
+
+    def _to_the_desk(self, step: Step) -> None:
+        """Nobody is competent for work the world dispatched: as if its unit had returned it at once, the desk is asked."""
+        work = next((task for task in step.opened if task.stage == "handle" and "return" in task.verbs), None)
+        if work is None:
+            raise Invalid("cases.nobody_competent", type=self.case.type, region=self.case.region)
+        back = self.scene.process.complete(step.state, work.ref, self._answer("return"))
+        self._unheld, self._sticky, self.case.status = False, "filed", "filed"
+        self.apply(replace(back, calls=tuple(call for call in back.calls if call.name != "return")))
 
     def _cancel_task(self, ref: str) -> None:
         for task in self.situation.tasks:
@@ -484,8 +537,12 @@ class Machine:
         unit = self._chosen.get("unit")
         if unit is None:
             found = self.directory.competent(str(call.params.get("duty") or "handle"), case.type, case.region, self.now)
-            if found is None:
+            if found is None and self._chosen:  # the desk is there to choose
                 raise Invalid("cases.nobody_competent", type=case.type, region=case.region)
+            if found is None:
+                self._unheld = True
+                self.note("nobody_competent", {"type": case.type, "region": case.region})
+                return
             unit = found.unit_id
         case.lead_unit_id = int(unit)
         case.supporting_ids = list(self._chosen.get("supporting", ()))
@@ -536,6 +593,10 @@ class Machine:
 
     def _end(self, status: str) -> None:
         self.case.status = status
+        self._drop_all()
+
+    def _drop_all(self) -> None:
+        """Nothing that is under way goes on."""
         for task in self.situation.live_tasks():
             task.status, task.done_at = "cancelled", self.now
             self.note("task_cancelled", {"task": task.id, "name": task.name})

@@ -29,7 +29,7 @@ def scenes() -> SceneBook:
 
 
 def scene_of(case: Case) -> tuple[Scene, str]:
-    """The scene in the version the case was opened with."""
+    """The scene in the version the case was opened with, or went over to."""
     if case.scene_version_id is None:
         raise Invalid("cases.no_scene")
     return scenes().by_version(case.scene_version_id)
@@ -39,7 +39,7 @@ def push(viewer: Viewer, code: str, run: Callable[[Machine], T], row: Case | Non
     """Lock the case for the viewer (unless its locked row is given), run one push of the machine, write what it changed."""
     loaded = store.load(code, row)
     scene, _digest = scene_of(loaded.row)
-    machine = Machine(loaded.situation, scene, DIRECTORY, clock.now(), viewer)
+    machine = Machine(loaded.situation, scene, DIRECTORY, clock.now(), viewer, scenes().for_type)
     answer = run(machine)
     store.save(loaded, machine, viewer)
     return answer

@@ -108,7 +108,7 @@ def save(loaded: Loaded, machine: Machine, viewer: Viewer) -> None:
         known = loaded.limits_before
         save_limits([x for x in machine.situation.limits if x.id not in known], [x for x in machine.situation.limits if x.id in known])
         if case.process_state is not loaded.state_before or not case.is_open:
-            save_instance(case.code, "", case.process_state, ended=not case.is_open, is_new=False)
+            save_instance(case.code, machine.digest, case.process_state, ended=not case.is_open, is_new=False)
         append_many(f"case:{case.code}", facts, viewer, case.code)
 
 

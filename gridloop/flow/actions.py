@@ -58,13 +58,13 @@ def save_limits(new: Iterable[Any], changed: Sequence[Any]) -> None:
 
 
 def save_instance(case_code: str, digest: str, state: dict[str, Any], ended: bool, is_new: bool) -> None:
-    """Keep the engine's state, or drop it when the case has ended."""
+    """Keep the engine's state, or drop it when the case has ended; a digest when it runs on another definition from here on."""
     if ended:
         Instance.objects.filter(case_code=case_code).delete()
     elif is_new:
         Instance.objects.create(case_code=case_code, definition_id=digest, state=state)
     else:
-        Instance.objects.filter(case_code=case_code).update(state=state)
+        Instance.objects.filter(case_code=case_code).update(state=state, **({"definition_id": digest} if digest else {}))
 
 
 def due_codes(batch: int) -> tuple[list[str], bool]:

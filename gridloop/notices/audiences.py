@@ -1,4 +1,4 @@
-"""Who is told: the people behind the words lead, supporting, desk, checker, above, reporter and owner."""
+"""Who is told: the people behind the words lead, supporting, holders, desk, checker, above, reporter and owner."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gridloop.cases.models import Case
-from gridloop.cases.selectors import sealed_values, sources_of
+from gridloop.cases.selectors import LIVE_TASK, sealed_values, sources_of
+from gridloop.flow.selectors import tasks_of
 from gridloop.journal.messages import FactRow
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
@@ -56,6 +57,18 @@ def _above(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
     return _staff([commander]) if commander else duty_people(int(unit))
 
 
+def _holders(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
+    """Who has the case's live tasks in hand (the person, else the unit's people on duty), and the commander on duty of each unit."""
+    found: list[Recipient] = []
+    for task in tasks_of(case.code):
+        if task.status not in LIVE_TASK or task.unit_id is None:
+            continue
+        person = orgs.staff_briefs(SYSTEM, [task.staff_id]).values() if task.staff_id is not None else ()
+        commander = orgs.on_duty(SYSTEM, task.unit_id).commander
+        found += [*(_staff(person) or duty_people(task.unit_id)), *(_staff([commander]) if commander else [])]
+    return found
+
+
 def _holder(duty: str) -> Callable[[Case, FactRow, Pack], list[Recipient]]:
     def find(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
         units = orgs.competent_units(SYSTEM, duty, case.type, case.region, clock.now())
@@ -98,6 +111,7 @@ _FIND: dict[str, Callable[[Case, FactRow, Pack], list[Recipient]]] = {
     "lead": _lead,
     "supporting": _supporting,
     "above": _above,
+    "holders": _holders,
     "desk": _holder("intake"),
     "checker": _holder("check"),
     "reporter": _reporter,

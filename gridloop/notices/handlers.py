@@ -20,12 +20,13 @@ from gridloop.journal.messages import FactRow
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Fault
 from gridloop.kernel.ids import uuid7
+from gridloop.kernel.texts import all_texts
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.notices.actions import forget_sealed, settle
 from gridloop.notices.audiences import plate_of, recipients
 from gridloop.notices.messages import PackBook, Recipient
 from gridloop.notices.models import Delivery
-from gridloop.notices.rules import Quiet, fill, first_at, local_time, wait_words
+from gridloop.notices.rules import HOUSE, Quiet, fill, first_at, local_time, wait_words
 from gridloop.orgs import selectors as orgs
 from gridloop.registry.selectors import address_at
 from gridloop.sdk.pack import Pack, Template
@@ -79,20 +80,24 @@ def _tell(fact: FactRow, code: str) -> None:
     if case.scene_version_id is None:
         return
     pack = packs().pack(case.scene_version_id)
-    for name, audience, urgent in _called_for(fact, pack):
-        template = pack.notices.templates.get(name)
+    for name, template, audience, urgent in _called_for(fact, pack):
         if template is not None:
             _make(fact, case, pack, name, template, audience or template.audience, urgent)
 
 
-def _called_for(fact: FactRow, pack: Pack) -> Iterator[tuple[str, str, bool]]:
-    """Template, audience ('' = the template's) and whether a process itself asked for it."""
+def _called_for(fact: FactRow, pack: Pack) -> Iterator[tuple[str, Template | None, str, bool]]:
+    """Name, template, audience ('' = the template's) and whether a process itself asked for it."""
+    templates = pack.notices.templates
     if fact.action == "notice_requested":
-        yield str(fact.data.get("template", "")), str(fact.data.get("audience", "")), True
+        name = str(fact.data.get("template", ""))
+        yield name, templates.get(name), str(fact.data.get("audience", "")), True
         return
+    if fact.action in HOUSE:
+        words = all_texts()[f"notices.house_{fact.action}"]
+        yield fact.action, Template(channel="app", audience=HOUSE[fact.action], zh=words["zh"], en=words["en"]), "", False
     for rule in pack.notices.on_fact:
         if rule.fact == fact.action:
-            yield rule.template, "", False
+            yield rule.template, templates.get(rule.template), "", False
 
 
 def _make(fact: FactRow, case: Case, pack: Pack, name: str, template: Template, audience: str, urgent: bool) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from typing import Final
 
 from gridloop.kernel.durations import WorkingCalendar, parse_duration
 from gridloop.kernel.texts import say
+from gridloop.sdk.pack import Audience
 
 MOST_ATTEMPTS = 8
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=4)
 _UNIT_KEYS = {unit: f"notices.unit_{unit}" for unit in ("m", "h", "d", "wh", "wd")}
+HOUSE: Final[dict[str, Audience]] = {"nobody_competent": "desk", "supervised": "holders"}  # told in the app whatever a pack says
 CALM_AUDIENCES = frozenset({"reporter", "owner"})  # people at home; those at work chose their shift
 CALM_CHANNELS = frozenset({"sms", "voice"})
 

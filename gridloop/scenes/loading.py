@@ -46,6 +46,8 @@ FACTS = (
     "handed_down",
     "handed_up",
     "filed",
+    "scene_changed",
+    "nobody_competent",
     "dispatched",
     "rejected",
     "task_opened",

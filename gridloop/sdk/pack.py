@@ -96,9 +96,12 @@ class LimitsFile(Part):
     stages: dict[Word, StageFile]
 
 
+Audience = Literal["owner", "reporter", "lead", "supporting", "holders", "desk", "checker", "above"]
+
+
 class Template(Part):
     channel: Literal["sms", "app", "voice", "email"]
-    audience: Literal["owner", "reporter", "lead", "supporting", "desk", "checker", "above"]
+    audience: Audience
     zh: Annotated[str, StringConstraints(min_length=1, max_length=500)]
     en: Annotated[str, StringConstraints(min_length=1, max_length=500)]
 

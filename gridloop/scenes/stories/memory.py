@@ -76,6 +76,22 @@ class MemoryDirectory:
         return self.days
 
 
+def _scene(loaded: Loaded) -> Scene:
+    assert loaded.pack is not None
+    assert loaded.process is not None
+    same = loaded.pack.pack.same_thing
+    return Scene(
+        name=loaded.name,
+        version=loaded.pack.pack.version,
+        version_id=None,
+        process=loaded.process,
+        params=dict(loaded.pack.pack.params),
+        limits=stage_limits(loaded.pack),
+        radius_m=float(same.radius_m or 0),
+        within_s=within_seconds(same),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One fact of a case's trace, with its time."""
@@ -211,6 +227,14 @@ class World:
             raise LookupError(f"no pack takes reports of {case_type}")
         return self.packs[chosen.version_id]
 
+    def _scene_of_type(self, case_type: str, region: str, data: Mapping[str, Any]) -> tuple[Scene, str]:
+        """The digest of a process is the pack's name here: a story has one version of each."""
+        loaded = self._scene_for(case_type)
+        return _scene(loaded), loaded.name
+
+    def _pack_of(self, name: str) -> Pack:
+        return next(one.pack for one in self.packs if one.name == name and one.pack is not None)
+
     def _near(
         self, case_type: str, lon: float | None, lat: float | None, radius: float, within: float, keyless: bool = False
     ) -> MemoryCase | None:
@@ -238,18 +262,7 @@ class World:
 
     def _open(self, loaded: Loaded, new: NewCase, viewer: Viewer) -> MemoryCase:
         assert loaded.pack is not None
-        assert loaded.process is not None
-        same = loaded.pack.pack.same_thing
-        scene = Scene(
-            name=loaded.name,
-            version=loaded.pack.pack.version,
-            version_id=None,
-            process=loaded.process,
-            params=dict(loaded.pack.pack.params),
-            limits=stage_limits(loaded.pack),
-            radius_m=float(same.radius_m or 0),
-            within_s=within_seconds(same),
-        )
+        scene = _scene(loaded)
         machine = Machine.open(new, scene, self.directory, self.now, viewer)
         case = MemoryCase(machine.situation, scene, loaded.pack)
         self.cases.append(case)
@@ -259,9 +272,11 @@ class World:
     def push(self, case: MemoryCase, viewer: Viewer, act: Callable[[Machine], object]) -> None:
         """One push on one case; when the rules refuse it, nothing of it stays."""
         situation = copy.deepcopy(case.situation)
-        machine = Machine(situation, case.scene, self.directory, self.now, viewer)
+        machine = Machine(situation, case.scene, self.directory, self.now, viewer, self._scene_of_type)
         act(machine)
         case.situation = situation
+        if machine.digest:
+            case.scene, case.pack = machine.scene, self._pack_of(machine.digest)
         self._keep(case, machine)
 
     def _keep(self, case: MemoryCase, machine: Machine) -> None:
