@@ -294,4 +294,5 @@ def _note_signal(viewer: Viewer, row: Case, signal: Signal) -> None:
     digest = sha256_hex(f"{signal.source}\n{signal.id}".encode())[:32]
     data = {"signal": digest, "source": signal.source, "device": signal.device, "kind": signal.kind, "value": signal.value}
     append(f"case:{row.code}", "signal_added", data, viewer, row.code)
+    evidence.attach_of_signal(signal.data.get("evidence"), row.code)
     recount(row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -10,6 +11,7 @@ from uuid import UUID
 from django.db import connection
 
 from gridloop.access.actions import log_look
+from gridloop.access.selectors import viewer_for
 from gridloop.evidence import blobs
 from gridloop.evidence.messages import Checked, Content, Stored
 from gridloop.evidence.models import File
@@ -22,6 +24,8 @@ from gridloop.kernel.errors import FieldFault, Invalid, TooMuch
 from gridloop.kernel.geo import distance_m
 from gridloop.kernel.viewer import SYSTEM, Viewer
 
+SIGNAL_FILES = 10  # pictures of one alarm at most
+_IS_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 UNNAMED_KEPT = timedelta(days=7)  # sent but never named by a report or task
 EVIDENCE_KEPT = timedelta(days=RETENTION["evidence_origin"].days)
 
@@ -127,6 +131,21 @@ def attach(viewer: Viewer, ids: Sequence[str | UUID], case: str, task: str | UUI
                 raise _refused(number, "evidence.elsewhere", key)
             if row.case_code is None:
                 _attach_one(viewer, row, case, UUID(str(task)) if task else None)
+
+
+def attach_of_signal(ids: object, case: str) -> None:
+    """Name the pictures an alarm brought (``data.evidence``) in its case, inside the effects of the signal.
+
+    An alarm is never lost for its pictures: what is no id, not there, named already, or was not sent by an account that may
+    send signals is passed over. Ids can not be guessed, so whoever knows one was told it by its sender.
+    """
+    wanted = [key for key in ids[:SIGNAL_FILES] if isinstance(key, str) and _IS_UUID.fullmatch(key)] if isinstance(ids, list) else []
+    if not wanted:
+        return
+    rows = File.objects.select_for_update().filter(pk__in=wanted, status=File.Status.STORED, case_code=None).order_by("pk")
+    for row in rows:
+        if row.uploaded_by_id is not None and viewer_for(row.uploaded_by_id).can("signals.write"):
+            _attach_one(SYSTEM, row, case, None)
 
 
 def _uuid(value: str | UUID) -> UUID:

@@ -16,7 +16,7 @@ from tests.live.conftest import SCALE, Live
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("live")]
 
 
-def look(live: Live, camera: dict[str, Any], plate: str, standing: float) -> None:
+def look(live: Live, camera: dict[str, Any], plate: str, standing: float, **more: Any) -> None:
     """One look of the camera."""
     at = datetime.now(UTC).isoformat()
     item = {
@@ -27,7 +27,7 @@ def look(live: Live, camera: dict[str, Any], plate: str, standing: float) -> Non
         "at": at,
         "value": standing,
         "place": camera["place"],
-        "data": {"plate": plate},
+        "data": {"plate": plate, **more},
     }
     answer = live.call("POST", "/api/v1/signals", "admin", json=item)
     assert answer.status_code == 202, answer.text
@@ -61,9 +61,13 @@ def test_owner_is_told_and_gone_closes_by_itself(live: Live) -> None:
     car = next(v for v in generate(SEED, SCALE).vehicles if v.person)
     camera = live.get("/api/v1/devices", "admin", kind="camera", limit=200)["items"][-1]
     look(live, camera, car.plate, 120)
-    look(live, camera, car.plate, 200)
+    snapshot = live.photo("admin", camera["place"])
+    look(live, camera, car.plate, 200, evidence=[snapshot], boxes=[[0.1, 0.2, 0.5, 0.6]])
     case = wait_for(lambda: case_of(live, camera))
     assert case["scene"] == "illegal_parking"
+    shown = live.get(f"/api/v1/cases/{case['code']}/evidence", "operator")["items"]
+    assert [(e["id"], e["kind"]) for e in shown] == [(snapshot, "scene")]
+    assert live.call("GET", shown[0]["url"], "operator").headers["content-type"] == "image/jpeg"
     (message,) = wait_for(lambda: messages_to(live, car.plate))
     assert "5" in message["text"]
     assert "驶离" in message["text"]

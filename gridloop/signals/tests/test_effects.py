@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import DataError
 
+from gridloop.access.actions import load_users
+from gridloop.access.messages import SampleLogin
+from gridloop.access.selectors import user_id_of, viewer_for
 from gridloop.cases.actions import receive_signal
 from gridloop.cases.models import Case, Source
 from gridloop.cases.rules import END_STATUSES
 from gridloop.cases.tests.kit import Cast
+from gridloop.evidence import actions as evidence
+from gridloop.evidence.selectors import of_case as evidence_of
+from gridloop.evidence.tests.pictures import picture
 from gridloop.journal.frame import scoped
+from gridloop.journal.selectors import verify
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.selectors import device
@@ -75,6 +84,27 @@ def test_a_signal_without_its_key_never_reaches_somebody_else_s_case(county: Cas
     (case,) = cases()
     assert case.status not in END_STATUSES
     assert [s.count for s in sources()] == [1]
+
+
+def test_pictures_an_alarm_names_become_evidence_of_its_case(county: Cast, log: PostgresLog, settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    load_users([SampleLogin("box", "AI 盒子", None, "integrator", "990101", None)])
+    box = viewer_for(user_id_of("box") or 0)
+    own, second = (str(evidence.add(box, picture(size=size)).id) for size in ((320, 240), (300, 200)))
+    foreign = str(evidence.add(county.worker, picture()).id)
+    log.append(
+        [stopped(1, data={"plate": "浙X00001", "evidence": [own, foreign, "no id", 7, str(uuid4())], "boxes": [[0.1, 0.2, 0.3, 0.4]]})]
+    )
+    log.append([stopped(2, plate="浙X00002", data={"plate": "浙X00002", "evidence": [own]})])
+    log.append([stopped(3, data={"plate": "浙X00001", "evidence": [own, second]})])
+    log.append([stopped(4, data={"plate": "浙X00001", "evidence": "all"})])
+    run_all()
+    one, other = cases()
+    assert [str(e.id) for e in evidence_of(SYSTEM, one.code)] == [own, second]
+    assert evidence_of(SYSTEM, other.code) == [], "what proves one case is not lent to another"
+    with scoped(SYSTEM):
+        assert Trouble.objects.count() == 0
+    assert verify(SYSTEM)[1] is None
 
 
 def test_no_repeat_has_a_second_effect(county: Cast, log: PostgresLog) -> None:
