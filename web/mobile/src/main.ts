@@ -9,6 +9,7 @@ import "./phone.css";
 import { createApp } from "vue";
 import App from "./App.vue";
 import { i18n } from "./i18n";
+import { listenForNetwork } from "./lib/network";
 import { loadMe, user } from "./lib/session";
 import { listenForInstall } from "./me/install";
 import { start } from "./queue/outbox";
@@ -17,4 +18,5 @@ import { router } from "./router";
 createApp(App).use(i18n).use(router).mount("#app");
 
 listenForInstall();
+listenForNetwork();
 void loadMe().then(() => start(() => user.value));

@@ -43,7 +43,7 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-const settings = { lang: "zh-CN", unauthorised: (): void => {} };
+const settings = { lang: "zh-CN", unauthorised: (): void => {}, reached: (_yes: boolean): void => {} };
 
 /** Language of the server's sentences in answers. */
 export function speak(lang: string): void {
@@ -53,6 +53,11 @@ export function speak(lang: string): void {
 /** What to do when the session is gone (desk: go to the log-in page; phone: ask in place). */
 export function onUnauthorised(act: () => void): void {
   settings.unauthorised = act;
+}
+
+/** Told after each call whether the server answered at all (the phone says so in its head). */
+export function onReached(tell: (yes: boolean) => void): void {
+  settings.reached = tell;
 }
 
 /** A random key; `crypto.randomUUID` is missing on plain http outside localhost. */
@@ -112,8 +117,10 @@ export async function call<T>(method: string, path: string, options: CallOptions
     });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
+    settings.reached(false);
     throw new Problem(0);
   }
+  settings.reached(true);
   const text = await answer.text();
   if (answer.ok) return (text ? JSON.parse(text) : undefined) as T;
   if (answer.status === 401) settings.unauthorised();

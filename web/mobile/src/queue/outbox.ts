@@ -1,5 +1,6 @@
 import { newKey } from "@/api/client";
-import { computed, ref, shallowRef } from "vue";
+import { computed, shallowRef, watch } from "vue";
+import { returns } from "../lib/network";
 import type { Photo } from "../photos/take";
 import { after, type Entry, nextStep, ready, recovered, retried, unsent } from "./rules";
 import { sendBody, sendPhoto } from "./send";
@@ -8,7 +9,6 @@ import { plain, store } from "./store";
 /** Shared state of the outbox; every screen shows the same number. */
 export const entries = shallowRef<Entry[]>([]);
 export const waiting = computed(() => unsent(entries.value).length);
-export const online = ref(navigator.onLine);
 
 type Draft = Pick<Entry, "kind" | "path" | "title" | "about" | "user" | "body" | "carry"> & { photos: Photo[] };
 
@@ -16,13 +16,12 @@ let currentUser: () => string | null = () => null;
 let timer: ReturnType<typeof setTimeout> | undefined;
 const listeners = new Set<(entry: Entry) => void>();
 
-/** Starts the sender once per page: takes up what an earlier page left, then sends at once, on reconnect and when seen again. */
+/** Starts the sender once per page: takes up what an earlier page left, then sends at once, when the network returns and when seen again. */
 export async function start(user: () => string | null): Promise<void> {
   currentUser = user;
   await store.outbox.toCollection().modify((entry, ref_) => void (ref_.value = recovered(entry)));
   await reload();
-  window.addEventListener("online", () => wake(true));
-  window.addEventListener("offline", () => (online.value = false));
+  watch(returns, () => wake(true));
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && wake(true));
   wake(true);
 }
@@ -53,6 +52,7 @@ export async function put(draft: Draft): Promise<Entry> {
     await store.outbox.put(entry);
   });
   await reload();
+  wake();
   return entry;
 }
 
@@ -82,7 +82,6 @@ export async function drop(id: string): Promise<void> {
 }
 
 export function wake(now = false): void {
-  online.value = navigator.onLine;
   clearTimeout(timer);
   const pauseUntil = Math.min(...unsent(entries.value).map((entry) => entry.nextAt));
   if (!Number.isFinite(pauseUntil)) return;

@@ -1,9 +1,10 @@
 import type { TaskItem } from "@/api/types";
 import { useI18n } from "vue-i18n";
+import { online } from "../lib/network";
 import { user } from "../lib/session";
 import { say } from "../lib/toast";
 import type { Photo } from "../photos/take";
-import { online, put, settle } from "../queue/outbox";
+import { put, settle } from "../queue/outbox";
 import type { Entry } from "../queue/rules";
 import { wordOf } from "./rules";
 
