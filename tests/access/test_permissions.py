@@ -23,7 +23,7 @@ from gridloop.cases import actions as cases
 from gridloop.cases import present
 from gridloop.cases.messages import Report
 from gridloop.cases.tests.kit import EAST, HERE, build
-from gridloop.doors.http.api import api
+from gridloop.doors.http.api import api, track_api
 from gridloop.evidence.tests.kit import photo_of
 from gridloop.evidence.tests.pictures import picture
 from gridloop.kernel.viewer import PUBLIC, SYSTEM
@@ -145,3 +145,12 @@ def test_the_table_holds(world: dict[str, Any]) -> None:
         assert len(expected) == len(columns), operation
         wrong += [f"{operation} as {c}: {f}, expected {e}" for c, e, f in zip(columns, expected, found, strict=True) if e != f]
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_call_of_the_reporters_page_has_a_row_among_the_doors() -> None:
+    """Those rows are asked on the running product by tests/live/test_doors.py."""
+    rows = table()["doors"]
+    paths: dict[str, dict[str, Any]] = track_api.get_openapi_schema(path_prefix="/track/")["paths"]
+    calls = [f"{m.upper()} {path}" for path, methods in paths.items() for m in METHODS if m in methods]
+    assert calls
+    assert [call for call in calls if not any(row.startswith(f"{call}?") for row in rows)] == []
