@@ -12,7 +12,7 @@ from gridloop.cases.intake import receive_signal, report
 from gridloop.cases.machine import Machine, merge_sources
 from gridloop.cases.models import Case, Source
 from gridloop.cases.pushing import push, recount, scene_of
-from gridloop.cases.rules import END_STATUSES
+from gridloop.cases.rules import END_STATUSES, reporter_subject
 from gridloop.cases.types import type_name
 from gridloop.evidence import actions as evidence
 from gridloop.flow import actions as flow
@@ -184,7 +184,7 @@ def rate_by_key(viewer: Viewer, code: str, key: str, payload: Mapping[str, Any])
     """The reporter's stars, with the key from the report's answer."""
     case = by_key(code, key)
     with elevated():
-        push(viewer, case.code, lambda machine: machine.rate(payload))
+        push(viewer, case.code, lambda machine: machine.rate(payload, reporter=True))
 
 
 @verb("case.track")
@@ -192,7 +192,7 @@ def urge_by_key(viewer: Viewer, code: str, key: str, payload: Mapping[str, Any])
     """The reporter asks how long it will still take."""
     case = by_key(code, key)
     with elevated():
-        push(viewer, case.code, lambda machine: machine.urge(payload))
+        push(viewer, case.code, lambda machine: machine.urge(payload, reporter=True))
 
 
 @verb("people.erase")
@@ -205,7 +205,7 @@ def erase_reporter(viewer: Viewer, code: str, note: str = "") -> int:
         raise NotFound("cases.no_such_case", code=code)
     with elevated():
         codes = [code, *Case.objects.filter(merged_into=code).order_by("code").values_list("code", flat=True)]
-        count = sum(erase(viewer, subject, ERASE_RULE) for each in codes for subject in (f"case:{each}/reporter", f"case:{each}"))
+        count = sum(erase(viewer, reporter_subject(each), ERASE_RULE) for each in codes)
         for row in Case.objects.filter(code__in=codes).select_for_update():
             _forget_words(row)
         data: dict[str, Any] = {"rule": ERASE_RULE, "values": count}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from gridloop.cases.rules import Performer
+from gridloop.cases.rules import Performer, TaskData
+from gridloop.evidence.selectors import new_pictures
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.orgs import desk
@@ -107,6 +108,9 @@ class RowDirectory:
 
     def calendar(self, region: str) -> WorkingCalendar:
         return _keep(("calendar", region[:6]), lambda: orgs.calendar_for(SYSTEM, region))
+
+    def new_picture(self, task: TaskData, evidence: Sequence[str]) -> bool:
+        return bool(evidence) and new_pictures(SYSTEM, task.case, task.id, evidence, task.opened_at) > 0
 
 
 DIRECTORY = RowDirectory()

@@ -11,7 +11,7 @@ from gridloop.cases.machine import Machine
 from gridloop.cases.messages import Report, Reported, SceneMatch
 from gridloop.cases.models import Case, Source
 from gridloop.cases.pushing import push, recount, scenes
-from gridloop.cases.rules import END_STATUSES, NewCase, Scene, report_source
+from gridloop.cases.rules import END_STATUSES, NewCase, Scene, report_source, reporter_subject
 from gridloop.cases.same_thing import find_near, lock_place, lock_thing
 from gridloop.cases.types import case_types, guess_type, type_name
 from gridloop.evidence import actions as evidence
@@ -185,11 +185,11 @@ def _reporter(new: Report, key: str) -> dict[str, str]:
 
 def _join(viewer: Viewer, twin: Case, new: Report, key: str) -> None:
     """One more reporter of the same thing: kept as a source with a key of their own, named in the trace."""
-    subject = f"case:{twin.code}/reporter"
+    subject = reporter_subject(twin.code)
     data: dict[str, Any] = {"kind": new.source}
     text = reporter = None
     if new.text.strip():
-        data["text"] = seal(new.text.strip(), subject=f"case:{twin.code}", purpose="case_text", case=twin.code)
+        data["text"] = seal(new.text.strip(), subject=subject, purpose="case_text", case=twin.code)
         text = data["text"]["sealed"]
     if new.name or new.contact:
         value = _reporter(new, key)

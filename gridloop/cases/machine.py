@@ -30,6 +30,7 @@ from gridloop.cases.rules import (
     StageLimit,
     TaskData,
     case_verbs,
+    reporter_subject,
     task_verbs,
 )
 from gridloop.cases.types import case_types
@@ -99,9 +100,9 @@ class Machine:
         data: dict[str, Any] = {"type": new.type, "severity": new.severity, "region": new.region, "source": new.source, "scene": scene.name}
         data["scene_version"] = scene.version
         if new.text:
-            data["text"] = Secret(new.text, "case_text")
+            data["text"] = Secret(new.text, "case_text", reporter_subject(new.code))
         if new.reporter and any(new.reporter.values()):
-            data["reporter"] = Secret(dict(new.reporter), "reporter", f"case:{new.code}/reporter")
+            data["reporter"] = Secret(dict(new.reporter), "reporter", reporter_subject(new.code))
         machine.note("reported", data)
         machine._set_due()
         machine.apply(scene.process.start(machine._process_data(new.data)))
@@ -151,7 +152,8 @@ class Machine:
             raise Invalid("cases.reason_needed", errors=(FieldFault("/note", "cases.reason_needed"),))
 
     def _need_proof(self, task: TaskData, verb: str, payload: Mapping[str, Any]) -> None:
-        if verb == "submit" and "photo" in task.must and not payload.get("evidence"):
+        evidence = [str(e) for e in payload.get("evidence") or ()]
+        if verb == "submit" and "photo" in task.must and not self.directory.new_picture(task, evidence):
             raise Invalid("cases.photo_needed", errors=(FieldFault("/evidence", "cases.photo_needed"),))
 
     def _sign_off(self, task: TaskData) -> None:
@@ -321,16 +323,16 @@ class Machine:
         self._end("voided")
         self.note("merged", self._with_note({"into": target.code}, payload))
 
-    def urge(self, payload: Mapping[str, Any]) -> None:
+    def urge(self, payload: Mapping[str, Any], reporter: bool = False) -> None:
         """催办: everyone who holds a live task is told; the fact remembers who urged."""
         if not self.case.is_open:
             raise NotNow("cases.verb_not_now", verb="urge", allowed="–")
         data: dict[str, Any] = {"tasks": [t.id for t in self.situation.live_tasks()]}
         if payload.get("reply_by"):
             data["reply_by"] = str(payload["reply_by"])
-        self.note("urged", self._with_note(data, payload))
+        self.note("urged", self._with_note(data, payload, self._reporters(reporter)))
 
-    def rate(self, payload: Mapping[str, Any]) -> None:
+    def rate(self, payload: Mapping[str, Any], reporter: bool = False) -> None:
         """评价: one to five stars, once, within 30 days after closing."""
         stars = payload.get("stars")
         if isinstance(stars, bool) or not isinstance(stars, int) or not 1 <= stars <= 5:
@@ -339,7 +341,7 @@ class Machine:
         if case.status != "closed" or case.stars is not None or case.closed_at is None or self.now - case.closed_at > RATE_WINDOW:
             raise NotNow("cases.rate_not_now", verb="rate", allowed=", ".join(case_verbs(case, self.situation.tasks, self.actor)) or "–")
         case.stars = stars
-        self.note("rated", self._with_note({"stars": stars}, payload))
+        self.note("rated", self._with_note({"stars": stars}, payload, self._reporters(reporter)))
 
     def _need_verb(self, verb: str) -> None:
         allowed = case_verbs(self.case, self.situation.tasks, self.actor)
@@ -612,11 +614,17 @@ class Machine:
         if staff_id is not None and staff_id not in self.case.staff_ids:
             self.case.staff_ids.append(staff_id)
 
-    def _with_note(self, data: dict[str, Any], payload: Mapping[str, Any]) -> dict[str, Any]:
+    def _with_note(self, data: dict[str, Any], payload: Mapping[str, Any], subject: str = "") -> dict[str, Any]:
         note = str(payload.get("note") or "").strip()
         if note:
-            data["note"] = Secret(note, "case_note")
+            data["note"] = Secret(note, "case_note", subject)
         return data
+
+    def _reporters(self, by_key: bool) -> str:
+        """The subject of words a reporter writes, by the key or by account; '' for everybody else's."""
+        actor, case = self.actor, self.case
+        own = by_key or (actor.user_id is not None and actor.user_id == case.reporter_id and actor.staff_id is None)
+        return reporter_subject(case.code) if own else ""
 
     def note(self, action: str, data: dict[str, Any]) -> None:
         self.facts.append(Noted(action, data))

@@ -12,7 +12,7 @@ from gridloop.cases import selectors
 from gridloop.cases.directory import DIRECTORY
 from gridloop.cases.machine import RATE_WINDOW
 from gridloop.cases.models import Case, Source
-from gridloop.cases.rules import case_verbs, task_verbs
+from gridloop.cases.rules import case_verbs, reporter_subject, task_verbs
 from gridloop.cases.store import case_data, task_data
 from gridloop.cases.types import type_name
 from gridloop.evidence.selectors import outward_of
@@ -132,7 +132,7 @@ def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
 def reporter_opened(viewer: Viewer, code: str, purpose: str, reason: str) -> list[dict[str, str]]:
     """Names and contacts of those who reported a case, unmasked; the look is written down before they are shown."""
     row = selectors.case_row(viewer, code)
-    log_look(viewer, f"case:{code}/reporter", purpose, reason)
+    log_look(viewer, reporter_subject(code), purpose, reason)
     ids = list(dict.fromkeys([row.reporter_sealed, *(s.reporter_sealed for s in selectors.sources_of(viewer, code))]))
     values = selectors.sealed_values(viewer, ids)
     people = [v for i in ids if isinstance(v := values.get(str(i)), dict)]

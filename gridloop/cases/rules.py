@@ -5,7 +5,7 @@ Everything here works on plain data, so that the product (rows in PostgreSQL) an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -227,6 +227,11 @@ class NewCase:
     data: Mapping[str, Any] = field(default_factory=dict)  # for the process: e.g. the subject of a courtesy notice
 
 
+def reporter_subject(code: str) -> str:
+    """Under what the values of those who reported a case are sealed: who they are and their words, not the notes of those who handle it."""
+    return f"case:{code}/reporter"
+
+
 class Directory(Protocol):
     """What the outside knows. Implemented on rows by the cases room and in memory by the stories."""
 
@@ -241,6 +246,9 @@ class Directory(Protocol):
 
     def calendar(self, region: str) -> WorkingCalendar:
         """The working calendar in force at a place."""
+
+    def new_picture(self, task: TaskData, evidence: Sequence[str]) -> bool:
+        """Whether one of these files is a picture made for this task: sent since it opened, never shown in the case before."""
 
 
 def is_candidate(task: TaskData, viewer: Viewer) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from django.core import signing
@@ -89,6 +91,14 @@ def check_stored(viewer: Viewer, file_id: UUID) -> tuple[str, bool]:
     """The hash in the trace and whether the stored bytes still have it."""
     row = _find(viewer, file_id)
     return row.sha256, blobs.intact(row.sha256)
+
+
+@reading
+def new_pictures(viewer: Viewer, case: str, task: str, ids: Sequence[str], since: datetime) -> int:
+    """How many of the files are pictures that came for this task: sent since then, and their bytes nowhere else in the case."""
+    elsewhere = File.objects.filter(case_code=case).exclude(task=task) | File.objects.filter(case_code=case, task=None)
+    files = File.objects.filter(pk__in=ids, case_code=case, task=task, mime__in=PICTURES, received_at__gte=since)
+    return files.exclude(sha256__in=elsewhere.values("sha256")).count()
 
 
 def outward_of(viewer: Viewer, case: str) -> list[OutwardRow]:

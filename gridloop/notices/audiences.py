@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gridloop.cases.models import Case
+from gridloop.cases.rules import reporter_subject
 from gridloop.cases.selectors import LIVE_TASK, sealed_values, sources_of
 from gridloop.flow.selectors import tasks_of
 from gridloop.journal.messages import FactRow
@@ -85,7 +86,7 @@ def _reporter(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
     elif fact.action in ("reported", "joined"):
         return []
     values = sealed_values(SYSTEM, [s.reporter_sealed for s in sources])
-    return [r for s in sources if (r := _reached(f"source:{s.pk}", f"case:{case.code}/reporter", values.get(str(s.reporter_sealed))))]
+    return [r for s in sources if (r := _reached(f"source:{s.pk}", reporter_subject(case.code), values.get(str(s.reporter_sealed))))]
 
 
 def _reached(key: str, subject: str, value: Any) -> Recipient | None:

@@ -123,6 +123,16 @@ def spot(spots: Iterator[Spot]) -> Spot:
 @pytest.fixture(scope="session")
 def photo() -> dict[str, Any]:
     """A picture as large as a phone's camera makes them."""
+    return _taken()
+
+
+@pytest.fixture(scope="session")
+def photo_after() -> dict[str, Any]:
+    """Another one: a picture that the case has seen before proves no work."""
+    return _taken()
+
+
+def _taken() -> dict[str, Any]:
     image = Image.effect_noise((3000, 2250), 50).convert("RGB")
     ImageDraw.Draw(image).ellipse((900, 700, 2100, 1600), fill="#3a3f45", outline="#14202b", width=60)
     out = io.BytesIO()

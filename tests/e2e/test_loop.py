@@ -60,7 +60,13 @@ def test_operator_accepts_a_proposal_of_the_queue_in_three_keys_and_ten_seconds(
 
 
 def test_from_alarm_to_five_stars(
-    deployment: Deployment, desk: Callable[..., Desk], phone: Callable[..., Phone], photo: dict[str, Any], spot: Spot, spots: Iterator[Spot]
+    deployment: Deployment,
+    desk: Callable[..., Desk],
+    phone: Callable[..., Phone],
+    photo: dict[str, Any],
+    photo_after: dict[str, Any],
+    spot: Spot,
+    spots: Iterator[Spot],
 ) -> None:
     operator, handler, citizen = desk("operator"), phone("handler", spot), phone(None, spot)
     office, sensors = deployment.api("operator"), deployment.api("admin")
@@ -92,7 +98,7 @@ def test_from_alarm_to_five_stars(
     expect(handler.card(code)).to_be_visible()
     assert office.case(code)["status"] == "dispatched"
 
-    handler.submit_result(code, photo)
+    handler.submit_result(code, photo_after)
     assert office.case(code)["status"] == "checking"
 
     checker = phone("supervisor", spot)

@@ -6,7 +6,7 @@ The rules, processes and packs are the real ones; only rows, people and time are
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,7 +14,7 @@ from typing import Any
 
 from gridloop.cases.machine import Machine
 from gridloop.cases.messages import SceneMatch
-from gridloop.cases.rules import END_STATUSES, NewCase, Performer, Scene, Situation
+from gridloop.cases.rules import END_STATUSES, NewCase, Performer, Scene, Situation, TaskData
 from gridloop.cases.types import case_types, type_name
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.geo import distance_m
@@ -74,6 +74,9 @@ class MemoryDirectory:
 
     def calendar(self, region: str) -> WorkingCalendar:
         return self.days
+
+    def new_picture(self, task: TaskData, evidence: Sequence[str]) -> bool:
+        return bool(evidence)  # a story tells how many photos there are, not which
 
 
 def _scene(loaded: Loaded) -> Scene:
