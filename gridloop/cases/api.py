@@ -82,16 +82,21 @@ class CaseQuery(Schema):
     box: Literal["", "todo", "doing", "open", "done", "all"] = ""
     codes: str = ""
     overdue: bool = False
+    origin: str = Field("", max_length=60, description="the sending platform, as its reports named it")
+    origin_id: str = Field("", max_length=120, description="with origin: its own number of one report")
 
     def wanted(self) -> CaseFilter:
         """The filter of the selectors, or what is wrong with the words."""
-        words = tuple(s for s in self.status.split(",") if s)
-        if unknown := [s for s in words if s not in STATUSES]:
+        statuses = tuple(s for s in self.status.split(",") if s)
+        if unknown := [s for s in statuses if s not in STATUSES]:
             params = {"status": unknown[0], "allowed": ", ".join(STATUSES)}
             raise Invalid("cases.bad_status", errors=(FieldFault("/status", "cases.bad_status", params),), **params)
-        plain = self.model_dump(exclude={"status", "bbox", "codes", "q", "zoom"})
+        if self.origin_id and not self.origin:
+            raise Invalid("cases.origin_needed", errors=(FieldFault("/origin", "cases.origin_needed"),))
+        words = {name: getattr(self, name).replace("\x00", "") for name in ("q", "origin", "origin_id")}
+        plain = self.model_dump(exclude={"status", "bbox", "codes", "zoom"}) | words
         codes = tuple(c for c in self.codes.split(",") if c)[:MAX_PAGE]
-        return CaseFilter(status=words, bbox=_bbox(self.bbox), codes=codes, q=self.q.replace("\x00", ""), **plain)
+        return CaseFilter(status=statuses, bbox=_bbox(self.bbox), codes=codes, **plain)
 
 
 class PageQuery(Schema):

@@ -51,6 +51,8 @@ class CaseFilter:
     codes: tuple[str, ...] = ()
     overdue: bool = False
     closed_since: datetime | None = None
+    origin: str = ""
+    origin_id: str = ""
 
 
 def in_scope(viewer: Viewer) -> QuerySet[Case]:
@@ -90,6 +92,8 @@ def _filtered(viewer: Viewer, wanted: CaseFilter) -> QuerySet[Case]:
         rows = rows.filter(unit_ids__contains=[wanted.unit])
     if wanted.source:
         rows = rows.filter(sources__contains=[{"kind": wanted.source}])
+    if wanted.origin:
+        rows = rows.filter(_sent_by(wanted.origin, wanted.origin_id))
     if wanted.q:
         rows = rows.filter(_search(wanted.q.strip()))
     if wanted.bbox:
@@ -98,6 +102,12 @@ def _filtered(viewer: Viewer, wanted: CaseFilter) -> QuerySet[Case]:
     if wanted.overdue:
         rows = rows.filter(stage_due_at__lt=clock.now()).exclude(status__in=END_STATUSES)
     return _in_box(rows, wanted.box)
+
+
+def _sent_by(origin: str, origin_id: str) -> Q:
+    """Cases that hold a report of a sending platform; with its own number that one's case, wherever it was joined."""
+    sent = Source.objects.filter(source=origin, device="").exclude(signal_id="")
+    return Q(id__in=(sent.filter(signal_id=origin_id) if origin_id else sent).values("case_id"))
 
 
 def _search(words: str) -> Q:

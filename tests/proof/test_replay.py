@@ -101,6 +101,43 @@ def test_what_cannot_be_replayed_says_so_in_one_line(proof: Proof, tmp_path: Pat
         assert len(lines) == 1, done.stderr
 
 
+CITY = EXTRACT.with_name("city_management_extract.csv")
+
+
+def city(proof: Proof) -> dict[str, Any]:
+    arguments = [*COMMAND, "replay", str(CITY), "--as", "reports", "--map", "city_management", "--speed", "100000", "--json"]
+    arguments += ["--data-dir", str(proof.folder)]
+    done = subprocess.run(arguments, env=clean_environment(), capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    figures: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return figures
+
+
+def test_another_platform_s_file_becomes_cases_and_its_status_flows_back(proof: Proof) -> None:
+    figures = city(proof)
+    assert (figures["rows"], figures["merged"], figures["cases"], figures["accepted"], figures["failed"]) == (6, 1, 5, 5, 1)
+    again = city(proof)
+    assert (again["rows"], again["repeated"], again["cases"], again["failed"]) == (6, 6, 0, 1)
+
+    def told(number: str) -> list[dict[str, Any]]:
+        """What the sending platform reads with its own log-in and its own number."""
+        query = {"origin": "city_management", "origin_id": f"城管〔2026〕{number}号"}
+        items: list[dict[str, Any]] = proof.get("/api/v1/cases", "replay_city_management", **query)["items"]
+        return items
+
+    (lamp,) = told("0001")
+    assert (lamp["type"], lamp["status"], lamp["lead_unit"] is not None) == ("01037", "dispatched", True)
+    assert [c["code"] for c in told("0002")] == [lamp["code"]], "the second number was joined to the first one's case"
+    assert [c["type"] for n in ("0003", "0004", "0007") for c in told(n)] == ["06010", "01002", "04002"]
+    assert len(told("0005")) == 1, "an unknown code goes by its words"
+    assert told("0006") == told("0999") == [], "a time that cannot be read: told by its row, nothing was made of it"
+    listed = proof.get("/api/v1/cases", "replay_city_management", origin="city_management", count="true")
+    assert listed["total"] == 5
+    proof.post(f"/api/v1/cases/{lamp['code']}/void", "operator", {"note": "重复"})
+    assert told("0001")[0]["status"] == "voided"
+    assert proof.call("GET", "/api/v1/cases", "operator", params={"origin_id": "1"}).status_code == 422
+
+
 @pytest.mark.shared_data
 @pytest.mark.timeout(900)
 def test_two_thousand_rows_of_the_whole_file(proof: Proof, tmp_path: Path) -> None:

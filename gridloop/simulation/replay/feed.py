@@ -15,6 +15,7 @@ import httpx
 
 from gridloop.kernel import clock
 from gridloop.kernel.hashing import sha256_hex
+from gridloop.kernel.ids import secret_key
 from gridloop.simulation.replay.mapping import BadRow, Mapping, Record
 
 SENDERS = 4
@@ -105,6 +106,7 @@ class Feed:
         self.mapping = mapping
         self.stop = stop or threading.Event()
         self.result = Result()
+        self.secret = secret_key(16)
         self.reporter = {"Authorization": f"Bearer {reporter}"}
         self.desk = {"Authorization": f"Bearer {desk}"} if desk else None
         limits = httpx.Limits(max_connections=SENDERS * 2, max_keepalive_connections=SENDERS * 2)
@@ -142,7 +144,7 @@ class Feed:
             tick(self.result)
 
     def _send(self, row: Record) -> None:
-        answer = self._post("/api/v1/reports", self._report(row), self.reporter, f"{self.mapping.id}:{row.id}")
+        answer = self._post("/api/v1/reports", self._report(row), self.reporter, row.id)
         body = answer.json()
         if answer.status_code != 201:
             self.result.fail(row.line, str(body.get("detail") or answer.status_code))
@@ -155,7 +157,7 @@ class Feed:
             self._accept(row, body["case"])
 
     def _accept(self, row: Record, code: str) -> None:
-        answer = self._post(f"/api/v1/cases/{code}/accept", {}, self.desk or {}, f"{self.mapping.id}:{row.id}:accept")
+        answer = self._post(f"/api/v1/cases/{code}/accept", {}, self.desk or {}, f"{row.id}:accept")
         if answer.status_code != 200:
             self.result.fail(row.line, str(answer.json().get("detail") or answer.status_code))
             return
@@ -182,12 +184,16 @@ class Feed:
             body["region"] = self.mapping.territory.county.code
         return body
 
+    def _key(self, what: str) -> str:
+        """A digest, because a row's id may be Chinese and a header is not."""
+        return sha256_hex(f"{self.secret}:{what}".encode())
+
     def _post(self, path: str, body: dict[str, Any], headers: dict[str, str], key: str) -> httpx.Response:
-        """Post once in effect: the same Idempotency-Key on every try (its digest: a row's id may be Chinese, a header is not);
-        overload and restarts are waited out."""
+        """Post once in effect: the same Idempotency-Key on every try of this run (another run is told what was there by the row's
+        origin); overload and restarts are waited out."""
         for attempt in range(RETRIES):
             try:
-                answer = self.http.post(path, json=body, headers={**headers, "Idempotency-Key": sha256_hex(key.encode())})
+                answer = self.http.post(path, json=body, headers={**headers, "Idempotency-Key": self._key(key)})
             except httpx.TransportError:
                 if attempt == RETRIES - 1:
                     raise

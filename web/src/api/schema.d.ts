@@ -1383,6 +1383,18 @@ export interface components {
              */
             codes: string;
             /**
+             * Origin
+             * @description the sending platform, as its reports named it
+             * @default
+             */
+            origin: string;
+            /**
+             * Origin Id
+             * @description with origin: its own number of one report
+             * @default
+             */
+            origin_id: string;
+            /**
              * Overdue
              * @default false
              */
@@ -2051,6 +2063,18 @@ export interface components {
              * @default
              */
             codes: string;
+            /**
+             * Origin
+             * @description the sending platform, as its reports named it
+             * @default
+             */
+            origin: string;
+            /**
+             * Origin Id
+             * @description with origin: its own number of one report
+             * @default
+             */
+            origin_id: string;
             /**
              * Overdue
              * @default false
@@ -3268,6 +3292,10 @@ export interface operations {
                 box?: "" | "todo" | "doing" | "open" | "done" | "all";
                 codes?: string;
                 overdue?: boolean;
+                /** @description the sending platform, as its reports named it */
+                origin?: string;
+                /** @description with origin: its own number of one report */
+                origin_id?: string;
                 limit?: number;
                 after?: string;
                 count?: boolean;
@@ -3314,6 +3342,10 @@ export interface operations {
                 box?: "" | "todo" | "doing" | "open" | "done" | "all";
                 codes?: string;
                 overdue?: boolean;
+                /** @description the sending platform, as its reports named it */
+                origin?: string;
+                /** @description with origin: its own number of one report */
+                origin_id?: string;
             };
             header?: never;
             path?: never;
@@ -3356,6 +3388,10 @@ export interface operations {
                 box?: "" | "todo" | "doing" | "open" | "done" | "all";
                 codes?: string;
                 overdue?: boolean;
+                /** @description the sending platform, as its reports named it */
+                origin?: string;
+                /** @description with origin: its own number of one report */
+                origin_id?: string;
             };
             header?: never;
             path?: never;
@@ -3398,6 +3434,10 @@ export interface operations {
                 box?: "" | "todo" | "doing" | "open" | "done" | "all";
                 codes?: string;
                 overdue?: boolean;
+                /** @description the sending platform, as its reports named it */
+                origin?: string;
+                /** @description with origin: its own number of one report */
+                origin_id?: string;
                 zoom?: number;
             };
             header?: never;
