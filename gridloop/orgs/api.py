@@ -14,7 +14,7 @@ from gridloop.kernel import clock
 from gridloop.kernel.errors import Forbidden
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs import actions, schemas, selectors
-from gridloop.orgs.briefs import RegionBrief, StaffBrief, UnitBrief
+from gridloop.orgs.briefs import RegionBrief
 from gridloop.orgs.messages import CalendarDayRow, ShiftRow
 
 router = Router(tags=["organisation"])
@@ -60,52 +60,6 @@ def _region(viewer: Viewer, briefs: Iterable[RegionBrief]) -> list[dict[str, Any
     ]
 
 
-def _unit(viewer: Viewer, briefs: Iterable[UnitBrief]) -> list[dict[str, Any]]:
-    rows = list(briefs)
-    regions = selectors.region_names(viewer, [r.region_code for r in rows])
-    departments = selectors.department_names(viewer, viewer.lang)
-    return [
-        {
-            "id": r.id,
-            "code": r.code,
-            "name": r.name,
-            "kind": r.kind,
-            "parent": r.parent_id,
-            "region": r.region_code,
-            "region_name": regions.get(r.region_code, ""),
-            "department": r.department,
-            "department_name": departments.get(r.department) if r.department else None,
-            "presence": r.presence,
-            "phone": r.phone,
-            "post": {"id": r.post_id, "name": r.post_name} if r.post_id else None,
-        }
-        for r in rows
-    ]
-
-
-def _staff(viewer: Viewer, briefs: Iterable[StaffBrief]) -> list[dict[str, Any]]:
-    rows = list(briefs)
-    shifts = selectors.shifts_now(viewer, [r.id for r in rows])
-    result = []
-    for r in rows:
-        shift = shifts.get(r.id)
-        result.append(
-            {
-                "id": r.id,
-                "code": r.code,
-                "name": r.name,
-                "unit": {"id": r.unit_id, "name": r.unit_name},
-                "phone": r.phone,
-                "role": r.role,
-                "on_duty": shift is not None,
-                "duty": shift.role if shift else None,
-                "duty_commander": shift is not None and shift.role == "duty_commander",
-                "shift_until": shift.ends_at if shift else None,
-            }
-        )
-    return result
-
-
 # --- territory -------------------------------------------------------------------------------------------------------------
 
 
@@ -137,46 +91,13 @@ def region(request: HttpRequest, code: str) -> dict[str, Any]:
     return {**shown[0], "full_name": view.full_name, "ancestors": shown[1:above], "below": shown[above:], "boundary": view.boundary}
 
 
-@router.get("/regions/{code}/team", response=schemas.TeamOut, summary="The grid team that answers for a region")
-def team(request: HttpRequest, code: str) -> dict[str, Any]:
-    viewer = _need(request, "org.read")
-    found = selectors.grid_team(viewer, code[:24].replace("\x00", ""))
-    return {"region": found.region_code, "members": _staff(viewer, found.members)}
-
-
 @router.post("/regions/{code}/rename", response={204: None}, summary="A new name from a day on; older maps keep the old one")
 def rename(request: HttpRequest, code: str, body: schemas.RenameIn) -> tuple[int, None]:
     actions.rename_region(_need(request, "org.edit"), code[:24].replace("\x00", ""), body.name, body.day)
     return 204, None
 
 
-# --- units and staff -------------------------------------------------------------------------------------------------------
-
-
-@router.get("/units", response=schemas.UnitPage, summary="Units; with duty, type and region the competent ones, most specific first")
-def units(request: HttpRequest, query: Query[schemas.UnitQuery]) -> dict[str, Any]:
-    viewer = _need(request, "org.read")
-    if query.duty:
-        found = selectors.competent_units(viewer, query.duty, query.type, query.region)
-        wanted = [u for u in found if query.q in u.name][: query.limit]
-        return {"items": _unit(viewer, wanted), "next": None}
-    page = selectors.units(
-        viewer, q=query.q, region=query.region, kind=query.kind, parent=query.parent, limit=query.limit, after=query.after
-    )
-    return {"items": _unit(viewer, page.items), "next": page.next}
-
-
-@router.get("/units/{int:unit_id}/duty", response=schemas.DutyOut, summary="Who answers for a unit now")
-def duty(request: HttpRequest, unit_id: int) -> dict[str, Any]:
-    viewer = _need(request, "org.read")
-    found = selectors.on_duty(viewer, unit_id)
-    return {
-        "unit": found.unit_id,
-        "presence": found.presence,
-        "source": found.source,
-        "commander": _staff(viewer, [found.commander])[0] if found.commander else None,
-        "staff": _staff(viewer, found.staff),
-    }
+# --- roster and positions (units and staff are shown by the registry, which may mask) ------------------------------------
 
 
 @router.post("/units/{int:unit_id}/roster", response=schemas.CountOut, summary="Replace the shifts of a period")
@@ -189,13 +110,6 @@ def roster(request: HttpRequest, unit_id: int, body: schemas.RosterIn) -> dict[s
 
 def _aware(at: datetime) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-@router.get("/staff", response=schemas.StaffPage, summary="Staff with who is on duty")
-def staff(request: HttpRequest, query: Query[schemas.StaffQuery]) -> dict[str, Any]:
-    viewer = _need(request, "org.read")
-    page = selectors.staff(viewer, q=query.q, region=query.region, unit=query.unit, limit=query.limit, after=query.after)
-    return {"items": _staff(viewer, page.items), "next": page.next}
 
 
 @router.post("/positions", response=schemas.CountOut, summary="Where staff are; without a staff id, the caller")

@@ -95,6 +95,7 @@ class StaffBrief:
     unit_name: str
     phone: str
     role: str = ""
+    region_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,19 +30,6 @@ class RegionQuery(PageQuery):
     parent: str = Field("", max_length=24, pattern=CODE)
 
 
-class UnitQuery(PageQuery):
-    """With ``duty`` the competent units come back, most specific first; then ``region`` is where and ``type`` what."""
-
-    duty: str = Field("", max_length=32, pattern=TEXT)
-    type: str = Field("", max_length=8, pattern=TEXT)
-    kind: str = Field("", max_length=32, pattern=TEXT)
-    parent: int | None = Field(None, ge=0, le=2**62)
-
-
-class StaffQuery(PageQuery):
-    unit: int | None = Field(None, ge=0, le=2**62)
-
-
 class PointQuery(Schema):
     lon: float = Field(ge=-180, le=180)
     lat: float = Field(ge=-90, le=90)
@@ -96,59 +83,6 @@ class LevelOut(Schema):
 class LevelList(Schema):
     items: list[LevelOut]
     next: str | None = None
-
-
-class UnitOut(Schema):
-    id: int
-    code: str
-    name: str
-    kind: str
-    parent: int | None
-    region: str
-    region_name: str
-    department: str | None
-    department_name: str | None
-    presence: str
-    phone: str
-    post: Named | None = None
-
-
-class UnitPage(Schema):
-    items: list[UnitOut]
-    next: str | None
-
-
-class StaffOut(Schema):
-    id: int
-    code: str
-    name: str
-    unit: Named
-    phone: str
-    role: str
-    on_duty: bool
-    duty: str | None
-    duty_commander: bool
-    shift_until: datetime | None
-
-
-class StaffPage(Schema):
-    items: list[StaffOut]
-    next: str | None
-
-
-class DutyOut(Schema):
-    """Who answers for a unit now; ``source`` ``roster``, or ``unit`` when nobody is rostered."""
-
-    unit: int
-    presence: str
-    source: str
-    commander: StaffOut | None
-    staff: list[StaffOut]
-
-
-class TeamOut(Schema):
-    region: str
-    members: list[StaffOut]
 
 
 class RenameIn(Schema):

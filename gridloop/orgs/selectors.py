@@ -185,7 +185,16 @@ def _json(value: Any) -> Any:
 
 
 def _staff_brief(row: Staff, role: str = "") -> StaffBrief:
-    return StaffBrief(id=row.pk, code=row.code, name=row.name, unit_id=row.unit_id, unit_name=row.unit.name, phone=row.phone, role=role)
+    return StaffBrief(
+        id=row.pk,
+        code=row.code,
+        name=row.name,
+        unit_id=row.unit_id,
+        unit_name=row.unit.name,
+        phone=row.phone,
+        role=role,
+        region_code=row.unit.region_code,
+    )
 
 
 def _staff_rows(where: Q) -> QuerySet[Staff]:

@@ -1,4 +1,4 @@
-"""Thin HTTP of the registry: scoped and masked lists, looks for a purpose, devices."""
+"""Thin HTTP of the registry: scoped and masked lists, looks for a purpose, devices; units and staff, whose numbers are masked too."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from gridloop.access.api import need, signed_in
+from gridloop.access.rules import mask_phone
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs import selectors as orgs
-from gridloop.orgs.schemas import PageQuery
-from gridloop.registry import actions, schemas, selectors
+from gridloop.orgs.briefs import StaffBrief, UnitBrief
+from gridloop.registry import actions, schemas, scope, selectors
 
 router = Router(tags=["registry"], auth=signed_in)
 CODE = 64  # longest code; a longer one is nobody's
@@ -56,15 +57,21 @@ def houses(request: HttpRequest, query: Query[schemas.HouseQuery]) -> dict[str, 
     return {"items": _shown(viewer, page.items), "next": page.next}
 
 
-@router.get("/enterprises", response=schemas.EnterprisePage, summary="Enterprises, contacts masked")
-def enterprises(request: HttpRequest, query: Query[PageQuery]) -> dict[str, Any]:
+@router.get(
+    "/enterprises", response=schemas.EnterprisePage, summary="Enterprises, contacts masked; opened with purpose and reason, which is logged"
+)
+def enterprises(request: HttpRequest, query: Query[schemas.ThingQuery]) -> dict[str, Any]:
     viewer = need(request, "enterprise.read")
     page = selectors.enterprises(viewer, **query.model_dump())
     return {"items": _shown(viewer, page.items), "next": page.next}
 
 
-@router.get("/vehicles", response=schemas.VehiclePage, summary="Vehicles, plates masked; q is a whole plate")
-def vehicles(request: HttpRequest, query: Query[PageQuery]) -> dict[str, Any]:
+@router.get(
+    "/vehicles",
+    response=schemas.VehiclePage,
+    summary="Vehicles, plates masked; q is a whole plate; opened with purpose and reason, which is logged",
+)
+def vehicles(request: HttpRequest, query: Query[schemas.ThingQuery]) -> dict[str, Any]:
     viewer = need(request, "vehicle.read")
     page = selectors.vehicles(viewer, **query.model_dump())
     return {"items": _shown(viewer, page.items), "next": page.next}
@@ -114,3 +121,100 @@ def set_status(request: HttpRequest, code: str, body: schemas.StatusIn) -> dict[
 @router.post("/devices/{code}/secret", response=schemas.SecretOut, summary="A new secret for a device, shown once; older ones end")
 def new_secret(request: HttpRequest, code: str) -> dict[str, str]:
     return {"secret": actions.issue_device_secret(need(request, "device.edit"), _code(code))}
+
+
+# --- units and staff -----------------------------------------------------------------------------------------------------
+
+NO_LOOK = schemas.LookQuery(purpose="", reason="")
+
+
+def _unit(viewer: Viewer, briefs: Iterable[UnitBrief], look: schemas.LookQuery = NO_LOOK) -> list[dict[str, Any]]:
+    rows = list(briefs)
+    whole = scope.opened(viewer, "unit", "units", {r.id: (r.region_code, r.id) for r in rows}, look.purpose, look.reason)
+    regions = orgs.region_names(viewer, [r.region_code for r in rows])
+    departments = orgs.department_names(viewer, viewer.lang)
+    return [
+        {
+            "id": r.id,
+            "code": r.code,
+            "name": r.name,
+            "kind": r.kind,
+            "parent": r.parent_id,
+            "region": r.region_code,
+            "region_name": regions.get(r.region_code, ""),
+            "department": r.department,
+            "department_name": departments.get(r.department) if r.department else None,
+            "presence": r.presence,
+            "phone": r.phone if r.id in whole else mask_phone(r.phone),
+            "masked": r.id not in whole,
+            "post": {"id": r.post_id, "name": r.post_name} if r.post_id else None,
+        }
+        for r in rows
+    ]
+
+
+def _staff(viewer: Viewer, briefs: Iterable[StaffBrief], look: schemas.LookQuery = NO_LOOK) -> list[dict[str, Any]]:
+    rows = list(briefs)
+    whole = scope.opened(viewer, "staff", "staff", {r.id: (r.region_code, r.unit_id) for r in rows}, look.purpose, look.reason)
+    shifts = orgs.shifts_now(viewer, [r.id for r in rows])
+    result = []
+    for r in rows:
+        shift = shifts.get(r.id)
+        result.append(
+            {
+                "id": r.id,
+                "code": r.code,
+                "name": r.name,
+                "unit": {"id": r.unit_id, "name": r.unit_name},
+                "phone": r.phone if r.id in whole else mask_phone(r.phone),
+                "masked": r.id not in whole,
+                "role": r.role,
+                "on_duty": shift is not None,
+                "duty": shift.role if shift else None,
+                "duty_commander": shift is not None and shift.role == "duty_commander",
+                "shift_until": shift.ends_at if shift else None,
+            }
+        )
+    return result
+
+
+@router.get("/regions/{code}/team", response=schemas.TeamOut, summary="The grid team that answers for a region")
+def team(request: HttpRequest, code: str) -> dict[str, Any]:
+    viewer = need(request, "org.read")
+    found = orgs.grid_team(viewer, _code(code))
+    return {"region": found.region_code, "members": _staff(viewer, found.members)}
+
+
+@router.get(
+    "/units",
+    response=schemas.UnitPage,
+    summary="Units; with duty, type and region the competent ones, most specific first; numbers masked unless opened",
+)
+def units(request: HttpRequest, query: Query[schemas.UnitQuery]) -> dict[str, Any]:
+    viewer = need(request, "org.read")
+    if query.duty:
+        found = orgs.competent_units(viewer, query.duty, query.type, query.region)
+        wanted = [u for u in found if query.q in u.name][: query.limit]
+        return {"items": _unit(viewer, wanted, query), "next": None}
+    page = orgs.units(viewer, q=query.q, region=query.region, kind=query.kind, parent=query.parent, limit=query.limit, after=query.after)
+    return {"items": _unit(viewer, page.items, query), "next": page.next}
+
+
+@router.get("/units/{int:unit_id}/duty", response=schemas.DutyOut, summary="Who answers for a unit now")
+def duty(request: HttpRequest, unit_id: int) -> dict[str, Any]:
+    viewer = need(request, "org.read")
+    found = orgs.on_duty(viewer, unit_id)
+    return {
+        "unit": found.unit_id,
+        "presence": found.presence,
+        "source": found.source,
+        "commander": _staff(viewer, [found.commander])[0] if found.commander else None,
+        "staff": _staff(viewer, found.staff),
+    }
+
+
+@router.get("/staff", response=schemas.StaffPage, summary="Staff with who is on duty; numbers masked unless opened")
+def staff(request: HttpRequest, query: Query[schemas.StaffQuery]) -> dict[str, Any]:
+    viewer = need(request, "org.read")
+    page = orgs.staff(viewer, q=query.q, region=query.region, unit=query.unit, limit=query.limit, after=query.after)
+    return {"items": _staff(viewer, page.items, query), "next": page.next}

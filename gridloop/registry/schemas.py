@@ -10,17 +10,19 @@ from ninja import Field, Schema
 from gridloop.orgs.schemas import TEXT, Named, PageQuery
 
 
-class PersonQuery(PageQuery):
-    """``purpose`` (a known one) and ``reason`` open the personal columns; the look is written down."""
-
-    household: str = Field("", max_length=64, pattern=TEXT)
-    purpose: str = Field("", max_length=40, pattern=TEXT)
-    reason: str = Field("", max_length=400, pattern=TEXT)
-
-
 class LookQuery(Schema):
+    """``purpose`` (a known one) and ``reason`` open the masked columns; the look is written down."""
+
     purpose: str = Field("", max_length=40, pattern=TEXT)
     reason: str = Field("", max_length=400, pattern=TEXT)
+
+
+class ThingQuery(PageQuery, LookQuery):
+    pass
+
+
+class PersonQuery(PageQuery, LookQuery):
+    household: str = Field("", max_length=64, pattern=TEXT)
 
 
 class KindQuery(PageQuery):
@@ -166,3 +168,74 @@ class SecretOut(Schema):
     """Shown this once; it is kept as a hash only."""
 
     secret: str
+
+
+# --- units and staff: rows of the orgs room, shown here because their numbers are masked and opened like people's
+
+
+class UnitQuery(PageQuery, LookQuery):
+    """With ``duty`` the competent units come back, most specific first; then ``region`` is where and ``type`` what."""
+
+    duty: str = Field("", max_length=32, pattern=TEXT)
+    type: str = Field("", max_length=8, pattern=TEXT)
+    kind: str = Field("", max_length=32, pattern=TEXT)
+    parent: int | None = Field(None, ge=0, le=2**62)
+
+
+class StaffQuery(PageQuery, LookQuery):
+    unit: int | None = Field(None, ge=0, le=2**62)
+
+
+class UnitOut(Schema):
+    id: int
+    code: str
+    name: str
+    kind: str
+    parent: int | None
+    region: str
+    region_name: str
+    department: str | None
+    department_name: str | None
+    presence: str
+    phone: str
+    masked: bool
+    post: Named | None = None
+
+
+class UnitPage(Schema):
+    items: list[UnitOut]
+    next: str | None
+
+
+class StaffOut(Schema):
+    id: int
+    code: str
+    name: str
+    unit: Named
+    phone: str
+    masked: bool
+    role: str
+    on_duty: bool
+    duty: str | None
+    duty_commander: bool
+    shift_until: datetime | None
+
+
+class StaffPage(Schema):
+    items: list[StaffOut]
+    next: str | None
+
+
+class DutyOut(Schema):
+    """Who answers for a unit now; ``source`` ``roster``, or ``unit`` when nobody is rostered."""
+
+    unit: int
+    presence: str
+    source: str
+    commander: StaffOut | None
+    staff: list[StaffOut]
+
+
+class TeamOut(Schema):
+    region: str
+    members: list[StaffOut]

@@ -10,7 +10,7 @@ from gridloop.access.actions import log_look
 from gridloop.access.rules import mask_address, mask_citizen_id, mask_name, mask_phone
 from gridloop.journal.selectors import reading
 from gridloop.kernel import clock
-from gridloop.kernel.errors import Forbidden, NotFound
+from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.briefs import Page
 from gridloop.orgs.selectors import calendar_for, number_after, page_limit, turn
@@ -52,15 +52,6 @@ __all__ = [
     "silent_regions",
     "vehicles",
 ]
-
-UNMASK = "people.unmask"
-
-
-def _open(viewer: Viewer, subject: str, purpose: str, reason: str, count: int = 1) -> None:
-    """Check the right and write the look down before anything is shown."""
-    if not viewer.can(UNMASK):
-        raise Forbidden("registry.may_not_unmask")
-    log_look(viewer, subject, purpose, reason, count)
 
 
 def _address(row: Person) -> str:
@@ -116,16 +107,14 @@ def people(
 
     ``q`` is the beginning of the name, the whole phone or the whole citizen id.
     """
-    where = scope.personal(viewer) & Q(pk__gt=number_after(after), region_code__startswith=region)
+    where = scope.personal(scope.opening(viewer, purpose)) & Q(pk__gt=number_after(after), region_code__startswith=region)
     if household:
         where &= Q(household__code=household)
     if q:
         where &= Q(name__startswith=q) | Q(phone=q) | Q(citizen_id_no=clean_citizen_id(q))
     size = page_limit(limit)
     rows, following = turn(list(Person.objects.filter(where).select_related(*_PEOPLE).order_by("pk")[: size + 1]), size)
-    if purpose and rows:
-        subject = f"person:{rows[0].pk}" if len(rows) == 1 else f"people:{rows[0].pk}-{rows[-1].pk}"
-        _open(viewer, subject, purpose, reason, len(rows))
+    scope.write_down(viewer, "person", "people", [r.pk for r in rows], purpose, reason)
     today = calendar_for(viewer, region).local(clock.now()).date()
     return Page([_view(r, today, masked=not purpose) for r in rows], following)
 
@@ -133,11 +122,10 @@ def people(
 @reading
 def person(viewer: Viewer, code: str, purpose: str = "", reason: str = "") -> PersonView:
     """One person, masked unless a purpose and a reason are given; NotFound outside of the viewer's territory."""
-    row = Person.objects.filter(scope.personal(viewer), code=code).select_related(*_PEOPLE).first()
+    row = Person.objects.filter(scope.personal(scope.opening(viewer, purpose)), code=code).select_related(*_PEOPLE).first()
     if row is None:
         raise NotFound("registry.person_unknown", code=code)
-    if purpose:
-        _open(viewer, f"person:{row.pk}", purpose, reason)
+    scope.write_down(viewer, "person", "people", [row.pk], purpose, reason)
     today = calendar_for(viewer, row.region_code).local(clock.now()).date()
     return _view(row, today, masked=not purpose)
 
@@ -151,17 +139,19 @@ def household_region(viewer: Viewer, code: str) -> str | None:
 @reading
 def household_contacts(viewer: Viewer, code: str, purpose: str, reason: str) -> list[Contact]:
     """Who lives in a household and can be called, eldest first; opened for a purpose and logged."""
-    rows = Person.objects.filter(scope.personal(viewer), household__code=code).exclude(phone="").order_by("birth", "pk")
+    where = scope.personal(scope.opening(viewer, purpose)) & Q(household__code=code)
+    rows = Person.objects.filter(where).exclude(phone="").order_by("birth", "pk")
     found = [Contact(f"person:{r.pk}", r.name, r.phone, r.region_code) for r in rows]
     if found:
-        _open(viewer, f"household:{code}", purpose, reason, len(found))
+        log_look(viewer, f"household:{code}", purpose, reason, len(found))
     return found
 
 
 @reading
 def plate_contact(viewer: Viewer, plate: str, purpose: str, reason: str) -> Contact | None:
     """The owner of a vehicle, to be told something; None when the plate or a phone is not known. Opened for a purpose and logged."""
-    row = Vehicle.objects.filter(scope.personal(viewer), plate=clean_plate(plate)).select_related("person", "enterprise").first()
+    where = scope.personal(scope.opening(viewer, purpose)) & Q(plate=clean_plate(plate))
+    row = Vehicle.objects.filter(where).select_related("person", "enterprise").first()
     if row is None:
         return None
     if row.person is not None:
@@ -172,5 +162,5 @@ def plate_contact(viewer: Viewer, plate: str, purpose: str, reason: str) -> Cont
         return None
     if not found.phone:
         return None
-    _open(viewer, found.subject, purpose, reason)
+    log_look(viewer, found.subject, purpose, reason)
     return found

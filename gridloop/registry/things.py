@@ -57,17 +57,20 @@ def address_at(viewer: Viewer, lon: float, lat: float, radius_m: float = 150) ->
 
 
 @reading
-def enterprises(viewer: Viewer, *, q: str = "", region: str = "", limit: int = 50, after: str | None = None) -> Page:
-    """Enterprises of the viewer's territory by id, contacts masked; ``q`` is part of the name or the whole code."""
-    where = scope.things(viewer) & Q(pk__gt=number_after(after), region_code__startswith=region)
+def enterprises(
+    viewer: Viewer, *, q: str = "", region: str = "", limit: int = 50, after: str | None = None, purpose: str = "", reason: str = ""
+) -> Page:
+    """Enterprises of the viewer's territory by id, contacts masked or opened; ``q``: part of the name or the whole code."""
+    where = scope.things(scope.opening(viewer, purpose)) & Q(pk__gt=number_after(after), region_code__startswith=region)
     if q:
         where &= Q(name__contains=q) | Q(uscc=q.upper())
     size = page_limit(limit)
     rows, following = turn(list(Enterprise.objects.filter(where).order_by("pk")[: size + 1]), size)
-    return Page([_enterprise(r) for r in rows], following)
+    scope.write_down(viewer, "enterprise", "enterprises", [r.pk for r in rows], purpose, reason)
+    return Page([_enterprise(r, masked=not purpose) for r in rows], following)
 
 
-def _enterprise(row: Enterprise) -> EnterpriseView:
+def _enterprise(row: Enterprise, masked: bool) -> EnterpriseView:
     return EnterpriseView(
         id=row.pk,
         uscc=row.uscc,
@@ -78,26 +81,29 @@ def _enterprise(row: Enterprise) -> EnterpriseView:
         employees=row.employees,
         lon=row.lon,
         lat=row.lat,
-        contact_name=mask_name(row.contact_name),
-        contact_phone=mask_phone(row.contact_phone),
-        masked=True,
+        contact_name=mask_name(row.contact_name) if masked else row.contact_name,
+        contact_phone=mask_phone(row.contact_phone) if masked else row.contact_phone,
+        masked=masked,
     )
 
 
 @reading
-def vehicles(viewer: Viewer, *, q: str = "", region: str = "", limit: int = 50, after: str | None = None) -> Page:
-    """Vehicles of the viewer's territory by id, plates masked; ``q`` must be the whole plate, so that nobody leafs through."""
-    where = scope.personal(viewer) & Q(pk__gt=number_after(after), region_code__startswith=region)
+def vehicles(
+    viewer: Viewer, *, q: str = "", region: str = "", limit: int = 50, after: str | None = None, purpose: str = "", reason: str = ""
+) -> Page:
+    """Vehicles of the viewer's territory by id, plates masked or opened; ``q`` must be the whole plate: nobody leafs through."""
+    where = scope.personal(scope.opening(viewer, purpose)) & Q(pk__gt=number_after(after), region_code__startswith=region)
     if q:
         where &= Q(plate=clean_plate(q))
     size = page_limit(limit)
     rows, following = turn(list(Vehicle.objects.filter(where).order_by("pk")[: size + 1]), size)
-    return Page([_vehicle(r) for r in rows], following)
+    scope.write_down(viewer, "vehicle", "vehicles", [r.pk for r in rows], purpose, reason)
+    return Page([_vehicle(r, masked=not purpose) for r in rows], following)
 
 
-def _vehicle(row: Vehicle) -> VehicleView:
+def _vehicle(row: Vehicle, masked: bool) -> VehicleView:
     owner = "person" if row.person_id else "enterprise" if row.enterprise_id else ""
-    return VehicleView(row.pk, mask_plate(row.plate), row.kind, row.region_code, owner, True)
+    return VehicleView(row.pk, mask_plate(row.plate) if masked else row.plate, row.kind, row.region_code, owner, masked)
 
 
 @reading

@@ -12,6 +12,8 @@ from gridloop.access.actions import create_user, grant_role, issue_token
 from gridloop.access.models import LookLog
 from gridloop.journal.actions import scoped
 from gridloop.kernel.viewer import SYSTEM
+from gridloop.orgs.actions import load as load_orgs
+from gridloop.orgs.messages import UnitRow
 from gridloop.orgs.selectors import staff_ids_by_code, unit_ids_by_code
 from gridloop.orgs.tests import cast as county
 from gridloop.registry.tests import cast
@@ -175,3 +177,44 @@ def test_a_grid_worker_sends_its_own_position(caller: Callable[..., Client]) -> 
     worker = caller("grid_worker", county.TOWN, "S1")
     body = [{"lon": 121.01, "lat": 29.01, "at": "2026-03-02T08:00:00+08:00"}]
     assert worker.post("/api/v1/positions", body, content_type="application/json").json() == {"count": 1}
+
+
+NUMBERS = {
+    "staff": ("phone", "1380000000", "staff"),
+    "units": ("phone", "1009", "unit"),
+    "enterprises": ("contact_phone", "13800000013", "enterprise"),
+    "vehicles": ("plate", "浙Z12345", "vehicle"),
+}
+
+
+@pytest.mark.parametrize("path", NUMBERS)
+def test_numbers_are_masked_and_opened_for_a_purpose(path: str, caller: Callable[..., Client]) -> None:
+    field, whole, subject = NUMBERS[path]
+    load_orgs(SYSTEM, [UnitRow("town", "城关街道", "town", county.TOWN, parent="county", phone="10090000001")])
+    worker, inspector = caller("grid_worker"), caller("inspector")
+    for who in (worker, inspector):
+        shown = [row for row in get(who, path)["items"] if row[field]]
+        assert shown
+        assert all(row["masked"] and "*" in row[field] and not row[field].startswith(whole) for row in shown)
+    get(inspector, path, 403, purpose="visit", reason="走访核实")
+    get(worker, path, 422, purpose="curiosity", reason="好奇心")
+    get(worker, path, 422, purpose="visit")
+    with scoped(SYSTEM):
+        assert not LookLog.objects.exists()
+    opened = get(worker, path, purpose="visit", reason="走访核实")["items"]
+    assert any(row[field].startswith(whole) and not row["masked"] for row in opened)
+    with scoped(SYSTEM):
+        look = LookLog.objects.get()
+    assert (look.purpose, look.subject.split(":")[0].removesuffix("s")) == ("visit", subject)
+    assert look.count == sum(not row["masked"] for row in opened)
+
+
+def test_numbers_outside_of_the_grant_stay_masked(caller: Callable[..., Client]) -> None:
+    """Everybody at work sees who works where, but opens the numbers of the own territory alone."""
+    worker = caller("grid_worker", county.TOWN)
+    rows = get(worker, "staff", purpose="visit", reason="走访核实")["items"]
+    assert {row["code"]: row["masked"] for row in rows} == {"S1": False, "S2": False, "S3": False, "S4": True}
+    unit = unit_ids_by_code(SYSTEM, ["town"])["town"]
+    duty = get(worker, f"units/{unit}/duty")["staff"]
+    assert duty
+    assert all(row["masked"] for row in duty)
