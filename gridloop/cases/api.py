@@ -31,13 +31,13 @@ from gridloop.cases.schemas import (
     NoteIn,
     Rated,
     RateIn,
-    Reporter,
     ReportIn,
     ReportOut,
     RouteIn,
     SourcePage,
     TaskOut,
     TaskPage,
+    Told,
     Track,
     UrgeIn,
 )
@@ -110,7 +110,14 @@ class MapQuery(CaseQuery):
     zoom: float = Field(12, ge=0, le=22)
 
 
-class TraceQuery(Schema):
+class LookQuery(Schema):
+    """Why personal data is opened."""
+
+    purpose: str = Field("", max_length=40)
+    reason: str = Field("", max_length=400)
+
+
+class TraceQuery(LookQuery):
     after: int = Field(0, ge=0, le=2**62)
     limit: int = Field(200, ge=1, le=MAX_PAGE)
 
@@ -180,20 +187,21 @@ def case(request: HttpRequest, code: str) -> dict[str, Any]:
     return present.case_detail(need(request, "case.read"), code)
 
 
-@router.get("/cases/{code}/trace", response=FactPage, summary="The facts of a case in order")
+@router.get(
+    "/cases/{code}/trace",
+    response=FactPage,
+    summary="The facts of a case in order; numbers in notes opened with purpose and reason, which is logged",
+)
 def trace(request: HttpRequest, code: str, page: Query[TraceQuery]) -> dict[str, Any]:
-    items = present.trace(need(request, "case.read"), code, page.after, page.limit)
+    items = present.trace(need(request, "case.read"), code, page.after, page.limit, page.purpose, page.reason)
     return {"items": items, "next": str(items[-1]["seq"]) if len(items) == page.limit else None}
 
 
-class LookQuery(Schema):
-    """Why personal data is opened."""
-
-    purpose: str = Field("", max_length=40)
-    reason: str = Field("", max_length=400)
-
-
-@router.get("/cases/{code}/reporter", response=dict[str, list[Reporter]], summary="Who reported it, for a purpose; the look is logged")
+@router.get(
+    "/cases/{code}/reporter",
+    response=dict[str, list[Told]],
+    summary="Who reported it and in which words, for a purpose; the look is logged",
+)
 def case_reporter(request: HttpRequest, code: str, look: Query[LookQuery]) -> dict[str, Any]:
     return {"items": present.reporter_opened(need(request, "people.unmask"), code, look.purpose, look.reason)}
 

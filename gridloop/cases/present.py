@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from gridloop.access.actions import log_look
@@ -25,6 +25,7 @@ from gridloop.kernel.errors import NotFound
 from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import selectors as orgs
+from gridloop.registry.scope import opening
 
 CANDIDATES = 6
 STEPS = ("reported", "filed", "dispatched", "handling", "checking", "closed")
@@ -112,7 +113,7 @@ def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
     case = case_data(row)
     detail = _item(viewer, row, units, _region_names(viewer, [row.region]))
     detail |= {
-        "text": _words(viewer, values.get(str(row.text_sealed))),
+        "text": _words(values.get(str(row.text_sealed))),
         "reporter": _reporter(values.get(str(row.reporter_sealed))),
         "proposal": _proposal(viewer, row, units),
         "candidates": _candidates(viewer, row, candidates, units),
@@ -130,13 +131,20 @@ def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
 
 @reading
 def reporter_opened(viewer: Viewer, code: str, purpose: str, reason: str) -> list[dict[str, str]]:
-    """Names and contacts of those who reported a case, unmasked; the look is written down before they are shown."""
+    """Those who reported a case with their contacts and words, unmasked; the look is written down before they are shown."""
     row = selectors.case_row(viewer, code)
     log_look(viewer, reporter_subject(code), purpose, reason)
-    ids = list(dict.fromkeys([row.reporter_sealed, *(s.reporter_sealed for s in selectors.sources_of(viewer, code))]))
-    values = selectors.sealed_values(viewer, ids)
-    people = [v for i in ids if isinstance(v := values.get(str(i)), dict)]
-    return [{"name": v.get("name") or "", "contact": v.get("contact") or ""} for v in people if v.get("name") or v.get("contact")]
+    first = (row.reporter_sealed, row.text_sealed)
+    told = dict.fromkeys([first, *((s.reporter_sealed, s.text_sealed) for s in selectors.sources_of(viewer, code))])
+    values = selectors.sealed_values(viewer, [i for pair in told for i in pair])
+    people = [(values.get(str(who)), values.get(str(text))) for who, text in told]
+    shown = [{**_person(who), "text": str(text or "")} for who, text in people]
+    return [entry for entry in shown if any(entry.values())]
+
+
+def _person(value: Any) -> dict[str, str]:
+    known = value if isinstance(value, dict) else {}
+    return {"name": known.get("name") or "", "contact": known.get("contact") or ""}
 
 
 def _reporter(value: Any) -> dict[str, str] | None:
@@ -145,10 +153,9 @@ def _reporter(value: Any) -> dict[str, str] | None:
     return {"name": mask_name(value.get("name") or ""), "contact": mask_contact(value.get("contact") or "")}
 
 
-def _words(viewer: Viewer, value: Any) -> str:
-    """People's own words; numbers of persons in them only for those who may open personal data."""
-    text = str(value or "")
-    return text if viewer.can("people.unmask") else mask_text(text)
+def _words(value: Any) -> str:
+    """People's own words; numbers of persons in them stay masked until they are opened for a purpose."""
+    return mask_text(str(value or ""))
 
 
 def _source(viewer: Viewer, source: Source, values: dict[str, Any]) -> dict[str, Any]:
@@ -159,7 +166,7 @@ def _source(viewer: Viewer, source: Source, values: dict[str, Any]) -> dict[str,
         "first_at": source.first_at,
         "last_at": source.last_at,
         "count": source.count,
-        "text": _words(viewer, values.get(str(source.text_sealed))),
+        "text": _words(values.get(str(source.text_sealed))),
         "reporter": _reporter(values.get(str(source.reporter_sealed))),
     }
 
@@ -204,7 +211,7 @@ def _rating(viewer: Viewer, row: Case) -> dict[str, Any] | None:
         if "note" in fact.data:
             note = selectors.sealed_values(viewer, [fact.data["note"]["sealed"]]).get(fact.data["note"]["sealed"]) or ""
             break
-    return {"stars": row.stars, "note": _words(viewer, note)}
+    return {"stars": row.stars, "note": _words(note)}
 
 
 def task_items(viewer: Viewer, tasks: Sequence[Task]) -> list[dict[str, Any]]:
@@ -245,26 +252,30 @@ def task_items(viewer: Viewer, tasks: Sequence[Task]) -> list[dict[str, Any]]:
 
 
 @reading
-def trace(viewer: Viewer, code: str, after: int, limit: int) -> list[dict[str, Any]]:
-    """The facts of a case with names and, where not erased, the words behind the commitments."""
-    selectors.case_row(viewer, code)
+def trace(viewer: Viewer, code: str, after: int, limit: int, purpose: str = "", reason: str = "") -> list[dict[str, Any]]:
+    """The facts of a case with names and, where not erased, the words behind the commitments; with a purpose unmasked and written down."""
+    selectors.case_row(opening(viewer, purpose), code)
+    if purpose:
+        log_look(viewer, f"case:{code}", purpose, reason)
     facts = chain_facts(viewer, f"case:{code}", after, limit)
     names = actor_names(viewer, {f.actor for f in facts})
     values = selectors.sealed_values(viewer, [v["sealed"] for f in facts for k, v in f.data.items() if _shown(k, v)])
-    return [_fact(viewer, f, names, values) for f in facts]
+    return [_fact(viewer, f, names, values, str if purpose else _words) for f in facts]
 
 
 def _shown(key: str, value: Any) -> bool:
     return key in ("note", "text") and isinstance(value, dict) and "sealed" in value
 
 
-def _fact(viewer: Viewer, fact: FactRow, names: dict[str, str], values: dict[str, Any]) -> dict[str, Any]:
+def _fact(
+    viewer: Viewer, fact: FactRow, names: dict[str, str], values: dict[str, Any], show: Callable[[Any], str] = _words
+) -> dict[str, Any]:
     words = [values.get(v["sealed"]) or say("cases.erased", viewer.lang) for k, v in fact.data.items() if _shown(k, v)]
     return {
         **fact.public(),
         "actor_name": names.get(fact.actor) or say(f"cases.actor_{fact.actor}", viewer.lang),
         "action_name": say(f"cases.did_{fact.action}", viewer.lang),
-        "text": "\n".join(_words(viewer, w) for w in words),
+        "text": "\n".join(show(w) for w in words),
     }
 
 

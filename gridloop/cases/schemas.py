@@ -178,6 +178,14 @@ class Reporter(Schema):
     contact: str
 
 
+class Told(Schema):
+    """Opened for a purpose."""
+
+    name: str
+    contact: str
+    text: str
+
+
 class ProposalOut(Schema):
     type: str
     type_name: str

@@ -10,11 +10,14 @@ from django.test import Client
 
 from gridloop.access.actions import grant_role, issue_token, load_users
 from gridloop.access.messages import SampleLogin
+from gridloop.access.models import LookLog
 from gridloop.access.selectors import user_id_of, viewer_for
 from gridloop.cases import actions, present, selectors
 from gridloop.cases.messages import Report
+from gridloop.cases.selectors import CaseFilter
 from gridloop.cases.tests.kit import COUNTY, EAST, HERE, THERE, Cast
 from gridloop.evidence.tests.kit import photo_of
+from gridloop.journal.selectors import scoped
 from gridloop.kernel.errors import Fault, Forbidden, Invalid, NotFound, NotNow
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Viewer
 
@@ -181,3 +184,33 @@ def finished(cast: Cast, code: str) -> None:
     act(cast.handler, code, "handle", "accept")
     act(cast.handler, code, "handle", "submit", evidence=[photo_of(cast.handler)])
     act(cast.supervisor, code, "check", "approve")
+
+
+def test_words_are_opened_for_a_purpose_and_written_down(cast: Cast, client: Client) -> None:
+    code = actions.report(PUBLIC, Report(text="请打 138 1234 5678 找我", kind="01037", lon=HERE[0], lat=HERE[1], name="李四")).case
+    actions.urge(cast.operator, code, {"note": "已回电+8613812345678"})
+    desk = bearer("operator")
+    for path in (f"cases/{code}", f"cases/{code}/trace", f"cases/{code}/signals"):
+        shown = client.get(f"{API}/{path}", headers=desk).content.decode()
+        assert "138****5678" in shown, path
+        assert not any(number in shown for number in ("138 1234", "1381234")), path
+    with scoped(SYSTEM):
+        assert not LookLog.objects.exists()
+    why = "purpose=handle_case&reason=回电核实"
+    told = client.get(f"{API}/cases/{code}/reporter?{why}", headers=desk).json()["items"]
+    assert told == [{"name": "李四", "contact": "", "text": "请打 138 1234 5678 找我"}]
+    trace = client.get(f"{API}/cases/{code}/trace?{why}", headers=desk).json()["items"]
+    assert "已回电+8613812345678" in [f["text"] for f in trace]
+    with scoped(SYSTEM):
+        assert set(LookLog.objects.values_list("subject", flat=True)) == {f"case:{code}/reporter", f"case:{code}"}
+    assert client.get(f"{API}/cases/{code}/trace?{why}", headers=bearer("supervisor")).status_code == 403
+    assert client.get(f"{API}/cases/{code}/trace?purpose=handle_case", headers=desk).status_code == 422
+
+
+@pytest.mark.parametrize("q", ["13812345678", "1234", "381", "138 1234", "330102199001011234"])
+def test_masked_numbers_are_not_found_by_trying(cast: Cast, q: str) -> None:
+    text = "3号楼灯不亮，请打13812345678或138 1234 5678，身份证330102199001011234"
+    code = actions.report(PUBLIC, Report(text=text, kind="01037", lon=HERE[0], lat=HERE[1])).case
+    for found, words in ((False, q), (True, "灯不亮"), (True, "3号楼")):
+        rows, _next = selectors.case_page(cast.operator, CaseFilter(q=words))
+        assert [r.code for r in rows] == ([code] if found else []), words

@@ -233,7 +233,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who reported it, for a purpose; the look is logged */
+        /** Who reported it and in which words, for a purpose; the look is logged */
         get: operations["gridloop_cases_api_case_reporter"];
         put?: never;
         post?: never;
@@ -301,7 +301,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The facts of a case in order */
+        /** The facts of a case in order; numbers in notes opened with purpose and reason, which is logged */
         get: operations["gridloop_cases_api_trace"];
         put?: never;
         post?: never;
@@ -437,7 +437,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Enterprises, contacts masked */
+        /** Enterprises, contacts masked; opened with purpose and reason, which is logged */
         get: operations["gridloop_registry_api_enterprises"];
         put?: never;
         post?: never;
@@ -833,7 +833,7 @@ export interface paths {
             cookie?: never;
         };
         /** The grid team that answers for a region */
-        get: operations["gridloop_orgs_api_team"];
+        get: operations["gridloop_registry_api_team"];
         put?: never;
         post?: never;
         delete?: never;
@@ -883,8 +883,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Staff with who is on duty */
-        get: operations["gridloop_orgs_api_staff"];
+        /** Staff with who is on duty; numbers masked unless opened */
+        get: operations["gridloop_registry_api_staff"];
         put?: never;
         post?: never;
         delete?: never;
@@ -985,8 +985,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Units; with duty, type and region the competent ones, most specific first */
-        get: operations["gridloop_orgs_api_units"];
+        /** Units; with duty, type and region the competent ones, most specific first; numbers masked unless opened */
+        get: operations["gridloop_registry_api_units"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1003,7 +1003,7 @@ export interface paths {
             cookie?: never;
         };
         /** Who answers for a unit now */
-        get: operations["gridloop_orgs_api_duty"];
+        get: operations["gridloop_registry_api_duty"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1122,7 +1122,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Vehicles, plates masked; q is a whole plate */
+        /** Vehicles, plates masked; q is a whole plate; opened with purpose and reason, which is logged */
         get: operations["gridloop_registry_api_vehicles"];
         put?: never;
         post?: never;
@@ -2024,7 +2024,10 @@ export interface components {
             /** User Name */
             user_name: string;
         };
-        /** LookQuery */
+        /**
+         * LookQuery
+         * @description ``purpose`` (a known one) and ``reason`` open the masked columns; the look is written down.
+         */
         LookQuery: {
             /**
              * Purpose
@@ -2274,10 +2277,7 @@ export interface components {
             /** Next */
             next?: string | null;
         };
-        /**
-         * PageQuery
-         * @description Search words and the page: at most 200 items; ``after`` is the ``next`` of the page before.
-         */
+        /** PageQuery */
         PageQuery: {
             /**
              * After
@@ -2285,21 +2285,21 @@ export interface components {
              */
             after: string;
             /**
+             * Count
+             * @default false
+             */
+            count: boolean;
+            /**
              * Limit
              * @default 50
              */
             limit: number;
             /**
-             * Q
-             * @default
+             * Order
+             * @default newest
+             * @enum {string}
              */
-            q: string;
-            /**
-             * Region
-             * @description region code: everything inside
-             * @default
-             */
-            region: string;
+            order: "newest" | "urgent";
         };
         /** PasswordOut */
         PasswordOut: {
@@ -2347,10 +2347,7 @@ export interface components {
             /** Next */
             next: string | null;
         };
-        /**
-         * PersonQuery
-         * @description ``purpose`` (a known one) and ``reason`` open the personal columns; the look is written down.
-         */
+        /** PersonQuery */
         PersonQuery: {
             /**
              * After
@@ -2802,6 +2799,8 @@ export interface components {
             duty_commander: boolean;
             /** Id */
             id: number;
+            /** Masked */
+            masked: boolean;
             /** Name */
             name: string;
             /** On Duty */
@@ -2834,10 +2833,20 @@ export interface components {
              */
             limit: number;
             /**
+             * Purpose
+             * @default
+             */
+            purpose: string;
+            /**
              * Q
              * @default
              */
             q: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
             /**
              * Region
              * @description region code: everything inside
@@ -2957,6 +2966,40 @@ export interface components {
             /** Region */
             region: string;
         };
+        /** ThingQuery */
+        ThingQuery: {
+            /**
+             * After
+             * @default
+             */
+            after: string;
+            /**
+             * Limit
+             * @default 50
+             */
+            limit: number;
+            /**
+             * Purpose
+             * @default
+             */
+            purpose: string;
+            /**
+             * Q
+             * @default
+             */
+            q: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Region
+             * @description region code: everything inside
+             * @default
+             */
+            region: string;
+        };
         /** TokenIn */
         TokenIn: {
             /** Days */
@@ -3005,6 +3048,18 @@ export interface components {
             /** Scopes */
             scopes: string[];
         };
+        /**
+         * Told
+         * @description Opened for a purpose.
+         */
+        Told: {
+            /** Contact */
+            contact: string;
+            /** Name */
+            name: string;
+            /** Text */
+            text: string;
+        };
         /** TraceQuery */
         TraceQuery: {
             /**
@@ -3017,6 +3072,16 @@ export interface components {
              * @default 200
              */
             limit: number;
+            /**
+             * Purpose
+             * @default
+             */
+            purpose: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
         };
         /** UnitOut */
         UnitOut: {
@@ -3030,6 +3095,8 @@ export interface components {
             id: number;
             /** Kind */
             kind: string;
+            /** Masked */
+            masked: boolean;
             /** Name */
             name: string;
             /** Parent */
@@ -3079,10 +3146,20 @@ export interface components {
             /** Parent */
             parent?: number | null;
             /**
+             * Purpose
+             * @default
+             */
+            purpose: string;
+            /**
              * Q
              * @default
              */
             q: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
             /**
              * Region
              * @description region code: everything inside
@@ -3646,7 +3723,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        [key: string]: components["schemas"]["Reporter"][];
+                        [key: string]: components["schemas"]["Told"][];
                     };
                 };
             };
@@ -3725,6 +3802,8 @@ export interface operations {
     gridloop_cases_api_trace: {
         parameters: {
             query?: {
+                purpose?: string;
+                reason?: string;
                 after?: number;
                 limit?: number;
             };
@@ -3922,6 +4001,8 @@ export interface operations {
     gridloop_registry_api_enterprises: {
         parameters: {
             query?: {
+                purpose?: string;
+                reason?: string;
                 q?: string;
                 /** @description region code: everything inside */
                 region?: string;
@@ -4289,14 +4370,14 @@ export interface operations {
     gridloop_registry_api_people: {
         parameters: {
             query?: {
+                purpose?: string;
+                reason?: string;
                 q?: string;
                 /** @description region code: everything inside */
                 region?: string;
                 limit?: number;
                 after?: string;
                 household?: string;
-                purpose?: string;
-                reason?: string;
             };
             header?: never;
             path?: never;
@@ -4510,7 +4591,7 @@ export interface operations {
             };
         };
     };
-    gridloop_orgs_api_team: {
+    gridloop_registry_api_team: {
         parameters: {
             query?: never;
             header?: never;
@@ -4635,9 +4716,11 @@ export interface operations {
             };
         };
     };
-    gridloop_orgs_api_staff: {
+    gridloop_registry_api_staff: {
         parameters: {
             query?: {
+                purpose?: string;
+                reason?: string;
                 q?: string;
                 /** @description region code: everything inside */
                 region?: string;
@@ -4776,9 +4859,11 @@ export interface operations {
             };
         };
     };
-    gridloop_orgs_api_units: {
+    gridloop_registry_api_units: {
         parameters: {
             query?: {
+                purpose?: string;
+                reason?: string;
                 q?: string;
                 /** @description region code: everything inside */
                 region?: string;
@@ -4806,7 +4891,7 @@ export interface operations {
             };
         };
     };
-    gridloop_orgs_api_duty: {
+    gridloop_registry_api_duty: {
         parameters: {
             query?: never;
             header?: never;
@@ -5003,6 +5088,8 @@ export interface operations {
     gridloop_registry_api_vehicles: {
         parameters: {
             query?: {
+                purpose?: string;
+                reason?: string;
                 q?: string;
                 /** @description region code: everything inside */
                 region?: string;
