@@ -16,10 +16,12 @@ from gridloop.flow.models import Limit, Task
 from gridloop.flow.selectors import pending_limits, state_of, tasks_of
 from gridloop.journal.actions import append_many, elevated, seal
 from gridloop.journal.messages import FactIn
+from gridloop.journal.rows import Rows, insert, update
 from gridloop.kernel import clock
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import Viewer
 
+_LOCKED = Rows(Case, "WHERE code = %s FOR UPDATE")
 _CASE_FIELDS = [f for f in field_names(CaseData) if f != "process_state"]
 _TASK_FIELDS = [f for f in field_names(TaskData) if f not in ("id", "case", "verbs", "must")]
 _LIMIT_FIELDS = [f for f in field_names(LimitData) if f not in ("id", "case", "task_id")]
@@ -64,7 +66,7 @@ def load(code: str, row: Case | None = None) -> Loaded:
 
     NotFound when it is not there for the viewer of the frame.
     """
-    row = row or Case.objects.select_for_update().filter(code=code).first()
+    row = row or _LOCKED.first(code)
     if row is None:
         raise NotFound("cases.no_such_case", code=code)
     case = case_data(row)
@@ -84,12 +86,12 @@ def save_new(machine: Machine, viewer: Viewer, digest: str) -> Case:
         facts, sealed = _seal_facts(machine, case.code)
         row = Case(updated_at=clock.now(), text_sealed=sealed.get("case_text"), reporter_sealed=sealed.get("reporter"))
         _copy_case(machine.situation, row)
-        row.save(force_insert=True)
+        insert([row])
         save_tasks(machine.situation.tasks, [])
         save_limits(machine.situation.limits, [])
         if case.is_open:
             save_instance(case.code, digest, case.process_state, ended=False, is_new=True)
-        append_many(f"case:{case.code}", facts, viewer, case.code)
+        append_many(f"case:{case.code}", facts, viewer, case.code, new=True)
     return row
 
 
@@ -98,9 +100,9 @@ def save(loaded: Loaded, machine: Machine, viewer: Viewer) -> None:
     case = machine.case
     with elevated():
         facts, _sealed = _seal_facts(machine, case.code)
-        _copy_case(machine.situation, loaded.row)
+        different = _copy_case(machine.situation, loaded.row)
         loaded.row.updated_at = clock.now()
-        loaded.row.save()
+        update(loaded.row, [*different, "updated_at"])
         tasks = machine.situation.tasks
         new = [t for t in tasks if t.id not in loaded.tasks_before]
         changed = [t for t in tasks if t.id in loaded.tasks_before and t != loaded.tasks_before[t.id]]
@@ -112,14 +114,18 @@ def save(loaded: Loaded, machine: Machine, viewer: Viewer) -> None:
         append_many(f"case:{case.code}", facts, viewer, case.code)
 
 
-def _copy_case(situation: Situation, row: Case) -> None:
-    for name in _CASE_FIELDS:
-        setattr(row, name, getattr(situation.case, name))
+def _copy_case(situation: Situation, row: Case) -> list[str]:
+    """Put the rules' values on the row; returns the names of those that differ from what it held."""
     live = situation.live_tasks()
-    row.desk_waits = any(t.stage in DESK_STAGES for t in live)
     pressing = min(live, key=lambda t: (t.due_at is None, t.due_at, t.opened_at), default=None)
-    row.stage = pressing.stage if pressing else ""
-    row.stage_due_at = pressing.due_at if pressing else None
+    values = {name: getattr(situation.case, name) for name in _CASE_FIELDS}
+    values["desk_waits"] = any(t.stage in DESK_STAGES for t in live)
+    values["stage"] = pressing.stage if pressing else ""
+    values["stage_due_at"] = pressing.due_at if pressing else None
+    different = [name for name, value in values.items() if getattr(row, name) != value]
+    for name in different:
+        setattr(row, name, values[name])
+    return different
 
 
 def _seal_facts(machine: Machine, code: str) -> tuple[list[FactIn], dict[str, str]]:

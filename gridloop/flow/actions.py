@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from gridloop.flow.models import Definition, Instance, Limit, Task
 from gridloop.journal.frame import verb
+from gridloop.journal.rows import insert
 from gridloop.kernel import clock
 from gridloop.kernel.hashing import sha256_hex
 from gridloop.kernel.viewer import Viewer
@@ -19,6 +20,7 @@ from gridloop.kernel.viewer import Viewer
 RETRY_AFTER = timedelta(seconds=30)
 _TASK_CHANGES = ["status", "unit_id", "post_id", "staff_id", "due_at", "accepted_at", "done_at", "done_by", "outcome"]
 _UPDATE_TASK = f"UPDATE flow_task SET {', '.join(f'{name} = %s' for name in _TASK_CHANGES)} WHERE id = %s"
+_END_LIMITS = "UPDATE flow_limit SET state = %s, fired_at = %s WHERE id = ANY(%s::uuid[])"
 
 
 @verb("process.edit")
@@ -40,7 +42,7 @@ def row_values(item: Any) -> dict[str, Any]:
 
 def save_tasks(new: Iterable[Any], changed: Iterable[Any]) -> None:
     """Insert and update task rows from the rules' task data."""
-    Task.objects.bulk_create([Task(**row_values(t)) for t in new])
+    insert([Task(**row_values(t)) for t in new])
     values = [[*(getattr(t, name) for name in _TASK_CHANGES), t.id] for t in changed]
     if values:  # a push changes one or two tasks; bulk_update's nine CASE expressions cost ten times these statements
         with connection.cursor() as cursor:
@@ -50,11 +52,12 @@ def save_tasks(new: Iterable[Any], changed: Iterable[Any]) -> None:
 def save_limits(new: Iterable[Any], changed: Sequence[Any]) -> None:
     """Insert due rows and mark those that fired or were cancelled."""
     now = clock.now()
-    Limit.objects.bulk_create([Limit(**row_values(x)) for x in new])
+    insert([Limit(**row_values(x)) for x in new])
     for state in ("fired", "cancelled"):
         ids = [x.id for x in changed if x.state == state]
         if ids:
-            Limit.objects.filter(id__in=ids).update(state=state, fired_at=now if state == "fired" else None)
+            with connection.cursor() as cursor:
+                cursor.execute(_END_LIMITS, [state, now if state == "fired" else None, ids])
 
 
 def save_instance(case_code: str, digest: str, state: dict[str, Any], ended: bool, is_new: bool) -> None:

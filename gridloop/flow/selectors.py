@@ -8,6 +8,7 @@ from typing import Any
 from gridloop.flow.engine import Process, load_process
 from gridloop.flow.models import Definition, Instance, Limit, Task
 from gridloop.journal.frame import reading
+from gridloop.journal.rows import Rows
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import SYSTEM, Viewer
 
@@ -36,24 +37,30 @@ def diagram(viewer: Viewer, name: str) -> str:
     return row.xml
 
 
+_TASKS = Rows(Task, "WHERE case_code = %s ORDER BY opened_at, id")
+_TASK = Rows(Task, "WHERE id = %s")
+_LIMITS = Rows(Limit, "WHERE case_code = %s AND state = 'pending' ORDER BY due_at")
+_INSTANCE = Rows(Instance, "WHERE case_code = %s")
+
+
 def tasks_of(case_code: str) -> list[Task]:
-    return list(Task.objects.filter(case_code=case_code).order_by("opened_at", "id"))
+    return _TASKS(case_code)
 
 
 def pending_limits(case_code: str) -> list[Limit]:
-    return list(Limit.objects.filter(case_code=case_code, state="pending").order_by("due_at"))
+    return _LIMITS(case_code)
 
 
 def state_of(case_code: str) -> tuple[str, dict[str, Any]] | None:
     """Digest and state of a running instance."""
-    row = Instance.objects.filter(case_code=case_code).first()
+    row = _INSTANCE.first(case_code)
     return (row.definition_id, row.state) if row else None
 
 
 @reading
 def task_row(viewer: Viewer, task_id: str) -> Task:
     """One task as far as the viewer may see its case."""
-    row = Task.objects.filter(id=task_id).first()
+    row = _TASK.first(task_id)
     if row is None:
         raise NotFound("flow.no_such_task")
     return row

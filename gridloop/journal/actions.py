@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from gridloop.journal.frame import elevated, scoped, verb
 from gridloop.journal.messages import FactIn, FactRow, stamp
 from gridloop.journal.models import Answer, Checkpoint, Consumer, Sealed
+from gridloop.journal.rows import insert
 from gridloop.journal.rules import RETENTION
 from gridloop.journal.selectors import facts_after, facts_between, horizon
 from gridloop.kernel import clock
@@ -47,13 +48,16 @@ def append(chain: str, action: str, data: dict[str, Any], viewer: Viewer, case: 
     return append_many(chain, [FactIn(action, data)], viewer, case)[0]
 
 
-def append_many(chain: str, facts: Iterable[FactIn], viewer: Viewer, case: str | None = None) -> list[dict[str, Any]]:
-    """Append facts to one chain in order: one lock on the chain's head, one insert, one update."""
+def append_many(chain: str, facts: Iterable[FactIn], viewer: Viewer, case: str | None = None, *, new: bool = False) -> list[dict[str, Any]]:
+    """Append facts to one chain in order: one lock on the chain's head, one insert, one update.
+
+    ``new``: the caller has just made the chain's thing under a number nobody had before, so there is no head to look for.
+    """
     if not connection.in_atomic_block:
         raise RuntimeError("a fact is appended in the transaction of its rows")
     at = stamp(clock.now())
     with connection.cursor() as cursor:
-        seq, previous = _head(cursor, chain)
+        seq, previous = (0, ZERO_HASH) if new else _head(cursor, chain)
         entries: list[dict[str, Any]] = []
         for fact in facts:
             seq += 1
@@ -89,7 +93,10 @@ def append_many(chain: str, facts: Iterable[FactIn], viewer: Viewer, case: str |
             + ", ".join([row] * len(entries)),
             values,
         )
-        cursor.execute("UPDATE journal_chainhead SET seq = %s, hash = %s WHERE chain = %s", [seq, previous, chain])
+        if new:
+            cursor.execute("INSERT INTO journal_chainhead (seq, hash, chain) VALUES (%s, %s, %s)", [seq, previous, chain])
+        else:
+            cursor.execute("UPDATE journal_chainhead SET seq = %s, hash = %s WHERE chain = %s", [seq, previous, chain])
     transaction.on_commit(_hint)
     return entries
 
@@ -128,7 +135,7 @@ def seal(value: Any, *, subject: str, purpose: str, case: str | None = None) -> 
         retain_until=now + timedelta(days=RETENTION[purpose].days),
         created_at=now,
     )
-    row.save(force_insert=True)
+    insert([row])
     return {"sealed": str(row.id), "commitment": commitment(key, value)}
 
 

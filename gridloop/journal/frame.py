@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
 from django.db import connection, transaction
@@ -20,46 +21,60 @@ from gridloop.kernel.viewer import Viewer
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_viewer: ContextVar[Viewer | None] = ContextVar("gridloop_viewer", default=None)
-_elevated: ContextVar[bool] = ContextVar("gridloop_elevated", default=False)
+Settings = tuple[str, str, str, str, str]
+_NOBODY: Settings = ("", "", "", "", "")
+_SET = ", ".join(f"set_config('gridloop.{name}', %s, true)" for name in ("system", "user", "staff", "regions", "units"))
 
 
-def _set_row_security(viewer: Viewer | None, elevated: bool) -> None:
-    values = ["", "", "", "", ""]
-    if viewer is not None:
-        values = [
-            "on" if viewer.system or elevated else "",
-            str(viewer.user_id or ""),
-            str(viewer.staff_id or ""),
-            ",".join(f"{region}%" for region in viewer.regions),
-            ",".join(str(unit) for unit in sorted(viewer.unit_ids)),
-        ]
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """An open frame: who looks, and what row security was last told inside its transaction."""
+
+    viewer: Viewer
+    elevated: bool
+    told: Settings
+
+
+_open: ContextVar[_Frame | None] = ContextVar("gridloop_frame", default=None)
+
+
+def _settings(viewer: Viewer, elevated: bool) -> Settings:
+    return (
+        "on" if elevated else "",
+        str(viewer.user_id or ""),
+        str(viewer.staff_id or ""),
+        ",".join(f"{region}%" for region in viewer.regions),
+        ",".join(str(unit) for unit in sorted(viewer.unit_ids)),
+    )
+
+
+def _tell(settings: Settings) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('gridloop.system', %s, true), set_config('gridloop.user', %s, true), "
-            "set_config('gridloop.staff', %s, true), set_config('gridloop.regions', %s, true), set_config('gridloop.units', %s, true)",
-            values,
-        )
+        cursor.execute(f"SELECT {_SET}", settings)
 
 
 @contextmanager
 def _frame(viewer: Viewer, elevated: bool) -> Iterator[None]:
+    """A frame in a frame shares its transaction: when it fails, all of it fails. Whoever wants to go on sets a savepoint of its own."""
     elevated = elevated or viewer.system  # the system sees everything anyway: no second frame for its effects
-    outer = (_viewer.get(), _elevated.get())
     nested = connection.in_atomic_block
-    if nested and outer == (viewer, elevated):
+    outer = _open.get() if nested else None
+    if outer is not None and (outer.viewer, outer.elevated) == (viewer, elevated):
         yield
         return
-    with transaction.atomic():
-        _set_row_security(viewer, elevated)
-        tokens = (_viewer.set(viewer), _elevated.set(elevated))
+    wanted = _settings(viewer, elevated)
+    told = outer.told if outer is not None else _NOBODY
+    change = outer is None or not (wanted == told or (wanted[0] and told[0]))  # the system sees all, whoever else looks with it
+    with transaction.atomic(savepoint=outer is None):
+        if change:
+            _tell(wanted)
+        token = _open.set(_Frame(viewer, elevated, wanted if change else told))
         try:
             yield
         finally:
-            _viewer.reset(tokens[0])
-            _elevated.reset(tokens[1])
-        if nested:  # a failed block is rolled back to its savepoint, which restores the settings by itself
-            _set_row_security(*outer)
+            _open.reset(token)
+        if change and nested:  # after a failure the transaction, or a savepoint around us, puts the settings back by itself
+            _tell(told)
 
 
 @contextmanager
@@ -72,10 +87,10 @@ def scoped(viewer: Viewer) -> Iterator[None]:
 @contextmanager
 def elevated() -> Iterator[None]:
     """Inside a verb, after the rights were checked: write the effects as the system (rows the actor may not see afterwards)."""
-    viewer = _viewer.get()
-    if viewer is None:
+    frame = _open.get()
+    if frame is None:
         raise RuntimeError("elevated() outside of a verb: there is no viewer whose rights were checked")
-    with _frame(viewer, True):
+    with _frame(frame.viewer, True):
         yield
 
 
@@ -113,4 +128,5 @@ def reading(function: Callable[Concatenate[Viewer, P], R]) -> Callable[Concatena
 
 def current_viewer() -> Viewer | None:
     """The viewer of the frame this code runs in."""
-    return _viewer.get()
+    frame = _open.get()
+    return frame.viewer if frame is not None else None
