@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -34,6 +34,7 @@ __all__ = [
     "forget_answers",
     "scoped",
     "seal",
+    "seal_all",
     "verb",
 ]
 
@@ -123,20 +124,19 @@ def _hint() -> None:
 
 def seal(value: Any, *, subject: str, purpose: str, case: str | None = None) -> dict[str, str]:
     """Keep a personal value or free text beside the trace, as long as its purpose allows; the returned commitment goes into the fact."""
-    key = new_key()
+    return seal_all([(value, subject)], purpose=purpose, case=case)[0]
+
+
+def seal_all(values: Sequence[tuple[Any, str]], *, purpose: str, case: str | None = None) -> list[dict[str, str]]:
+    """Keep several values, each with its subject, in one statement; commitments in their order."""
     now = clock.now()
-    row = Sealed(
-        id=uuid7(),
-        subject=subject,
-        purpose=purpose,
-        case_code=case,
-        value=value,
-        key=key,
-        retain_until=now + timedelta(days=RETENTION[purpose].days),
-        created_at=now,
-    )
-    insert([row])
-    return {"sealed": str(row.id), "commitment": commitment(key, value)}
+    until = now + timedelta(days=RETENTION[purpose].days)
+    rows = [
+        Sealed(id=uuid7(), subject=subject, purpose=purpose, case_code=case, value=value, key=new_key(), retain_until=until, created_at=now)
+        for value, subject in values
+    ]
+    insert(rows)
+    return [{"sealed": str(row.id), "commitment": commitment(bytes(row.key or b""), row.value)} for row in rows]
 
 
 @verb("people.erase")

@@ -13,8 +13,10 @@ from django.conf import settings
 from django.db import connection
 from django.utils.module_loading import import_string
 
-from gridloop.journal.actions import append
+from gridloop.journal.actions import append_many
 from gridloop.journal.frame import scoped
+from gridloop.journal.messages import FactIn
+from gridloop.journal.rows import Rows, update
 from gridloop.journal.selectors import unseal
 from gridloop.kernel import clock
 from gridloop.kernel.texts import say
@@ -27,6 +29,8 @@ from gridloop.sdk.channels import ChannelError, Forgetful, Message
 log = logging.getLogger(__name__)
 TAKEN_SECONDS = 600  # a sender that died gives its deliveries back after this long, by the deployment clock
 KEPT_DAYS = 400
+_DUE = Rows(Delivery, "WHERE status = 'waiting' AND next_at <= %s ORDER BY next_at LIMIT %s FOR UPDATE SKIP LOCKED")
+_TAKEN = "UPDATE notices_delivery SET attempts = attempts + 1, next_at = %s WHERE id = ANY(%s)"
 
 
 @cache
@@ -44,37 +48,40 @@ class Result:
     permanent: bool = False
 
 
-def deliver(limit: int = 20) -> bool:
-    """Job: send what is due. Taken by compare-and-set, sent outside of any transaction, then written down.
+def deliver(limit: int = 60) -> bool:
+    """Job: send what is due. Taken by compare-and-set, sent outside of any transaction, then written down, case by case.
 
     A crash between sending and writing sends again under the same message id. True when more may be waiting.
     """
     taken = _take(limit)
+    values = unseal(SYSTEM, [str(row.sealed) for row in taken if row.sealed])
+    by_case: dict[str, list[Delivery]] = {}
     for row in taken:
-        result = _send(row)
+        by_case.setdefault(row.case_code, []).append(row)
+    for rows in by_case.values():  # one chain's head is locked at a time: no two writers wait for each other
+        results = [(row, _send(row, values.get(str(row.sealed)))) for row in rows]
         with scoped(SYSTEM):
-            _write_down(row, result)
+            _write_down(results)
     return len(taken) == limit
 
 
 def _take(limit: int) -> list[Delivery]:
     now = clock.now()
     with scoped(SYSTEM):
-        due = Delivery.objects.filter(status="waiting", next_at__lte=now).order_by("next_at")
-        rows = list(due.select_for_update(skip_locked=True)[:limit])
-        for row in rows:
-            row.attempts += 1
-            row.next_at = now + timedelta(seconds=TAKEN_SECONDS)
-        Delivery.objects.bulk_update(rows, ["attempts", "next_at"])
+        rows = _DUE(now, limit)
+        with connection.cursor() as cursor:
+            if rows:
+                cursor.execute(_TAKEN, [now + timedelta(seconds=TAKEN_SECONDS), [row.id for row in rows]])
+    for row in rows:
+        row.attempts += 1
     return rows
 
 
-def _send(row: Delivery) -> Result:
-    value = unseal(SYSTEM, [str(row.sealed)]).get(str(row.sealed)) if row.sealed else None
+def _send(row: Delivery, value: Any) -> Result:
     if not isinstance(value, dict):
         return Result(error="notices.erased", permanent=True)
     to, name, text = str(value["to"]), str(value["name"]), str(value["text"])
-    message = Message(str(row.id), row.channel, to, name, text, "zh", row.case_code, clock.now())
+    message = Message(str(row.id), row.channel, to, name, text, "zh", row.case_code, clock.now(), row.attempts)
     try:
         return Result(reference=channels().channel(row.channel).send(message).reference)
     except ChannelError as fault:
@@ -84,25 +91,35 @@ def _send(row: Delivery) -> Result:
         return Result(error=f"{type(fault).__name__}: {fault}")
 
 
-def _write_down(row: Delivery, result: Result) -> None:
-    pause = None if result.permanent else next_pause(row.attempts)
-    if result.error and pause is not None:
-        row.next_at, row.error = clock.now() + pause, result.error[:300]
-        row.save(update_fields=["next_at", "error"])
-    else:
-        settle(row, error=result.error, reference=result.reference)
+def _write_down(results: Sequence[tuple[Delivery, Result]]) -> None:
+    ended = []
+    for row, result in results:
+        pause = None if result.permanent else next_pause(row.attempts)
+        if result.error and pause is not None:
+            row.next_at, row.error = clock.now() + pause, result.error[:300]
+            update(row, ["next_at", "error"])
+        else:
+            ended.append((row, result))
+    settle(ended)
 
 
-def settle(row: Delivery, *, error: str = "", reference: str = "") -> None:
-    """The end of a delivery, with its fact in the case's trace; inside the caller's transaction."""
-    row.status = "failed" if error else "sent"
-    row.done_at, row.next_at, row.reference = clock.now(), None, reference[:100]
-    row.error = say(error, "zh")[:300] if error else ""
-    row.save(update_fields=["status", "done_at", "next_at", "reference", "error"])
+def settle(ended: Sequence[tuple[Delivery, Result]]) -> None:
+    """The end of deliveries of one case, each with its fact in the case's trace; inside the caller's transaction."""
+    if not ended:
+        return
+    code = ended[0][0].case_code
+    append_many(f"case:{code}", [_end(row, result) for row, result in ended], SYSTEM, code)
+
+
+def _end(row: Delivery, result: Result) -> FactIn:
+    row.status = "failed" if result.error else "sent"
+    row.done_at, row.next_at, row.reference = clock.now(), None, result.reference[:100]
+    row.error = say(result.error, "zh")[:300] if result.error else ""
+    update(row, ["status", "done_at", "next_at", "reference", "error"])
     data: dict[str, Any] = {"template": row.template, "audience": row.audience, "channel": row.channel, "delivery": str(row.id)}
-    if error:
-        data["reason"] = error if error.startswith("notices.") else "channel"
-    append(f"case:{row.case_code}", "notice_failed" if error else "notice_sent", data, SYSTEM, row.case_code)
+    if result.error:
+        data["reason"] = result.error if result.error.startswith("notices.") else "channel"
+    return FactIn("notice_failed" if result.error else "notice_sent", data)
 
 
 def forget_sealed(sealed: Sequence[str]) -> int:

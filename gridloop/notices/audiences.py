@@ -14,16 +14,19 @@ from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.notices.messages import Recipient
 from gridloop.orgs import selectors as orgs
-from gridloop.orgs.briefs import StaffBrief
+from gridloop.orgs.briefs import OnDuty, StaffBrief
 from gridloop.registry.selectors import plate_contact
 from gridloop.sdk.pack import Pack
 
 MOST_UNROSTERED = 3  # without a roster not a whole department is woken
 
 
-def recipients(audience: str, case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
+Duty = Callable[[int], OnDuty]  # who answers for a unit now
+
+
+def recipients(audience: str, case: Case, fact: FactRow, pack: Pack, duty: Duty) -> list[Recipient]:
     """Everyone of the audience, each once; empty when there is nobody or no way to reach them."""
-    found = {r.key: r for r in _FIND[audience](case, fact, pack)}
+    found = {r.key: r for r in _FIND[audience](case, fact, pack, duty)}
     return list(found.values())
 
 
@@ -31,54 +34,53 @@ def _staff(people: Iterable[StaffBrief]) -> list[Recipient]:
     return [Recipient(f"staff:{s.id}", s.phone, s.name, f"staff:{s.id}") for s in people]
 
 
-def duty_people(unit_id: int) -> list[Recipient]:
+def _people(now: OnDuty) -> list[Recipient]:
     """The roster's people of the moment; without a roster the first of the unit's staff."""
-    duty = orgs.on_duty(SYSTEM, unit_id)
-    return _staff(duty.staff if duty.source == "roster" else duty.staff[:MOST_UNROSTERED])
+    return _staff(now.staff if now.source == "roster" else now.staff[:MOST_UNROSTERED])
 
 
-def _lead(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
+def _lead(case: Case, fact: FactRow, pack: Pack, duty: Duty) -> list[Recipient]:
     """The person it was given to, else the people on duty of the lead unit."""
     if person := fact.data.get("staff"):
         return _staff(orgs.staff_briefs(SYSTEM, [int(person)]).values())
     unit = fact.data.get("unit") or case.lead_unit_id
-    return duty_people(int(unit)) if unit else []
+    return _people(duty(int(unit))) if unit else []
 
 
-def _supporting(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
-    return [r for unit in case.supporting_ids for r in duty_people(unit)]
+def _supporting(case: Case, fact: FactRow, pack: Pack, duty: Duty) -> list[Recipient]:
+    return [r for unit in case.supporting_ids for r in _people(duty(unit))]
 
 
-def _above(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
+def _above(case: Case, fact: FactRow, pack: Pack, duty: Duty) -> list[Recipient]:
     """The commander on duty of the unit the fact names; without one its people."""
     unit = fact.data.get("unit")
     if not unit:
         return []
-    commander = orgs.on_duty(SYSTEM, int(unit)).commander
-    return _staff([commander]) if commander else duty_people(int(unit))
+    now = duty(int(unit))
+    return _staff([now.commander]) if now.commander else _people(now)
 
 
-def _holders(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
+def _holders(case: Case, fact: FactRow, pack: Pack, duty: Duty) -> list[Recipient]:
     """Who has the case's live tasks in hand (the person, else the unit's people on duty), and the commander on duty of each unit."""
     found: list[Recipient] = []
     for task in tasks_of(case.code):
         if task.status not in LIVE_TASK or task.unit_id is None:
             continue
         person = orgs.staff_briefs(SYSTEM, [task.staff_id]).values() if task.staff_id is not None else ()
-        commander = orgs.on_duty(SYSTEM, task.unit_id).commander
-        found += [*(_staff(person) or duty_people(task.unit_id)), *(_staff([commander]) if commander else [])]
+        now = duty(task.unit_id)
+        found += [*(_staff(person) or _people(now)), *(_staff([now.commander]) if now.commander else [])]
     return found
 
 
-def _holder(duty: str) -> Callable[[Case, FactRow, Pack], list[Recipient]]:
-    def find(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
-        units = orgs.competent_units(SYSTEM, duty, case.type, case.region, clock.now())
-        return duty_people(units[0].id) if units else []
+def _holder(task: str) -> Callable[[Case, FactRow, Pack, Duty], list[Recipient]]:
+    def find(case: Case, fact: FactRow, pack: Pack, duty: Duty) -> list[Recipient]:
+        units = orgs.competent_units(SYSTEM, task, case.type, case.region, clock.now())
+        return _people(duty(units[0].id)) if units else []
 
     return find
 
 
-def _reporter(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
+def _reporter(case: Case, fact: FactRow, pack: Pack, duty: Duty) -> list[Recipient]:
     """A fact about one report tells its reporter; one about the case tells every reporter of it."""
     sources = [s for s in sources_of(SYSTEM, case.code) if s.reporter_sealed]
     if named := fact.data.get("reporter"):
@@ -95,7 +97,7 @@ def _reached(key: str, subject: str, value: Any) -> Recipient | None:
     return Recipient(key, str(value["contact"]), str(value.get("name", "")), subject, str(value.get("key", "")))
 
 
-def _owner(case: Case, fact: FactRow, pack: Pack) -> list[Recipient]:
+def _owner(case: Case, fact: FactRow, pack: Pack, duty: Duty) -> list[Recipient]:
     """The registered owner of the vehicle the case is about."""
     plate = plate_of(case, pack)
     contact = plate_contact(SYSTEM, plate, "handle_case", f"{case.code} {fact.action}") if plate else None
@@ -108,7 +110,7 @@ def plate_of(case: Case, pack: Pack) -> str:
     return case.same_thing if source and source == pack.pack.same_thing.key else ""
 
 
-_FIND: dict[str, Callable[[Case, FactRow, Pack], list[Recipient]]] = {
+_FIND: dict[str, Callable[[Case, FactRow, Pack, Duty], list[Recipient]]] = {
     "lead": _lead,
     "supporting": _supporting,
     "above": _above,

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import cast
+from uuid import UUID
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils.module_loading import import_string
 
 from gridloop.cases.models import Case
-from gridloop.cases.selectors import case_row
+from gridloop.cases.selectors import case_rows
 from gridloop.cases.types import type_name
-from gridloop.journal.actions import consume, seal
+from gridloop.journal.actions import consume, seal_all
 from gridloop.journal.messages import FactRow
+from gridloop.journal.rows import insert
 from gridloop.kernel import clock
-from gridloop.kernel.errors import Fault
+from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.ids import uuid7
 from gridloop.kernel.texts import all_texts
 from gridloop.kernel.viewer import SYSTEM
-from gridloop.notices.actions import forget_sealed, settle
+from gridloop.notices.actions import Result, forget_sealed, settle
 from gridloop.notices.audiences import plate_of, recipients
 from gridloop.notices.messages import PackBook, Recipient
 from gridloop.notices.models import Delivery
@@ -53,36 +56,51 @@ def run() -> bool:
     return consume(CONSUMER, handle) > 0
 
 
+class Batch:
+    """Facts read together: what they ask of other rooms is asked once."""
+
+    def __init__(self, facts: Sequence[FactRow]) -> None:
+        codes = {f.case_code for f in facts if f.case_code and f.action not in OWN_FACTS}
+        self.cases = case_rows(SYSTEM, codes) if codes else {}
+        self.duty = cache(lambda unit: orgs.on_duty(SYSTEM, unit))
+        self.calendar = cache(lambda region: orgs.calendar_for(SYSTEM, region))
+        self._words: dict[str, dict[str, str]] = {}
+
+    def words(self, case: Case, pack: Pack) -> dict[str, str]:
+        """What a template may name of a case."""
+        if case.code not in self._words:
+            self._words[case.code] = _values(case, pack, "zh", self.calendar(case.region))
+        return self._words[case.code]
+
+
 def handle(facts: list[FactRow]) -> None:
     """In the consumer's transaction. A fact that cannot be worked on is told and passed: it never blocks those behind it."""
+    batch = Batch(facts)
     for fact in facts:
         try:
-            with transaction.atomic():
-                _handle(fact)
+            _handle(fact, batch)
         except (OperationalError, InterfaceError):
             raise  # not the fact's fault: the whole batch is repeated
         except Exception:  # told with its traceback; the fact itself stays, so the notice can be found missing
             log.exception("fact %s (%s) called for a notice that could not be made", fact.id, fact.action)
 
 
-def _handle(fact: FactRow) -> None:
+def _handle(fact: FactRow, batch: Batch) -> None:
     if fact.action == "personal_data_erased":
-        forget_sealed(fact.data.get("sealed", []))
-    elif fact.case_code and fact.action not in OWN_FACTS:
-        _tell(fact, fact.case_code)
+        with transaction.atomic():
+            forget_sealed(fact.data.get("sealed", []))
+    elif fact.case_code and fact.action not in OWN_FACTS and (case := batch.cases.get(fact.case_code)) is not None:
+        _tell(fact, case, batch)
 
 
-def _tell(fact: FactRow, code: str) -> None:
-    try:
-        case = case_row(SYSTEM, code)
-    except Fault:
-        return
+def _tell(fact: FactRow, case: Case, batch: Batch) -> None:
     if case.scene_version_id is None:
         return
     pack = packs().pack(case.scene_version_id)
     for name, template, audience, urgent in _called_for(fact, pack):
         if template is not None:
-            _make(fact, case, pack, name, template, audience or template.audience, urgent)
+            with transaction.atomic():
+                _make(Wanted(fact, case, pack, name, template, audience or template.audience, urgent), batch)
 
 
 def _called_for(fact: FactRow, pack: Pack) -> Iterator[tuple[str, Template | None, str, bool]]:
@@ -100,36 +118,60 @@ def _called_for(fact: FactRow, pack: Pack) -> Iterator[tuple[str, Template | Non
             yield rule.template, templates.get(rule.template), "", False
 
 
-def _make(fact: FactRow, case: Case, pack: Pack, name: str, template: Template, audience: str, urgent: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A notice that a fact calls for."""
+
+    fact: FactRow
+    case: Case
+    pack: Pack
+    name: str
+    template: Template
+    audience: str
+    urgent: bool
+
+
+def _make(wanted: Wanted, batch: Batch) -> None:
+    fact, case, template = wanted.fact, wanted.case, wanted.template
+    found = recipients(wanted.audience, case, fact, wanted.pack, batch.duty)
+    if not found and wanted.audience == "reporter":
+        return  # a reporter who leaves no number follows on the page of the report: nobody failed to be reached
+    found = found or [Recipient(f"none:{wanted.audience}", "")]
+    # the consumer's cursor makes a second reading of a fact rare (after a restore), not impossible
+    made = Delivery.objects.filter(fact_id=fact.id, template=wanted.name, channel=template.channel).values_list("recipient", flat=True)
+    told = set(made)
+    new = [(who, _delivery(wanted, who, batch)) for who in found if who.key not in told]
+    reached = [(who, row) for who, row in new if who.to or (who.subject and template.channel == "app")]
+    values = [({"to": who.to, "name": who.name, "text": _text(wanted, who, batch)}, who.subject) for who, _row in reached]
+    for (_who, row), entry in zip(reached, seal_all(values, purpose="notice", case=case.code), strict=True):
+        row.sealed = UUID(entry["sealed"])
+    insert([row for _who, row in new])
+    for _who, row in new:
+        if row.sealed is None:
+            settle([(row, Result(error="notices.nobody", permanent=True))])
+
+
+def _delivery(wanted: Wanted, who: Recipient, batch: Batch) -> Delivery:
     now = clock.now()
-    found = recipients(audience, case, fact, pack) or [Recipient(f"none:{audience}", "")]
-    calendar = orgs.calendar_for(SYSTEM, case.region)
-    at = first_at(now, quiet(), calendar, audience=audience, channel=template.channel, urgent=urgent)
-    values = _values(case, pack, "zh")
-    for who in found:
-        row = Delivery(
-            id=uuid7(),
-            fact_id=fact.id,
-            case_code=case.code,
-            template=name,
-            audience=audience,
-            recipient=who.key,
-            channel=template.channel,
-            status="waiting",
-            next_at=at,
-            created_at=now,
-        )
-        known = {"fact_id": row.fact_id, "template": name, "recipient": who.key, "channel": row.channel}
-        if Delivery.objects.filter(**known).exists():
-            continue  # the consumer's cursor makes this rare: a second reading of the same fact after a restore
-        if who.to or (who.subject and template.channel == "app"):
-            text = fill(template.zh, values | {"track_url": _track_url(case.code, who.track_key)})
-            value = {"to": who.to, "name": who.name, "text": text}
-            row.sealed = seal(value, subject=who.subject, purpose="notice", case=case.code)["sealed"]
-            row.save(force_insert=True)
-        else:
-            row.save(force_insert=True)
-            settle(row, error="notices.nobody")
+    calendar = batch.calendar(wanted.case.region)
+    kind = wanted.template.channel
+    return Delivery(
+        id=uuid7(),
+        fact_id=wanted.fact.id,
+        case_code=wanted.case.code,
+        template=wanted.name,
+        audience=wanted.audience,
+        recipient=who.key,
+        channel=kind,
+        status="waiting",
+        next_at=first_at(now, quiet(), calendar, audience=wanted.audience, channel=kind, urgent=wanted.urgent),
+        created_at=now,
+    )
+
+
+def _text(wanted: Wanted, who: Recipient, batch: Batch) -> str:
+    words = batch.words(wanted.case, wanted.pack) | {"track_url": _track_url(wanted.case.code, who.track_key)}
+    return fill(wanted.template.zh, words)
 
 
 def _track_url(code: str, key: str) -> str:
@@ -137,9 +179,8 @@ def _track_url(code: str, key: str) -> str:
     return f"{base}?key={key}" if key else base
 
 
-def _values(case: Case, pack: Pack, lang: str) -> dict[str, str]:
+def _values(case: Case, pack: Pack, lang: str, calendar: WorkingCalendar) -> dict[str, str]:
     """What a template may name."""
-    calendar = orgs.calendar_for(SYSTEM, case.region)
     unit = orgs.unit_names(SYSTEM, [case.lead_unit_id]).get(case.lead_unit_id, "") if case.lead_unit_id else ""
     wait = pack.pack.params.get("wait")
     return {

@@ -26,7 +26,10 @@ def real_channels(environment: Mapping[str, str] | None = None) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One notice to one person. ``id`` stays the same when it is sent again, so a service that knows ids sends it once."""
+    """One notice to one person. ``id`` stays the same when it is sent again (``attempt`` above 1: it may have arrived, if the sender
+
+    died before it could write that down), so that a service that knows ids sends it once.
+    """
 
     id: str
     kind: str
@@ -36,6 +39,7 @@ class Message:
     lang: str
     case: str
     at: datetime
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)

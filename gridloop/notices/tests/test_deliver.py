@@ -152,7 +152,7 @@ def test_a_sender_that_died_gives_its_deliveries_back(county: Cast, outbox: Book
     report()
     handlers.run()
     with monkeypatch.context() as patch:
-        patch.setattr("gridloop.notices.actions._send", lambda row: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("gridloop.notices.actions._send", lambda *_row: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             deliver()
     work()
@@ -189,10 +189,10 @@ def test_what_is_erased_before_it_goes_out_never_does(county: Cast, outbox: Book
 def test_a_fact_that_cannot_be_worked_on_does_not_block_the_next(county: Cast, outbox: Book, monkeypatch: pytest.MonkeyPatch) -> None:
     real = handlers._tell
 
-    def poisoned(fact: FactRow, code: str) -> None:
+    def poisoned(fact: FactRow, *more: Any) -> None:
         if fact.action == "task_opened":
             raise ValueError("poison")
-        real(fact, code)
+        real(fact, *more)
 
     monkeypatch.setattr(handlers, "_tell", poisoned)
     report()

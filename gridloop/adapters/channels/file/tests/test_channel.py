@@ -38,6 +38,13 @@ def test_one_line_a_message_readable_by_us_only(channel: FileChannel, tmp_path: 
     assert stat.S_IMODE((tmp_path / "outbox" / "sms.jsonl").stat().st_mode) == 0o600
 
 
+def test_a_message_sent_again_stands_there_once(channel: FileChannel, tmp_path: Path) -> None:
+    channel.send(message(1))
+    channel.send(message(2, attempt=2))  # the first attempt did not come so far
+    channel.send(message(1, attempt=2))
+    assert [x["id"] for x in lines(tmp_path)] == ["m1", "m2"]
+
+
 def test_forgets(channel: FileChannel, tmp_path: Path) -> None:
     assert isinstance(channel, Forgetful)
     for n in range(4):
