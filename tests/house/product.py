@@ -32,10 +32,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def command(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+def command(*arguments: str, seconds: float = 120, **env: str) -> subprocess.CompletedProcess[str]:
     """One gridloop command to its end."""
-    done = subprocess.run([*COMMAND, *arguments], env=clean_environment(**env), capture_output=True, text=True, timeout=120, check=False)
-    return done
+    environment = clean_environment(**env)
+    return subprocess.run([*COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=seconds, check=False)
 
 
 def crowd() -> float:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.house.product import crowd
 from tests.live.conftest import Live
 
+RIGHTS_EVERY, HEARTBEAT = 30, 15  # seconds: how often push looks whether a right still holds
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("live")]
 
 
@@ -88,12 +91,10 @@ def test_a_report_is_on_the_open_console_within_a_second(live: Live, screens: li
     live.report()
     times = []
     for _ in range(5):
-        began = time.monotonic()
         code, _key = live.report()
         answered = time.monotonic()
         times.append(screen.wait(code) - answered)
-        assert screen.wait(code) - began < 3
-    assert sorted(times)[2] < 1.0, times
+    assert sorted(times)[2] < crowd(), times
 
 
 def test_a_cut_line_resumes_without_loss(live: Live, screens: list[Screen]) -> None:
@@ -121,16 +122,36 @@ def test_nonsense_as_last_id_means_read_afresh(live: Live, screens: list[Screen]
 
 def test_a_screen_sees_its_own_scope_only(live: Live, screens: list[Screen]) -> None:
     county, handler = opened(live, screens, "operator"), opened(live, screens, "handler")
-    code, _key = live.report()
-    county.wait(code)
-    time.sleep(0.7)
-    assert code not in handler.cases(), "not its unit's case"
-    me = live.get("/api/v1/me", "handler")
-    live.post(f"/api/v1/cases/{code}/route", "operator", {"unit": me["unit"]["id"]})
-    handler.wait(code)
+    unit = live.get("/api/v1/me", "handler")["unit"]["id"]
+    other, own = live.report()[0], live.report()[0]
+    county.wait(other)
+    live.post(f"/api/v1/cases/{own}/route", "operator", {"unit": unit})
+    handler.wait(own)  # the stream keeps the order of the trace: what came before would stand before it
+    assert other not in handler.cases(), "not its unit's case"
+    live.post(f"/api/v1/cases/{other}/route", "operator", {"unit": unit})
+    handler.wait(other)
 
 
 def test_without_a_login_there_is_no_stream(live: Live) -> None:
     answer = live.call("GET", "/api/v1/live")
     assert answer.status_code == 401
     assert live.call("GET", "/api/v1/live", "citizen").status_code == 403
+
+
+def test_a_screen_is_closed_when_its_right_is_taken_away(live: Live, screens: list[Screen]) -> None:
+    region = live.get("/api/v1/me", "operator")["region"]["code"]
+    name = f"leaver-{uuid.uuid4().hex[:8]}"
+    user = live.post("/api/v1/users", "admin", {"username": name, "name": "离岗坐席"}, status=201)["id"]
+    grant = live.post(f"/api/v1/users/{user}/grants", "admin", {"role": "operator", "region": region}, status=201)["id"]
+    live.tokens[name] = live.post(f"/api/v1/users/{user}/tokens", "admin", {"name": "screen", "scopes": ["all"]}, status=201)["token"]
+    screen, other = opened(live, screens, name), opened(live, screens, "operator")
+    seen = live.report()[0]
+    screen.wait(seen)
+    assert live.call("DELETE", f"/api/v1/grants/{grant}", "admin").status_code == 204
+    screen.thread.join(RIGHTS_EVERY + HEARTBEAT + 60)
+    assert not screen.thread.is_alive(), "still open"
+    after = live.report()[0]
+    other.wait(after)
+    assert other.thread.is_alive()
+    assert after not in screen.cases()
+    assert live.call("GET", "/api/v1/live", name).status_code == 403

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from tests.house.product import Product, clean_environment
-from tests.live.conftest import Live
+from tests.live.conftest import SCALE, Live
 
 INSIDE = """
 import json, sys
@@ -52,7 +52,7 @@ class Proof(Live):
 @pytest.fixture(scope="module")
 def proof() -> Iterator[Proof]:
     folder = Path(tempfile.mkdtemp(prefix="gl-proof-"))
-    product = Product(folder / "data", GRIDLOOP_SAMPLE_SCALE="0.2")
+    product = Product(folder / "data", GRIDLOOP_SAMPLE_SCALE=str(SCALE))
     try:
         product.wait_ready(240)
         yield Proof(product, folder / "data")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,12 +17,16 @@ from typing import Any
 import httpx
 import pytest
 
+from gridloop.simulation.county.county import SEED, generate
 from tests.house.product import command, until
+from tests.live.conftest import SCALE
 from tests.proof.conftest import Proof
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("proof")]
 VICTIMS = ("web", "worker", "push", "ingest", "postgres", "nats")
 STREET = "不灭路"
+CARS, LOOKS = 150, 3  # each car is seen in three requests, so that processes die between its looks
+ENOUGH = {"reported": 12, "accepted": 6, "cars": 8, "sent": 30}  # acknowledged before the end, however long that takes
 
 
 @dataclass
@@ -33,6 +38,8 @@ class Traffic:
     reported: dict[str, str] = field(default_factory=dict)  # address → case
     accepted: set[str] = field(default_factory=set)
     sent: set[str] = field(default_factory=set)
+    plates: list[str] = field(default_factory=lambda: [v.plate for v in generate(SEED, SCALE).vehicles if v.person][:CARS])
+    cars: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # plate → signals acknowledged
     refused: list[str] = field(default_factory=list)
     tries: Counter[str] = field(default_factory=Counter)
 
@@ -61,7 +68,7 @@ class Traffic:
             while not self.stop.is_set():
                 number += 1
                 address = f"{STREET}{who}-{number}号"
-                body = {"text": f"请帮忙看看 {address}", "place": place, "address": address}
+                body = {"text": f"请帮忙看看 {address}", "place": place, "address": address, "contact": f"100{who:04d}{number:04d}"}
                 answer = self.post(http, "/api/v1/reports", body, f"report-{who}-{number}", "citizen")
                 if answer is not None and answer.status_code == 201:
                     self.reported[address] = answer.json()["case"]
@@ -80,23 +87,31 @@ class Traffic:
                         self.refused.append(f"accept: {answer.status_code} {answer.text[:200]}")
                 self.stop.wait(0.2)
 
-    def signals(self) -> None:
+    def signals(self, place: dict[str, float]) -> None:
         with self.client() as http:
             number = 0
             while not self.stop.is_set():
                 number += 1
-                at = datetime.now(UTC).isoformat()
-                ids = [f"kill-{number}-{n}" for n in range(5)]
                 items = [
-                    {"id": i, "source": "proof", "device": f"meter-{n}", "kind": "water_use", "at": at, "value": 1.5}
-                    for n, i in enumerate(ids)
+                    {"id": f"kill-{number}-{n}", "source": "proof", "device": f"meter-{n}", "kind": "water_use", "value": 1.5}
+                    for n in range(4)
                 ]
-                answer = self.post(http, "/api/v1/signals", items, f"signals-{number}", "admin")
+                if (turn := number // LOOKS) < len(self.plates):
+                    plate = self.plates[turn]
+                    look = {"id": f"look-{number}", "source": "proof", "device": "proof-camera", "kind": "vehicle_stopped"}
+                    items.append(look | {"value": 180.0 + 10 * number, "place": place, "data": {"plate": plate}})
+                at = datetime.now(UTC).isoformat()
+                answer = self.post(http, "/api/v1/signals", [i | {"at": at} for i in items], f"signals-{number}", "admin")
                 if answer is not None and answer.status_code == 202:
-                    self.sent.update(ids)
+                    self.sent.update(str(i["id"]) for i in items)
+                    if len(items) > 4:
+                        self.cars[plate].add(f"look-{number}")
                 elif answer is not None:
                     self.refused.append(f"signals: {answer.status_code} {answer.text[:200]}")
                 self.stop.wait(0.15)
+
+    def enough(self) -> bool:
+        return all(len(getattr(self, name)) >= wanted for name, wanted in ENOUGH.items())
 
 
 def kill(proof: Proof, name: str) -> float:
@@ -131,13 +146,13 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(proof: Proof) ->
     limits = make_limits_due(proof, waiting_cases(proof, 8), 20)
     assert len(limits) >= 4
     traffic = Traffic(proof)
-    jobs: list[Callable[[], None]] = [traffic.accept, traffic.signals]
+    jobs: list[Callable[[], None]] = [traffic.accept, partial(traffic.signals, proof.place())]
     jobs += [partial(traffic.report, who, proof.place()) for who in range(2)]
     threads = [threading.Thread(target=job, daemon=True) for job in jobs]
     for thread in threads:
         thread.start()
     down = {name: round(kill(proof, name), 1) for name in VICTIMS}
-    assert until(lambda: len(traffic.accepted) >= 5, 30)
+    assert until(traffic.enough, 180), {name: len(getattr(traffic, name)) for name in ENOUGH}
     traffic.stop.set()
     for thread in threads:
         thread.join(70)
@@ -146,6 +161,8 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(proof: Proof) ->
     _every_report_is_one_case(proof, traffic)
     _every_verb_happened_once(proof, traffic)
     _every_signal_is_in_the_log(proof, traffic)
+    _every_car_is_one_case(proof, traffic)
+    _every_notice_went_out_once(proof, traffic)
     _limits_fired_once(proof, limits)
     _all_is_caught_up(proof)
 
@@ -153,7 +170,6 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(proof: Proof) ->
 def _every_report_is_one_case(proof: Proof, traffic: Traffic) -> None:
     rows = proof.sql("SELECT c.address, c.code, count(s.*) FROM cases_case c JOIN cases_source s ON s.case_id = c.id GROUP BY 1, 2")
     found = {address: (code, sources) for address, code, sources in rows if address.startswith(STREET)}
-    assert len(traffic.reported) > 10
     assert found == {address: (code, 1) for address, code in traffic.reported.items()}
     assert len([1 for address, _, _ in rows if address.startswith(STREET)]) == len(traffic.reported)
     facts = dict(proof.sql("SELECT case_code, count(*) FROM journal_fact WHERE action = 'reported' GROUP BY 1"))
@@ -178,8 +194,52 @@ with scoped(SYSTEM), connection.cursor() as cursor:
 print(json.dumps(ids))
 """
     )
-    assert len(traffic.sent) > 10
     assert traffic.sent <= set(ids), "acknowledged, but not in the log"
+
+
+def _every_car_is_one_case(proof: Proof, traffic: Traffic) -> None:
+    """However often a signal was sent, logged or begun to be worked on: one case for a car, each look counted once."""
+    cars = {plate: len(looks) for plate, looks in traffic.cars.items()}
+
+    def counted() -> dict[str, list[int]]:
+        found: dict[str, list[int]] = defaultdict(list)
+        rows = proof.sql(
+            "SELECT c.same_thing, s.count FROM cases_case c JOIN cases_source s ON s.case_id = c.id WHERE c.scene = 'illegal_parking'"
+        )
+        for plate, count in rows:
+            found[plate].append(count)
+        return found
+
+    assert until(lambda: counted() == {plate: [looks] for plate, looks in cars.items()}, 60), (counted(), cars)
+    facts = proof.sql(
+        "SELECT c.same_thing, count(*) FROM cases_case c JOIN journal_fact f ON f.case_code = c.code AND f.action = 'reported' "
+        "WHERE c.scene = 'illegal_parking' GROUP BY 1"
+    )
+    assert dict(facts) == dict.fromkeys(cars, 1)
+
+
+def _every_notice_went_out_once(proof: Proof, traffic: Traffic) -> None:
+    """The receipt of every report, the request to every owner of a car: one delivery, one message, one fact each."""
+
+    def waiting() -> int:
+        # what a killed sender had taken, and what waits for the morning, is due now
+        proof.sql("UPDATE notices_delivery SET next_at = now() WHERE status = 'waiting' AND next_at > now() + interval '2 seconds'")
+        return len(proof.sql("SELECT 1 FROM notices_delivery WHERE status = 'waiting'"))
+
+    _all_is_caught_up(proof)
+    assert until(lambda: waiting() == 0, 60)
+    told = Counter(row[0] for row in proof.sql("SELECT case_code FROM notices_delivery WHERE template = 'received' AND status = 'sent'"))
+    assert {code: told[code] for code in traffic.reported.values()} == dict.fromkeys(traffic.reported.values(), 1)
+    settled = proof.sql(
+        "SELECT d.id::text, d.channel, d.status, count(f.*) FROM notices_delivery d LEFT JOIN journal_fact f ON f.case_code = d.case_code "
+        "AND f.action IN ('notice_sent', 'notice_failed') AND f.data ->> 'delivery' = d.id::text GROUP BY 1, 2, 3"
+    )
+    assert {facts for _, _, _, facts in settled} == {1}
+    outbox = [json.loads(line) for path in (proof.folder / "outbox").glob("*.jsonl") for line in path.read_text("utf-8").splitlines()]
+    messages = {m["id"]: m for m in outbox}  # a sender that died after sending repeats under the same id
+    assert set(messages) == {delivery for delivery, _, status, _ in settled if status == "sent"}
+    asked = [plate for m in messages.values() for plate in traffic.cars if plate in m["text"]]
+    assert Counter(asked) == dict.fromkeys(traffic.cars, 1)
 
 
 def _limits_fired_once(proof: Proof, limits: set[str]) -> None:

@@ -28,6 +28,7 @@ from gridloop.signals.connection import KeptConnection
 from gridloop.signals.log import PostgresLog
 
 TOKEN, CITIZEN, NARROW = "machine-token", "citizen-token", "narrow-token"
+PARTITIONS = 4
 SECRET = "0123456789abcdef0123456789abcdef"
 
 
@@ -103,7 +104,7 @@ class Door:
         self.thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
     async def _serve(self) -> None:
-        self.writer = Writer(PostgresLog(KeptConnection(self.url, "test"), 4))
+        self.writer = Writer(PostgresLog(KeptConnection(self.url, "test"), PARTITIONS))
         senders = Senders(KeptConnection(self.url, "test-auth"))
         app = SignalsApp(self.writer, senders)
         self.server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=self.port, lifespan="off", log_level="warning"))

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.signals.servers import Program, ingest, nats_server, run_async, until
 
 DEVICES = ("cam-1", "cam-2")
 ROUNDS = 2
+BETWEEN = 10  # signals of each way in acknowledged before the next kill
 
 
 @dataclass
@@ -43,13 +45,20 @@ class Product:
             assert self.postgres.process is not None
             self.postgres.process.kill()
             self.postgres.process.wait()
-            time.sleep(0.5)
-            self.postgres.start()
+            until(self._database_again, 60, "PostgreSQL")
         else:
             program: Program = getattr(self, name)
             program.kill()
             time.sleep(0.5)
             program.start(wait=False)
+
+    def _database_again(self) -> bool:
+        """Like the supervisor, again and again: what the killed server has forked holds its memory for a moment."""
+        try:
+            self.postgres.start()
+        except RuntimeError:
+            return False
+        return True
 
 
 @pytest.fixture
@@ -112,22 +121,33 @@ async def post(product: Product, stop: asyncio.Event) -> None:
                 await asyncio.sleep(0.05)
 
 
+async def goes_on(product: Product, after: str, seconds: float = 90) -> None:
+    """Both ways in acknowledge again: however slow the machine is, the next kill comes in the middle of traffic."""
+    before = Counter(a.partition("-")[0] for a in product.acknowledged)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        now = Counter(a.partition("-")[0] for a in product.acknowledged)
+        if all(now[way] - before[way] >= BETWEEN for way in ("cam", "http")):
+            return
+        await asyncio.sleep(0.05)
+    raise TimeoutError(f"no acknowledgement {seconds} s after {after}")
+
+
 async def storm(product: Product) -> None:
     stop = asyncio.Event()
     senders = [asyncio.create_task(publish(product, d, stop)) for d in DEVICES] + [asyncio.create_task(post(product, stop))]
+    await goes_on(product, "the start")
     for name in ("nats", "ingest", "postgres") * ROUNDS:
-        await asyncio.sleep(1.5)
         await asyncio.to_thread(product.kill, name)
-    await asyncio.sleep(3)
+        await goes_on(product, f"kill -9 of {name}")
     stop.set()
     await asyncio.gather(*senders)
 
 
 @pytest.mark.server
+@pytest.mark.timeout(900)
 def test_no_acknowledged_signal_is_lost(product: Product) -> None:
     run_async(storm(product))
-    assert len(product.acknowledged) > 500
-    assert {a.partition("-")[0] for a in product.acknowledged} == {"cam", "http"}
     until(lambda: not product.acknowledged - {s.id for s in logged(product.urls.owner)}, 60, "every acknowledged signal in the log")
     with psycopg.connect(product.urls.owner) as owner:
         gaps = owner.execute("SELECT partition FROM signals_batch GROUP BY partition HAVING max(seq) <> count(*)").fetchall()
