@@ -10,12 +10,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiomqtt
 import psycopg
 import pytest
 
 from gridloop.doors.cli.database import DatabaseFault, refuse_old
 from gridloop.doors.cli.postgres import EmbeddedPostgres, new_password
 from tests.house.product import Product, command, free_port, running, until
+from tests.live.conftest import Live
+from tests.live.test_life import test_from_report_to_five_stars as live_a_case
+from tests.signals.servers import NATS_PASSWORD, nats_server, run_async
 
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
@@ -63,6 +67,41 @@ def test_runs_on_outside_servers(tmp_path: Path, postgres15: EmbeddedPostgres, n
         assert until(lambda: not product.ready())
         postgres15.start()
         assert until(product.ready, 60), product.text
+
+
+async def publish(port: int, device: str, secret: str, payload: str) -> None:
+    async with aiomqtt.Client("127.0.0.1", port, username=device, password=secret, timeout=20) as client:
+        await client.publish(f"gridloop/v1/{device}/water_level", payload, qos=1, timeout=20)
+
+
+@pytest.mark.server
+@pytest.mark.timeout(600)
+def test_a_case_lives_and_a_device_speaks_on_outside_servers(tmp_path: Path, postgres15: EmbeddedPostgres) -> None:
+    """NATS as the reference says: JetStream, MQTT and the lines that let it ask us who may connect."""
+    server, mqtt = nats_server(tmp_path)
+    server.start()
+    product = Product(
+        tmp_path / "d",
+        DATABASE_URL=postgres15.url("boss", "b", "gridloop_life"),
+        NATS_URL=f"nats://gridloop:{NATS_PASSWORD}@127.0.0.1:{server.port}",
+        GRIDLOOP_SAMPLE_SCALE="0.1",
+    )
+    try:
+        product.wait_ready(300)
+        assert not {"postgres", "nats"} & set(product.pids())
+        live = Live(product, tmp_path / "d")
+        live_a_case(live)
+        device = live.get("/api/v1/devices", "admin", kind="water_level", limit=1)["items"][0]["code"]
+        secret = live.post(f"/api/v1/devices/{device}/secret", "admin")["secret"]
+        run_async(publish(mqtt, device, secret, "2.75"))
+        assert until(lambda: live.get(f"/api/v1/devices/{device}", "admin")["last_value"] == 2.75), product.text
+        with pytest.raises(aiomqtt.MqttError):
+            run_async(publish(mqtt, device, "wrong", "9.9"))
+        done = command("verify", "--data-dir", str(product.folder))
+        assert done.returncode == 0, done.stdout + done.stderr
+    finally:
+        product.stop()
+        server.stop()
 
 
 @pytest.mark.server
