@@ -78,7 +78,8 @@ _FIELD = _words(
     "vehicle.read positions.write notice.read"
 )
 _DESK = _FIELD | _words(
-    "case.accept case.route case.merge case.void case.urge people.unmask pack.read indicator.read signals.read signals.write positions.read"
+    "case.accept case.route case.merge case.void case.urge case.rate people.unmask pack.read indicator.read signals.read signals.write "
+    "positions.read"
 )
 _VIEW = _words(
     "case.report case.read task.read evidence.read org.read device.read pack.read process.read indicator.read notice.read"
@@ -98,7 +99,7 @@ _ROLE_LIST = (
     Role("officer", "执法队员", "Enforcement officer", _FIELD | _words("people.unmask")),
     Role("operator", "值守坐席", "Operator", _DESK),
     Role("duty_commander", "值班长", "Duty commander", _DESK | _words("case.supervise case.reopen pack.switch verify.read")),
-    Role("supervisor", "督办考评", "Supervisor", _VIEW | _words("case.urge case.supervise case.reopen task.act evidence.add")),
+    Role("supervisor", "督办考评", "Supervisor", _VIEW | _words("case.urge case.supervise case.reopen case.rate task.act evidence.add")),
     Role("leader", "领导", "Leader", _VIEW | _words("case.urge case.supervise")),
     Role("mediator", "调解员", "Mediator", _FIELD | _words("people.unmask")),
     Role("inspector", "检查人员", "Inspector", _FIELD),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from gridloop.cases import store
 from gridloop.cases.directory import DIRECTORY
@@ -12,7 +12,7 @@ from gridloop.cases.intake import receive_signal, report
 from gridloop.cases.machine import Machine, merge_sources
 from gridloop.cases.models import Case, Source
 from gridloop.cases.pushing import push, recount, scene_of
-from gridloop.cases.rules import END_STATUSES, reporter_subject
+from gridloop.cases.rules import CENTRE, END_STATUSES, rater_of, reporter_subject
 from gridloop.cases.types import type_name
 from gridloop.evidence import actions as evidence
 from gridloop.flow import actions as flow
@@ -123,7 +123,16 @@ def urge(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
 
 @verb("case.rate")
 def rate(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
-    push(viewer, code, lambda machine: machine.rate(payload))
+    push(viewer, code, lambda machine: machine.rate(payload, _names_of(viewer, machine)))
+
+
+def _names_of(viewer: Viewer, machine: Machine) -> list[str]:
+    """A reporter with an account may have rated by key before: the names of their own sources count too."""
+    rater = rater_of(machine.case, viewer)
+    if rater in ("", CENTRE):
+        return [rater]
+    own = Source.objects.filter(case__code=machine.case.code, reporter_id=viewer.user_id).values_list("id", flat=True)
+    return [rater, *(f"source:{n}" for n in own)]
 
 
 @verb("case.merge")
@@ -167,8 +176,15 @@ def _move_sources(row: Case, target: Case) -> None:
 # ---- the reporter's own page -----------------------------------------------------------------------------------------
 
 
-def by_key(code: str, key: str) -> Case:
-    """The case a reporter's key opens, following merges. Forbidden for a wrong key, without saying whether the case exists."""
+class ByKey(NamedTuple):
+    """The case a key opens, and the names under which its reporter may have rated, first the one to write down."""
+
+    case: Case
+    raters: tuple[str, ...]
+
+
+def by_key(code: str, key: str) -> ByKey:
+    """What a reporter's key opens, following merges. Forbidden for a wrong key, without saying whether the case exists."""
     with scoped(SYSTEM):
         source = Source.objects.select_related("case").filter(track_hash=sha256_hex(key.encode())).first()
         if source is None:
@@ -176,21 +192,22 @@ def by_key(code: str, key: str) -> Case:
         case = source.case
         if case.code != code and not Case.objects.filter(code=code, merged_into=case.code).exists():
             raise Forbidden("cases.bad_key")
-        return case
+        account = (f"user:{source.reporter_id}",) if source.reporter_id is not None else ()
+        return ByKey(case, (f"source:{source.pk}", *account))
 
 
 @verb("case.track")
 def rate_by_key(viewer: Viewer, code: str, key: str, payload: Mapping[str, Any]) -> None:
     """The reporter's stars, with the key from the report's answer."""
-    case = by_key(code, key)
+    opened = by_key(code, key)
     with elevated():
-        push(viewer, case.code, lambda machine: machine.rate(payload, reporter=True))
+        push(viewer, opened.case.code, lambda machine: machine.rate(payload, opened.raters))
 
 
 @verb("case.track")
 def urge_by_key(viewer: Viewer, code: str, key: str, payload: Mapping[str, Any]) -> None:
     """The reporter asks how long it will still take."""
-    case = by_key(code, key)
+    case = by_key(code, key).case
     with elevated():
         push(viewer, case.code, lambda machine: machine.urge(payload, reporter=True))
 

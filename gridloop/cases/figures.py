@@ -61,14 +61,18 @@ def in_hand(viewer: Viewer, region: str, now: datetime) -> dict[str, Any]:
 
 @reading
 def satisfaction(viewer: Viewer, region: str, since: datetime) -> dict[str, Any]:
-    """Stars of cases closed since then: mean, how many, share of four and five."""
+    """Stars of cases closed since then: the reporters' mean, how many cases, share of four and more; the centre's mean beside it."""
     found = (
         _within(viewer, region)
-        .filter(stars__isnull=False, closed_at__gte=since)
-        .aggregate(mean=Avg("stars"), n=Count("id"), good=Count("id", filter=Q(stars__gte=4)))
+        .filter(closed_at__gte=since)
+        .aggregate(mean=Avg("stars"), n=Count("stars"), good=Count("id", filter=Q(stars__gte=4)), centre=Avg("centre_stars"))
     )
-    good = round(found["good"] / found["n"], 4) if found["n"] else None
-    return {"average": round(found["mean"], 2) if found["mean"] is not None else None, "count": found["n"], "good_share": good}
+    return {
+        "average": round(found["mean"], 2) if found["mean"] is not None else None,
+        "count": found["n"],
+        "good_share": round(found["good"] / found["n"], 4) if found["n"] else None,
+        "centre_average": round(found["centre"], 2) if found["centre"] is not None else None,
+    }
 
 
 @reading

@@ -6,13 +6,14 @@ database: time, directory and scene are handed in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from gridloop.cases.restart import at_dispatch
 from gridloop.cases.rules import (
+    CENTRE,
     DESK_STAGES,
     END_STATUSES,
     PUBLIC_SOURCES,
@@ -30,6 +31,7 @@ from gridloop.cases.rules import (
     StageLimit,
     TaskData,
     case_verbs,
+    rater_of,
     reporter_subject,
     task_verbs,
 )
@@ -332,16 +334,31 @@ class Machine:
             data["reply_by"] = str(payload["reply_by"])
         self.note("urged", self._with_note(data, payload, self._reporters(reporter)))
 
-    def rate(self, payload: Mapping[str, Any], reporter: bool = False) -> None:
-        """评价: one to five stars, once, within 30 days after closing."""
+    def rate(self, payload: Mapping[str, Any], own: Sequence[str] = ()) -> None:
+        """评价: one to five stars within 30 days after closing, once by each reporter and once by the centre.
+
+        ``own`` are the names under which a reporter may have rated before, first the one that is written down; else the actor tells.
+        """
         stars = payload.get("stars")
         if isinstance(stars, bool) or not isinstance(stars, int) or not 1 <= stars <= 5:
             raise Invalid("cases.bad_stars", errors=(FieldFault("/stars", "cases.bad_stars"),))
         case = self.case
-        if case.status != "closed" or case.stars is not None or case.closed_at is None or self.now - case.closed_at > RATE_WINDOW:
+        raters = tuple(own) or (rater_of(case, self.actor),)
+        if not self._may_rate(raters):
             raise NotNow("cases.rate_not_now", verb="rate", allowed=", ".join(case_verbs(case, self.situation.tasks, self.actor)) or "–")
-        case.stars = stars
-        self.note("rated", self._with_note({"stars": stars}, payload, self._reporters(reporter)))
+        case.ratings = {**case.ratings, raters[0]: stars}
+        if raters[0] == CENTRE:
+            case.centre_stars = stars
+            self.note("rated", self._with_note({"stars": stars, "by": "centre"}, payload))
+            return
+        given = [n for rater, n in case.ratings.items() if rater != CENTRE]
+        case.stars = round(sum(given) / len(given), 2)
+        self.note("rated", self._with_note({"stars": stars, "by": "reporter"}, payload, reporter_subject(case.code)))
+
+    def _may_rate(self, raters: Sequence[str]) -> bool:
+        case = self.case
+        in_time = case.status == "closed" and case.closed_at is not None and self.now - case.closed_at <= RATE_WINDOW
+        return in_time and all(raters) and not any(rater in case.ratings for rater in raters)
 
     def _need_verb(self, verb: str) -> None:
         allowed = case_verbs(self.case, self.situation.tasks, self.actor)

@@ -48,12 +48,17 @@ class Case(models.Model):
     escalations = models.IntegerField(default=0)
     merged_count = models.IntegerField(default=0)
     merged_into = models.TextField(null=True)
-    stars = models.SmallIntegerField(null=True)
+    stars = models.FloatField(null=True, help_text="mean of its reporters' stars")
+    centre_stars = models.SmallIntegerField(null=True)
+    ratings = models.JSONField(default=dict, help_text="rater → stars; each rates once")
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(severity__gte=1, severity__lte=4), name="cases_case_severity_1_to_4"),
             models.CheckConstraint(condition=Q(stars__isnull=True) | Q(stars__gte=1, stars__lte=5), name="cases_case_stars_1_to_5"),
+            models.CheckConstraint(
+                condition=Q(centre_stars__isnull=True) | Q(centre_stars__gte=1, centre_stars__lte=5), name="cases_case_centre_stars_1_to_5"
+            ),
             models.UniqueConstraint(
                 fields=["scene", "same_thing"],
                 condition=~Q(same_thing="") & ~Q(status__in=["closed", "voided", "rejected"]),

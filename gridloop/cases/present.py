@@ -12,7 +12,7 @@ from gridloop.cases import selectors
 from gridloop.cases.directory import DIRECTORY
 from gridloop.cases.machine import RATE_WINDOW
 from gridloop.cases.models import Case, Source
-from gridloop.cases.rules import case_verbs, reporter_subject, task_verbs
+from gridloop.cases.rules import CENTRE, case_verbs, reporter_subject, task_verbs
 from gridloop.cases.store import case_data, task_data
 from gridloop.cases.types import type_name
 from gridloop.evidence.selectors import outward_of
@@ -204,14 +204,14 @@ def _candidates(viewer: Viewer, row: Case, candidates: Sequence[Any], units: dic
 
 
 def _rating(viewer: Viewer, row: Case) -> dict[str, Any] | None:
-    if row.stars is None:
+    """The reporters' stars (mean, how many, the latest words) with the centre's beside them."""
+    if not row.ratings:
         return None
-    note = ""
-    for fact in reversed(facts_called(viewer, f"case:{row.code}", ["rated"])):
-        if "note" in fact.data:
-            note = selectors.sealed_values(viewer, [fact.data["note"]["sealed"]]).get(fact.data["note"]["sealed"]) or ""
-            break
-    return {"stars": row.stars, "note": _words(note)}
+    sealed = {f.data.get("by"): f.data["note"]["sealed"] for f in facts_called(viewer, f"case:{row.code}", ["rated"]) if "note" in f.data}
+    values = selectors.sealed_values(viewer, sealed.values())
+    notes = {by: _words(values.get(entry)) for by, entry in sealed.items()}
+    centre = {"stars": row.centre_stars, "note": notes.get("centre", "")} if row.centre_stars is not None else None
+    return {"stars": row.stars, "count": len(row.ratings) - (CENTRE in row.ratings), "note": notes.get("reporter", ""), "centre": centre}
 
 
 def task_items(viewer: Viewer, tasks: Sequence[Task]) -> list[dict[str, Any]]:
@@ -316,10 +316,11 @@ def one_task(viewer: Viewer, task_id: str) -> dict[str, Any]:
 
 
 @reading
-def track_page(viewer: Viewer, case: Case, lang: str) -> dict[str, Any]:
-    """The reporter's page; asked as the system after the key was checked, so it names units and stages, never persons."""
+def track_page(viewer: Viewer, case: Case, lang: str, raters: Sequence[str] = ()) -> dict[str, Any]:
+    """The page of the reporter who rates under these names. Asked as the system after the key was checked: it names no persons."""
     facts = facts_called(viewer, f"case:{case.code}", _PUBLIC_FACTS)
     reached = _REACHED.get(case.status, 5)
+    own = next((case.ratings[name] for name in raters if name in case.ratings), None)
     times: dict[int, Any] = {}
     for fact in facts:
         if fact.action in _STEP_FACTS:
@@ -338,10 +339,8 @@ def track_page(viewer: Viewer, case: Case, lang: str) -> dict[str, Any]:
         "unit": unit.unit_name if unit else "",
         "remaining": say(f"cases.remains_{case.status}", lang),
         "evidence": [{"id": str(e.id), "url": e.url, "kind": e.kind} for e in outward_of(viewer, case.code)],
-        "can_rate": case.status == "closed" and case.stars is None and clock.now() - case.closed_at <= RATE_WINDOW
-        if case.closed_at
-        else False,
-        "rating": {"stars": case.stars, "note": ""} if case.stars is not None else None,
+        "can_rate": own is None and case.status == "closed" and case.closed_at is not None and clock.now() - case.closed_at <= RATE_WINDOW,
+        "rating": {"stars": own, "note": ""} if own is not None else None,
         "texts": [{"at": f.at.isoformat(), "what": say(f"cases.did_{f.action}", lang)} for f in facts],
     }
 

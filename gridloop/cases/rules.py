@@ -55,7 +55,8 @@ TASK_ENDING_VERBS = {
     "check": ("approve", "reject"),
 }
 REASON_NEEDED = ("return", "reject", "escalate", "void")
-RATE_DAYS = 30  # a reporter may rate for so long after closing
+CENTRE = "centre"  # the rater all desks and supervisors of a case are together
+RATE_DAYS = 30  # a case may be rated for so long after closing
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,9 @@ class CaseData:
     escalations: int = 0
     merged_count: int = 0
     merged_into: str | None = None
-    stars: int | None = None
+    stars: float | None = None  # mean of its reporters'
+    centre_stars: int | None = None
+    ratings: dict[str, int] = field(default_factory=dict)  # who has rated (``CENTRE``, ``user:…``, ``source:…``) → stars
     process_state: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -297,8 +300,8 @@ def case_verbs(case: CaseData, tasks: list[TaskData], viewer: Viewer) -> tuple[s
     The desk's verbs belong to the desk that holds the case now and to those above it: a desk that gave the case up may still urge.
     """
     if not case.is_open:
-        rates = case.status == "closed" and case.stars is None and _concerns(case, "case.rate", viewer)
-        return ("rate",) if rates else ()
+        rater = rater_of(case, viewer)
+        return ("rate",) if case.status == "closed" and rater and rater not in case.ratings else ()
     desk_waits = any(t.is_live and t.stage in DESK_STAGES for t in tasks)
     units = _desk_units(case, tasks)
     now = {"accept": desk_waits, "route": desk_waits or any(t.is_live and t.stage == "handle" for t in tasks)}
@@ -309,6 +312,14 @@ def case_verbs(case: CaseData, tasks: list[TaskData], viewer: Viewer) -> tuple[s
         return now.get(verb, True) and viewer.may(f"case.{verb}", case.desk_region, units)
 
     return tuple(verb for verb in ("accept", "route", "merge", "urge", "void") if offered(verb))
+
+
+def rater_of(case: CaseData, viewer: Viewer) -> str:
+    """As whom a viewer rates a case: the centre for desks and supervisors of its place, a reporter for their own report, '' nobody."""
+    if viewer.may("case.rate", case.region, case.unit_ids):
+        return CENTRE
+    own = viewer.user_id is not None and viewer.user_id == case.reporter_id and viewer.can("case.rate")
+    return f"user:{viewer.user_id}" if own else ""
 
 
 def _concerns(case: CaseData, permission: str, viewer: Viewer) -> bool:

@@ -196,8 +196,19 @@ class ProposalOut(Schema):
 
 
 class Rating(Schema):
+    """What one rater gave."""
+
     stars: int
     note: str = ""
+
+
+class CaseRating(Schema):
+    """The mean of the reporters' stars, of how many, their latest words; and what the centre gave."""
+
+    stars: float | None
+    count: int
+    note: str
+    centre: Rating | None
 
 
 class Rated(Schema):
@@ -233,7 +244,7 @@ class CaseDetail(CaseItem):
     supporting: list[Named]
     verbs: list[str]
     tasks: list[TaskOut]
-    rating: Rating | None
+    rating: CaseRating | None
     source_rows: list[SourceDetail]
     merged_into: str | None
     returns: int

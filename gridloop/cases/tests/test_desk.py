@@ -82,6 +82,6 @@ def test_what_matters_is_found_behind_a_long_trace(cast: Cast) -> None:
     act(cast.supervisor, done.case, "check", "approve")
     actions.rate_by_key(PUBLIC, done.case, done.key, {"stars": 4, "note": "谢谢"})
     assert present.case_detail(cast.operator, done.case)["rating"]["note"] == "谢谢"
-    page = present.track_page(SYSTEM, actions.by_key(done.case, done.key), "zh")
+    page = present.track_page(SYSTEM, actions.by_key(done.case, done.key).case, "zh")
     assert [s["at"] is not None for s in page["steps"]] == [True] * 6
     assert page["texts"][-1]["what"] == "评价"

@@ -82,7 +82,7 @@ def test_full_life(cast: Cast) -> None:
     act(cast.supervisor, code, "check", "approve", note="现场已亮")
     assert present.case_detail(cast.operator, code)["status"] == "closed"
     actions.rate_by_key(PUBLIC, code, done.key, {"stars": 5, "note": "很快"})
-    assert present.case_detail(cast.operator, code)["rating"] == {"stars": 5, "note": "很快"}
+    assert present.case_detail(cast.operator, code)["rating"] == {"stars": 5, "count": 1, "note": "很快", "centre": None}
     told = actions_of(code)
     assert [a for a in told if a in ONCE] == ONCE
     checkpoint()
@@ -166,7 +166,7 @@ def test_merge_keeps_every_reporter(cast: Cast) -> None:
     merged = present.case_detail(cast.operator, one.case)
     assert merged["merged"] == 1
     assert len(merged["source_rows"]) == 2
-    assert actions.by_key(other.case, other.key).code == one.case, "the second reporter follows the case it went into"
+    assert actions.by_key(other.case, other.key).case.code == one.case, "the second reporter follows the case it went into"
 
 
 def test_same_place_same_kind_is_one_case(cast: Cast) -> None:
@@ -239,7 +239,7 @@ def test_a_reporter_follows_a_merged_case_that_is_merged_again(cast: Cast) -> No
     ]
     actions.merge(cast.operator, done[0].case, done[1].case, {"note": "同一处"})
     actions.merge(cast.operator, done[1].case, done[2].case, {"note": "同一处"})
-    assert {actions.by_key(one.case, one.key).code for one in done} == {done[2].case}
+    assert {actions.by_key(one.case, one.key).case.code for one in done} == {done[2].case}
 
 
 def test_two_cases_of_one_camera_can_be_merged(cast: Cast) -> None:

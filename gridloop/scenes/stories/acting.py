@@ -127,7 +127,7 @@ class MemoryStage:
         self._push(step, "受理", lambda machine: machine.void({"note": step.void}))
 
     def _rate(self, step: Step) -> None:
-        self._push(step, "群众", lambda machine: machine.rate({"stars": step.rate}))
+        self._push(step, "群众", lambda machine: machine.rate({"stars": step.rate}, ["source:1"]))
 
     # ---- what is seen --------------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ class View:
     due: float | None
     reworks: int
     returns: int | None
-    stars: int | None
+    stars: float | None
 
 
 class Stage(Protocol):

@@ -24,7 +24,7 @@ export interface Cockpit {
     severity: Record<"1" | "2" | "3" | "4", number>;
   };
   /** Ratings given in the last 30 days. `average` 1–5, null when none. */
-  satisfaction: { average: number | null; count: number; good_share: number | null };
+  satisfaction: { average: number | null; count: number; good_share: number | null; centre_average: number | null };
   /** Cases in hand, most first, at most 8. */
   by_type: { type: string; name: string; in_hand: number; today: number }[];
   /** Children of the region, most in hand first, at most 12. */

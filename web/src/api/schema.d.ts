@@ -1237,7 +1237,7 @@ export interface components {
             merged_into: string | null;
             place: components["schemas"]["CasePlace"];
             proposal: components["schemas"]["ProposalOut"] | null;
-            rating: components["schemas"]["Rating"] | null;
+            rating: components["schemas"]["CaseRating"] | null;
             /** Region */
             region: string;
             /** Region Name */
@@ -1445,6 +1445,19 @@ export interface components {
             unit?: number | null;
             /** Until */
             until?: string | null;
+        };
+        /**
+         * CaseRating
+         * @description The mean of the reporters' stars, of how many, their latest words; and what the centre gave.
+         */
+        CaseRating: {
+            centre: components["schemas"]["Rating"] | null;
+            /** Count */
+            count: number;
+            /** Note */
+            note: string;
+            /** Stars */
+            stars: number | null;
         };
         /** CaseTypeOut */
         CaseTypeOut: {
@@ -2499,7 +2512,10 @@ export interface components {
             code: string;
             rating: components["schemas"]["Rating"];
         };
-        /** Rating */
+        /**
+         * Rating
+         * @description What one rater gave.
+         */
         Rating: {
             /**
              * Note

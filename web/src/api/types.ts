@@ -109,6 +109,19 @@ export interface TaskItem {
   region_name: string;
 }
 
+export interface Given {
+  stars: number;
+  note: string;
+}
+
+/** The mean of the reporters' stars, of how many, their latest words; and what the centre gave. */
+export interface CaseRating {
+  stars: number | null;
+  count: number;
+  note: string;
+  centre: Given | null;
+}
+
 export interface CaseDetail extends CaseItem {
   text: string | null;
   reporter: { name: string | null; contact: string | null } | null;
@@ -117,7 +130,7 @@ export interface CaseDetail extends CaseItem {
   supporting: Named[];
   verbs: string[];
   tasks: TaskItem[];
-  rating: { stars: number; note: string | null } | null;
+  rating: CaseRating | null;
     merged_into?: string | null;
 }
 

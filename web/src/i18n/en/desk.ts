@@ -14,7 +14,7 @@ export default {
     chain: { intact: "Chain intact ({n} facts)", linked: "Facts linked ({n})", broken: "Chain broken, tell the administrator" },
     enlarge: "Enlarge picture {n}", mergedN: "{n} merged", reworksN: "Rework {n}", mergedInto: "Merged into {code}", lead: "Lead", limit: " limit",
     text: "What happened", noText: "No description", reporter: "Reporter", sources: "Sources", sourcesN: "{n} in all", evidence: "Evidence", tasks: "Tasks",
-    nobody: "Nobody responsible", rating: "Rating", starsN: "{n} stars", trackPage: "Open the reporter's page", type: "Type", severity: "Level",
+    nobody: "Nobody responsible", rating: "Rating", starsN: "{n} stars", byReporters: "Reporters ({n})", byCentre: "Centre", rateHint: "The centre rates once", trackPage: "Open the reporter's page", type: "Type", severity: "Level",
     statusWord: "Status", reportedAt: "Reported", place: "Place", region: "Area", unit: "Unit", source: "Source", code: "Code", title: "Title",
     left: "Time left",
   },
@@ -35,7 +35,7 @@ export default {
     thisCase: "This case", otherCase: "Into", mergeHint: "This case ends; its sources and evidence move to the other, where work goes on.",
     mergeInto: "Merge into {code}", mergeNote: "Same place, same matter: merged into {code}",
     saidDone: {
-      merge: "Merged", urge: "Urged", void: "Voided", reject: "Refused", escalate: "Handed up", return: "Returned", route: "Re-routed", accept: "Accepted",
+      merge: "Merged", urge: "Urged", void: "Voided", reject: "Refused", escalate: "Handed up", return: "Returned", route: "Re-routed", accept: "Accepted", rate: "Rated", supervise: "Supervised",
     },
     keys: {
       title: "Keyboard", down: "Next", up: "Previous", choose: "Choose a unit", accept: "Accept, dispatch, go to the next", merge: "Merge",
@@ -60,7 +60,7 @@ export default {
   },
   cockpit: {
     title: "{name} cockpit", whole: "Whole area", full: "Full screen", today: "Today", reported: "Reported", closed: "Closed", onTime: "Closed on time",
-    average: "Average time to close", satisfaction: "Satisfaction (of 5)", goodShare: "4 or 5 stars", inHand: "In hand now", open: "Open",
+    average: "Average time to close", satisfaction: "Satisfaction (of 5)", centre: "centre {n}", goodShare: "4 or 5 stars", inHand: "In hand now", open: "Open",
     waiting: "To dispatch", overdue: "Overdue", byType: "In hand by type", todayN: "{n} today", hours: "24 hours",
     hoursText: "Last 24 hours: {reported} reported, {closed} closed", heat: "Shade: open cases per grid", latest: "Latest reports",
     worst: "Longest overdue", noneLate: "Nothing is overdue", force: "Force", onDuty: "on duty of {n}", devices: "online of {n} devices",

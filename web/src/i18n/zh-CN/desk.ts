@@ -13,7 +13,7 @@ export default {
     chain: { intact: "存证完整（{n} 条）", linked: "前后相连（{n} 条）", broken: "存证不完整，请上报管理员" },
     enlarge: "放大第 {n} 张图片", mergedN: "合并 {n}", reworksN: "返工 {n}", mergedInto: "已并入 {code}", lead: "主办", limit: "时限",
     text: "情况", noText: "没有文字说明", reporter: "上报人", sources: "来源", sourcesN: "共 {n} 次", evidence: "凭证", tasks: "任务",
-    nobody: "无人承办", rating: "评价", starsN: "{n} 星", trackPage: "打开群众查询页", type: "类型", severity: "等级", statusWord: "状态",
+    nobody: "无人承办", rating: "评价", starsN: "{n} 星", byReporters: "上报人（{n}）", byCentre: "中心", rateHint: "中心评价一次", trackPage: "打开群众查询页", type: "类型", severity: "等级", statusWord: "状态",
     reportedAt: "上报时间", place: "地点", region: "区域", unit: "承办单位", source: "来源", code: "编号", title: "标题", left: "剩余时间",
   },
   caseVerb: {
@@ -31,7 +31,7 @@ export default {
     mergeTitle: "合并同一件事", noTwins: "附近 500 米内没有其他在办事件", twins: "附近事件", metres: "{n} 米", thisCase: "本件", otherCase: "并入",
     mergeHint: "本件结束，来源和凭证全部转到对方，办理在对方继续。", mergeInto: "并入 {code}", mergeNote: "同一地点同一件事，并入 {code}",
     saidDone: {
-      merge: "已合并", urge: "已催办", void: "已作废", reject: "已退回，不予受理", escalate: "已上报上级", return: "已退回", route: "已改派", accept: "已受理",
+      merge: "已合并", urge: "已催办", void: "已作废", reject: "已退回，不予受理", escalate: "已上报上级", return: "已退回", route: "已改派", accept: "已受理", rate: "已评价", supervise: "已督办",
     },
     keys: {
       title: "键盘操作", down: "下一条", up: "上一条", choose: "选择单位", accept: "受理并派遣，跳到下一条", merge: "合并", search: "搜索", help: "本帮助",
@@ -54,7 +54,7 @@ export default {
   },
   cockpit: {
     title: "{name}社会治理驾驶舱", whole: "返回全域", full: "全屏", today: "今日", reported: "上报", closed: "办结", onTime: "按时办结率",
-    average: "平均办结用时", satisfaction: "满意度（5 星）", goodShare: "好评率", inHand: "当前在办", open: "在办", waiting: "待派", overdue: "超时",
+    average: "平均办结用时", satisfaction: "满意度（5 星）", centre: "中心 {n}", goodShare: "好评率", inHand: "当前在办", open: "在办", waiting: "待派", overdue: "超时",
     byType: "类型在办", todayN: "今日 {n}", hours: "24 小时", hoursText: "近 24 小时上报 {reported} 件，办结 {closed} 件", heat: "底色：网格在办多少",
     latest: "最新上报", worst: "超时最久", noneLate: "没有超时的事件", force: "力量", onDuty: "在岗 / 共 {n} 人", devices: "在线 / 共 {n} 台设备",
     byRegion: "镇街在办",
