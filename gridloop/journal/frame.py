@@ -21,9 +21,9 @@ from gridloop.kernel.viewer import Viewer
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Settings = tuple[str, str, str, str, str]
-_NOBODY: Settings = ("", "", "", "", "")
-_SET = ", ".join(f"set_config('gridloop.{name}', %s, true)" for name in ("system", "user", "staff", "regions", "units"))
+Settings = tuple[str, str, str, str, str, str]
+_NOBODY: Settings = ("", "", "", "", "", "")
+_SET = ", ".join(f"set_config('gridloop.{name}', %s, true)" for name in ("system", "user", "staff", "regions", "units", "places"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ def _settings(viewer: Viewer, elevated: bool) -> Settings:
         str(viewer.staff_id or ""),
         ",".join(f"{region}%" for region in viewer.regions),
         ",".join(str(unit) for unit in sorted(viewer.unit_ids)),
+        ",".join(f"{region}%" for region in viewer.places),
     )
 
 

@@ -78,6 +78,11 @@ class Viewer:
         return tuple(sorted({g.region for g in self.grants if not g.unit_ids}))
 
     @property
+    def places(self) -> tuple[str, ...]:
+        """Code prefixes of all grants, departments included: where houses, enterprises, places and devices may be seen."""
+        return tuple(sorted({g.region for g in self.grants}))
+
+    @property
     def unit_ids(self) -> frozenset[int]:
         """Units whose cases may be seen wherever they lie."""
         return frozenset(u for g in self.grants for u in g.unit_ids)

@@ -11,7 +11,7 @@ import chinese_calendar
 import shapely
 from django.db import connection
 
-from gridloop.journal.actions import append, verb
+from gridloop.journal.actions import append, elevated, verb
 from gridloop.kernel import clock, geo
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
 from gridloop.kernel.viewer import Viewer
@@ -253,7 +253,7 @@ def move_staff(viewer: Viewer, positions: Sequence[tuple[int, float, float, date
     now = clock.now()
     own = [p for p in positions if viewer.system or viewer.staff_id in (None, p[0])]
     own = [(staff, lon, lat, min(at, now)) for staff, lon, lat, at in own if rules.place_fault(lon, lat) is None]
-    with connection.cursor() as cursor:
+    with elevated(), connection.cursor() as cursor:
         cursor.executemany(
             "UPDATE orgs_staff SET lon = %s, lat = %s, position_at = %s WHERE id = %s AND (position_at IS NULL OR position_at < %s)",
             [(lon, lat, at, staff, at) for staff, lon, lat, at in own],

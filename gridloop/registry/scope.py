@@ -54,7 +54,7 @@ def personal(viewer: Viewer) -> Q:
 
 def things(viewer: Viewer) -> Q:
     """Houses, enterprises, places: the territory of any grant, departments included."""
-    return Q() if viewer.system else _below(tuple(sorted({grant.region for grant in viewer.grants})))
+    return Q() if viewer.system else _below(viewer.places)
 
 
 def devices(viewer: Viewer) -> Q:
