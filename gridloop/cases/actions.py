@@ -23,7 +23,6 @@ from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotFound
 from gridloop.kernel.hashing import sha256_hex
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import desk
-from gridloop.orgs import selectors as orgs
 
 __all__ = [
     "accept",
@@ -234,7 +233,7 @@ def erase_reporter(viewer: Viewer, code: str, note: str = "") -> int:
 
 def _forget_words(row: Case) -> None:
     """What the reporter typed as address stands in the address and the title; an ended case also forgets its thing (a plate)."""
-    place = orgs.region_names(SYSTEM, [row.region]).get(row.region, row.region)
+    place = DIRECTORY.region_name(row.region)
     row.title, row.address = f"{type_name(row.type, 'zh')} · {place}", ""
     if row.status in END_STATUSES:
         row.same_thing = ""

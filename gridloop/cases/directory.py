@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from gridloop.orgs import selectors as orgs
 from gridloop.orgs.briefs import UnitBrief
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 KEPT_SECONDS = 5.0  # organisation changes are felt after this long at the latest in another process
 FIELD_ROLES = ("full_time_grid_worker", "part_time_grid_worker", "grid_leader")
 
@@ -38,6 +39,23 @@ def _keep(key: Hashable, make: Callable[[], T]) -> T:
     value = make()
     _remember(key, value)
     return value
+
+
+def _keep_many(kind: str, keys: Iterable[K], find: Callable[[list[K]], dict[K, T]]) -> dict[K, T]:
+    """What is remembered of these keys, and one look-up for the others; what is not there is asked for again."""
+    known: dict[K, T] = {}
+    missing: list[K] = []
+    now = time.monotonic()
+    for key in set(keys):
+        found = _kept.get((kind, key))
+        if found is not None and found[0] > now:
+            known[key] = found[1]
+        else:
+            missing.append(key)
+    for key, value in find(missing).items() if missing else ():
+        known[key] = value
+        _remember((kind, key), value)
+    return known
 
 
 def _remember(key: Hashable, value: Any) -> None:
@@ -78,19 +96,18 @@ class RowDirectory:
 
     def units(self, ids: list[int]) -> dict[int, UnitBrief]:
         """Units by id, one look-up for those not remembered."""
-        known: dict[int, UnitBrief] = {}
-        missing: list[int] = []
-        now = time.monotonic()
-        for unit_id in set(ids):
-            found = _kept.get(("unit", unit_id))
-            if found is not None and found[0] > now:
-                known[unit_id] = found[1]
-            else:
-                missing.append(unit_id)
-        for brief in desk.units_by_id(SYSTEM, missing) if missing else ():
-            known[brief.id] = brief
-            _remember(("unit", brief.id), brief)
-        return known
+        return _keep_many("unit", ids, lambda missing: {u.id: u for u in desk.units_by_id(SYSTEM, missing)})
+
+    def region_names(self, codes: Iterable[str]) -> dict[str, str]:
+        """Names of regions by code, one look-up for those not remembered."""
+        return _keep_many("region", codes, lambda missing: orgs.region_names(SYSTEM, missing))
+
+    def region_name(self, code: str) -> str:
+        return self.region_names([code]).get(code, code)
+
+    def staff_names(self, ids: Iterable[int]) -> dict[int, str]:
+        """Names of staff by id, those who left included, one look-up for those not remembered."""
+        return _keep_many("staff", ids, lambda missing: {k: v.name for k, v in orgs.staff_briefs(SYSTEM, missing).items()})
 
     def upper_desk(self, region: str, at: datetime) -> tuple[str, Performer] | None:
         """The intake desk above the one that now holds the region."""

@@ -16,6 +16,7 @@ from gridloop.cases.same_thing import find_near, lock_place, lock_thing
 from gridloop.cases.types import case_types, guess_type, type_name
 from gridloop.evidence import actions as evidence
 from gridloop.journal.actions import append, elevated, scoped, seal, verb
+from gridloop.journal.rows import insert
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid
 from gridloop.kernel.hashing import sha256_hex
@@ -36,11 +37,11 @@ def report(viewer: Viewer, new: Report) -> Reported:
     """A person's report becomes a case, or joins the open one of the same thing at the same place."""
     _check_report(new)
     new = replace(new, source=report_source(viewer, new.source))
-    region = _region_of(new)
-    kind = new.kind or _sure_type(new.text) or UNKNOWN_TYPE
-    taken = _taken_by(new, kind, region)
     key = secret_key(12)
     with elevated():
+        region = _region_of(new)
+        kind = new.kind or _sure_type(new.text) or UNKNOWN_TYPE
+        taken = _taken_by(new, kind, region)
         if known := _sent_before(new):
             return Reported(known, "", merged=True, repeated=True)
         twin = _twin(new, taken)
@@ -154,7 +155,7 @@ def _proposal(kind: str, region: str, text: str, given: bool) -> dict[str, Any]:
 def _open_from_report(viewer: Viewer, new: Report, taken: Taken, key: str) -> str:
     kind, region = taken.kind, taken.region
     entry = case_types().get(kind)
-    where = new.address.strip() or orgs.region_names(SYSTEM, [region]).get(region, region)
+    where = new.address.strip() or DIRECTORY.region_name(region)
     opened = NewCase(
         code=store.next_code(region),
         type=kind,
@@ -174,7 +175,8 @@ def _open_from_report(viewer: Viewer, new: Report, taken: Taken, key: str) -> st
     )
     machine = Machine.open(opened, taken.scene, DIRECTORY, clock.now(), viewer)
     row = store.save_new(machine, viewer, taken.digest)
-    _add_source(row, new.source, key=key, report=new, viewer=viewer, text=row.text_sealed, reporter=row.reporter_sealed)
+    source = _add_source(row, new.source, key=key, report=new, viewer=viewer, text=row.text_sealed, reporter=row.reporter_sealed)
+    recount(row, [source])
     return row.code
 
 
@@ -196,12 +198,13 @@ def _join(viewer: Viewer, twin: Case, new: Report, key: str) -> None:
         data["reporter"] = seal(value, subject=subject, purpose="reporter", case=twin.code)
         reporter = data["reporter"]["sealed"]
     _add_source(twin, new.source, key=key, report=new, viewer=viewer, text=text, reporter=reporter)
+    recount(twin)
     append(f"case:{twin.code}", "joined", data, viewer, twin.code)
 
 
-def _add_source(row: Case, kind: str, *, key: str, report: Report, viewer: Viewer, text: Any, reporter: Any) -> None:
+def _add_source(row: Case, kind: str, *, key: str, report: Report, viewer: Viewer, text: Any, reporter: Any) -> Source:
     now = report.at or clock.now()
-    Source.objects.create(
+    source = Source(
         case=row,
         kind=kind,
         source=report.origin,
@@ -213,7 +216,8 @@ def _add_source(row: Case, kind: str, *, key: str, report: Report, viewer: Viewe
         text_sealed=text,
         reporter_sealed=reporter,
     )
-    recount(row)
+    insert([source])
+    return source
 
 
 def receive_signal(viewer: Viewer, signal: Signal, match: SceneMatch) -> str | None:
@@ -263,7 +267,7 @@ def _open_case_of(scene: Scene, match: SceneMatch, signal: Signal) -> Case | Non
 def _open_from_signal(viewer: Viewer, signal: Signal, match: SceneMatch, scene: Scene, digest: str) -> str | None:
     region = orgs.region_at(SYSTEM, signal.lon, signal.lat) if signal.lon is not None and signal.lat is not None else None
     region = region or desk.top_region(SYSTEM)
-    where = orgs.region_names(SYSTEM, [region]).get(region, region)
+    where = DIRECTORY.region_name(region)
     opened = NewCase(
         code=store.next_code(region),
         type=match.case_type,

@@ -24,7 +24,6 @@ from gridloop.kernel import clock
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM, Viewer
-from gridloop.orgs import selectors as orgs
 from gridloop.registry.scope import opening
 
 CANDIDATES = 6
@@ -61,15 +60,15 @@ def region_label(code: str, names: dict[str, str]) -> str:
     return parts[0] if len(parts) == 1 else f"{parts[0]} {parts[-1]}"
 
 
-def _region_names(viewer: Viewer, codes: Iterable[str]) -> dict[str, str]:
-    wanted = {code[:n] for code in codes for n in (4, 6, 9, 12, 15, 18) if len(code) >= n}
-    return orgs.region_names(viewer, wanted) if wanted else {}
+def _region_names(codes: Iterable[str]) -> dict[str, str]:
+    """Names of the regions and of those above them: what a label is made of."""
+    return DIRECTORY.region_names({code[:n] for code in codes for n in (9, 12, 15)} | set(codes))
 
 
 def case_items(viewer: Viewer, rows: Sequence[Case]) -> list[dict[str, Any]]:
     """List items; units and regions are looked up once for the page."""
     units = DIRECTORY.units([row.lead_unit_id for row in rows if row.lead_unit_id is not None])
-    names = _region_names(viewer, [row.region for row in rows])
+    names = _region_names([row.region for row in rows])
     return [_item(viewer, row, units, names) for row in rows]
 
 
@@ -111,7 +110,7 @@ def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
         viewer, [x for s in sources for x in (s.text_sealed, s.reporter_sealed)] + [row.text_sealed, row.reporter_sealed]
     )
     case = case_data(row)
-    detail = _item(viewer, row, units, _region_names(viewer, [row.region]))
+    detail = _item(viewer, row, units, _region_names([row.region]))
     detail |= {
         "text": _words(values.get(str(row.text_sealed))),
         "reporter": _reporter(values.get(str(row.reporter_sealed))),
@@ -119,7 +118,7 @@ def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
         "candidates": _candidates(viewer, row, candidates, units),
         "supporting": [_named(u, units) for u in row.supporting_ids],
         "verbs": list(case_verbs(case, [task_data(t) for t in tasks], viewer)),
-        "tasks": task_items(viewer, tasks),
+        "tasks": task_items(viewer, tasks, {code: row}),
         "rating": _rating(viewer, row),
         "source_rows": [_source(viewer, s, values) for s in sources],
         "merged_into": row.merged_into,
@@ -195,7 +194,7 @@ def _candidates(viewer: Viewer, row: Case, candidates: Sequence[Any], units: dic
     if not row.desk_waits:
         return []
     loads = selectors.loads_of(SYSTEM, [c.id for c in candidates])
-    names = orgs.region_names(viewer, {c.region_code for c in candidates})
+    names = DIRECTORY.region_names({c.region_code for c in candidates})
     found = []
     for c in candidates:
         why = say("cases.competent_here", viewer.lang, region=names.get(c.region_code, c.region_code))
@@ -214,18 +213,18 @@ def _rating(viewer: Viewer, row: Case) -> dict[str, Any] | None:
     return {"stars": row.stars, "count": len(row.ratings) - (CENTRE in row.ratings), "note": notes.get("reporter", ""), "centre": centre}
 
 
-def task_items(viewer: Viewer, tasks: Sequence[Task]) -> list[dict[str, Any]]:
-    """Tasks with what their case says and what the viewer may do."""
-    cases = selectors.case_rows(viewer, {t.case_code for t in tasks})
+def task_items(viewer: Viewer, tasks: Sequence[Task], cases: dict[str, Case] | None = None) -> list[dict[str, Any]]:
+    """Tasks with what their case says and what the viewer may do; ``cases``: those already read as the viewer."""
+    if cases is None:
+        cases = selectors.case_rows(viewer, {t.case_code for t in tasks})
     units = DIRECTORY.units([t.unit_id for t in tasks if t.unit_id is not None])
-    staff = orgs.staff_briefs(viewer, {t.staff_id for t in tasks if t.staff_id is not None})
-    names = _region_names(viewer, [c.region for c in cases.values()])
+    staff = DIRECTORY.staff_names({t.staff_id for t in tasks if t.staff_id is not None})
+    names = _region_names([c.region for c in cases.values()])
     items = []
     for t in tasks:
         case = cases.get(t.case_code)
         if case is None:
             continue
-        person = staff.get(t.staff_id) if t.staff_id is not None else None
         items.append(
             {
                 "id": str(t.id),
@@ -236,7 +235,7 @@ def task_items(viewer: Viewer, tasks: Sequence[Task]) -> list[dict[str, Any]]:
                 "title": t.title_zh if viewer.lang == "zh" else t.title_en,
                 "stage": t.stage,
                 "status": t.status,
-                "assignee": {"id": t.staff_id, "name": person.name if person else str(t.staff_id)} if t.staff_id is not None else None,
+                "assignee": {"id": t.staff_id, "name": staff.get(t.staff_id, str(t.staff_id))} if t.staff_id is not None else None,
                 "unit": _named(t.unit_id, units),
                 "opened_at": t.opened_at,
                 "due_at": t.due_at,
@@ -296,8 +295,8 @@ def case_sources(viewer: Viewer, code: str) -> list[dict[str, Any]]:
 
 @reading
 def case_tasks(viewer: Viewer, code: str) -> list[dict[str, Any]]:
-    selectors.case_row(viewer, code)
-    return task_items(viewer, tasks_of(code))
+    row = selectors.case_row(viewer, code)
+    return task_items(viewer, tasks_of(code), {code: row})
 
 
 @reading

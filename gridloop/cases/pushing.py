@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -15,11 +15,13 @@ from gridloop.cases.machine import Machine
 from gridloop.cases.messages import SceneBook
 from gridloop.cases.models import Case, Source
 from gridloop.cases.rules import Scene
+from gridloop.journal.rows import Rows, update
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Invalid
 from gridloop.kernel.viewer import Viewer
 
 T = TypeVar("T")
+_SOURCES = Rows(Source, "WHERE case_id = %s ORDER BY first_at, id")
 
 
 @cache
@@ -45,12 +47,12 @@ def push(viewer: Viewer, code: str, run: Callable[[Machine], T], row: Case | Non
     return answer
 
 
-def recount(row: Case) -> None:
-    """Bring the list's summary of sources up to date."""
+def recount(row: Case, known: Sequence[Source] | None = None) -> None:
+    """Bring the list's summary of sources up to date; ``known``: all of them, when the caller has just made the case."""
     summary: dict[str, dict[str, Any]] = {}
-    for source in Source.objects.filter(case=row).order_by("first_at", "id"):
+    for source in known or _SOURCES(row.pk):
         entry = summary.setdefault(source.kind, {"kind": source.kind, "at": source.first_at.isoformat(), "count": 0})
         entry["count"] += source.count
     row.sources = list(summary.values())
     row.updated_at = clock.now()
-    row.save(update_fields=["sources", "updated_at"])
+    update(row, ["sources", "updated_at"])
