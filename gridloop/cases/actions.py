@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
-from gridloop.cases import store
+from gridloop.cases import selectors, store
 from gridloop.cases.directory import DIRECTORY
 from gridloop.cases.intake import receive_signal, report
 from gridloop.cases.machine import Machine, merge_sources
@@ -215,13 +215,15 @@ def urge_by_key(viewer: Viewer, code: str, key: str, payload: Mapping[str, Any])
 def erase_reporter(viewer: Viewer, code: str, note: str = "") -> int:
     """Erase who reported a case and their words, those of cases merged into it too; the trace still verifies.
 
+    Notes and forms of those who handled it stay, except those that name the person: these are about somebody who is to be forgotten.
     Returns how many values went. The administrator's note is sealed: free text may name the very person.
     """
     if not Case.objects.filter(code=code).exists():
         raise NotFound("cases.no_such_case", code=code)
     with elevated():
         codes = [code, *Case.objects.filter(merged_into=code).order_by("code").values_list("code", flat=True)]
-        count = sum(erase(viewer, reporter_subject(each), ERASE_RULE) for each in codes)
+        words = selectors.reporter_words(SYSTEM, codes)
+        count = sum(erase(viewer, f"case:{each}", ERASE_RULE, words) + erase(viewer, reporter_subject(each), ERASE_RULE) for each in codes)
         for row in Case.objects.filter(code__in=codes).select_for_update():
             _forget_words(row)
         data: dict[str, Any] = {"rule": ERASE_RULE, "values": count}

@@ -19,7 +19,7 @@ from django.db.models.functions import Cast
 
 from gridloop.access.rules import LONG_NUMBER
 from gridloop.cases.models import Case, Source
-from gridloop.cases.rules import END_STATUSES
+from gridloop.cases.rules import END_STATUSES, reporter_subject
 from gridloop.flow.models import Task
 from gridloop.journal.models import Sealed
 from gridloop.journal.selectors import reading
@@ -283,6 +283,15 @@ def sealed_values(viewer: Viewer, ids: Iterable[Any]) -> dict[str, Any]:
     """Values of sealed ids in one query; erased or invisible ones are None or absent."""
     wanted = [i for i in ids if i is not None]
     return {str(s.id): s.value for s in Sealed.objects.filter(id__in=wanted)} if wanted else {}
+
+
+@reading
+def reporter_words(viewer: Viewer, codes: Iterable[str]) -> set[str]:
+    """Names and contacts of those who reported these cases, as they gave them."""
+    rows = Sealed.objects.filter(subject__in=[reporter_subject(code) for code in codes], purpose="reporter", erased_at__isnull=True)
+    return {
+        str(row.value[part]).strip() for row in rows if isinstance(row.value, dict) for part in ("name", "contact") if row.value.get(part)
+    }
 
 
 @reading

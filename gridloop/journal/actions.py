@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -16,7 +16,7 @@ from gridloop.journal.frame import elevated, scoped, verb
 from gridloop.journal.messages import FactIn, FactRow, stamp
 from gridloop.journal.models import Answer, Checkpoint, Consumer, Sealed
 from gridloop.journal.rows import insert
-from gridloop.journal.rules import RETENTION
+from gridloop.journal.rules import RETENTION, names_one
 from gridloop.journal.selectors import facts_after, facts_between, horizon
 from gridloop.kernel import clock
 from gridloop.kernel.hashing import ZERO_HASH, commitment, fact_hash, new_key
@@ -140,10 +140,15 @@ def seal_all(values: Sequence[tuple[Any, str]], *, purpose: str, case: str | Non
 
 
 @verb("people.erase")
-def erase(viewer: Viewer, subject: str, rule: str) -> int:
-    """Erase every sealed value of a subject with its key; the chain still verifies. Returns how many values went."""
+def erase(viewer: Viewer, subject: str, rule: str, naming: Collection[str] | None = None) -> int:
+    """Erase every sealed value of a subject with its key, or only those ``naming`` somebody; the chain still verifies.
+
+    Returns how many values went.
+    """
     with elevated():
         rows = list(Sealed.objects.filter(subject=subject, erased_at__isnull=True).select_for_update())
+        if naming is not None:
+            rows = [row for row in rows if names_one(" ".join(_texts(row.value)), naming)]
         _erase_rows(rows, rule)
         if rows:
             append("org", "personal_data_erased", {"sealed": [str(r.id) for r in rows], "rule": rule}, viewer)

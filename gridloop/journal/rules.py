@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 YEAR = 365
@@ -24,3 +25,16 @@ RETENTION: dict[str, Kept] = {
     "evidence_origin": Kept(3 * YEAR, "照片的拍摄地点与时间", "where and when a photo was taken"),
     "notice": Kept(90, "通知的地址与内容", "address and text of a notice"),
 }
+
+
+FEWEST_DIGITS = 7  # fewer may be anything: a date, a house
+
+
+def names_one(text: str, words: Collection[str]) -> bool:
+    """Whether a text names somebody by one of their words: a name as it is written, a number whatever stands between its digits."""
+    digits = _digits(text)
+    return any((len(word) > 1 and word in text) or (len(_digits(word)) >= FEWEST_DIGITS and _digits(word) in digits) for word in words)
+
+
+def _digits(text: str) -> str:
+    return "".join(c for c in text if c.isdecimal())

@@ -70,6 +70,8 @@ def test_erasing_a_reporter_leaves_the_notes_and_forms_of_those_who_handled_it(c
     done = actions.report(PUBLIC, new_report())
     code = done.case
     actions.accept(cast.operator, code, {"note": "请市政处理"})
+    actions.urge(cast.operator, code, {"note": "已与李四核对"})
+    actions.urge(cast.operator, code, {"note": "回电 100-1234 5678 无人接听"})
     actions.urge_by_key(PUBLIC, code, done.key, {"note": "我家门口还是黑的"})
     act(cast.handler, code, "handle", "accept")
     machine_proof(code, cast.handler)
@@ -78,5 +80,5 @@ def test_erasing_a_reporter_leaves_the_notes_and_forms_of_those_who_handled_it(c
     actions.erase_reporter(cast.admin, code)
     words = [f["text"] for f in present.trace(SYSTEM, code, 0, 500)]
     assert {"请市政处理", "已更换灯泡", "现场已亮"} <= set(words)
-    assert not any(own in text for text in words for own in ("路灯不亮", "我家门口", "李四"))
+    assert not any(own in text for text in words for own in ("路灯不亮", "我家门口", "李四", "回电"))
     assert verify(SYSTEM)[1] is None
