@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Max, Q
 
 from gridloop.access.rules import mask_name, mask_phone, mask_plate
 from gridloop.journal.selectors import reading
@@ -202,6 +202,13 @@ def device_counts(viewer: Viewer, region: str = "") -> dict[str, int]:
     """How many devices of the viewer's scope have each status."""
     rows = Device.objects.filter(scope.devices(viewer), region_code__startswith=region).values_list("status").annotate(Count("pk"))
     return dict.fromkeys(Device.Status.values, 0) | dict(rows)
+
+
+@reading
+def last_heard(viewer: Viewer) -> datetime | None:
+    """When the device heard last of all was heard."""
+    newest: datetime | None = Device.objects.filter(scope.devices(viewer), status=Device.Status.ONLINE).aggregate(at=Max("last_seen"))["at"]
+    return newest
 
 
 @reading

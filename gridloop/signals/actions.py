@@ -18,7 +18,7 @@ from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.registry.actions import set_device_status
 from gridloop.registry.briefs import DeviceView
-from gridloop.registry.selectors import device_counts, overdue_devices, silent_regions
+from gridloop.registry.selectors import device_counts, last_heard, overdue_devices, silent_regions
 from gridloop.sdk.signals import Signal, unpack
 from gridloop.signals import history
 from gridloop.signals.connection import KeptConnection
@@ -26,13 +26,13 @@ from gridloop.signals.log import PostgresLog, replace_batch
 from gridloop.signals.messages import DEVICE_STATUS
 from gridloop.signals.models import Seen, Trouble
 from gridloop.signals.positions import done_by_all
-from gridloop.signals.rules import OWN_SOURCE, Marks, Watch, erased
+from gridloop.signals.rules import OWN_SOURCE, SILENT_LEAST, Marks, Watch, erased
 
 SEEN_DAYS = 8  # one more than promised, because a day is cut somewhere
 TROUBLE_DAYS = 30
 MASS_SHARE = 0.5  # more than this share of all devices silent at once: our own door, not so many devices …
 MASS_LEAST = 20
-MASS_HOLDS = timedelta(days=1)  # … for a day, in which the doctor tells it; what is silent longer is truly silent
+MASS_HOLDS = timedelta(days=1)  # … for a day, in which the doctor tells it; then, if others are heard, those are truly silent
 AT_ONCE = 500  # silent devices told in one look at most
 GROUP_LEAST = 10  # so many devices of one village silent within …
 GROUP_WITHIN = timedelta(days=1)  # … are one matter, such as a gateway or a power cut
@@ -71,13 +71,22 @@ _watch: Watch | None = None
 def mark_silent() -> bool:
     """Job: devices not heard for longer than ``silent_after``, while we were there to hear them, become silent and a signal tells it.
 
-    When most devices fall silent together it is not they who fail: nothing is marked for a day, ``selectors.state`` shows it.
-    True when more may wait.
+    When most devices fall silent together it is not they who fail: nothing is marked, ``selectors.state`` shows it. Only when
+    others are heard all the while, a day's silence is believed. True when more may wait.
     """
     global _watch
     now = clock.now()
     _watch = Watch.again(_watch, now, clock.rate())
+    if _nobody_is_heard(now):  # our own absence: once the door is open again, devices get their time again
+        _watch = Watch(now, now)
     return _mark(_watch)
+
+
+def _nobody_is_heard(now: datetime) -> bool:
+    heard = last_heard(SYSTEM)
+    if heard is None or now - heard <= SILENT_LEAST:
+        return False
+    return is_mass_silence(len(overdue_devices(SYSTEM, now, limit=most_late(SYSTEM))), device_counts(SYSTEM)["online"])
 
 
 def _mark(watch: Watch) -> bool:

@@ -14,6 +14,7 @@ from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.actions import load
 from gridloop.registry.selectors import device, device_counts
 from gridloop.signals import actions as own
+from gridloop.signals import rules
 from gridloop.signals.actions import _mark, emit, gone_silent, is_mass_silence, mark_silent
 from gridloop.signals.handlers import run_effects
 from gridloop.signals.log import PostgresLog
@@ -111,19 +112,28 @@ def test_a_dead_gateway_is_marked_as_one_matter_and_later_looks_go_on(county: Ca
     assert [c.same_thing for c in cases()] == ["990101100200", "m-0"], "two days later one alone is its own matter"
 
 
-def test_what_stays_silent_for_more_than_a_day_is_marked_even_when_it_is_most(county: Cast, log: PostgresLog) -> None:
+def test_a_day_s_silence_of_most_is_believed_while_others_are_heard(
+    county: Cast, log: PostgresLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     codes = [f"m-{n}" for n in range(40)]
     load(SYSTEM, [conftest.device(c) for c in codes])
     start = clock.now()
+    monkeypatch.setattr(rules, "LOOK_GAP", timedelta(days=9))  # the worker itself looks on all the while
+    monkeypatch.setattr(own, "_watch", Watch(start, start))
     with clock.fixed(start):
-        heard(log, *codes)
-    with clock.fixed(start + timedelta(hours=23)):
-        look(start)
-        assert device_counts(SYSTEM)["silent"] == 0
-    with clock.fixed(start + timedelta(hours=25)):
-        look(start)
-        run_all()
-        assert device_counts(SYSTEM)["silent"] == len(codes)
+        heard(log, "cam-1", *codes)
+
+    def silent_after(hours: int) -> int:
+        with clock.fixed(start + timedelta(hours=hours)):
+            mark_silent()
+            run_all()
+            return device_counts(SYSTEM)["silent"]
+
+    assert [silent_after(hours) for hours in (1, 23, 47)] == [0, 0, 0], "nobody at all is heard: our door"
+    for hours, expected in ((48, 0), (60, 0), (73, 40)):  # it is open again: a day from then on
+        with clock.fixed(start + timedelta(hours=hours)):
+            heard(log, "cam-1")
+        assert silent_after(hours) == expected
     assert len(cases()) == 1
 
 
