@@ -36,6 +36,7 @@ __all__ = [
     "receive_signal",
     "report",
     "route",
+    "supervise",
     "urge",
     "urge_by_key",
     "void",
@@ -118,6 +119,12 @@ def void(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
 @verb("case.urge")
 def urge(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
     push(viewer, code, lambda machine: machine.urge(payload))
+
+
+@verb("case.supervise")
+def supervise(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
+    """督办: a written order to those who hold the case, shown in its detail."""
+    push(viewer, code, lambda machine: machine.supervise(payload))
 
 
 @verb("case.rate")

@@ -245,6 +245,14 @@ def urge(request: HttpRequest, code: str, body: UrgeIn) -> dict[str, Any]:
     return present.case_detail(viewer, code)
 
 
+@router.post("/cases/{code}/supervise", response=CaseDetail, summary="督办: those who hold it and their commanders are told")
+def supervise(request: HttpRequest, code: str, body: UrgeIn) -> dict[str, Any]:
+    viewer = need(request, "case.read")
+    payload = {"note": body.note, "reply_by": body.reply_by.isoformat() if body.reply_by else None}
+    actions.supervise(viewer, code, payload)
+    return present.case_detail(viewer, code)
+
+
 @router.post("/cases/{code}/void", response=CaseDetail, summary="作废, with a reason")
 def void(request: HttpRequest, code: str, body: NoteIn) -> dict[str, Any]:
     viewer = need(request, "case.read")

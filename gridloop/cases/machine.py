@@ -135,6 +135,8 @@ class Machine:
         allowed = task_verbs(self.case, task, self.actor)
         if verb not in allowed:
             raise NotNow("cases.verb_not_now", verb=verb, allowed=", ".join(allowed) or "–")
+        if payload.get("to") is not None:
+            raise Invalid("cases.to_not_taken", errors=(FieldFault("/to", "cases.to_not_taken", {"verb": verb}),), verb=verb)
         self._need_reason(verb, payload)
         if verb == "accept" and task.stage == "intake":
             self.accept(payload)
@@ -326,13 +328,22 @@ class Machine:
         self.note("merged", self._with_note({"into": target.code}, payload))
 
     def urge(self, payload: Mapping[str, Any], reporter: bool = False) -> None:
-        """催办: everyone who holds a live task is told; the fact remembers who urged."""
+        """催办: told to those who hold the live tasks; the case remembers who urged."""
         if not self.case.is_open:
             raise NotNow("cases.verb_not_now", verb="urge", allowed="–")
+        self.note("urged", self._pressed(payload, self._reporters(reporter)))
+
+    def supervise(self, payload: Mapping[str, Any]) -> None:
+        """督办: those who hold the live tasks and the commanders above them are told, perhaps with a time to answer by."""
+        self._need_verb("supervise")
+        self.case.supervised += 1
+        self.note("supervised", self._pressed(payload))
+
+    def _pressed(self, payload: Mapping[str, Any], subject: str = "") -> dict[str, Any]:
         data: dict[str, Any] = {"tasks": [t.id for t in self.situation.live_tasks()]}
         if payload.get("reply_by"):
             data["reply_by"] = str(payload["reply_by"])
-        self.note("urged", self._with_note(data, payload, self._reporters(reporter)))
+        return self._with_note(data, payload, subject)
 
     def rate(self, payload: Mapping[str, Any], own: Sequence[str] = ()) -> None:
         """评价: one to five stars within 30 days after closing, once by each reporter and once by the centre.

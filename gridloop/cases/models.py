@@ -47,6 +47,7 @@ class Case(models.Model):
     reworks = models.IntegerField(default=0)
     escalations = models.IntegerField(default=0)
     merged_count = models.IntegerField(default=0)
+    supervised = models.IntegerField(default=0, help_text="how often it was put under supervision")
     merged_into = models.TextField(null=True)
     stars = models.FloatField(null=True, help_text="mean of its reporters' stars")
     centre_stars = models.SmallIntegerField(null=True)

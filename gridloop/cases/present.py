@@ -120,6 +120,7 @@ def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
         "verbs": list(case_verbs(case, [task_data(t) for t in tasks], viewer)),
         "tasks": task_items(viewer, tasks, {code: row}),
         "rating": _rating(viewer, row),
+        "supervision": _supervision(viewer, row),
         "source_rows": [_source(viewer, s, values) for s in sources],
         "merged_into": row.merged_into,
         "returns": row.returns,
@@ -211,6 +212,24 @@ def _rating(viewer: Viewer, row: Case) -> dict[str, Any] | None:
     notes = {by: _words(values.get(entry)) for by, entry in sealed.items()}
     centre = {"stars": row.centre_stars, "note": notes.get("centre", "")} if row.centre_stars is not None else None
     return {"stars": row.stars, "count": len(row.ratings) - (CENTRE in row.ratings), "note": notes.get("reporter", ""), "centre": centre}
+
+
+def _supervision(viewer: Viewer, row: Case) -> list[dict[str, Any]]:
+    """Every order of a supervisor, the latest first."""
+    if not row.supervised:
+        return []
+    facts = facts_called(viewer, f"case:{row.code}", ["supervised"])
+    sealed = {f.seq: f.data["note"]["sealed"] for f in facts if "note" in f.data}
+    values, names = selectors.sealed_values(viewer, sealed.values()), actor_names(viewer, {f.actor for f in facts})
+    return [
+        {
+            "at": f.at,
+            "by": names.get(f.actor, ""),
+            "note": _words(values.get(sealed.get(f.seq, ""))),
+            "reply_by": f.data.get("reply_by"),
+        }
+        for f in reversed(facts)
+    ]
 
 
 def task_items(viewer: Viewer, tasks: Sequence[Task], cases: dict[str, Case] | None = None) -> list[dict[str, Any]]:

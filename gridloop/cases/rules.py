@@ -138,6 +138,7 @@ class CaseData:
     reworks: int = 0
     escalations: int = 0
     merged_count: int = 0
+    supervised: int = 0
     merged_into: str | None = None
     stars: float | None = None  # mean of its reporters'
     centre_stars: int | None = None
@@ -309,9 +310,11 @@ def case_verbs(case: CaseData, tasks: list[TaskData], viewer: Viewer) -> tuple[s
     def offered(verb: str) -> bool:
         if verb == "urge":
             return _concerns(case, "case.urge", viewer)
+        if verb == "supervise":
+            return viewer.may("case.supervise", case.region, case.unit_ids)
         return now.get(verb, True) and viewer.may(f"case.{verb}", case.desk_region, units)
 
-    return tuple(verb for verb in ("accept", "route", "merge", "urge", "void") if offered(verb))
+    return tuple(verb for verb in ("accept", "route", "merge", "urge", "supervise", "void") if offered(verb))
 
 
 def rater_of(case: CaseData, viewer: Viewer) -> str:

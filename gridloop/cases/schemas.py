@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ninja import Field, Schema
+from pydantic import ConfigDict
 
 
 class PlaceIn(Schema):
@@ -41,7 +42,13 @@ class ReportOut(Schema):
     repeated: bool
 
 
-class AcceptIn(Schema):
+class VerbIn(Schema):
+    """What a verb may carry; a field it does not know is refused, never passed over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class AcceptIn(VerbIn):
     """Takes the proposal; every field given overrides it."""
 
     type: str | None = None
@@ -56,27 +63,27 @@ class RouteIn(AcceptIn):
     person: int | None = None
 
 
-class MergeIn(Schema):
+class MergeIn(VerbIn):
     into: str
     note: str = Field("", max_length=2000)
 
 
-class UrgeIn(Schema):
+class UrgeIn(VerbIn):
     note: str = Field("", max_length=2000)
     reply_by: datetime | None = None
 
 
-class NoteIn(Schema):
+class NoteIn(VerbIn):
     note: str = Field("", max_length=2000)
 
 
-class RateIn(Schema):
+class RateIn(VerbIn):
     stars: int
     note: str = Field("", max_length=2000)
 
 
-class ActIn(Schema):
-    """What a task verb may carry."""
+class ActIn(VerbIn):
+    """``to`` goes with ``transfer`` and ``delegate``; where a return or an escalation goes is the process's to say."""
 
     note: str = Field("", max_length=2000)
     evidence: list[str] = Field(default_factory=list, max_length=20)
@@ -86,6 +93,7 @@ class ActIn(Schema):
     unit: int | None = None
     severity: int | None = Field(None, ge=1, le=4)
     supporting: list[int] = Field(default_factory=list, max_length=20)
+    to: int | str | None = None
 
 
 class Named(Schema):
@@ -236,6 +244,15 @@ class SourcePage(Schema):
     next: str | None
 
 
+class SupervisionOut(Schema):
+    """One order of a supervisor."""
+
+    at: datetime
+    by: str
+    note: str
+    reply_by: datetime | None
+
+
 class CaseDetail(CaseItem):
     text: str
     reporter: Reporter | None
@@ -245,6 +262,7 @@ class CaseDetail(CaseItem):
     verbs: list[str]
     tasks: list[TaskOut]
     rating: CaseRating | None
+    supervision: list[SupervisionOut]
     source_rows: list[SourceDetail]
     merged_into: str | None
     returns: int

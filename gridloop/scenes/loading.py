@@ -72,6 +72,7 @@ FACTS = (
     "merged",
     "absorbed",
     "urged",
+    "supervised",
     "rated",
     "reporter_erased",
     "wait_opened",

@@ -58,7 +58,7 @@ DESK_VERBS: list[Callable[[Viewer, str, Cast], Any]] = [
 @pytest.mark.parametrize("verb", DESK_VERBS)
 def test_a_permission_reaches_no_further_than_its_own_grant(cast: Cast, both: Viewer, verb: Callable[[Viewer, str, Cast], Any]) -> None:
     code = report(THERE)
-    assert present.case_detail(both, code)["verbs"] == ["urge"], "seen and urged as leader, nothing as operator"
+    assert present.case_detail(both, code)["verbs"] == ["urge", "supervise"], "a leader's verbs, none of an operator"
     with pytest.raises(Fault):
         verb(both, code, cast)
     assert selectors.case_row(SYSTEM, code).status == "verifying"

@@ -11,7 +11,7 @@ from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.notices.tests.conftest import Book
-from gridloop.notices.tests.test_deliver import deliveries, parked, work
+from gridloop.notices.tests.test_deliver import deliveries, parked, report, work
 from gridloop.orgs.models import Duty
 
 
@@ -28,3 +28,13 @@ def test_the_desk_is_told_of_work_nobody_is_competent_for(county: Cast, outbox: 
         cases.fire_due()
         work()
     assert ("desk", f"staff:{county.operator.staff_id}") in told("nobody_competent")
+
+
+def test_those_who_hold_a_case_are_told_that_it_is_supervised(county: Cast, outbox: Book) -> None:
+    code = report().case
+    cases.accept(county.operator, code, {})
+    cases.supervise(county.supervisor, code, {"note": "今日办结"})
+    work()
+    staff = {recipient for audience, recipient in told("supervised") if audience == "holders"}
+    assert f"staff:{county.handler.staff_id}" in staff
+    assert f"staff:{county.operator.staff_id}" not in staff

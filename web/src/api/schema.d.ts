@@ -277,6 +277,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{code}/supervise": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** 督办: those who hold it and their commanders are told */
+        post: operations["gridloop_cases_api_supervise"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/{code}/tasks": {
         parameters: {
             query?: never;
@@ -1157,7 +1174,7 @@ export interface components {
         };
         /**
          * ActIn
-         * @description What a task verb may carry.
+         * @description ``to`` goes with ``transfer`` and ``delegate``; where a return or an escalation goes is the process's to say.
          */
         ActIn: {
             /** Evidence */
@@ -1176,6 +1193,8 @@ export interface components {
             severity?: number | null;
             /** Supporting */
             supporting?: number[];
+            /** To */
+            to?: number | string | null;
             /** Type */
             type?: string | null;
             /** Unit */
@@ -1266,6 +1285,8 @@ export interface components {
             stage_due_at: string | null;
             /** Status */
             status: string;
+            /** Supervision */
+            supervision: components["schemas"]["SupervisionOut"][];
             /** Supporting */
             supporting: components["schemas"]["Named"][];
             /** Tasks */
@@ -2891,6 +2912,23 @@ export interface components {
             sha256: string;
         };
         /**
+         * SupervisionOut
+         * @description One order of a supervisor.
+         */
+        SupervisionOut: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /** Note */
+            note: string;
+            /** Reply By */
+            reply_by: string | null;
+        };
+        /**
          * SwitchIn
          * @description On or off, everywhere (``unit`` null) or in one unit's territory.
          */
@@ -3789,6 +3827,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SourcePage"];
+                };
+            };
+        };
+    };
+    gridloop_cases_api_supervise: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UrgeIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
                 };
             };
         };

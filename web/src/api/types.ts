@@ -131,6 +131,7 @@ export interface CaseDetail extends CaseItem {
   verbs: string[];
   tasks: TaskItem[];
   rating: CaseRating | null;
+  supervision: { at: string; by: string; note: string; reply_by: string | null }[];
     merged_into?: string | null;
 }
 

@@ -14,7 +14,7 @@ export default {
     chain: { intact: "Chain intact ({n} facts)", linked: "Facts linked ({n})", broken: "Chain broken, tell the administrator" },
     enlarge: "Enlarge picture {n}", mergedN: "{n} merged", reworksN: "Rework {n}", mergedInto: "Merged into {code}", lead: "Lead", limit: " limit",
     text: "What happened", noText: "No description", reporter: "Reporter", sources: "Sources", sourcesN: "{n} in all", evidence: "Evidence", tasks: "Tasks",
-    nobody: "Nobody responsible", rating: "Rating", starsN: "{n} stars", byReporters: "Reporters ({n})", byCentre: "Centre", rateHint: "The centre rates once", trackPage: "Open the reporter's page", type: "Type", severity: "Level",
+    nobody: "Nobody responsible", rating: "Rating", starsN: "{n} stars", byReporters: "Reporters ({n})", byCentre: "Centre", supervision: "Supervised", replyBy: "answer by {at}", rateHint: "The centre rates once", trackPage: "Open the reporter's page", type: "Type", severity: "Level",
     statusWord: "Status", reportedAt: "Reported", place: "Place", region: "Area", unit: "Unit", source: "Source", code: "Code", title: "Title",
     left: "Time left",
   },
