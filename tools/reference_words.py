@@ -92,6 +92,14 @@ FACTS: dict[str, tuple[str, str]] = {
 ACCOUNTS = """\
 The system itself (`SYSTEM`, jobs of the worker) may do everything; a caller without an account (`PUBLIC`) may report and follow a report.
 An API token has scopes: `all`, a permission, or the part before its dot such as `signals`.
+
+A permission holds in the territory or units of the grant that gives it, nowhere else: operator of a town and leader of the county takes
+in the town's cases and reads the county's ([why](../decisions/0012-bound-to-the-grant.md)). The desk's verbs belong to the desk that
+holds a case and those above it. An administrator changes the organisation, accounts and calendar of the own territory.
+
+Names, numbers, plates, contacts and the numbers in people's words are masked. `?purpose=` (one of the list) and `reason` open them
+where `people.unmask` is held: people, enterprises, vehicles, units, staff, `/cases/{code}/reporter`, `/cases/{code}/trace`. The look is
+written down before anything is shown. A report's `source` is one the account's role stands for; the public is always a citizen.
 """
 
 DOORS = """\

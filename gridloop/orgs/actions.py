@@ -20,7 +20,7 @@ from gridloop.orgs.desk import need_own
 from gridloop.orgs.loading import Loaded, Progress, load_rows
 from gridloop.orgs.messages import AssignmentRow, CalendarDayRow, OrgRow, RegionRow, ShiftRow, WorkingHoursRow
 from gridloop.orgs.models import Assignment, CalendarDay, Level, Region, Shift, Unit
-from gridloop.orgs.selectors import calendar_for
+from gridloop.orgs.selectors import calendar_for, staff_briefs
 from gridloop.orgs.tables import targets, touch
 
 CHAIN = "org"
@@ -248,11 +248,16 @@ def move_staff(viewer: Viewer, positions: Sequence[tuple[int, float, float, date
     """Last known positions ``(staff id, lon, lat, at)``; an older one than the known changes nothing.
 
     No fact: positions are readings, kept by the signal log when they matter. A person moves only oneself, whatever token is used;
-    a platform's account (nobody's own) moves whom it names. A time to come counts as now: it would refuse every later position.
+    a platform's account (nobody's own) moves whom it names inside its grants. A time to come
+    counts as now: it would refuse every later position.
     """
     now = clock.now()
     own = [p for p in positions if viewer.system or viewer.staff_id in (None, p[0])]
     own = [(staff, lon, lat, min(at, now)) for staff, lon, lat, at in own if rules.place_fault(lon, lat) is None]
+    if viewer.staff_id is None and not viewer.system:
+        known = staff_briefs(viewer, {p[0] for p in own})
+        reached = {s.id for s in known.values() if viewer.may("positions.write", s.region_code, (s.unit_id,))}
+        own = [p for p in own if p[0] in reached]
     with elevated(), connection.cursor() as cursor:
         cursor.executemany(
             "UPDATE orgs_staff SET lon = %s, lat = %s, position_at = %s WHERE id = %s AND (position_at IS NULL OR position_at < %s)",

@@ -9,7 +9,7 @@ import pytest
 from gridloop.journal.actions import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Invalid, NotFound
-from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.kernel.viewer import SYSTEM, Grant, Viewer
 from gridloop.orgs import actions, selectors
 from gridloop.orgs.messages import AssignmentRow, CalendarDayRow, DutyRow, ShiftRow, WorkingHoursRow
 from gridloop.orgs.models import CalendarDay, Staff
@@ -119,7 +119,10 @@ def test_a_token_moves_nobody_else_and_no_position_lies_in_the_future() -> None:
     one, two = ids["S1"], ids["S2"]
     by_token = Viewer("worker", user_id=1, staff_id=one, permissions=frozenset({"positions.write"}), scopes=frozenset({"all"}))
     assert actions.move_staff(by_token, [(two, 0.0, 0.0, MONDAY)]) == 0
-    platform = Viewer("platform", user_id=2, permissions=frozenset({"positions.write"}), scopes=frozenset({"positions"}))
+    grants = tuple(Grant("integrator", region, permissions=frozenset({"positions.write"})) for region in (cast.TOWN, "990102"))
+    platform = Viewer("platform", user_id=2, grants=grants, scopes=frozenset({"positions"}))
+    elsewhere = Viewer("elsewhere", user_id=3, grants=(grants[1], Grant("leader", cast.TOWN)), scopes=frozenset({"positions"}))
+    assert actions.move_staff(elsewhere, [(two, 0.0, 0.0, MONDAY)]) == 0
     with clock.fixed(MONDAY):
         assert actions.move_staff(platform, [(two, 121.0, 29.0, MONDAY + timedelta(days=900))]) == 1
         with scoped(SYSTEM):
