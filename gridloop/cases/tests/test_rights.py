@@ -64,7 +64,7 @@ def test_a_permission_reaches_no_further_than_its_own_grant(cast: Cast, both: Vi
     assert selectors.case_row(SYSTEM, code).status == "verifying"
     actions.urge(both, code, {"note": "请尽快"})
     own = report(HERE)
-    assert present.case_detail(both, own)["verbs"] == ["accept", "route", "merge", "urge", "void"]
+    assert present.case_detail(both, own)["verbs"] == ["accept", "route", "merge", "urge", "supervise", "void"]
     actions.accept(both, own, {})
 
 
