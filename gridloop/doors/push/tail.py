@@ -19,6 +19,7 @@ from gridloop.kernel.viewer import SYSTEM, Viewer
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.3  # a lost hint costs so much
+GATHER_SECONDS = 0.1  # after news: what is committed in the meantime is read together
 RING = 20_000  # messages kept for screens that come back
 CATCH_UP = 5_000  # facts at most read again for a screen that was away longer; beyond, it reads afresh
 
@@ -120,6 +121,7 @@ class Tail:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            before = self.place
             try:
                 more = self._look()
             except Exception:
@@ -127,9 +129,12 @@ class Tail:
                 close_old_connections()
                 self._stop.wait(1.0)
                 continue
-            if not more:
-                self._wake.wait(POLL_SECONDS)
-                self._wake.clear()
+            if more:
+                continue
+            if self.place != before:
+                self._stop.wait(GATHER_SECONDS)
+            self._wake.wait(POLL_SECONDS)
+            self._wake.clear()
 
     def _look(self) -> bool:
         with scoped(SYSTEM):
