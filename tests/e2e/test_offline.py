@@ -46,6 +46,22 @@ def test_report_survives_reload_without_network_and_goes_once(
     expect(citizen.page.get_by_text(cases[0]["title"])).to_be_visible()
 
 
+def test_a_network_that_leads_nowhere_is_no_network(phone: Callable[..., Phone], spot: Spot) -> None:
+    """The browser says on-line, as it does in every network; no request comes through."""
+    citizen = phone(None, spot)
+    citizen.open("/m/report")
+    state = citizen.page.locator("header").get_by_role("status")
+    expect(state).to_have_text("在线")
+    for path in ("**/api/**", "**/healthz"):
+        citizen.page.route(path, lambda route: route.abort("internetdisconnected"))
+    citizen.page.reload()
+    expect(state).to_have_text("离线")
+    assert citizen.page.evaluate("navigator.onLine")
+    citizen.page.unroute("**/api/**")
+    citizen.page.unroute("**/healthz")
+    expect(state).to_have_text("在线")
+
+
 def test_lost_answer_makes_no_second_case(deployment: Deployment, phone: Callable[..., Phone], photo: dict[str, Any], spot: Spot) -> None:
     citizen = phone(None, spot)
     _fill(citizen, photo, f"答复丢失 {spot}")

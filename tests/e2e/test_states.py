@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Route, expect
 
 from tests.e2e.conftest import Deployment
 from tests.e2e.people import Desk, Phone, Spot
@@ -50,7 +54,7 @@ def test_server_fault_can_be_retried(phone: Callable[..., Phone]) -> None:
 
 
 def test_wrong_tracking_key_is_told_plainly(deployment: Deployment, phone: Callable[..., Phone], spot: Spot) -> None:
-    code = deployment.api("citizen").report(spot)["case"]
+    code = deployment.api("operator").report(spot)["case"]
     guest = phone(None)
     for path in (f"/track/{code}?key=wrong", f"/track/{code}", "/track/0000000000000000000?key=x"):
         guest.open(path)
@@ -89,18 +93,127 @@ def test_phone_speaks_english_and_remembers_it(phone: Callable[..., Phone]) -> N
         assert not HAN.search(shown), shown
 
 
-def test_desk_speaks_english_and_refuses_in_words(desk: Callable[..., Desk]) -> None:
-    operator = desk("operator")
-    operator.page.get_by_role("button", name="English").click()
-    expect(operator.page.get_by_role("button", name="中文")).to_be_visible()
-    operator.page.reload()
-    expect(operator.page.get_by_role("button", name="中文")).to_be_visible()
-    operator.page.get_by_role("button", name="中文").click()
-    expect(operator.page.get_by_role("button", name="English")).to_be_visible()
+ENGLISH = {"/cockpit": "main h2", "/cases": "main th", "/admin/org": "main [role=tab]", "/admin/devices": "main th"}
+WORDS = "nav a, main th, main dt, main label, main h2, main [role=tab], main [role=group] button"
 
 
-def test_desk_tells_who_may_not(desk: Callable[..., Desk]) -> None:
+def test_desk_speaks_english_and_remembers_it(desk: Callable[..., Desk]) -> None:
+    """Names and reports are what people wrote; every word of the house's own is English."""
+    leader = desk("leader")
+    leader.page.get_by_role("button", name="English").click()
+    try:
+        for screen, shown in (
+            ("/cockpit", "main h2"),
+            ("/cases", "main th"),
+            ("/admin/org", "main [role=tab]"),
+            ("/admin/devices", "main th"),
+        ):
+            leader.open(screen)
+            expect(leader.page.locator(shown).first).to_be_visible()
+            expect(leader.page.get_by_role("button", name="中文")).to_be_visible()
+            words = leader.page.locator(WORDS).all_inner_texts()
+            assert words
+            assert [word for word in words if HAN.search(word)] == [], screen
+    finally:
+        leader.page.get_by_role("button", name="中文").click()
+    expect(leader.page.get_by_role("button", name="English")).to_be_visible()
+
+
+@pytest.mark.parametrize("screen", ["/console", "/cockpit", "/admin/packs"])
+def test_desk_tells_who_may_not(desk: Callable[..., Desk], screen: str) -> None:
     handler = desk("handler")
-    handler.open("/console")
-    expect(handler.page.get_by_role("heading", level=1)).to_be_visible()
-    expect(handler.page.get_by_role("region", name="事件队列")).to_have_count(0)
+    handler.open(screen)
+    expect(handler.page.get_by_role("heading", level=1, name="没有权限")).to_be_visible()
+    expect(handler.page).to_have_url(re.compile(r"/denied\?from="))
+    handler.page.get_by_role("link", name="回到首页").click()
+    expect(handler.page.get_by_role("heading", name="我的任务")).to_be_visible()
+
+
+@dataclass(frozen=True)
+class View:
+    """A screen of the desk: what it waits for, and how it looks when that is there."""
+
+    user: str
+    path: str
+    call: str  # pattern of the address
+    there: str  # selector of something that only the answer brings
+
+    def __str__(self) -> str:
+        return self.path.strip("/").replace("/", "-")
+
+
+VIEWS = (
+    View("operator", "/console", r"/api/v1/cases\?", "[role=option]"),
+    View("operator", "/cases", r"/api/v1/cases\?", "main tbody tr"),
+    View("leader", "/cockpit", r"/api/v1/cockpit", "main .tiles"),
+    View("admin", "/admin/org", r"/api/v1/units\?", "main .tree .name"),
+    View("admin", "/admin/devices", r"/api/v1/devices\?", "main tbody tr"),
+    View("admin", "/admin/packs", r"/api/v1/packs$", "main article"),
+)
+
+
+@pytest.fixture(scope="module")
+def waiting(deployment: Deployment, spots: Iterator[Spot]) -> str:
+    """A case at the desk, so that no list is empty by chance."""
+    code: str = deployment.api("operator").report(next(spots))["case"]
+    return code
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+def test_desk_says_that_it_loads(waiting: str, desk: Callable[..., Desk], view: View) -> None:
+    who = desk(view.user)
+    held: list[Route] = []
+    who.page.route(re.compile(view.call), lambda route: held.append(route))
+    who.open(view.path)
+    loading = who.page.get_by_role("status").filter(has_text="正在加载…")
+    expect(loading.first).to_be_visible()
+    expect(who.page.locator(view.there)).to_have_count(0)
+    who.page.unroute(re.compile(view.call))
+    for route in held:
+        with contextlib.suppress(PlaywrightError):  # the page has dropped this one for a newer one
+            route.continue_()
+    expect(who.page.locator(view.there).first).to_be_visible()
+    expect(loading).to_have_count(0)
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+def test_desk_says_that_it_failed_and_tries_again(waiting: str, desk: Callable[..., Desk], view: View) -> None:
+    who = desk(view.user)
+    who.page.route(re.compile(view.call), lambda route: route.fulfill(status=500, json={"title": "出错"}))
+    who.open(view.path)
+    fault = who.page.get_by_role("alert")
+    expect(fault.first).to_contain_text("出错")
+    expect(who.page.locator(view.there)).to_have_count(0)
+    who.page.unroute(re.compile(view.call))
+    fault.first.get_by_role("button", name="重试").click()
+    expect(who.page.locator(view.there).first).to_be_visible()
+    expect(fault).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("user", "path", "field", "said"),
+    [
+        ("operator", "/console", "标题、编号（按 / 键）", "没有待派的事件"),
+        ("operator", "/cases", "标题、编号、地址", "没有符合条件的事件"),
+        ("admin", "/admin/org", "单位名称、代码", "暂无数据"),
+        ("admin", "/admin/devices", "名称、编号", "暂无数据"),
+    ],
+    ids=["console", "cases", "org", "devices"],
+)
+def test_desk_says_that_there_is_nothing(waiting: str, desk: Callable[..., Desk], user: str, path: str, field: str, said: str) -> None:
+    who = desk(user)
+    who.open(path)
+    search = who.page.get_by_label(field)
+    search.fill("没有这样的东西")
+    search.press("Enter")
+    expect(who.page.get_by_text(said)).to_be_visible()
+
+
+def test_desk_says_that_no_pack_is_installed_and_nothing_is_late(desk: Callable[..., Desk]) -> None:
+    admin = desk("admin")
+    admin.page.route("**/api/v1/packs", lambda route: route.fulfill(json={"items": [], "next": None}))
+    admin.open("/admin/packs")
+    expect(admin.page.get_by_text("还没有安装场景")).to_be_visible()
+    leader = desk("leader")
+    leader.open("/cockpit")
+    expect(leader.page.get_by_text("没有超时的事件")).to_be_visible()

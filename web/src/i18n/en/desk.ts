@@ -30,7 +30,7 @@ export default {
     load: "{n} open", noCandidates: "No candidate; choose another unit below", other: "Another unit", otherHint: "Search units",
     supporting: "Supporting units", supportingHint: "One or more", note: "Instruction", noteHint: "Optional", reason: "Reason",
     reasonNeeded: "Give a reason (required)", updown: "move", dispatchWord: "dispatch", help: "help", dispatchTo: "Dispatch {name}",
-    acceptPlain: "Accept and dispatch", routeTo: "Re-route to {name}", dispatched: "Dispatched to {name}", accepted: "Accepted and dispatched",
+    acceptPlain: "Accept and dispatch", routeTo: "Re-route to {name}", handDown: "Hand down to {name}", handedDown: "Handed down to {name}", dispatched: "Dispatched to {name}", accepted: "Accepted and dispatched",
     map: "Map of cases", mergeTitle: "Merge the same matter", noTwins: "No other open case within 500 m", twins: "Nearby cases", metres: "{n} m",
     thisCase: "This case", otherCase: "Into", mergeHint: "This case ends; its sources and evidence move to the other, where work goes on.",
     mergeInto: "Merge into {code}", mergeNote: "Same place, same matter: merged into {code}",

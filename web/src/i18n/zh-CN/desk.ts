@@ -27,7 +27,7 @@ export default {
     candidates: "候选单位", press: "按", choose: "选择", proposal: "建议", noUnit: "由主管单位承办", sure: "把握 {n}%", load: "在手 {n}",
     noCandidates: "没有候选单位，可在下面另选", other: "其他单位", otherHint: "搜索单位", supporting: "协办单位", supportingHint: "可选多个",
     note: "交办意见", noteHint: "可空", reason: "理由", reasonNeeded: "请写明理由（必填）", updown: "上下", dispatchWord: "派遣", help: "帮助",
-    dispatchTo: "派遣 {name}", acceptPlain: "受理并派遣", routeTo: "改派 {name}", dispatched: "已派遣 {name}", accepted: "已受理并派遣", map: "事件地图",
+    dispatchTo: "派遣 {name}", acceptPlain: "受理并派遣", routeTo: "改派 {name}", handDown: "下派 {name}", handedDown: "已下派 {name}", dispatched: "已派遣 {name}", accepted: "已受理并派遣", map: "事件地图",
     mergeTitle: "合并同一件事", noTwins: "附近 500 米内没有其他在办事件", twins: "附近事件", metres: "{n} 米", thisCase: "本件", otherCase: "并入",
     mergeHint: "本件结束，来源和凭证全部转到对方，办理在对方继续。", mergeInto: "并入 {code}", mergeNote: "同一地点同一件事，并入 {code}",
     saidDone: {

@@ -1,0 +1,122 @@
+"""What else the desk does, beyond the loop's way: merge, hand down, the map, packs, organisation and devices."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+
+from PIL import Image
+from playwright.sync_api import Response, expect
+
+from tests.e2e.conftest import Deployment
+from tests.e2e.people import MANHOLE, Desk, Spot
+from tests.house.product import until
+
+LAMP = "01037"
+COLOURS = 12  # an empty canvas has one; roads, water, names and points have many
+
+
+def test_operator_merges_a_case_into_its_twin(deployment: Deployment, desk: Callable[..., Desk], spot: Spot) -> None:
+    office = deployment.api("operator")
+    twin, own = office.report(spot, "路口井盖碎了", MANHOLE)["case"], office.report(spot, "井盖旁边的灯也坏了", LAMP)["case"]
+    assert twin != own
+    operator = desk("operator")
+    operator.open(f"/console/{own}")
+    expect(operator.page.locator("[data-tour=accept]")).to_be_visible()
+    operator.page.keyboard.press("m")
+    sheet = operator.page.get_by_role("region", name="合并同一件事")
+    near = sheet.get_by_role("group", name="附近事件").get_by_role("button")
+    near.filter(has_text=office.case(twin)["title"]).filter(has_text=re.compile(r"(?<!\d)0 米")).click()
+    expect(sheet.get_by_role("button", name=twin)).to_be_enabled()
+    sheet.get_by_role("button", name=twin).click()
+    assert until(lambda: office.case(own)["status"] == "voided")
+    assert office.case(own)["merged_into"] == twin
+    assert "merged" in office.actions(own)
+    assert "absorbed" in office.actions(twin)
+    assert sum(s["count"] for s in office.case(twin)["sources"]) == 2, "both reporters are kept"
+
+
+def test_operator_hands_a_case_down_to_the_towns_desk(deployment: Deployment, desk: Callable[..., Desk], spot: Spot) -> None:
+    """What came up to the county's desk goes back to the desk of its place."""
+    office, handler = deployment.api("operator"), deployment.api("handler")
+    code = office.dispatched(spot)
+    task = next(t for t in handler.get("/api/v1/tasks", mine="true", status="live", limit=200)["items"] if t["case"] == code)
+    handler.post(f"/api/v1/tasks/{task['id']}/escalate", {"note": "需要县里协调"})
+    town, case = office.case(code)["region"][:9], office.case(code)
+    desks = office.get("/api/v1/units", duty="intake", type=case["type"], region=case["region"])["items"]
+    below = next(unit for unit in desks if unit["region"] == town)
+    operator = desk("operator")
+    operator.open(f"/console/{code}")
+    operator.page.get_by_role("button", name=f"下派 {below['name']}").click()
+    expect(operator.page.get_by_text(f"已下派 {below['name']}")).to_be_visible()
+    assert "handed_down" in office.actions(code)
+    task = next(t for t in office.get(f"/api/v1/cases/{code}/tasks")["items"] if t["stage"] == "intake" and t["status"] == "open")
+    assert task["unit"]["id"] == below["id"]
+
+
+def test_map_draws_the_county_from_its_one_file(deployment: Deployment, desk: Callable[..., Desk], spot: Spot) -> None:
+    code = deployment.api("operator").report(spot)["case"]
+    operator = desk("operator")
+    answers: list[Response] = []
+    operator.page.on("response", lambda answer: answers.append(answer) if "county.pmtiles" in answer.url else None)
+    operator.open(f"/console/{code}")
+    canvas = operator.page.locator(".map canvas")
+    expect(canvas).to_be_visible()
+
+    def drawn() -> bool:
+        picture = Image.open(io.BytesIO(canvas.screenshot())).convert("RGB")
+        operator.page.wait_for_timeout(200)  # lets the page's events in
+        return len(picture.getcolors(maxcolors=1 << 24) or []) > COLOURS
+
+    assert until(drawn), "the canvas stays empty"
+    assert {answer.status for answer in answers} == {206}, "ranges of one file"
+    assert len(answers) > 1, "its head and its tiles"
+    assert deployment.api("operator").get("/api/v1/cases/map", bbox=_around(spot), zoom=16)["points"]
+
+
+def _around(spot: Spot) -> str:
+    return ",".join(f"{value:.5f}" for value in (spot[0] - 0.001, spot[1] - 0.001, spot[0] + 0.001, spot[1] + 0.001))
+
+
+def test_admin_switches_a_pack_off_and_on_and_sees_its_process(deployment: Deployment, desk: Callable[..., Desk]) -> None:
+    office = deployment.api("admin")
+
+    def on() -> bool:
+        return bool(next(p for p in office.get("/api/v1/packs")["items"] if p["name"] == "device_care")["enabled"])
+
+    admin = desk("admin")
+    admin.open("/admin/packs")
+    card = admin.page.locator("article").filter(has_text="device_care")
+    card.locator(".el-switch").click()
+    try:
+        assert until(lambda: not on())
+        expect(card.get_by_text("已停用")).to_be_visible()
+    finally:
+        card.locator(".el-switch").click()
+    assert until(on)
+    card.get_by_role("button", name=re.compile("流程")).click()
+    expect(admin.page.get_by_role("dialog").locator("svg").first).to_be_visible()
+
+
+def test_admin_finds_a_unit_and_who_is_on_duty_there(deployment: Deployment, desk: Callable[..., Desk]) -> None:
+    unit = deployment.api("operator").get("/api/v1/me")["unit"]
+    admin = desk("admin")
+    admin.open("/admin/org")
+    admin.page.get_by_label("单位名称、代码").fill(unit["name"])
+    admin.page.get_by_label("单位名称、代码").press("Enter")
+    admin.page.locator(".tree .name").filter(has_text=unit["name"]).first.click()
+    expect(admin.page.get_by_role("heading", name=unit["name"])).to_be_visible()
+    person = deployment.api("admin").get("/api/v1/staff", unit=unit["id"], limit=1)["items"][0]
+    expect(admin.page.locator(".people").get_by_text(person["code"])).to_be_visible()
+
+
+def test_admin_finds_a_device_and_its_last_reading(deployment: Deployment, desk: Callable[..., Desk]) -> None:
+    device = deployment.api("admin").get("/api/v1/devices", kind="water_level", limit=1)["items"][0]
+    admin = desk("admin")
+    admin.open("/admin/devices")
+    admin.page.get_by_label("名称、编号").fill(device["code"])
+    admin.page.get_by_label("名称、编号").press("Enter")
+    expect(admin.page.locator("main tbody tr")).to_have_count(1)
+    admin.page.locator("main tbody").get_by_role("button").click()
+    expect(admin.page.locator("aside dl")).to_contain_text(device["code"])
