@@ -10,6 +10,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -140,18 +141,40 @@ def _reset(admin: str) -> None:
     """After a test that commits: empty every table as superuser, guards of the facts lifted, and put the migrations' rows back."""
     with psycopg.connect(admin) as connection:
         connection.execute("SET LOCAL lock_timeout = '20s'")
-        connection.execute("SET LOCAL session_replication_role = replica")
-        guards = [(sql.Identifier(table), sql.Identifier(name)) for table, name in connection.execute(_GUARDS).fetchall()]
-        for guard in guards:
-            connection.execute(sql.SQL("ALTER TABLE {} DISABLE TRIGGER {}").format(*guard))
-        tables = [table for (table,) in connection.execute(_TABLES).fetchall()]
-        connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, tables))))
-        for (table,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'seed'").fetchall():
-            connection.execute(
-                sql.SQL("INSERT INTO public.{0} OVERRIDING SYSTEM VALUE SELECT * FROM seed.{0}").format(sql.Identifier(table))
-            )
-        for guard in guards:
-            connection.execute(sql.SQL("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}").format(*guard))
+        with _unguarded(connection):
+            tables = [table for (table,) in connection.execute(_TABLES).fetchall()]
+            connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, tables))))
+            for (table,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'seed'").fetchall():
+                connection.execute(
+                    sql.SQL("INSERT INTO public.{0} OVERRIDING SYSTEM VALUE SELECT * FROM seed.{0}").format(sql.Identifier(table))
+                )
+
+
+@contextmanager
+def _unguarded(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """The guards of the facts lifted until the end of the transaction's work."""
+    connection.execute("SET LOCAL session_replication_role = replica")
+    guards = [(sql.Identifier(table), sql.Identifier(name)) for table, name in connection.execute(_GUARDS).fetchall()]
+    for guard in guards:
+        connection.execute(sql.SQL("ALTER TABLE {} DISABLE TRIGGER {}").format(*guard))
+    yield
+    for guard in guards:
+        connection.execute(sql.SQL("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}").format(*guard))
+
+
+@pytest.fixture
+def intruder(django_db_setup: None) -> Callable[..., None]:
+    """Statements as somebody who holds the database server itself and has lifted the guards."""
+    from django.db import connections
+
+    admin = with_login(_server(), *_login(_server()), database=connections.databases["default"]["NAME"])
+
+    def run(*statements: str) -> None:
+        with psycopg.connect(admin) as connection, _unguarded(connection):
+            for statement in statements:
+                connection.execute(statement)
+
+    return run
 
 
 def shared_data() -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from gridloop.journal.actions import append, append_many, checkpoint, erase, scoped, seal
+from gridloop.journal.actions import append, append_many, erase, scoped, seal
 from gridloop.journal.messages import FactIn
 from gridloop.journal.models import ChainHead, Fact, Sealed
 from gridloop.journal.selectors import chain_facts, unseal, verify
@@ -81,17 +81,6 @@ def test_sealed_value_stays_out_of_the_fact_and_erasing_leaves_the_chain_whole()
 def test_erase_needs_the_right() -> None:
     with pytest.raises(Forbidden):
         erase(PUBLIC, "case:1/reporter", "request")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_checkpoint_seals_facts_and_finds_a_changed_one() -> None:
-    told("org", 5)
-    told("case:1", 4)
-    assert checkpoint() is False
-    assert verify(SYSTEM) == (9, None)
-    told("case:1", 1)
-    checkpoint()
-    assert verify(SYSTEM) == (10, None)
 
 
 @pytest.mark.django_db(transaction=True)
