@@ -79,8 +79,9 @@ def satisfaction(viewer: Viewer, region: str, since: datetime) -> dict[str, Any]
 def by_type(viewer: Viewer, region: str, midnight: datetime, most: int = 8) -> list[dict[str, Any]]:
     """Open cases per type, most first, with how many of the type came in since midnight."""
     open_rows = Q(closed_at__isnull=True) & ~Q(status__in=END_STATUSES)
-    rows = _within(viewer, region).filter(open_rows | Q(reported_at__gte=midnight)).values("type")
-    found = rows.annotate(open=Count("id", filter=open_rows), today=Count("id", filter=Q(reported_at__gte=midnight)))
+    came = Q(reported_at__gte=midnight) & ~Q(status__in=GONE)
+    rows = _within(viewer, region).filter(open_rows | came).values("type")
+    found = rows.annotate(open=Count("id", filter=open_rows), today=Count("id", filter=came))
     return [{"type": r["type"], "in_hand": r["open"], "today": r["today"]} for r in found.order_by("-open", "type")[:most]]
 
 
