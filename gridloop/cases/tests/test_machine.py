@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gridloop.cases.machine import Machine, Noted, merge_sources
+from gridloop.cases.machine import Machine, merge_sources
 from gridloop.cases.rules import END_STATUSES, STATUSES, CaseData, NewCase, Scene, TaskData, case_verbs, task_verbs
+from gridloop.cases.steps import Noted
 from gridloop.flow.rules import TASK_VERBS
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.errors import Fault, NotNow
