@@ -16,7 +16,7 @@ from gridloop.flow.models import Limit, Task
 from gridloop.flow.selectors import pending_limits, state_of, tasks_of
 from gridloop.journal.actions import append_many, elevated, seal
 from gridloop.journal.messages import FactIn
-from gridloop.journal.rows import Rows, insert, update
+from gridloop.journal.rows import Rows, insert, together, update
 from gridloop.kernel import clock
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import Viewer
@@ -82,7 +82,7 @@ def load(code: str, row: Case | None = None) -> Loaded:
 def save_new(machine: Machine, viewer: Viewer, digest: str) -> Case:
     """Write a case that was just opened, with its tasks, limits, process state and facts. Returns its row."""
     case = machine.case
-    with elevated():
+    with together(), elevated():
         facts, sealed = _seal_facts(machine, case.code)
         row = Case(updated_at=clock.now(), text_sealed=sealed.get("case_text"), reporter_sealed=sealed.get("reporter"))
         _copy_case(machine.situation, row)
@@ -98,7 +98,7 @@ def save_new(machine: Machine, viewer: Viewer, digest: str) -> Case:
 def save(loaded: Loaded, machine: Machine, viewer: Viewer) -> None:
     """Write what a push changed: the case, its tasks, its limits, the process state, and the facts."""
     case = machine.case
-    with elevated():
+    with together(), elevated():
         facts, _sealed = _seal_facts(machine, case.code)
         different = _copy_case(machine.situation, loaded.row)
         loaded.row.updated_at = clock.now()

@@ -5,7 +5,8 @@ Everything else asks the ORM. Values pass through the fields as in the ORM; row 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +15,17 @@ from django.db import connection
 from django.db.models import Field, JSONField, Model
 
 M = TypeVar("M", bound=Model)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Statements whose results nobody reads go to the database in one round trip; a read, or the end, waits for all of them.
+
+    A refusal by the database is raised there, not at its statement: for writes that succeed or fail as a whole.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
 
 
 class Rows(Generic[M]):
