@@ -200,16 +200,17 @@ def units(request: HttpRequest, query: Query[schemas.UnitQuery]) -> dict[str, An
     return {"items": _unit(viewer, page.items, query), "next": page.next}
 
 
-@router.get("/units/{int:unit_id}/duty", response=schemas.DutyOut, summary="Who answers for a unit now")
-def duty(request: HttpRequest, unit_id: int) -> dict[str, Any]:
+@router.get("/units/{int:unit_id}/duty", response=schemas.DutyOut, summary="Who answers for a unit now; numbers masked unless opened")
+def duty(request: HttpRequest, unit_id: int, look: Query[schemas.LookQuery]) -> dict[str, Any]:
     viewer = need(request, "org.read")
     found = orgs.on_duty(viewer, unit_id)
+    people = _staff(viewer, found.staff, look)
     return {
         "unit": found.unit_id,
         "presence": found.presence,
         "source": found.source,
-        "commander": _staff(viewer, [found.commander])[0] if found.commander else None,
-        "staff": _staff(viewer, found.staff),
+        "commander": next((p for p in people if p["duty_commander"]), None) if found.commander else None,
+        "staff": people,
     }
 
 

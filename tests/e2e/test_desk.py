@@ -120,3 +120,40 @@ def test_admin_finds_a_device_and_its_last_reading(deployment: Deployment, desk:
     expect(admin.page.locator("main tbody tr")).to_have_count(1)
     admin.page.locator("main tbody").get_by_role("button").click()
     expect(admin.page.locator("aside dl")).to_contain_text(device["code"])
+
+
+def test_operator_opens_the_number_of_whoever_is_on_duty(deployment: Deployment, desk: Callable[..., Desk]) -> None:
+    office = deployment.api("operator")
+    unit = office.get("/api/v1/me")["unit"]
+    commander = office.get(f"/api/v1/units/{unit['id']}/duty")["commander"]
+    assert "*" in commander["phone"]
+    operator = desk("operator")
+    operator.open("/admin/org")
+    operator.page.get_by_label("单位名称、代码").fill(unit["name"])
+    operator.page.get_by_label("单位名称、代码").press("Enter")
+    operator.page.locator(".tree .name").filter(has_text=unit["name"]).first.click()
+    box = operator.page.locator("section.duty")
+    expect(box.get_by_text(commander["phone"])).to_be_visible()
+    box.get_by_role("button", name="查看号码").click()
+    form = operator.page.locator("form").filter(has_text="调阅会先留痕").locator("visible=true")
+    form.get_by_label("事由").fill("夜间请示")
+    form.get_by_role("button", name="调阅").click()
+    expect(box.get_by_text(re.compile(r"1\d{10}")).first).to_be_visible()
+    expect(box.get_by_text(commander["phone"])).to_have_count(0)
+    looks = deployment.api("admin").get("/api/v1/looks", limit=20)["items"]
+    assert any(one["reason"] == "夜间请示" and one["purpose"] == "handle_case" for one in looks)
+
+
+def test_operator_opens_a_reporter_for_a_purpose(deployment: Deployment, desk: Callable[..., Desk], spot: Spot) -> None:
+    office = deployment.api("operator")
+    told = {"text": "灯不亮，请打 13800001234", "kind": LAMP, "contact": "13800001234", "name": "陈小雨"}
+    report = {**told, "place": {"lon": spot[0], "lat": spot[1]}}
+    code = deployment.api("citizen").post("/api/v1/reports", report)["case"]
+    operator = desk("operator")
+    operator.open(f"/console/{code}")
+    operator.page.get_by_role("button", name="调阅上报人").click()
+    expect(operator.page.get_by_label("事由")).to_have_value(code)
+    operator.page.get_by_role("button", name="调阅", exact=True).click()
+    expect(operator.page.get_by_role("link", name="13800001234")).to_have_attribute("href", "tel:13800001234")
+    expect(operator.page.get_by_text("灯不亮，请打 13800001234")).to_be_visible()
+    assert office.case(code)["reporter"]["contact"] != "13800001234"

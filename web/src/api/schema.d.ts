@@ -1019,7 +1019,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who answers for a unit now */
+        /** Who answers for a unit now; numbers masked unless opened */
         get: operations["gridloop_registry_api_duty"];
         put?: never;
         post?: never;
@@ -4973,7 +4973,10 @@ export interface operations {
     };
     gridloop_registry_api_duty: {
         parameters: {
-            query?: never;
+            query?: {
+                purpose?: string;
+                reason?: string;
+            };
             header?: never;
             path: {
                 unit_id: number;

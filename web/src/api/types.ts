@@ -232,6 +232,19 @@ export interface Staff {
   shift_until: string | null;
 }
 
+/** For what purpose and why masked names and numbers are opened; in the query of a read. */
+export interface Look {
+  purpose: string;
+  reason: string;
+}
+
+/** Who reported a case and in which words, opened for a purpose. */
+export interface OpenedReporter {
+  name: string;
+  contact: string;
+  text: string;
+}
+
 /** Who answers for a unit now; `source` is `roster`, or `unit` when nobody is rostered. */
 export interface OnDuty {
   unit: number;

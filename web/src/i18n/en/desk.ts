@@ -13,7 +13,7 @@ export default {
     gap: "{n} m off", progress: "Progress", now: "now", trace: "Trace", chainHint: "This browser re-computed the hash of every fact and checked the links",
     chain: { intact: "Chain intact ({n} facts)", linked: "Facts linked ({n})", broken: "Chain broken, tell the administrator" },
     enlarge: "Enlarge picture {n}", mergedN: "{n} merged", reworksN: "Rework {n}", mergedInto: "Merged into {code}", lead: "Lead", limit: " limit",
-    text: "What happened", noText: "No description", reporter: "Reporter", sources: "Sources", sourcesN: "{n} in all", evidence: "Evidence", tasks: "Tasks",
+    text: "What happened", noText: "No description", openReporter: "Open the reporter", noReporter: "No name or number was left", reporter: "Reporter", sources: "Sources", sourcesN: "{n} in all", evidence: "Evidence", tasks: "Tasks",
     nobody: "Nobody responsible", rating: "Rating", starsN: "{n} stars", byReporters: "Reporters ({n})", byCentre: "Centre", supervision: "Supervised", replyBy: "answer by {at}", rateHint: "The centre rates once", trackPage: "Open the reporter's page", type: "Type", severity: "Level",
     statusWord: "Status", reportedAt: "Reported", place: "Place", region: "Area", unit: "Unit", source: "Source", code: "Code", title: "Title",
     left: "Time left",
@@ -73,6 +73,14 @@ export default {
     population: "People", itsCases: "Open cases", pickUnit: "Choose a unit on the left", now: "Who answers now",
     noRoster: "No roster: its {n} people answer", kind: "Kind of unit", person: "Name", unit: "Unit", phone: "Phone", onDuty: "On duty",
     until: "until {at}",
+  },
+  look: {
+    open: "Show numbers", note: "The look is written down before anything is shown.", purpose: "Purpose", reason: "Reason",
+    reasonHint: "Such as the case, or whom to call", go: "Open",
+    for: {
+      handle_case: "Handling a case", emergency: "Emergency", visit: "Visit", inspection: "Inspection", mediation: "Mediation",
+      data_quality: "Checking data", subject_request: "Request of the person", audit: "Audit",
+    },
   },
   unitKind: {
     center: "Governance centre", room: "Command room", department: "County department", town: "Town", panel: "Town panel", team: "Enforcement team",

@@ -12,7 +12,7 @@ export default {
     gap: "相距 {n} 米", progress: "办理进度", now: "进行中", trace: "流转", chainHint: "本机重新计算了每一条记录的哈希并核对前后相连",
     chain: { intact: "存证完整（{n} 条）", linked: "前后相连（{n} 条）", broken: "存证不完整，请上报管理员" },
     enlarge: "放大第 {n} 张图片", mergedN: "合并 {n}", reworksN: "返工 {n}", mergedInto: "已并入 {code}", lead: "主办", limit: "时限",
-    text: "情况", noText: "没有文字说明", reporter: "上报人", sources: "来源", sourcesN: "共 {n} 次", evidence: "凭证", tasks: "任务",
+    text: "情况", noText: "没有文字说明", openReporter: "调阅上报人", noReporter: "没有留下姓名、电话", reporter: "上报人", sources: "来源", sourcesN: "共 {n} 次", evidence: "凭证", tasks: "任务",
     nobody: "无人承办", rating: "评价", starsN: "{n} 星", byReporters: "上报人（{n}）", byCentre: "中心", supervision: "督办", replyBy: "{at} 前答复", rateHint: "中心评价一次", trackPage: "打开群众查询页", type: "类型", severity: "等级", statusWord: "状态",
     reportedAt: "上报时间", place: "地点", region: "区域", unit: "承办单位", source: "来源", code: "编号", title: "标题", left: "剩余时间",
   },
@@ -65,6 +65,13 @@ export default {
     staffSearch: "姓名、拼音、工号", noChildren: "下面没有更细的区域", name: "名称", level: "层级", code: "编号", households: "户数", population: "人口",
     itsCases: "在办事件", pickUnit: "请在左侧选择一个单位", now: "此刻谁负责", noRoster: "没有排班，由本单位 {n} 人负责", kind: "单位类别", person: "姓名",
     unit: "单位", phone: "电话", onDuty: "在岗", until: "至 {at}",
+  },
+  look: {
+    open: "查看号码", note: "调阅会先留痕，再显示。", purpose: "用途", reason: "事由", reasonHint: "如：事件编号、要联系谁", go: "调阅",
+    for: {
+      handle_case: "办理事件", emergency: "应急处置", visit: "走访服务", inspection: "检查执法", mediation: "矛盾调解", data_quality: "数据核对",
+      subject_request: "本人申请", audit: "审计监督",
+    },
   },
   unitKind: {
     center: "社会治理中心", room: "综合信息指挥室", department: "县级部门", town: "镇街", panel: "镇街板块", team: "综合行政执法队", station: "站所",
