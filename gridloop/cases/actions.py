@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
 from gridloop.cases import selectors, store
 from gridloop.cases.directory import DIRECTORY
 from gridloop.cases.intake import receive_signal, report
 from gridloop.cases.machine import Machine, merge_sources
+from gridloop.cases.messages import Forgotten
 from gridloop.cases.models import Case, Source
 from gridloop.cases.pushing import push, recount, scene_of
 from gridloop.cases.rules import CENTRE, END_STATUSES, rater_of, reporter_subject
@@ -29,6 +30,7 @@ __all__ = [
     "act",
     "by_key",
     "erase_reporter",
+    "erase_reporters_named",
     "fire_due",
     "merge",
     "rate",
@@ -219,25 +221,43 @@ def urge_by_key(viewer: Viewer, code: str, key: str, payload: Mapping[str, Any])
 
 
 @verb("people.erase")
-def erase_reporter(viewer: Viewer, code: str, note: str = "") -> int:
-    """Erase who reported a case and their words, those of cases merged into it too; the trace still verifies.
+def erase_reporter(viewer: Viewer, code: str, note: str = "") -> Forgotten:
+    """Erase who reported a case, their words and what they sent, those of cases merged into it too; the trace still verifies.
 
     Notes and forms of those who handled it stay, except those that name the person: these are about somebody who is to be forgotten.
-    Returns how many values went. The administrator's note is sealed: free text may name the very person.
+    The administrator's note is sealed: free text may name the very person.
     """
     if not Case.objects.filter(code=code).exists():
         raise NotFound("cases.no_such_case", code=code)
+    return _erase_reporter(viewer, code, note)
+
+
+@verb("people.erase")
+def erase_reporters_named(viewer: Viewer, subjects: Iterable[str], words: Collection[str]) -> Forgotten:
+    """Of a person erased everywhere: the cases whose reporter they were (subjects ``case:CODE/reporter``), and the plates by which
+    ended cases were known."""
+    gone = Forgotten()
+    for code in sorted({s.removeprefix("case:").removesuffix("/reporter") for s in subjects if s.endswith("/reporter")}):
+        gone += _erase_reporter(viewer, code, "")
+    with elevated():
+        for word in words:
+            Case.objects.filter(status__in=END_STATUSES, same_thing__contains=word).update(same_thing="")
+    return gone
+
+
+def _erase_reporter(viewer: Viewer, code: str, note: str) -> Forgotten:
     with elevated():
         codes = [code, *Case.objects.filter(merged_into=code).order_by("code").values_list("code", flat=True)]
         words = selectors.reporter_words(SYSTEM, codes)
         count = sum(erase(viewer, f"case:{each}", ERASE_RULE, words) + erase(viewer, reporter_subject(each), ERASE_RULE) for each in codes)
         for row in Case.objects.filter(code__in=codes).select_for_update():
             _forget_words(row)
-        data: dict[str, Any] = {"rule": ERASE_RULE, "values": count}
+        files = evidence.erase_sent(viewer, codes, ERASE_RULE)
+        data: dict[str, Any] = {"rule": ERASE_RULE, "values": count, "files": files}
         if note.strip():
             data["note"] = seal(note.strip(), subject=f"case:{code}", purpose="case_note", case=code)
         append(f"case:{code}", "reporter_erased", data, viewer, code)
-    return count
+    return Forgotten(1, count, files)
 
 
 def _forget_words(row: Case) -> None:

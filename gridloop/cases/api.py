@@ -27,6 +27,7 @@ from gridloop.cases.schemas import (
     CaseTypeOut,
     Counts,
     FactPage,
+    ForgottenOut,
     MergeIn,
     NoteIn,
     Rated,
@@ -266,10 +267,9 @@ def rate(request: HttpRequest, code: str, body: RateIn) -> dict[str, Any]:
     return {"code": code, "rating": body.model_dump(include={"stars", "note"})}
 
 
-@router.post("/cases/{code}/erase-reporter", response={204: None}, summary="Erase who reported it and their words")
-def erase_reporter(request: HttpRequest, code: str, body: NoteIn) -> tuple[int, None]:
-    actions.erase_reporter(viewer_for_request(request), code, body.note)
-    return 204, None
+@router.post("/cases/{code}/erase-reporter", response=ForgottenOut, summary="Erase who reported it, their words and what they sent")
+def erase_reporter(request: HttpRequest, code: str, body: NoteIn) -> Any:
+    return actions.erase_reporter(viewer_for_request(request), code, body.note)
 
 
 # ---- tasks -----------------------------------------------------------------------------------------------------------

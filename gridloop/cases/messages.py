@@ -41,6 +41,18 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What an erasure took: cases whose reporter went, sealed values, files."""
+
+    cases: int = 0
+    values: int = 0
+    files: int = 0
+
+    def __add__(self, other: Forgotten) -> Forgotten:
+        return Forgotten(self.cases + other.cases, self.values + other.values, self.files + other.files)
+
+
+@dataclass(frozen=True, slots=True)
 class SceneMatch:
     """What a scene makes of a signal: open (or join) a case, or tell an open one something.
 

@@ -77,6 +77,14 @@ class NoteIn(VerbIn):
     note: str = Field("", max_length=2000)
 
 
+class ForgottenOut(Schema):
+    """What an erasure took: cases whose reporter went, sealed values, files."""
+
+    cases: int
+    values: int
+    files: int
+
+
 class RateIn(VerbIn):
     stars: int
     note: str = Field("", max_length=2000)

@@ -18,6 +18,7 @@ from gridloop.evidence.models import File
 from gridloop.evidence.rules import MAX_BYTES, check, kind_of
 from gridloop.evidence.selectors import original
 from gridloop.journal.actions import append, elevated, scoped, seal, verb
+from gridloop.journal.actions import erase as erase_sealed
 from gridloop.journal.rules import RETENTION
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, TooMuch
@@ -190,14 +191,34 @@ def forget_due(limit: int = 200) -> bool:
         due = File.objects.filter(retain_until__lt=clock.now()).exclude(status=File.Status.ERASED).order_by("pk")
         rows = list(due.select_for_update(skip_locked=True)[:limit])
         for row in rows:
-            _lock(row.sha256)
-            if row.case_code is None:
-                row.delete()
-            else:
-                row.status, row.lon, row.lat, row.gap_m = File.Status.ERASED, None, None, None
-                row.save(update_fields=["status", "lon", "lat", "gap_m"])
-                data = {"file": str(row.pk), "sha256": row.sha256, "rule": "retention"}
-                append(f"case:{row.case_code}", "evidence_erased", data, SYSTEM, case=row.case_code)
-            if not File.objects.filter(sha256=row.sha256).exclude(status=File.Status.ERASED).exists():
-                blobs.drop(row.sha256)
+            _forget(row, "retention", SYSTEM)
     return len(rows) == limit
+
+
+def erase_sent(viewer: Viewer, cases: Sequence[str], rule: str) -> int:
+    """Inside the verb that erases reporters: what came with their reports, the bytes, the camera data, the place and who sent it.
+
+    What handlers proved in a task stays: it is theirs. Returns how many files went.
+    """
+    with elevated():
+        rows = list(File.objects.select_for_update().filter(case_code__in=cases, task__isnull=True).order_by("pk"))
+        left = [row for row in rows if row.status != File.Status.ERASED]
+        for row in left:
+            erase_sealed(viewer, f"evidence:{row.id}", rule)
+            _forget(row, rule, viewer)
+        File.objects.filter(pk__in=[row.pk for row in rows]).update(uploaded_by=None)
+    return len(left)
+
+
+def _forget(row: File, rule: str, viewer: Viewer) -> None:
+    """The bytes go unless another row needs them; of a file named in a case the row and the fact's hash stay."""
+    _lock(row.sha256)
+    if row.case_code is None:
+        row.delete()
+    else:
+        row.status, row.lon, row.lat, row.gap_m = File.Status.ERASED, None, None, None
+        row.save(update_fields=["status", "lon", "lat", "gap_m"])
+        data = {"file": str(row.pk), "sha256": row.sha256, "rule": rule}
+        append(f"case:{row.case_code}", "evidence_erased", data, viewer, case=row.case_code)
+    if not File.objects.filter(sha256=row.sha256).exclude(status=File.Status.ERASED).exists():
+        blobs.drop(row.sha256)

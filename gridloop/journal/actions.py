@@ -6,11 +6,15 @@ import os
 import socket
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
+from functools import reduce
 from hashlib import sha256
+from operator import or_
 from typing import Any
 
 import orjson
 from django.db import connection, transaction
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
 
 from gridloop.journal.frame import elevated, scoped, verb
 from gridloop.journal.messages import FactIn, FactRow, stamp
@@ -31,6 +35,7 @@ __all__ = [
     "elevated",
     "erase",
     "erase_due",
+    "erase_naming",
     "forget_answers",
     "scoped",
     "seal",
@@ -155,7 +160,23 @@ def erase(viewer: Viewer, subject: str, rule: str, naming: Collection[str] | Non
     return len(rows)
 
 
-def _erase_rows(rows: list[Sealed], rule: str) -> None:
+@verb("people.erase")
+def erase_naming(viewer: Viewer, words: Collection[str], rule: str) -> list[str]:
+    """Erase every sealed value that holds one of the words, whosever it is; returns the subjects, one for each value."""
+    if not words:
+        return []
+    with elevated():
+        # as the value's text holds them: a quotation mark or a backslash inside a word is escaped there
+        named = [Q(text__contains=orjson.dumps(word).decode()[1:-1]) for word in sorted(words)]
+        found = Sealed.objects.annotate(text=Cast("value", TextField())).filter(reduce(or_, named), erased_at__isnull=True)
+        rows = list(found.select_for_update().order_by("id"))
+        _erase_rows(rows, rule)
+        if rows:
+            append("org", "personal_data_erased", {"sealed": [str(r.id) for r in rows], "rule": rule}, viewer)
+    return [row.subject for row in rows]
+
+
+def _erase_rows(rows: Sequence[Sealed], rule: str) -> None:
     now = clock.now()
     _erase_answers({word for row in rows for word in _texts(row.value) if len(word) > 1})
     for row in rows:

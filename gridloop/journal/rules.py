@@ -23,6 +23,7 @@ RETENTION: dict[str, Kept] = {
     "case_note": Kept(3 * YEAR, "办理说明与意见", "notes of those who handle a case"),
     "task_form": Kept(3 * YEAR, "任务表单", "the form of a task"),
     "evidence_origin": Kept(3 * YEAR, "照片的拍摄地点与时间", "where and when a photo was taken"),
+    "erasure_reason": Kept(3 * YEAR, "删除个人信息的事由", "why a person was erased"),
     "notice": Kept(90, "通知的地址与内容", "address and text of a notice"),
 }
 

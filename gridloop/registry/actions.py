@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
-from gridloop.journal.actions import append, elevated, verb
+from gridloop.journal.actions import append, elevated, seal, verb
 from gridloop.journal.actions import erase as erase_sealed
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
@@ -15,6 +16,7 @@ from gridloop.kernel.ids import secret_key
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.loading import Loaded, Progress, load_rows
 from gridloop.registry import scope
+from gridloop.registry.briefs import Known
 from gridloop.registry.messages import RegistryRow
 from gridloop.registry.models import Device, DeviceCredential, Person, Vehicle
 from gridloop.registry.rules import DEVICE_STATUSES
@@ -116,14 +118,42 @@ def revoke_device_secrets(viewer: Viewer, code: str) -> int:
 
 
 @verb("people.erase")
-def erase_person(viewer: Viewer, code: str, rule: str) -> None:
-    """Delete a person, their vehicles and every sealed value about them; the trace keeps the id and the rule."""
-    row = Person.objects.filter(scope.personal(viewer), code=code).first()
-    if row is None:
-        raise NotFound("registry.person_unknown", code=code)
+def marks_of(viewer: Viewer, code: str) -> Known:
+    """By what a person to be erased is known outside of the registry; NotFound out of the viewer's territory.
+
+    The name is not among it, as others may bear it. Neither is a telephone number that somebody else has too.
+    """
+    row = _person(viewer, code)
+    with elevated():
+        words = {row.citizen_id_no, *Vehicle.objects.filter(person=row).values_list("plate", flat=True)}
+        if not Person.objects.filter(phone=row.phone).exclude(pk=row.pk).exists():
+            words.add(row.phone)
+        alone = row.household_id is not None and Person.objects.filter(household=row.household_id).count() == 1
+        devices = Device.objects.filter(household=row.household_id).values_list("code", flat=True) if alone else ()
+        return Known(row.pk, frozenset(words - {""}), frozenset(devices))
+
+
+@verb("people.erase")
+def erase_person(viewer: Viewer, code: str, rule: str, reason: str = "") -> int:
+    """Delete a person, their vehicles and every sealed value about them; returns how many values went.
+
+    The trace keeps the id and the rule. The reason is sealed: it may name the very person.
+    """
+    row = _person(viewer, code)
     number = row.pk
     with elevated():
         Vehicle.objects.filter(person=row).delete()
         row.delete()
-    erase_sealed(viewer, f"person:{number}", rule)
-    append("org", "person_erased", {"person": number, "rule": rule}, viewer)
+        count = erase_sealed(viewer, f"person:{number}", rule)
+        data: dict[str, Any] = {"person": number, "rule": rule, "values": count}
+        if reason.strip():
+            data["reason"] = seal(reason.strip(), subject=f"erasure:{number}", purpose="erasure_reason")
+        append("org", "person_erased", data, viewer)
+    return count
+
+
+def _person(viewer: Viewer, code: str) -> Person:
+    row = Person.objects.filter(scope.personal(viewer), code=code).first()
+    if row is None:
+        raise NotFound("registry.person_unknown", code=code)
+    return row

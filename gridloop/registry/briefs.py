@@ -120,3 +120,12 @@ class DeviceView:
     status: str
     last_seen: datetime | None
     last_value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """By what a person to be erased is known elsewhere: words nobody else of the registry bears, and devices that watched them alone."""
+
+    number: int
+    words: frozenset[str]
+    devices: frozenset[str]

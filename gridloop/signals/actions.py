@@ -12,18 +12,21 @@ from functools import cache
 from django.conf import settings
 from django.db import connection
 
-from gridloop.journal.actions import append, elevated, verb
+from gridloop.cases.actions import erase_reporters_named
+from gridloop.journal.actions import append, elevated, erase_naming, verb
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
+from gridloop.kernel.errors import FieldFault, Invalid
 from gridloop.kernel.viewer import SYSTEM, Viewer
-from gridloop.registry.actions import set_device_status
+from gridloop.registry.actions import erase_person as forget_person
+from gridloop.registry.actions import marks_of, set_device_status
 from gridloop.registry.briefs import DeviceView
 from gridloop.registry.selectors import device_counts, last_heard, overdue_devices, silent_regions
 from gridloop.sdk.signals import Signal, unpack
 from gridloop.signals import history
 from gridloop.signals.connection import KeptConnection
 from gridloop.signals.log import PostgresLog, replace_batch
-from gridloop.signals.messages import DEVICE_STATUS
+from gridloop.signals.messages import DEVICE_STATUS, Erasure
 from gridloop.signals.models import Seen, Trouble
 from gridloop.signals.positions import done_by_all
 from gridloop.signals.rules import OWN_SOURCE, SILENT_LEAST, Marks, Watch, erased
@@ -33,6 +36,8 @@ TROUBLE_DAYS = 30
 MASS_SHARE = 0.5  # more than this share of all devices silent at once: our own door, not so many devices …
 MASS_LEAST = 20
 MASS_HOLDS = timedelta(days=1)  # … for a day, in which the doctor tells it; then, if others are heard, those are truly silent
+ERASE_RULE = "subject_request"
+SHORTEST_WORD = 2  # one character stands in half of all texts
 AT_ONCE = 500  # silent devices told in one look at most
 GROUP_LEAST = 10  # so many devices of one village silent within …
 GROUP_WITHIN = timedelta(days=1)  # … are one matter, such as a gateway or a power cut
@@ -163,6 +168,28 @@ def erase_subject(
     count += history.erase(marks, rule)
     append("org", "signals_erased", {"signals": count, "rule": rule}, viewer)
     return count
+
+
+def erase_person(viewer: Viewer, code: str, reason: str, words: Collection[str] = ()) -> Erasure:
+    """Take a registered person out of everything: signals, sealed values, cases they reported with what they sent, and their row.
+
+    ``words`` are further ones they are known by, such as the name as it stands in signals. Steps of their own, each of which may be
+    done again, the row last: whoever is interrupted repeats the call. Needs ``people.erase``, as every step asks.
+    """
+    if not reason.strip():
+        raise Invalid("signals.erase_reason", errors=(FieldFault("/reason", "signals.erase_reason"),))
+    further = {word.strip() for word in words}
+    for number, word in enumerate(words):
+        if len(word.strip()) < SHORTEST_WORD:
+            fault = FieldFault(f"/words/{number}", "signals.erase_word", {"least": SHORTEST_WORD})
+            raise Invalid(fault.key, errors=(fault,), **fault.params)
+    known = marks_of(viewer, code)
+    named = known.words | further
+    signals = erase_subject(viewer, rule=ERASE_RULE, devices=known.devices, words=named)
+    subjects = erase_naming(viewer, named, ERASE_RULE)
+    gone = erase_reporters_named(viewer, subjects, named)
+    values = forget_person(viewer, code, ERASE_RULE, reason)
+    return Erasure(signals, len(subjects) + gone.values + values, gone.cases, gone.files)
 
 
 def _erase_log(marks: Marks, rule: str) -> int:

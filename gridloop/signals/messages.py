@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from gridloop.cases.messages import SceneMatch
@@ -21,3 +22,13 @@ class Matcher(Protocol):
     def recognise(self, signal: Signal, region: str) -> Sequence[SceneMatch]:
         """What the scenes that are on in the region make of the signal."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What erasing a person took: signals without data and place, sealed values, cases whose reporter went, files they had sent."""
+
+    signals: int
+    values: int
+    cases: int
+    files: int

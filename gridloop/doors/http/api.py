@@ -29,6 +29,7 @@ from gridloop.notices.api import router as notices_router
 from gridloop.orgs.api import router as orgs_router
 from gridloop.registry.api import router as registry_router
 from gridloop.scenes.api import router as scenes_router
+from gridloop.signals.api import router as signals_router
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ api.add_router("", scenes_router)
 api.add_router("", orgs_router, auth=signed_in)  # orgs lies below access: its log-in is put before it here
 api.add_router("", notices_router)
 api.add_router("", registry_router)
+api.add_router("", signals_router)
 track_api.add_router("", track_router)
 
 

@@ -150,7 +150,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Erase who reported it and their words */
+        /** Erase who reported it, their words and what they sent */
         post: operations["gridloop_cases_api_erase_reporter"];
         delete?: never;
         options?: never;
@@ -714,6 +714,23 @@ export interface paths {
         get: operations["gridloop_registry_api_person"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{code}/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Erase a person everywhere; the trace still verifies */
+        post: operations["gridloop_signals_api_erase_person"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1764,6 +1781,33 @@ export interface components {
             /** Next */
             next: string | null;
         };
+        /**
+         * EraseIn
+         * @description ``reason`` is kept sealed; ``words`` are further ones the person is known by, such as the name in the data of signals.
+         */
+        EraseIn: {
+            /** Reason */
+            reason: string;
+            /**
+             * Words
+             * @default []
+             */
+            words: string[];
+        };
+        /**
+         * ErasureOut
+         * @description What an erasure took: signals without data and place, sealed values, cases whose reporter went, files they had sent.
+         */
+        ErasureOut: {
+            /** Cases */
+            cases: number;
+            /** Files */
+            files: number;
+            /** Signals */
+            signals: number;
+            /** Values */
+            values: number;
+        };
         /** EvidenceForm */
         EvidenceForm: {
             /**
@@ -1885,6 +1929,18 @@ export interface components {
             items: components["schemas"]["FactOut"][];
             /** Next */
             next: string | null;
+        };
+        /**
+         * ForgottenOut
+         * @description What an erasure took: cases whose reporter went, sealed values, files.
+         */
+        ForgottenOut: {
+            /** Cases */
+            cases: number;
+            /** Files */
+            files: number;
+            /** Values */
+            values: number;
         };
         /** GrantIn */
         GrantIn: {
@@ -3651,12 +3707,14 @@ export interface operations {
             };
         };
         responses: {
-            /** @description No Content */
-            204: {
+            /** @description OK */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ForgottenOut"];
+                };
             };
         };
     };
@@ -4497,6 +4555,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PersonOut"];
+                };
+            };
+        };
+    };
+    gridloop_signals_api_erase_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EraseIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErasureOut"];
                 };
             };
         };
