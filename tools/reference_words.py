@@ -59,6 +59,8 @@ FACTS: dict[str, tuple[str, str]] = {
     "assignment_ended": ("网格任职结束", "Assignment to a region ended"),
     "calendar_edited": ("工作日历调整", "Working calendar edited"),
     "calendar_seeded": ("工作日历初始化", "Working calendar filled from the holiday table"),
+    "device_added": ("设备登记", "Device added"),
+    "device_changed": ("设备信息变更", "Device changed"),
     "device_secret_issued": ("设备凭据签发", "Secret of a device issued"),
     "device_secrets_revoked": ("设备凭据吊销", "Secrets of a device revoked"),
     "device_status": ("设备状态变化", "Status of a device changed"),

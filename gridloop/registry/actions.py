@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,13 +15,15 @@ from gridloop.journal.actions import erase as erase_sealed
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
 from gridloop.kernel.ids import secret_key
-from gridloop.kernel.viewer import Viewer
+from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.orgs import desk
+from gridloop.orgs import selectors as orgs
 from gridloop.orgs.loading import Loaded, Progress, load_rows
 from gridloop.registry import scope
 from gridloop.registry.briefs import Known
-from gridloop.registry.messages import RegistryRow
+from gridloop.registry.messages import DeviceRow, RegistryRow
 from gridloop.registry.models import Device, DeviceCredential, Person, Vehicle
-from gridloop.registry.rules import DEVICE_STATUSES
+from gridloop.registry.rules import DEVICE_STATUSES, device_fault
 from gridloop.registry.tables import targets
 from gridloop.registry.things import hash_secret
 
@@ -86,6 +90,37 @@ def set_device_status(viewer: Viewer, code: str, status: str) -> bool:
     row.save(update_fields=["status"])
     append(_chain(code), "device_status", {"device": code, "from": before, "to": status}, viewer)
     return True
+
+
+@verb("device.edit")
+def save_device(viewer: Viewer, row: DeviceRow, owner_unit: int | None) -> bool:
+    """Put a device on the map, or change what is known of one; True when it is new. Its region follows from its point.
+
+    Invalid with the field for a wrong value, a place that is nobody's or not the viewer's, a code of somebody else's device.
+    """
+    where = orgs.region_at(SYSTEM, row.lon, row.lat) if row.lon is not None and row.lat is not None else None
+    fault = device_fault(replace(row, region_code=where or "-"))
+    if fault is None and not re.fullmatch(r"[a-z][a-z0-9_]{1,31}", row.kind):
+        fault = FieldFault("/kind", "registry.device_kind")
+    if fault is None and (where is None or not viewer.may("device.edit", where, (owner_unit,))):
+        fault = FieldFault("/place", "registry.device_outside" if where is None else "registry.device_foreign")
+    if fault is None and owner_unit is not None and not desk.units_by_id(SYSTEM, [owner_unit]):
+        fault = FieldFault("/owner_unit", "registry.unit_unknown", {"unit": owner_unit})
+    known = Device.objects.select_for_update(of=("self",)).filter(scope.devices(viewer), code=row.code).first()
+    with elevated():
+        if fault is None and known is None and Device.objects.filter(code=row.code).exists():
+            fault = FieldFault("/code", "registry.device_taken", {"code": row.code})
+        if fault is not None:
+            raise Invalid(fault.key, errors=(fault,), **fault.params)
+        device = known or Device(code=row.code)
+        device.kind, device.name, device.region_code = row.kind, row.name, where or ""
+        device.lon, device.lat, device.owner_unit_id = row.lon, row.lat, owner_unit
+        device.coverage, device.interval_seconds = row.coverage, row.interval_seconds
+        device.save()
+        # no name in the fact: it may be a household's
+        data = {"device": row.code, "kind": row.kind, "region": where, "unit": owner_unit, "interval": row.interval_seconds}
+        append(_chain(row.code), "device_changed" if known else "device_added", data, viewer)
+    return known is None
 
 
 @verb("device.edit")

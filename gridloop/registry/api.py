@@ -15,6 +15,7 @@ from gridloop.kernel.viewer import Viewer
 from gridloop.orgs import selectors as orgs
 from gridloop.orgs.briefs import StaffBrief, UnitBrief
 from gridloop.registry import actions, schemas, scope, selectors
+from gridloop.registry.messages import DeviceRow
 
 router = Router(tags=["registry"], auth=signed_in)
 CODE = 64  # longest code; a longer one is nobody's
@@ -109,6 +110,25 @@ def devices(request: HttpRequest, query: Query[schemas.DeviceQuery]) -> dict[str
 def device(request: HttpRequest, code: str) -> dict[str, Any]:
     viewer = need(request, "device.read")
     return _devices(viewer, [selectors.device(viewer, _code(code))])[0]
+
+
+@router.put(
+    "/devices/{code}", response={200: schemas.DeviceOut, 201: schemas.DeviceOut}, summary="Add a device, or change what is known of it"
+)
+def save_device(request: HttpRequest, code: str, body: schemas.DeviceIn) -> tuple[int, dict[str, Any]]:
+    viewer = need(request, "device.edit")
+    row = DeviceRow(
+        code=code,
+        kind=body.kind,
+        region_code="",
+        name=body.name.strip(),
+        lon=body.place.lon,
+        lat=body.place.lat,
+        coverage=body.coverage,
+        interval_seconds=body.interval_seconds,
+    )
+    new = actions.save_device(viewer, row, body.owner_unit)
+    return 201 if new else 200, _devices(viewer, [selectors.device(viewer, code)])[0]
 
 
 @router.post("/devices/{code}/status", response=schemas.DeviceOut, summary="Call a device online, silent, faulty or unproved")

@@ -160,6 +160,22 @@ class DevicePage(Schema):
     counts: dict[str, int]
 
 
+class DevicePlace(Schema):
+    lon: float = Field(ge=-180, le=180)
+    lat: float = Field(ge=-90, le=90)
+
+
+class DeviceIn(Schema):
+    """What an administrator says of a device; its region follows from the place. ``interval_seconds``: how often it should be heard."""
+
+    kind: str = Field(max_length=32, pattern=TEXT)
+    name: str = Field("", max_length=128, pattern=TEXT)
+    place: DevicePlace
+    owner_unit: int | None = Field(None, ge=0, le=2**62)
+    coverage: float | None = Field(None, ge=0, le=100_000, description="metres")
+    interval_seconds: int = Field(3600, ge=1, le=31_536_000)
+
+
 class StatusIn(Schema):
     status: Literal["online", "silent", "faulty", "unproved"]
 

@@ -157,3 +157,32 @@ def test_operator_opens_a_reporter_for_a_purpose(deployment: Deployment, desk: C
     expect(operator.page.get_by_role("link", name="13800001234")).to_have_attribute("href", "tel:13800001234")
     expect(operator.page.get_by_text("灯不亮，请打 13800001234")).to_be_visible()
     assert office.case(code)["reporter"]["contact"] != "13800001234"
+
+
+def test_admin_adds_a_device_and_gives_it_a_secret(deployment: Deployment, desk: Callable[..., Desk], spot: Spot) -> None:
+    admin = desk("admin")
+    admin.open("/admin/devices")
+    admin.page.get_by_role("button", name="登记设备").click()
+    sheet = admin.page.get_by_role("dialog", name="登记设备")
+    sheet.get_by_label("编号").fill("cam 测试")
+    sheet.get_by_role("combobox", name="类别").click()
+    admin.page.get_by_role("option", name="摄像头").click()
+    sheet.get_by_label("名称", exact=True).fill("河边新装摄像头")
+    sheet.get_by_label("位置（经度, 纬度）").fill(f"{spot[0]}, {spot[1]}")
+    sheet.get_by_role("button", name="保存").click()
+    expect(sheet.get_by_text("只能含字母、数字")).to_be_visible()
+    expect(sheet.get_by_label("名称", exact=True)).to_have_value("河边新装摄像头")
+    code = f"cam-{int(spot[0] * 1e6)}-{int(spot[1] * 1e6)}"
+    sheet.get_by_label("编号").fill(code)
+    sheet.get_by_role("button", name="保存").click()
+    detail = admin.page.locator("aside dl")
+    expect(detail).to_contain_text(code)
+    detail.get_by_role("button", name="发放密钥").click()
+    expect(detail.get_by_role("status")).to_contain_text(re.compile(r"[\w-]{32}"))
+    detail.get_by_role("button", name="标为故障").click()
+    expect(detail).to_contain_text("恢复在线")
+    saved = deployment.api("admin").get(f"/api/v1/devices/{code}")
+    assert (saved["name"], saved["status"], saved["kind"]) == ("河边新装摄像头", "faulty", "camera")
+    admin.page.set_viewport_size({"width": 390, "height": 844})
+    detail.get_by_role("button", name="修改设备").click()
+    expect(admin.page.get_by_role("dialog", name="修改设备").get_by_label("编号")).to_have_value(code)

@@ -11,6 +11,7 @@ from django.test import Client
 from gridloop.access.actions import create_user, grant_role, issue_token
 from gridloop.access.models import LookLog
 from gridloop.journal.actions import scoped
+from gridloop.journal.selectors import chain_facts
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.orgs.actions import load as load_orgs
 from gridloop.orgs.messages import UnitRow
@@ -130,6 +131,35 @@ def test_devices(caller: Callable[..., Client]) -> None:
     assert changed.json()["status"] == "faulty"
     assert len(admin.post("/api/v1/devices/smoke-1/secret").json()["secret"]) == 32
     assert admin.post("/api/v1/devices/nothing/secret").status_code == 404
+
+
+def test_an_administrator_adds_a_device_and_changes_it(caller: Callable[..., Client]) -> None:
+    admin, town = caller("admin", ""), caller("admin", county.OTHER_VILLAGE)
+    unit = unit_ids_by_code(SYSTEM, ["town"])["town"]
+    said = {"kind": "smoke", "name": "东门烟感", "place": {"lon": county.WEST + 0.005, "lat": county.SOUTH + 0.005}, "owner_unit": unit}
+
+    def put(client: Client, code: str, expect: int, **more: Any) -> Any:
+        answer = client.put(f"/api/v1/devices/{code}", {**said, **more}, content_type="application/json")
+        assert answer.status_code == expect, answer.content
+        return answer.json()
+
+    made = put(admin, "smoke-9", 201)
+    assert (made["status"], made["owner_unit"]["id"], made["interval_seconds"]) == ("unproved", unit, 3600)
+    assert made["region"].startswith(county.GRID)
+    assert put(admin, "smoke-9", 200, interval_seconds=60)["interval_seconds"] == 60
+    facts = [f.action for f in chain_facts(SYSTEM, "device:smoke-9", 0, 10)]
+    assert facts == ["device_added", "device_changed"]
+    assert "东门烟感" not in str([f.data for f in chain_facts(SYSTEM, "device:smoke-9", 0, 10)])
+    for code, more, field in (
+        ("smoke 9", {}, "/code"),
+        ("smoke-10", {"kind": "Rauchmelder!"}, "/kind"),
+        ("smoke-10", {"place": {"lon": 10.0, "lat": 10.0}}, "/place"),
+        ("smoke-10", {"owner_unit": 999_999}, "/owner_unit"),
+    ):
+        wrong = put(admin, code, 422, **more)
+        assert wrong["errors"][0]["pointer"] == field, wrong
+    assert put(town, "smoke-10", 422, owner_unit=None)["errors"][0]["pointer"] == "/place"
+    assert put(caller("operator"), "smoke-9", 403)
 
 
 def test_an_administrator_keeps_calendar_roster_and_names(caller: Callable[..., Client]) -> None:

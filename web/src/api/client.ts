@@ -130,6 +130,9 @@ export async function call<T>(method: string, path: string, options: CallOptions
 export const get = <T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> =>
   call<T>("GET", path, { ...(query ? { query } : {}), ...(signal ? { signal } : {}) });
 
+export const put = <T>(path: string, body: unknown = {}, key?: string): Promise<T> =>
+  call<T>("PUT", path, { body, key: key ?? newKey() });
+
 export const post = <T>(path: string, body: unknown = {}, key?: string): Promise<T> =>
   call<T>("POST", path, { body, ...(key ? { key } : {}) });
 

@@ -405,7 +405,8 @@ export interface paths {
         };
         /** One device */
         get: operations["gridloop_registry_api_device"];
-        put?: never;
+        /** Add a device, or change what is known of it */
+        put: operations["gridloop_registry_api_save_device"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1656,6 +1657,32 @@ export interface components {
             region: string;
         };
         /**
+         * DeviceIn
+         * @description What an administrator says of a device; its region follows from the place. ``interval_seconds``: how often it should be heard.
+         */
+        DeviceIn: {
+            /**
+             * Coverage
+             * @description metres
+             */
+            coverage?: number | null;
+            /**
+             * Interval Seconds
+             * @default 3600
+             */
+            interval_seconds: number;
+            /** Kind */
+            kind: string;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /** Owner Unit */
+            owner_unit?: number | null;
+            place: components["schemas"]["DevicePlace"];
+        };
+        /**
          * DeviceOut
          * @description ``subject`` is what the device watches: a household, building or key place, by code.
          */
@@ -1697,6 +1724,13 @@ export interface components {
             items: components["schemas"]["DeviceOut"][];
             /** Next */
             next: string | null;
+        };
+        /** DevicePlace */
+        DevicePlace: {
+            /** Lat */
+            lat: number;
+            /** Lon */
+            lon: number;
         };
         /** DeviceQuery */
         DeviceQuery: {
@@ -4079,6 +4113,41 @@ export interface operations {
         responses: {
             /** @description OK */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceOut"];
+                };
+            };
+        };
+    };
+    gridloop_registry_api_save_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceOut"];
+                };
+            };
+            /** @description Created */
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };

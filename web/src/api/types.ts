@@ -123,6 +123,7 @@ export interface CaseRating {
 }
 
 export interface CaseDetail extends CaseItem {
+  source_rows: { text: string; reporter: { name: string; contact: string } | null }[];
   text: string | null;
   reporter: { name: string | null; contact: string | null } | null;
   proposal: Proposal | null;
