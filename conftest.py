@@ -18,6 +18,8 @@ import psycopg
 import pytest
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from gridloop.doors.cli.database import APP, INGEST, OWNER, Urls, ensure_database, ensure_roles, migrate, with_login
 from gridloop.doors.cli.postgres import EmbeddedPostgres, new_password, os_user
@@ -184,11 +186,8 @@ def shared_data() -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs absent data; under xdist keep a file's tests together and never start two whole products at once."""
+    """Leave out what needs absent data."""
     global _deselected
-    for item in items:
-        whole = any(item.get_closest_marker(name) for name in ("server", "browser"))
-        item.add_marker(pytest.mark.xdist_group("product" if whole else str(item.path)))
     if shared_data().is_dir():
         return
     gone = [item for item in items if item.get_closest_marker("shared_data")]
@@ -203,8 +202,26 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.workeroutput["shared_data"] = _deselected
 
 
+WHOLE = ("tests/e2e/", "tests/house/", "tests/live/", "tests/proof/", "tests/scenes/", "tests/signals/test_kills.py")
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # the library has no types
+    """A file's tests run in one worker, and all that start the whole product in the same one: never two products at once.
+
+    (The plugin's own ``loadgroup`` puts names into node ids, which pytest 9 no longer takes over: every test would run anywhere.)
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "product" if path.startswith(WHOLE) else path
+
+
 class _Xdist:
     """Under xdist the workers collect: take the number from them."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> ByFile:
+        return ByFile(config, log)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:

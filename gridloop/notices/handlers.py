@@ -134,8 +134,8 @@ class Wanted:
 def _make(wanted: Wanted, batch: Batch) -> None:
     fact, case, template = wanted.fact, wanted.case, wanted.template
     found = recipients(wanted.audience, case, fact, wanted.pack, batch.duty)
-    if not found and wanted.audience == "reporter":
-        return  # a reporter who leaves no number follows on the page of the report: nobody failed to be reached
+    if not found and (wanted.audience == "reporter" or (wanted.audience == "supporting" and not case.supporting_ids)):
+        return  # a reporter who leaves no number follows on the page of the report, no unit supports: nobody failed to be reached
     found = found or [Recipient(f"none:{wanted.audience}", "")]
     # the consumer's cursor makes a second reading of a fact rare (after a restore), not impossible
     made = Delivery.objects.filter(fact_id=fact.id, template=wanted.name, channel=template.channel).values_list("recipient", flat=True)

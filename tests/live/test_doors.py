@@ -13,7 +13,7 @@ import yaml
 
 from tests.live.conftest import Live
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("live")]
+pytestmark = pytest.mark.server
 TABLE = Path(__file__).parents[1] / "access" / "permissions.yaml"
 
 

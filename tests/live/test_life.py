@@ -10,7 +10,7 @@ import rfc8785
 
 from tests.live.conftest import Live
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("live")]
+pytestmark = pytest.mark.server
 
 
 def test_from_report_to_five_stars(live: Live) -> None:

@@ -13,7 +13,7 @@ import pytest
 from gridloop.simulation.county.county import SEED, generate
 from tests.live.conftest import SCALE, Live
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("live")]
+pytestmark = pytest.mark.server
 
 
 def look(live: Live, camera: dict[str, Any], plate: str, standing: float, **more: Any) -> None:

@@ -16,7 +16,7 @@ from tests.house.product import crowd
 from tests.live.conftest import Live
 
 RIGHTS_EVERY, HEARTBEAT = 30, 15  # seconds: how often push looks whether a right still holds
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("live")]
+pytestmark = pytest.mark.server
 
 
 class Screen:

@@ -20,7 +20,7 @@ from gridloop.doors.cli.postgres import EmbeddedPostgres
 from tests.house.product import Product, command, until
 from tests.proof.conftest import Proof
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("proof")]
+pytestmark = pytest.mark.server
 NAME, PHONE, PLATE_WORDS = "欧阳不二过", "19987654321", "车主欧阳不二过"
 PERSON = "ERASE-1"
 SOURCE, SIGNAL = "proof", "erase-1"

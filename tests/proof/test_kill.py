@@ -22,7 +22,7 @@ from tests.house.product import command, until
 from tests.live.conftest import SCALE
 from tests.proof.conftest import Proof
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("proof")]
+pytestmark = pytest.mark.server
 VICTIMS = ("web", "worker", "push", "ingest", "postgres", "nats")
 STREET = "不灭路"
 CARS, LOOKS = 150, 3  # each car is seen in three requests, so that processes die between its looks

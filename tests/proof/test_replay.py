@@ -16,7 +16,7 @@ from conftest import shared_data
 from tests.house.product import COMMAND, clean_environment, command, until
 from tests.proof.conftest import Proof
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("proof")]
+pytestmark = pytest.mark.server
 EXTRACT = Path(__file__).parent.parent / "data" / "tainan_extract.csv"
 TERRITORY = "990201"  # of mappings/tainan_1999.yaml
 ROWS = 200
