@@ -56,7 +56,7 @@ web-test: web/node_modules/.installed
 	cd web && ../tools/npm run --silent check && ../tools/npm test --silent
 
 unit: .venv/.dev
-	.venv/bin/pytest -q -n 2 --dist loadscope $(ARGS)
+	.venv/bin/pytest -q -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 bench: install-dev
 	@mkdir -p bench/results

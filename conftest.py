@@ -202,18 +202,18 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.workeroutput["shared_data"] = _deselected
 
 
-WHOLE = ("tests/e2e/", "tests/house/", "tests/live/", "tests/proof/", "tests/scenes/", "tests/signals/test_kills.py")
+ONE_PRODUCT = ("tests/e2e/", "tests/live/", "tests/proof/")  # folders whose files share a deployment
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # the library has no types
-    """A file's tests run in one worker, and all that start the whole product in the same one: never two products at once.
+    """A file's tests run in one worker, and so do all of a folder that share a deployment.
 
     (The plugin's own ``loadgroup`` puts names into node ids, which pytest 9 no longer takes over: every test would run anywhere.)
     """
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return "product" if path.startswith(WHOLE) else path
+        return next((folder for folder in ONE_PRODUCT if path.startswith(folder)), path)
 
 
 class _Xdist:

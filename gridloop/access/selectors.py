@@ -171,7 +171,9 @@ def _viewer_of(request: HttpRequest) -> Viewer:
             raise BadToken("access.bad_token")
         return viewer_for(*found)
     if request.user.is_authenticated:
-        return _session_viewer(request.user.pk)
+        viewer = _session_viewer(request.user.pk)
+        # another web process may have set the language a moment ago: the account was just read, the viewer is remembered
+        return viewer if viewer.lang == request.user.lang else replace(viewer, lang=request.user.lang)
     return replace(PUBLIC, lang="en" if get_language_from_request(request).startswith("en") else "zh")
 
 

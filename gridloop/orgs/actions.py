@@ -44,6 +44,15 @@ def _day(viewer: Viewer, day: date | None) -> date:
     return day or calendar_for(viewer).local(clock.now()).date()
 
 
+def _region_day(viewer: Viewer, day: date | None) -> date:
+    """Today, or a day before; later ones are refused, because readers take the newest version for the one in force."""
+    today = _day(viewer, None)
+    if day is not None and day > today:
+        fault = FieldFault("/day", "orgs.region_day_ahead", {"day": day.isoformat()})
+        raise Invalid(fault.key, errors=(fault,), **fault.params)
+    return day or today
+
+
 def _checked(row: RegionRow) -> RegionRow:
     levels = dict(Level.objects.values_list("code", "digits"))
     if fault := rules.region_fault(row, levels):
@@ -114,7 +123,7 @@ def _without_children(code: str) -> None:
 def create_region(viewer: Viewer, row: RegionRow, day: date | None = None) -> str:
     """A new region from the day on (today when none is given); returns its code."""
     need_own(viewer, "org.edit", row.code)
-    day = _day(viewer, day)
+    day = _region_day(viewer, day)
     _open(row, day)
     touch("regions")
     append(CHAIN, "region_created", {"code": row.code, "level": row.level, "day": day.isoformat()}, viewer)
@@ -125,7 +134,7 @@ def create_region(viewer: Viewer, row: RegionRow, day: date | None = None) -> st
 def rename_region(viewer: Viewer, code: str, name: str, day: date | None = None) -> None:
     """A new name from the day on; the map of the days before keeps the old one."""
     need_own(viewer, "org.edit", code)
-    day = _day(viewer, day)
+    day = _region_day(viewer, day)
     old = _current(code, day)
     row = replace(_as_row(old), name=name.strip())
     _close(old, day)
@@ -138,7 +147,7 @@ def rename_region(viewer: Viewer, code: str, name: str, day: date | None = None)
 def set_boundary(viewer: Viewer, code: str, boundary: bytes, day: date | None = None) -> None:
     """A new outline (WKB) from the day on; the label point follows it."""
     need_own(viewer, "org.edit", code)
-    day = _day(viewer, day)
+    day = _region_day(viewer, day)
     old = _current(code, day)
     lon, lat = geo.inner_point(geo.from_wkb(boundary))
     row = replace(_as_row(old), boundary=boundary, lon=lon, lat=lat)
@@ -153,7 +162,7 @@ def split_region(viewer: Viewer, code: str, parts: Sequence[RegionRow], day: dat
     """Replace a region without others below by two or more; one part may keep the code. Returns the codes."""
     for each in (code, *(part.code for part in parts)):
         need_own(viewer, "org.edit", each)
-    day = _day(viewer, day)
+    day = _region_day(viewer, day)
     if len(parts) < 2:
         raise Invalid("orgs.region_needs_two")
     old = _current(code, day)
@@ -173,7 +182,7 @@ def merge_regions(viewer: Viewer, codes: Sequence[str], into: RegionRow, day: da
     """
     for each in (*codes, into.code):
         need_own(viewer, "org.edit", each)
-    day = _day(viewer, day)
+    day = _region_day(viewer, day)
     if len(set(codes)) < 2:
         raise Invalid("orgs.region_needs_two")
     old = [_current(code, day) for code in sorted(set(codes))]

@@ -51,12 +51,14 @@ def test_operator_accepts_a_proposal_of_the_queue_in_three_keys_and_ten_seconds(
     code = (rows.nth(1).get_attribute("id") or "").removeprefix("q-")
     expect(operator.page.locator(".work").get_by_text(code).first).to_be_visible()
     expect(operator.page.locator("[data-tour=accept]")).to_be_enabled()
+    office = deployment.api("operator")
+    before = office.actions(code).count("case_accepted")  # a case of another test may have come back to the desk
     operator.page.keyboard.press("Enter")
     expect(operator.page.locator(f"#q-{code}")).to_have_count(0)
     took = time.monotonic() - began
     assert operator.page.evaluate("() => window.keys") <= 3
     assert took < 10 * crowd(), f"{took:.1f} s"
-    assert deployment.api("operator").actions(code).count("case_accepted") == 1
+    assert office.actions(code).count("case_accepted") == before + 1
 
 
 def test_from_alarm_to_five_stars(

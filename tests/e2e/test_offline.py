@@ -59,7 +59,7 @@ def test_a_network_that_leads_nowhere_is_no_network(phone: Callable[..., Phone],
     assert citizen.page.evaluate("navigator.onLine")
     citizen.page.unroute("**/api/**")
     citizen.page.unroute("**/healthz")
-    expect(state).to_have_text("在线")
+    expect(state).to_have_text("在线", timeout=20_000)  # the door is asked every five seconds
 
 
 def test_lost_answer_makes_no_second_case(deployment: Deployment, phone: Callable[..., Phone], photo: dict[str, Any], spot: Spot) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.test import Client
 
 from gridloop.access import actions, selectors
 from gridloop.access.messages import SampleLogin
@@ -96,3 +97,16 @@ def test_passwords_are_stored_strongly_hashed(db: None) -> None:
     with scoped(SYSTEM):
         assert User.objects.get(username="admin").password.startswith("scrypt$")
         assert not User.objects.get(username="worker").has_usable_password()
+
+
+def test_a_language_set_in_another_process_is_felt_by_the_next_request(cast: Cast) -> None:
+    client = Client()
+    with scoped(SYSTEM):
+        user = User.objects.get(username="operator")
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert client.get("/api/v1/me").json()["lang"] == "zh"  # this process remembers the viewer now
+    with scoped(SYSTEM):
+        User.objects.filter(pk=user.pk).update(lang="en")  # what another process writes
+    assert client.get("/api/v1/me").json()["lang"] == "en"
+    refused = client.get("/api/v1/users")
+    assert (refused.status_code, refused.json()["title"].isascii()) == (403, True), "sentences of the server, too"

@@ -27,6 +27,18 @@ def names(day: date, prefix: str = cast.VILLAGE) -> dict[str, str]:
 
 
 @pytest.mark.django_db
+def test_a_day_to_come_is_refused_because_it_would_hold_at_once() -> None:
+    cast.settle()
+    with clock.fixed(datetime(2026, 3, 1, 4, tzinfo=UTC)):
+        for day in (date(2026, 3, 2), date(2027, 1, 1)):
+            with pytest.raises(Invalid) as fault:
+                actions.rename_region(SYSTEM, cast.GRID_2, "东门花园网格", day)
+            assert (fault.value.key, fault.value.errors[0].pointer) == ("orgs.region_day_ahead", "/day")
+        actions.rename_region(SYSTEM, cast.GRID_2, "东门花园网格", date(2026, 3, 1))
+    assert names(MARCH)[cast.GRID_2] == "东门花园网格"
+
+
+@pytest.mark.django_db
 def test_a_new_name_leaves_the_old_map_alone() -> None:
     cast.settle()
     actions.rename_region(SYSTEM, cast.GRID_2, "东门花园网格", MARCH)

@@ -200,8 +200,8 @@ class Living:
             self.doing.acts["accept"] += 1
 
     def _patience(self, task: dict[str, Any]) -> Steps:
-        """Who took a case at the desk may want to play the next person too."""
-        if task["case"] in self.at_desk:
+        """Who took a case at the desk may want to play the next person too; and whoever reported one that is none of ours."""
+        if task["case"] in self.at_desk or task["case"] not in self.world.by_case:
             yield self.env.timeout(DESK_PATIENCE)
 
     def _act(self, task: dict[str, Any], user: str, verb: str, **payload: Any) -> bool:

@@ -256,6 +256,7 @@ export interface OnDuty {
 }
 
 export interface Device {
+  coverage: number | null;
   id: number;
   code: string;
   kind: string;

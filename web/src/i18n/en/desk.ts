@@ -91,7 +91,7 @@ export default {
   device: {
     search: "Name or code", status: "Status", kind: "Kind", all: "All", name: "Name", seen: "Last heard", never: "never", map: "Map of devices",
     value: "Last value", interval: "Interval", seconds: "{n} s", add: "Add a device", edit: "Change the device", place: "Place (lon, lat)",
-    placeHint: "lon, lat such as 121.57, 29.20", intervalSeconds: "Interval (seconds)", saved: "{code} saved", secret: "New secret",
+    placeHint: "lon, lat such as 121.57, 29.20", intervalSeconds: "Interval (seconds)", coverage: "Reach (metres)", saved: "{code} saved", secret: "New secret",
     secretOnce: "Shown this once; older secrets have ended:", faulty: "Call it faulty", mended: "Call it online",
   },
   deviceStatus: { online: "Online", silent: "Silent", faulty: "Faulty", unproved: "Unproved" },
