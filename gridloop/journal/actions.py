@@ -13,14 +13,14 @@ from typing import Any
 
 import orjson
 from django.db import connection, transaction
-from django.db.models import Q, TextField
+from django.db.models import Func, Q, TextField, Value
 from django.db.models.functions import Cast
 
 from gridloop.journal.frame import elevated, scoped, verb
 from gridloop.journal.messages import FactIn, FactRow, stamp
 from gridloop.journal.models import Answer, Checkpoint, Consumer, Sealed
 from gridloop.journal.rows import insert
-from gridloop.journal.rules import RETENTION, names_one
+from gridloop.journal.rules import FEWEST_DIGITS, RETENTION, digits_of, names_one
 from gridloop.journal.selectors import facts_after, facts_between, horizon
 from gridloop.kernel import clock
 from gridloop.kernel.hashing import ZERO_HASH, commitment, fact_hash, new_key
@@ -154,34 +154,38 @@ def erase(viewer: Viewer, subject: str, rule: str, naming: Collection[str] | Non
         rows = list(Sealed.objects.filter(subject=subject, erased_at__isnull=True).select_for_update())
         if naming is not None:
             rows = [row for row in rows if names_one(" ".join(_texts(row.value)), naming)]
-        _erase_rows(rows, rule)
-        if rows:
-            append("org", "personal_data_erased", {"sealed": [str(r.id) for r in rows], "rule": rule}, viewer)
-    return len(rows)
+        return _erase(viewer, rows, rule)
 
 
 @verb("people.erase")
 def erase_naming(viewer: Viewer, words: Collection[str], rule: str) -> list[str]:
-    """Erase every sealed value that holds one of the words, whosever it is; returns the subjects, one for each value."""
-    if not words:
+    """Erase every sealed value that names somebody by one of the words, whosever it is; returns the subjects, one for each value."""
+    wanted = [word for word in sorted(words) if len(word) > 1]
+    if not wanted:
         return []
+    # a first choice by the database, wider than the rule: the value's text, where a quotation mark is escaped, or its bare digits
+    texts = [Q(text__contains=orjson.dumps(word).decode()[1:-1]) for word in wanted]
+    numbers = [Q(digits__contains=bare) for word in wanted if len(bare := digits_of(word)) >= FEWEST_DIGITS]
+    text = Cast("value", TextField())
+    bare_text = Func(text, Value(r"\D"), Value(""), Value("g"), function="regexp_replace", output_field=TextField())
     with elevated():
-        # as the value's text holds them: a quotation mark or a backslash inside a word is escaped there
-        named = [Q(text__contains=orjson.dumps(word).decode()[1:-1]) for word in sorted(words)]
-        found = Sealed.objects.annotate(text=Cast("value", TextField())).filter(reduce(or_, named), erased_at__isnull=True)
-        rows = list(found.select_for_update().order_by("id"))
-        _erase_rows(rows, rule)
-        if rows:
-            append("org", "personal_data_erased", {"sealed": [str(r.id) for r in rows], "rule": rule}, viewer)
-    return [row.subject for row in rows]
+        found = Sealed.objects.annotate(text=text, digits=bare_text).filter(reduce(or_, texts + numbers), erased_at__isnull=True)
+        rows = [row for row in found.select_for_update().order_by("id") if names_one(" ".join(_texts(row.value)), wanted)]
+        subjects = [row.subject for row in rows]
+        _erase(viewer, rows, rule)
+    return subjects
 
 
-def _erase_rows(rows: Sequence[Sealed], rule: str) -> None:
+def _erase(viewer: Viewer, rows: Sequence[Sealed], rule: str) -> int:
+    """The values, their keys and the kept answers that held them, with one fact; returns how many went."""
     now = clock.now()
     _erase_answers({word for row in rows for word in _texts(row.value) if len(word) > 1})
     for row in rows:
         row.value, row.key, row.erased_at, row.erased_rule = None, None, now, rule
     Sealed.objects.bulk_update(rows, ["value", "key", "erased_at", "erased_rule"], batch_size=500)
+    if rows:
+        append("org", "personal_data_erased", {"sealed": [str(r.id) for r in rows], "rule": rule}, viewer)
+    return len(rows)
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -205,10 +209,7 @@ def erase_due(limit: int = 500) -> bool:
     """Retention: erase values whose time is over. True when there may be more."""
     with scoped(SYSTEM):
         rows = list(Sealed.objects.filter(erased_at__isnull=True, retain_until__lt=clock.now()).select_for_update(skip_locked=True)[:limit])
-        _erase_rows(rows, "retention")
-        if rows:
-            append("org", "personal_data_erased", {"sealed": [str(r.id) for r in rows], "rule": "retention"}, SYSTEM)
-    return len(rows) == limit
+        return _erase(SYSTEM, rows, "retention") == limit
 
 
 def forget_answers() -> bool:

@@ -33,9 +33,10 @@ FEWEST_DIGITS = 7  # fewer may be anything: a date, a house
 
 def names_one(text: str, words: Collection[str]) -> bool:
     """Whether a text names somebody by one of their words: a name as it is written, a number whatever stands between its digits."""
-    digits = _digits(text)
-    return any((len(word) > 1 and word in text) or (len(_digits(word)) >= FEWEST_DIGITS and _digits(word) in digits) for word in words)
+    digits = digits_of(text)
+    return any((len(word) > 1 and word in text) or (len(digits_of(word)) >= FEWEST_DIGITS and digits_of(word) in digits) for word in words)
 
 
-def _digits(text: str) -> str:
+def digits_of(text: str) -> str:
+    """The digits of a text, whatever stands between them."""
     return "".join(c for c in text if c.isdecimal())

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from django.db import connections, transaction
 
-from gridloop.journal.actions import ERASED_BODY, append, erase, scoped, seal
+from gridloop.journal.actions import ERASED_BODY, append, erase, erase_naming, scoped, seal
 from gridloop.journal.models import Answer, Sealed
 from gridloop.journal.selectors import unseal, verify
 from gridloop.kernel import clock
@@ -38,6 +38,20 @@ def test_kept_answers_lose_the_words_but_not_their_key(word: str) -> None:
         assert (row.value, row.key, row.erased_rule) == (None, None, "request")
     assert unseal(SYSTEM, [sealed["sealed"]]) == {sealed["sealed"]: None}
     assert verify(SYSTEM)[1] is None
+
+
+@pytest.mark.parametrize("word", [*WORDS, "13800001234"])
+def test_whatever_names_somebody_goes_whosever_it_is(word: str) -> None:
+    told = {"case:1": word, "case:2": {"note": f"已联系{word}。"}, "case:3": "请打 138-0000 1234", "case:4": "与此无关 138 0000 99"}
+    with scoped(SYSTEM):
+        for subject, value in told.items():
+            seal(value, subject=subject, purpose="case_note", case=subject.removeprefix("case:"))
+    spaced = ["case:3"] if word.isdecimal() else []  # a number, whatever stands between its digits
+    assert erase_naming(SYSTEM, {word}, "request") == ["case:1", "case:2", *spaced]
+    assert erase_naming(SYSTEM, {word, "一"}, "request") == [], "once, and never by one character"
+    with scoped(SYSTEM):
+        kept = Sealed.objects.filter(erased_at__isnull=True).values_list("subject", flat=True)
+        assert sorted(kept) == sorted(told.keys() - {"case:1", "case:2", *spaced})
 
 
 def test_a_purpose_without_a_retention_is_not_kept_at_all() -> None:
