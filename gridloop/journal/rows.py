@@ -90,9 +90,9 @@ def update(row: Model, names: Sequence[str]) -> None:
     if not names:
         return
     meta = row._meta
-    fields = [meta.get_field(name) for name in names]
-    sets = ", ".join(f"{f.column} = %s" for f in fields)  # type: ignore[union-attr]
+    known = {f.attname: f for f in meta.concrete_fields}
+    fields = [known[name] for name in names]
     assert meta.pk is not None
     with connection.cursor() as cursor:
-        values = [_value(f, row) for f in fields]  # type: ignore[arg-type]
-        cursor.execute(f"UPDATE {meta.db_table} SET {sets} WHERE {meta.pk.column} = %s", [*values, row.pk])
+        sets = ", ".join(f"{f.column} = %s" for f in fields)
+        cursor.execute(f"UPDATE {meta.db_table} SET {sets} WHERE {meta.pk.column} = %s", [*(_value(f, row) for f in fields), row.pk])

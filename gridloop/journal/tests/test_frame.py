@@ -16,7 +16,8 @@ LEADER = Viewer("leader", user_id=8, grants=(Grant("leader", "990102"),))
 def told() -> tuple[bool, int | None, list[str]]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT gl_system(), gl_user(), gl_regions()")
-        return cursor.fetchone()  # type: ignore[no-any-return]
+        system, user, regions = cursor.fetchone()
+    return system, user, regions
 
 
 @pytest.mark.django_db(transaction=True)
