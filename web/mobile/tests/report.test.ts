@@ -12,6 +12,12 @@ describe("a report", () => {
     expect(lacking({ ...EMPTY, text: "井盖没了", address: " 东街 12 号 " }, 0)).toBeNull();
     expect(lacking({ ...EMPTY, text: "  ", place }, 0)).toBe("report.need");
   });
+  it("takes a number that can be rung, or none", () => {
+    const told = (contact: string) => lacking({ ...EMPTY, place, contact }, 1);
+    for (const good of ["", "  ", "13800001234", "+86 138 0000 1234", "0574-12345678 转 801", "12345", "110"]) expect(told(good)).toBeNull();
+    for (const bad of ["abc", "1", "138****1234", "请打我电话", "-"]) expect(told(bad)).toBe("report.bad_contact");
+  });
+
   it("sends only what was filled in", () => {
     expect(body({ ...EMPTY, place: { ...place, accuracy: 8 } })).toEqual({ place });
     expect(body({ ...EMPTY, kind: "rubbish", text: " 垃圾 ", address: "东街", contact: "139" })).toEqual({

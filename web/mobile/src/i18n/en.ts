@@ -40,6 +40,7 @@ const en: typeof zh = {
     denied: "You may not see this",
     denied_hint: "It is outside your duties. Ask the administrator of your unit if you need it.",
     missing: "Not found",
+    no_page: "There is no such page: the address may be wrong. Go on from the bar below.",
     missing_hint: "It may be closed or handed on, or the link is wrong.",
   },
   tasks: {
@@ -161,6 +162,7 @@ const en: typeof zh = {
     submit: "Submit",
     need: "Take a photo or write a few words",
     need_place: "Find or pick the place, or type an address",
+    bad_contact: "This is no telephone number: correct it or leave it empty",
     saved: "Saved, will be sent when online",
     sending: "Sending…",
     done: "Received, thank you",

@@ -38,6 +38,7 @@ export default {
     denied: "没有权限查看",
     denied_hint: "此内容不在您的职责范围内。如需查看，请联系本单位管理员。",
     missing: "没有找到",
+    no_page: "没有这个页面：地址可能写错了，请从下面的栏目进入。",
     missing_hint: "可能已办结、转交他人，或链接有误。",
   },
   tasks: {
@@ -159,6 +160,7 @@ export default {
     submit: "提交",
     need: "请拍一张照片，或写几句说明",
     need_place: "请定位、选点或写地址",
+    bad_contact: "电话号码不对：请改正，或留空",
     saved: "已保存，联网后自动上传",
     sending: "正在提交…",
     done: "已收到，谢谢您",

@@ -25,10 +25,14 @@ export interface ReportFields {
 
 export const EMPTY: ReportFields = { kind: null, text: "", contact: "", address: "", place: null, placeBy: null };
 
-/** Text key of what still stops the report, or null. A photo or words; a position or an address. */
-export function lacking(fields: ReportFields, photos: number): "report.need" | "report.need_place" | null {
+/** Something that can be rung: short service numbers too, an extension after the number. */
+const TELEPHONE = /^\+?\d[\d\s()-]{1,20}\d(\s*(转|ext\.?|#)\s*\d{1,6})?$/i;
+
+/** Text key of what still stops the report, or null. A photo or words; a position or an address; a number that can be rung, or none. */
+export function lacking(fields: ReportFields, photos: number): "report.need" | "report.need_place" | "report.bad_contact" | null {
   if (photos === 0 && !fields.text.trim()) return "report.need";
-  return fields.place || fields.address.trim() ? null : "report.need_place";
+  if (!fields.place && !fields.address.trim()) return "report.need_place";
+  return !fields.contact.trim() || TELEPHONE.test(fields.contact.trim()) ? null : "report.bad_contact";
 }
 
 /** The body of POST /api/v1/reports; empty things stay out. */
