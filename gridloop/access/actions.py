@@ -166,14 +166,32 @@ def set_active(viewer: Viewer, user_id: int, active: bool) -> None:
     if user_id == viewer.user_id:
         raise NotNow("access.not_oneself")
     with elevated():
-        user = _user_for(viewer, user_id)
-        user.is_active = active
-        user.save(update_fields=["is_active"])
-        if not active:
-            _end_sessions(user_id)
-            Token.objects.filter(user_id=user_id).delete()
-        append(_chain(user_id), "account_opened" if active else "account_closed", {"user": user_id}, viewer)
-    _changed(user_id)
+        _set_active(viewer, _user_for(viewer, user_id), active)
+
+
+def _set_active(viewer: Viewer, user: User, active: bool) -> None:
+    user.is_active = active
+    user.save(update_fields=["is_active"])
+    if not active:
+        _end_sessions(user.pk)
+        Token.objects.filter(user_id=user.pk).delete()
+    append(_chain(user.pk), "account_opened" if active else "account_closed", {"user": user.pk}, viewer)
+    _changed(user.pk)
+
+
+@verb("org.edit")
+def close_accounts_of(viewer: Viewer, staff_id: int) -> int:
+    """Close the accounts of somebody who leaves the viewer's territory; nobody closes their own. Returns how many were open."""
+    for person in _person(viewer, staff_id):
+        if not viewer.may("org.edit", person.region_code, (person.unit_id,)):
+            raise Forbidden("access.outside_territory", region=person.region_code)
+    with elevated():
+        users = list(User.objects.select_for_update().filter(staff_id=staff_id, is_active=True))
+        if any(user.pk == viewer.user_id for user in users):
+            raise NotNow("access.not_oneself")
+        for user in users:
+            _set_active(viewer, user, False)
+    return len(users)
 
 
 def _end_sessions(user_id: int) -> None:

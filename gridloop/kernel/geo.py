@@ -13,6 +13,7 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
+from shapely.ops import split
 
 EARTH_RADIUS_M = 6_371_008.8
 METRES_PER_DEGREE = math.pi * EARTH_RADIUS_M / 180
@@ -141,6 +142,26 @@ def inner_point(area: BaseGeometry) -> tuple[float, float]:
     centre = area.centroid
     point = centre if area.covers(centre) else area.representative_point()
     return float(point.x), float(point.y)
+
+
+def cut(area: BaseGeometry, line: Sequence[tuple[float, float]]) -> list[BaseGeometry]:
+    """The pieces of an area on the two sides of a line (lon, lat) that crosses it once, the north-western first; else one or more than two.
+
+    The line is drawn on beyond its ends, so that it may begin and end a little inside.
+    """
+    points = [np.array(point, dtype=float) for point in line]
+    west, south, east, north = area.bounds
+    far = float(np.hypot(east - west, north - south)) or 1.0
+    ends = [_beyond(points[1], points[0], far), _beyond(points[-2], points[-1], far)]
+    pieces = list(shapely.get_parts(split(area, shapely.LineString([ends[0], *points[1:-1], ends[1]]))))
+    return sorted(pieces, key=lambda piece: piece.centroid.x - piece.centroid.y)
+
+
+def _beyond(inner: npt.NDArray[np.float64], end: npt.NDArray[np.float64], by: float) -> npt.NDArray[np.float64]:
+    """The point ``by`` degrees further on the way from ``inner`` to ``end``."""
+    way = end - inner
+    length = float(np.hypot(*way))
+    return end + way / length * by if length else end
 
 
 # --- GCJ-02 (the offset of maps published in mainland China) ------------------------------------------------------------

@@ -82,6 +82,7 @@ class UnitBrief:
     presence: str = "resident"
     parent_id: int | None = None
     phone: str = ""
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class StaffBrief:
     phone: str
     role: str = ""
     region_code: str = ""
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +134,30 @@ class GridTeam:
 
     region_code: str
     members: list[StaffBrief]
+
+
+@dataclass(frozen=True, slots=True)
+class DutyBrief:
+    """What a unit is competent for: the step, kinds of case and place by prefix ('' = all), from a day on to one excluded."""
+
+    id: int
+    kind: str
+    case_type: str
+    region_code: str
+    post_name: str | None
+    hours: dict[str, Any] | None
+    priority: int
+    valid_from: date
+    valid_to: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class RosterLine:
+    """Who is on duty in which role, from ``starts_at`` (included) to ``ends_at`` (excluded)."""
+
+    staff_id: int
+    staff_code: str
+    staff_name: str
+    role: str
+    starts_at: datetime
+    ends_at: datetime

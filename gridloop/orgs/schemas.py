@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
+from pydantic import field_validator
 
 TEXT = r"^[^\x00]*$"  # PostgreSQL keeps no NUL
+NAME = r"^[^\x00]*\S[^\x00]*$"
 CODE = r"^[0-9A-Z]*$"
 
 
@@ -26,8 +28,17 @@ class PageQuery(Schema):
 
 
 class RegionQuery(PageQuery):
+    """``at``: the map of that day instead of today's."""
+
     level: str = Field("", max_length=16, pattern=TEXT)
     parent: str = Field("", max_length=24, pattern=CODE)
+    at: date | None = None
+
+
+class AtQuery(Schema):
+    """``at``: the map of that day instead of today's."""
+
+    at: date | None = None
 
 
 class PointQuery(Schema):
@@ -46,6 +57,7 @@ class RegionOut(Schema):
     lat: float | None
     households: int | None
     population: int | None
+    team: int = Field(0, description="people of its own grid team today")
 
 
 class RegionDetail(RegionOut):
@@ -86,8 +98,204 @@ class LevelList(Schema):
 
 
 class RenameIn(Schema):
-    name: str = Field(min_length=1, max_length=128, pattern=r"^[^\x00]*\S[^\x00]*$")
+    name: str = Field(min_length=1, max_length=128, pattern=NAME)
     day: date | None = None
+
+
+Outline = dict[str, Any]
+
+
+class PartIn(Schema):
+    """A region to be; ``boundary`` is a GeoJSON Polygon or MultiPolygon, WGS 84."""
+
+    code: str = Field(min_length=1, max_length=24, pattern=CODE)
+    name: str = Field(min_length=1, max_length=128, pattern=NAME)
+    boundary: Outline | None = None
+    households: int | None = Field(None, ge=0, le=100_000_000)
+    population: int | None = Field(None, ge=0, le=2_000_000_000)
+
+
+class RegionIn(PartIn):
+    level: str = Field(max_length=16, pattern=TEXT)
+    day: date | None = None
+
+
+class SplitIn(Schema):
+    """``cut``: a line [[lon, lat], …] across the region; its two parts then need no outlines, the north-western comes first."""
+
+    parts: list[PartIn] = Field(max_length=20)
+    cut: list[tuple[float, float]] = Field([], max_length=200)
+    day: date | None = None
+
+    @field_validator("cut")
+    @classmethod
+    def _two_points(cls, points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+        if len(set(points)) == 1:
+            raise ValueError("a line has two points at least")
+        return points
+
+
+class MergeIn(Schema):
+    codes: list[str] = Field(max_length=50)
+    into: PartIn
+    day: date | None = None
+
+
+class BoundaryIn(Schema):
+    boundary: Outline
+    day: date | None = None
+
+
+class DayIn(Schema):
+    day: date | None = None
+
+
+class CodeList(Schema):
+    codes: list[str]
+
+
+class VersionOut(Schema):
+    """How a region stood from ``since`` (included) to ``until`` (excluded; null = still)."""
+
+    name: str
+    households: int | None
+    population: int | None
+    since: date
+    until: date | None
+
+
+class VersionList(Schema):
+    items: list[VersionOut]
+    next: str | None = None
+
+
+# --- units and people ------------------------------------------------------------------------------------------------------
+
+
+class UnitIn(Schema):
+    """``parent`` is the id of the unit above, ``region`` the code of the region it sits in."""
+
+    code: str = Field(min_length=1, max_length=64, pattern=NAME)
+    name: str = Field(min_length=1, max_length=128, pattern=NAME)
+    kind: str = Field(min_length=1, max_length=32, pattern=r"^[a-z][a-z0-9_]*$")
+    region: str = Field(min_length=1, max_length=24, pattern=CODE)
+    department: str = Field("", max_length=32, pattern=TEXT)
+    parent: int | None = Field(None, ge=0, le=2**62)
+    presence: Literal["resident", "rotating", "on_call"] = "resident"
+    phone: str = Field("", max_length=32, pattern=TEXT)
+
+
+class UnitChange(Schema):
+    """Only the fields given change; ``parent`` null = none above."""
+
+    name: str = Field("", min_length=1, max_length=128, pattern=NAME)
+    kind: str = Field("", max_length=32, pattern=r"^[a-z][a-z0-9_]*$")
+    region: str = Field("", max_length=24, pattern=CODE)
+    department: str = Field("", max_length=32, pattern=TEXT)
+    parent: int | None = Field(None, ge=0, le=2**62)
+    presence: Literal["resident", "rotating", "on_call"] = "resident"
+    phone: str = Field("", max_length=32, pattern=TEXT)
+
+
+class StaffIn(Schema):
+    """``unit`` is the id of the unit the person works for."""
+
+    code: str = Field(min_length=1, max_length=64, pattern=NAME)
+    name: str = Field(min_length=1, max_length=64, pattern=NAME)
+    unit: int = Field(ge=0, le=2**62)
+    phone: str = Field("", max_length=32, pattern=TEXT)
+    employment: str = Field("", max_length=32, pattern=TEXT)
+    skills: list[Annotated[str, Field(max_length=64, pattern=TEXT)]] = Field([], max_length=50)
+
+
+class StaffChange(Schema):
+    """Only the fields given change."""
+
+    name: str = Field("", min_length=1, max_length=64, pattern=NAME)
+    unit: int = Field(0, ge=0, le=2**62)
+    phone: str = Field("", max_length=32, pattern=TEXT)
+    employment: str = Field("", max_length=32, pattern=TEXT)
+    skills: list[Annotated[str, Field(max_length=64, pattern=TEXT)]] = Field([], max_length=50)
+
+
+class MadeOut(Schema):
+    id: int
+
+
+class HoursIn(Schema):
+    """When a duty is served: ISO weekdays (1 = Monday) and local times [["08:30", "17:30"]]."""
+
+    days: list[Annotated[int, Field(ge=1, le=7)]] = Field([1, 2, 3, 4, 5, 6, 7], min_length=1, max_length=7)
+    ranges: list[tuple[str, str]] = Field([("00:00", "23:59")], min_length=1, max_length=10)
+
+
+class DutyIn(Schema):
+    """Competent for a step (``kind``) of cases whose type begins with ``type`` in regions whose code begins with ``region``; '' = all."""
+
+    kind: str = Field(min_length=1, max_length=32, pattern=r"^[a-z][a-z0-9_]*$")
+    type: str = Field("", max_length=5, pattern=r"^[0-9]*$")
+    region: str = Field("", max_length=24, pattern=CODE)
+    hours: HoursIn | None = None
+    priority: int = Field(100, ge=0, le=10_000, description="the smaller comes first")
+    day: date | None = None
+
+
+class DutyOut(Schema):
+    """``until`` excluded, null = still; ``hours`` null = always."""
+
+    id: int
+    kind: str
+    type: str
+    region: str
+    region_name: str
+    post: str | None
+    hours: dict[str, Any] | None
+    priority: int
+    since: date
+    until: date | None
+
+
+class DutyList(Schema):
+    items: list[DutyOut]
+    next: str | None = None
+
+
+class TeamIn(Schema):
+    staff: int = Field(ge=0, le=2**62)
+    role: Literal["grid_leader", "full_time_grid_worker", "part_time_grid_worker", "grid_advisor", "member"] = "member"
+    day: date | None = None
+
+
+class RosterQuery(Schema):
+    start: datetime
+    end: datetime
+
+
+class ShiftOut(Schema):
+    staff: Named
+    staff_code: str
+    role: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+class RosterOut(Schema):
+    items: list[ShiftOut]
+    next: str | None = None
+
+
+class DepartmentOut(Schema):
+    code: str
+    name: str
+
+
+class DepartmentList(Schema):
+    items: list[DepartmentOut]
+    next: str | None = None
+
+
+class ActiveIn(Schema):
+    active: bool
 
 
 class DayOut(Schema):

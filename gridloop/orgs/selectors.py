@@ -93,6 +93,7 @@ def unit_brief(row: Unit) -> UnitBrief:
         presence=row.presence,
         parent_id=row.parent_id,
         phone=row.phone,
+        active=row.active,
     )
 
 
@@ -134,10 +135,18 @@ def unit_and_descendants(viewer: Viewer, unit_id: int) -> list[int]:
 
 @reading
 def units(
-    viewer: Viewer, *, q: str = "", region: str = "", kind: str = "", parent: int | None = None, limit: int = 50, after: str | None = None
+    viewer: Viewer,
+    *,
+    q: str = "",
+    region: str = "",
+    kind: str = "",
+    parent: int | None = None,
+    retired: bool = False,
+    limit: int = 50,
+    after: str | None = None,
 ) -> Page:
-    """Active units by id; ``q`` is part of the name or the code's beginning, ``region`` a code prefix."""
-    where = Q(active=True, pk__gt=number_after(after))
+    """Units in service (or those out of it) by id; ``q`` is part of the name or the code's beginning, ``region`` a code prefix."""
+    where = Q(active=not retired, pk__gt=number_after(after))
     if q:
         where &= Q(name__icontains=q) | Q(code__startswith=q)
     if region:
@@ -194,6 +203,7 @@ def _staff_brief(row: Staff, role: str = "") -> StaffBrief:
         phone=row.phone,
         role=role,
         region_code=row.unit.region_code,
+        active=row.active,
     )
 
 
@@ -202,9 +212,18 @@ def _staff_rows(where: Q) -> QuerySet[Staff]:
 
 
 @reading
-def staff(viewer: Viewer, *, q: str = "", region: str = "", unit: int | None = None, limit: int = 50, after: str | None = None) -> Page:
-    """Active staff by id; ``region`` is a prefix of the unit's region, ``unit`` an id."""
-    where = Q(pk__gt=number_after(after))
+def staff(
+    viewer: Viewer,
+    *,
+    q: str = "",
+    region: str = "",
+    unit: int | None = None,
+    retired: bool = False,
+    limit: int = 50,
+    after: str | None = None,
+) -> Page:
+    """Active staff (or those who left) by id; ``region`` is a prefix of the unit's region, ``unit`` an id."""
+    where = Q(pk__gt=number_after(after), active=not retired)
     if q:
         where &= Q(name__startswith=q) | Q(pinyin__startswith=q.lower()) | Q(code=q)
     if region:
@@ -212,7 +231,7 @@ def staff(viewer: Viewer, *, q: str = "", region: str = "", unit: int | None = N
     if unit is not None:
         where &= Q(unit_id=unit)
     size = page_limit(limit)
-    rows, following = turn(list(_staff_rows(where).order_by("pk")[: size + 1]), size)
+    rows, following = turn(list(Staff.objects.filter(where).select_related("unit").order_by("pk")[: size + 1]), size)
     return Page([_staff_brief(r) for r in rows], following)
 
 

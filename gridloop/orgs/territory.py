@@ -102,32 +102,38 @@ def place_of(viewer: Viewer, lon: float, lat: float) -> RegionAt:
     return RegionAt(code, name, long_name, near.code if near else None, round(near.distance_m, 1) if near else 0.0)
 
 
-def _briefs(where: Q) -> list[RegionBrief]:
-    return [RegionBrief(*row) for row in Region.objects.filter(where, valid_to__isnull=True).order_by("code").values_list(*_BRIEF)]
+def in_force(day: date | None) -> Q:
+    """The versions of today's map, or of a day's."""
+    still = Q(valid_to__isnull=True)
+    return still if day is None else (still | Q(valid_to__gt=day)) & Q(valid_from__lte=day)
 
 
-def _with_ancestors(codes: Iterable[str]) -> dict[str, RegionBrief]:
+def _briefs(where: Q, day: date | None = None) -> list[RegionBrief]:
+    return [RegionBrief(*row) for row in Region.objects.filter(where, in_force(day)).order_by("code").values_list(*_BRIEF)]
+
+
+def _with_ancestors(codes: Iterable[str], day: date | None = None) -> dict[str, RegionBrief]:
     """The regions and everything above them, by code."""
     wanted = set(codes)
     digits = Level.objects.values_list("digits", flat=True)
     prefixes = wanted | {code[:d] for code in wanted for d in digits if d < len(code)}
-    return {r.code: r for r in _briefs(Q(code__in=prefixes))}
+    return {r.code: r for r in _briefs(Q(code__in=prefixes), day)}
 
 
 @reading
-def region(viewer: Viewer, code: str) -> RegionView:
-    """One current region with what lies above and directly below; NotFound when there is none."""
-    chain = _with_ancestors([code])
+def region(viewer: Viewer, code: str, day: date | None = None) -> RegionView:
+    """One region, now or on a day, with what lies above and directly below; NotFound when there is none."""
+    chain = _with_ancestors([code], day)
     found = chain.get(code)
     if found is None:
         raise NotFound("orgs.region_unknown", code=code)
-    boundary = Region.objects.filter(code=code, valid_to__isnull=True).values_list("boundary", flat=True).get()
+    boundary = Region.objects.filter(in_force(day), code=code).values_list("boundary", flat=True).get()
     ordered = sorted(chain.values(), key=lambda r: len(r.code))
     return RegionView(
         region=found,
         full_name=joined_names(r.name for r in ordered),
         ancestors=[r for r in ordered if r.code != code],
-        children=_briefs(Q(parent_code=code)),
+        children=_briefs(Q(parent_code=code), day),
         boundary=geo.wkb_to_geojson(boundary) if boundary else None,
     )
 
@@ -140,9 +146,9 @@ def region_names(viewer: Viewer, codes: Collection[str]) -> dict[str, str]:
 
 
 @reading
-def child_counts(viewer: Viewer, codes: Collection[str]) -> dict[str, int]:
-    """How many current regions lie directly below each; those with none are left out."""
-    rows = Region.objects.filter(parent_code__in=set(codes), valid_to__isnull=True).values_list("parent_code").annotate(Count("pk"))
+def child_counts(viewer: Viewer, codes: Collection[str], day: date | None = None) -> dict[str, int]:
+    """How many regions lie directly below each, now or on a day; those with none are left out."""
+    rows = Region.objects.filter(in_force(day), parent_code__in=set(codes)).values_list("parent_code").annotate(Count("pk"))
     return dict(rows)
 
 
@@ -181,8 +187,9 @@ def regions(
     region: str = "",
     limit: int = 50,
     after: str | None = None,
+    day: date | None = None,
 ) -> Page:
-    """Current regions by code; ``region`` is a code prefix, ``q`` part of the name, its pinyin or the code's beginning."""
+    """Regions by code, of today's or a day's map; ``region`` is a code prefix, ``q`` part of name, pinyin or the code's beginning."""
     where = Q(code__startswith=region) if region else Q()
     if q:
         where &= Q(name__icontains=q) | Q(pinyin__startswith=q.lower()) | Q(code__startswith=q)
@@ -193,7 +200,7 @@ def regions(
     if after:
         where &= Q(code__gt=after)
     size = page_limit(limit)
-    rows = Region.objects.filter(where, valid_to__isnull=True).order_by("code").values_list(*_BRIEF)[: size + 1]
+    rows = Region.objects.filter(where, in_force(day)).order_by("code").values_list(*_BRIEF)[: size + 1]
     items = [RegionBrief(*row) for row in rows]
     return Page(items[:size], items[size - 1].code if len(items) > size else None)
 
@@ -201,7 +208,7 @@ def regions(
 @reading
 def regions_on(viewer: Viewer, day: date, prefix: str = "") -> list[DatedRegion]:
     """The whole map as it was on a day, by code."""
-    rows = Region.objects.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=day), valid_from__lte=day, code__startswith=prefix)
+    rows = Region.objects.filter(in_force(day), code__startswith=prefix)
     return [
         DatedRegion(RegionBrief(*row[:-3]), bytes(row[-3]) if row[-3] is not None else None, row[-2], row[-1])
         for row in rows.order_by("code").values_list(*_BRIEF, "boundary", "valid_from", "valid_to")

@@ -167,6 +167,7 @@ def _unit(viewer: Viewer, briefs: Iterable[UnitBrief], look: schemas.LookQuery =
             "presence": r.presence,
             "phone": r.phone if r.id in whole else mask_phone(r.phone),
             "masked": r.id not in whole,
+            "active": r.active,
             "post": {"id": r.post_id, "name": r.post_name} if r.post_id else None,
         }
         for r in rows
@@ -188,6 +189,7 @@ def _staff(viewer: Viewer, briefs: Iterable[StaffBrief], look: schemas.LookQuery
                 "unit": {"id": r.unit_id, "name": r.unit_name},
                 "phone": r.phone if r.id in whole else mask_phone(r.phone),
                 "masked": r.id not in whole,
+                "active": r.active,
                 "role": r.role,
                 "on_duty": shift is not None,
                 "duty": shift.role if shift else None,
@@ -216,7 +218,16 @@ def units(request: HttpRequest, query: Query[schemas.UnitQuery]) -> dict[str, An
         found = orgs.competent_units(viewer, query.duty, query.type, query.region)
         wanted = [u for u in found if query.q in u.name][: query.limit]
         return {"items": _unit(viewer, wanted, query), "next": None}
-    page = orgs.units(viewer, q=query.q, region=query.region, kind=query.kind, parent=query.parent, limit=query.limit, after=query.after)
+    page = orgs.units(
+        viewer,
+        q=query.q,
+        region=query.region,
+        kind=query.kind,
+        parent=query.parent,
+        retired=query.retired,
+        limit=query.limit,
+        after=query.after,
+    )
     return {"items": _unit(viewer, page.items, query), "next": page.next}
 
 
@@ -237,5 +248,5 @@ def duty(request: HttpRequest, unit_id: int, look: Query[schemas.LookQuery]) -> 
 @router.get("/staff", response=schemas.StaffPage, summary="Staff with who is on duty; numbers masked unless opened")
 def staff(request: HttpRequest, query: Query[schemas.StaffQuery]) -> dict[str, Any]:
     viewer = need(request, "org.read")
-    page = orgs.staff(viewer, q=query.q, region=query.region, unit=query.unit, limit=query.limit, after=query.after)
+    page = orgs.staff(viewer, q=query.q, region=query.region, unit=query.unit, retired=query.retired, limit=query.limit, after=query.after)
     return {"items": _staff(viewer, page.items, query), "next": page.next}

@@ -196,10 +196,12 @@ class UnitQuery(PageQuery, LookQuery):
     type: str = Field("", max_length=8, pattern=TEXT)
     kind: str = Field("", max_length=32, pattern=TEXT)
     parent: int | None = Field(None, ge=0, le=2**62)
+    retired: bool = Field(False, description="those out of service instead")
 
 
 class StaffQuery(PageQuery, LookQuery):
     unit: int | None = Field(None, ge=0, le=2**62)
+    retired: bool = Field(False, description="those who left instead")
 
 
 class UnitOut(Schema):
@@ -215,6 +217,7 @@ class UnitOut(Schema):
     presence: str
     phone: str
     masked: bool
+    active: bool
     post: Named | None = None
 
 
@@ -230,6 +233,7 @@ class StaffOut(Schema):
     unit: Named
     phone: str
     masked: bool
+    active: bool
     role: str
     on_duty: bool
     duty: str | None

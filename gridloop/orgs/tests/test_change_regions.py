@@ -135,7 +135,7 @@ class TestLaw(TestCase):
             elif step == "redraw":
                 actions.set_boundary(SYSTEM, code, cast.cell(number), day)
             elif step == "split":
-                parts = [RegionRow(f"{cast.VILLAGE}{number + i:03}", "分", "grid", boundary=cast.cell(number + i)) for i in (0, 1)]
+                parts = [RegionRow(f"{cast.VILLAGE}{number + i:03}", "分", "grid") for i in (0, 1)]
                 actions.split_region(SYSTEM, code, parts, day)
             elif len(grids) > 1:
                 actions.merge_regions(SYSTEM, grids[:2], RegionRow(f"{cast.VILLAGE}{number:03}", "合", "grid"), day)

@@ -379,6 +379,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/departments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lines of work by code */
+        get: operations["gridloop_orgs_api_departments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices": {
         parameters: {
             query?: never;
@@ -442,6 +459,23 @@ export interface paths {
         put?: never;
         /** Call a device online, silent, faulty or unproved */
         post: operations["gridloop_registry_api_set_status"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duties/{duty_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A unit is no longer competent from a day on */
+        post: operations["gridloop_orgs_api_end_duty"];
         delete?: never;
         options?: never;
         head?: never;
@@ -799,10 +833,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Current regions by code */
+        /** Regions by code, today's or a day's */
         get: operations["gridloop_orgs_api_regions"];
         put?: never;
-        post?: never;
+        /** A new region from a day on */
+        post: operations["gridloop_orgs_api_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -826,6 +861,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/regions/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Join regions without others below into one */
+        post: operations["gridloop_orgs_api_merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/regions/{code}": {
         parameters: {
             query?: never;
@@ -835,6 +887,40 @@ export interface paths {
         };
         /** One region with what lies above, below and its outline */
         get: operations["gridloop_orgs_api_region"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/regions/{code}/boundary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A new outline from a day on */
+        post: operations["gridloop_orgs_api_redraw"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/regions/{code}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every version of a region, oldest first */
+        get: operations["gridloop_orgs_api_history"];
         put?: never;
         post?: never;
         delete?: never;
@@ -860,6 +946,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/regions/{code}/retire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A region that is no more from a day on */
+        post: operations["gridloop_orgs_api_retire"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/regions/{code}/split": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replace a region without others below by its parts */
+        post: operations["gridloop_orgs_api_split"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/regions/{code}/team": {
         parameters: {
             query?: never;
@@ -870,7 +990,25 @@ export interface paths {
         /** The grid team that answers for a region */
         get: operations["gridloop_registry_api_team"];
         put?: never;
-        post?: never;
+        /** Put somebody into the grid team from a day on (today when none is given) */
+        post: operations["gridloop_orgs_api_join_team"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/regions/{code}/team/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody leaves the grid team on a day */
+        post: operations["gridloop_orgs_api_leave_team"];
         delete?: never;
         options?: never;
         head?: never;
@@ -921,7 +1059,42 @@ export interface paths {
         /** Staff with who is on duty; numbers masked unless opened */
         get: operations["gridloop_registry_api_staff"];
         put?: never;
+        /** A new person of a unit */
+        post: operations["gridloop_orgs_api_add_staff"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/staff/{staff_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change what is given of a person */
+        patch: operations["gridloop_orgs_api_change_staff"];
+        trace?: never;
+    };
+    "/api/v1/staff/{staff_id}/active": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody leaves, or comes back */
+        post: operations["gridloop_flow_api_staff_active"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1023,7 +1196,60 @@ export interface paths {
         /** Units; with duty, type and region the competent ones, most specific first; numbers masked unless opened */
         get: operations["gridloop_registry_api_units"];
         put?: never;
+        /** A new unit */
+        post: operations["gridloop_orgs_api_add_unit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/units/{unit_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change what is given of a unit */
+        patch: operations["gridloop_orgs_api_change_unit"];
+        trace?: never;
+    };
+    "/api/v1/units/{unit_id}/active": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a unit out of service, or back */
+        post: operations["gridloop_flow_api_unit_active"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/units/{unit_id}/duties": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a unit is competent for */
+        get: operations["gridloop_orgs_api_duties"];
+        put?: never;
+        /** Make a unit competent from a day on */
+        post: operations["gridloop_orgs_api_give_duty"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1054,7 +1280,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** The shifts of a period, at most two months */
+        get: operations["gridloop_orgs_api_read_roster"];
         put?: never;
         /** Replace the shifts of a period */
         post: operations["gridloop_orgs_api_roster"];
@@ -1222,6 +1449,23 @@ export interface components {
         ActiveIn: {
             /** Active */
             active: boolean;
+        };
+        /**
+         * AtQuery
+         * @description ``at``: the map of that day instead of today's.
+         */
+        AtQuery: {
+            /** At */
+            at?: string | null;
+        };
+        /** BoundaryIn */
+        BoundaryIn: {
+            /** Boundary */
+            boundary: {
+                [key: string]: unknown;
+            };
+            /** Day */
+            day?: string | null;
         };
         /** CalendarIn */
         CalendarIn: {
@@ -1598,6 +1842,11 @@ export interface components {
                 [key: string]: number | null;
             };
         };
+        /** CodeList */
+        CodeList: {
+            /** Codes */
+            codes: string[];
+        };
         /** CountOut */
         CountOut: {
             /** Count */
@@ -1619,6 +1868,11 @@ export interface components {
             status: {
                 [key: string]: number;
             };
+        };
+        /** DayIn */
+        DayIn: {
+            /** Day */
+            day?: string | null;
         };
         /** DayOut */
         DayOut: {
@@ -1655,6 +1909,20 @@ export interface components {
              * @default
              */
             region: string;
+        };
+        /** DepartmentList */
+        DepartmentList: {
+            /** Items */
+            items: components["schemas"]["DepartmentOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** DepartmentOut */
+        DepartmentOut: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
         };
         /**
          * DeviceIn
@@ -1766,6 +2034,40 @@ export interface components {
              * @enum {string}
              */
             status: "" | "online" | "silent" | "faulty" | "unproved";
+        };
+        /**
+         * DutyIn
+         * @description Competent for a step (``kind``) of cases whose type begins with ``type`` in regions whose code begins with ``region``; '' = all.
+         */
+        DutyIn: {
+            /** Day */
+            day?: string | null;
+            hours?: components["schemas"]["HoursIn"] | null;
+            /** Kind */
+            kind: string;
+            /**
+             * Priority
+             * @description the smaller comes first
+             * @default 100
+             */
+            priority: number;
+            /**
+             * Region
+             * @default
+             */
+            region: string;
+            /**
+             * Type
+             * @default
+             */
+            type: string;
+        };
+        /** DutyList */
+        DutyList: {
+            /** Items */
+            items: components["schemas"]["DutyOut"][];
+            /** Next */
+            next?: string | null;
         };
         /**
          * DutyOut
@@ -2005,6 +2307,38 @@ export interface components {
             /** Valid To */
             valid_to: string | null;
         };
+        /**
+         * HoursIn
+         * @description When a duty is served: ISO weekdays (1 = Monday) and local times [["08:30", "17:30"]].
+         */
+        HoursIn: {
+            /**
+             * Days
+             * @default [
+             *       1,
+             *       2,
+             *       3,
+             *       4,
+             *       5,
+             *       6,
+             *       7
+             *     ]
+             */
+            days: number[];
+            /**
+             * Ranges
+             * @default [
+             *       [
+             *         "00:00",
+             *         "23:59"
+             *       ]
+             *     ]
+             */
+            ranges: [
+                string,
+                string
+            ][];
+        };
         /** HouseOut */
         HouseOut: {
             /** Address */
@@ -2164,6 +2498,11 @@ export interface components {
              */
             reason: string;
         };
+        /** MadeOut */
+        MadeOut: {
+            /** Id */
+            id: number;
+        };
         /** MapQuery */
         MapQuery: {
             /**
@@ -2292,13 +2631,11 @@ export interface components {
         };
         /** MergeIn */
         MergeIn: {
-            /** Into */
-            into: string;
-            /**
-             * Note
-             * @default
-             */
-            note: string;
+            /** Codes */
+            codes: string[];
+            /** Day */
+            day?: string | null;
+            into: components["schemas"]["PartIn"];
         };
         /** Named */
         Named: {
@@ -2424,6 +2761,24 @@ export interface components {
              * @enum {string}
              */
             order: "newest" | "urgent";
+        };
+        /**
+         * PartIn
+         * @description A region to be; ``boundary`` is a GeoJSON Polygon or MultiPolygon, WGS 84.
+         */
+        PartIn: {
+            /** Boundary */
+            boundary?: {
+                [key: string]: unknown;
+            } | null;
+            /** Code */
+            code: string;
+            /** Households */
+            households?: number | null;
+            /** Name */
+            name: string;
+            /** Population */
+            population?: number | null;
         };
         /** PasswordOut */
         PasswordOut: {
@@ -2687,6 +3042,31 @@ export interface components {
             parent: string | null;
             /** Population */
             population: number | null;
+            /**
+             * Team
+             * @description people of its own grid team today
+             * @default 0
+             */
+            team: number;
+        };
+        /** RegionIn */
+        RegionIn: {
+            /** Boundary */
+            boundary?: {
+                [key: string]: unknown;
+            } | null;
+            /** Code */
+            code: string;
+            /** Day */
+            day?: string | null;
+            /** Households */
+            households?: number | null;
+            /** Level */
+            level: string;
+            /** Name */
+            name: string;
+            /** Population */
+            population?: number | null;
         };
         /** RegionOut */
         RegionOut: {
@@ -2710,6 +3090,12 @@ export interface components {
             parent: string | null;
             /** Population */
             population: number | null;
+            /**
+             * Team
+             * @description people of its own grid team today
+             * @default 0
+             */
+            team: number;
         };
         /** RegionPage */
         RegionPage: {
@@ -2718,13 +3104,18 @@ export interface components {
             /** Next */
             next: string | null;
         };
-        /** RegionQuery */
+        /**
+         * RegionQuery
+         * @description ``at``: the map of that day instead of today's.
+         */
         RegionQuery: {
             /**
              * After
              * @default
              */
             after: string;
+            /** At */
+            at?: string | null;
             /**
              * Level
              * @default
@@ -2821,6 +3212,26 @@ export interface components {
              */
             start: string;
         };
+        /** RosterOut */
+        RosterOut: {
+            /** Items */
+            items: components["schemas"]["ShiftOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** RosterQuery */
+        RosterQuery: {
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
         /** RouteIn */
         RouteIn: {
             /**
@@ -2864,6 +3275,24 @@ export interface components {
             role: "duty_commander" | "operator" | "member";
             /** Staff */
             staff: string;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            starts_at: string;
+        };
+        /** ShiftOut */
+        ShiftOut: {
+            /**
+             * Ends At
+             * Format: date-time
+             */
+            ends_at: string;
+            /** Role */
+            role: string;
+            staff: components["schemas"]["Named"];
+            /** Staff Code */
+            staff_code: string;
             /**
              * Starts At
              * Format: date-time
@@ -2916,8 +3345,86 @@ export interface components {
             /** Next */
             next: string | null;
         };
+        /**
+         * SplitIn
+         * @description ``cut``: a line [[lon, lat], …] across the region; its two parts then need no outlines, the north-western comes first.
+         */
+        SplitIn: {
+            /**
+             * Cut
+             * @default []
+             */
+            cut: [
+                number,
+                number
+            ][];
+            /** Day */
+            day?: string | null;
+            /** Parts */
+            parts: components["schemas"]["PartIn"][];
+        };
+        /**
+         * StaffChange
+         * @description Only the fields given change.
+         */
+        StaffChange: {
+            /**
+             * Employment
+             * @default
+             */
+            employment: string;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /**
+             * Phone
+             * @default
+             */
+            phone: string;
+            /**
+             * Skills
+             * @default []
+             */
+            skills: string[];
+            /**
+             * Unit
+             * @default 0
+             */
+            unit: number;
+        };
+        /**
+         * StaffIn
+         * @description ``unit`` is the id of the unit the person works for.
+         */
+        StaffIn: {
+            /** Code */
+            code: string;
+            /**
+             * Employment
+             * @default
+             */
+            employment: string;
+            /** Name */
+            name: string;
+            /**
+             * Phone
+             * @default
+             */
+            phone: string;
+            /**
+             * Skills
+             * @default []
+             */
+            skills: string[];
+            /** Unit */
+            unit: number;
+        };
         /** StaffOut */
         StaffOut: {
+            /** Active */
+            active: boolean;
             /** Code */
             code: string;
             /** Duty */
@@ -2980,6 +3487,12 @@ export interface components {
              * @default
              */
             region: string;
+            /**
+             * Retired
+             * @description those who left instead
+             * @default false
+             */
+            retired: boolean;
             /** Unit */
             unit?: number | null;
         };
@@ -3102,6 +3615,19 @@ export interface components {
              * @enum {string}
              */
             status: "" | "live" | "open" | "accepted" | "done" | "cancelled";
+        };
+        /** TeamIn */
+        TeamIn: {
+            /** Day */
+            day?: string | null;
+            /**
+             * Role
+             * @default member
+             * @enum {string}
+             */
+            role: "grid_leader" | "full_time_grid_worker" | "part_time_grid_worker" | "grid_advisor" | "member";
+            /** Staff */
+            staff: number;
         };
         /** TeamOut */
         TeamOut: {
@@ -3227,8 +3753,81 @@ export interface components {
              */
             reason: string;
         };
+        /**
+         * UnitChange
+         * @description Only the fields given change; ``parent`` null = none above.
+         */
+        UnitChange: {
+            /**
+             * Department
+             * @default
+             */
+            department: string;
+            /**
+             * Kind
+             * @default
+             */
+            kind: string;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /** Parent */
+            parent?: number | null;
+            /**
+             * Phone
+             * @default
+             */
+            phone: string;
+            /**
+             * Presence
+             * @default resident
+             * @enum {string}
+             */
+            presence: "resident" | "rotating" | "on_call";
+            /**
+             * Region
+             * @default
+             */
+            region: string;
+        };
+        /**
+         * UnitIn
+         * @description ``parent`` is the id of the unit above, ``region`` the code of the region it sits in.
+         */
+        UnitIn: {
+            /** Code */
+            code: string;
+            /**
+             * Department
+             * @default
+             */
+            department: string;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /** Parent */
+            parent?: number | null;
+            /**
+             * Phone
+             * @default
+             */
+            phone: string;
+            /**
+             * Presence
+             * @default resident
+             * @enum {string}
+             */
+            presence: "resident" | "rotating" | "on_call";
+            /** Region */
+            region: string;
+        };
         /** UnitOut */
         UnitOut: {
+            /** Active */
+            active: boolean;
             /** Code */
             code: string;
             /** Department */
@@ -3310,6 +3909,12 @@ export interface components {
              * @default
              */
             region: string;
+            /**
+             * Retired
+             * @description those out of service instead
+             * @default false
+             */
+            retired: boolean;
             /**
              * Type
              * @default
@@ -3413,6 +4018,32 @@ export interface components {
             items: components["schemas"]["VehicleOut"][];
             /** Next */
             next: string | null;
+        };
+        /** VersionList */
+        VersionList: {
+            /** Items */
+            items: components["schemas"]["VersionOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /**
+         * VersionOut
+         * @description How a region stood from ``since`` (included) to ``until`` (excluded; null = still).
+         */
+        VersionOut: {
+            /** Households */
+            households: number | null;
+            /** Name */
+            name: string;
+            /** Population */
+            population: number | null;
+            /**
+             * Since
+             * Format: date
+             */
+            since: string;
+            /** Until */
+            until: string | null;
         };
     };
     responses: never;
@@ -4072,6 +4703,26 @@ export interface operations {
             };
         };
     };
+    gridloop_orgs_api_departments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DepartmentList"];
+                };
+            };
+        };
+    };
     gridloop_registry_api_devices: {
         parameters: {
             query?: {
@@ -4202,6 +4853,30 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["DeviceOut"];
                 };
+            };
+        };
+    };
+    gridloop_orgs_api_end_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                duty_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DayIn"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -4737,6 +5412,7 @@ export interface operations {
                 after?: string;
                 level?: string;
                 parent?: string;
+                at?: string | null;
             };
             header?: never;
             path?: never;
@@ -4751,6 +5427,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RegionPage"];
+                };
+            };
+        };
+    };
+    gridloop_orgs_api_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegionIn"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeList"];
                 };
             };
         };
@@ -4778,7 +5478,79 @@ export interface operations {
             };
         };
     };
+    gridloop_orgs_api_merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeList"];
+                };
+            };
+        };
+    };
     gridloop_orgs_api_region: {
+        parameters: {
+            query?: {
+                at?: string | null;
+            };
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegionDetail"];
+                };
+            };
+        };
+    };
+    gridloop_orgs_api_redraw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BoundaryIn"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    gridloop_orgs_api_history: {
         parameters: {
             query?: never;
             header?: never;
@@ -4795,7 +5567,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RegionDetail"];
+                    "application/json": components["schemas"]["VersionList"];
                 };
             };
         };
@@ -4824,6 +5596,56 @@ export interface operations {
             };
         };
     };
+    gridloop_orgs_api_retire: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DayIn"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    gridloop_orgs_api_split: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SplitIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeList"];
+                };
+            };
+        };
+    };
     gridloop_registry_api_team: {
         parameters: {
             query?: never;
@@ -4843,6 +5665,54 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TeamOut"];
                 };
+            };
+        };
+    };
+    gridloop_orgs_api_join_team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamIn"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    gridloop_orgs_api_leave_team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamIn"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -4960,6 +5830,8 @@ export interface operations {
                 limit?: number;
                 after?: string;
                 unit?: number | null;
+                /** @description those who left instead */
+                retired?: boolean;
             };
             header?: never;
             path?: never;
@@ -4975,6 +5847,78 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["StaffPage"];
                 };
+            };
+        };
+    };
+    gridloop_orgs_api_add_staff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StaffIn"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeOut"];
+                };
+            };
+        };
+    };
+    gridloop_orgs_api_change_staff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                staff_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StaffChange"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    gridloop_flow_api_staff_active: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                staff_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActiveIn"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -5106,6 +6050,8 @@ export interface operations {
                 type?: string;
                 kind?: string;
                 parent?: number | null;
+                /** @description those out of service instead */
+                retired?: boolean;
             };
             header?: never;
             path?: never;
@@ -5120,6 +6066,126 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UnitPage"];
+                };
+            };
+        };
+    };
+    gridloop_orgs_api_add_unit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnitIn"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeOut"];
+                };
+            };
+        };
+    };
+    gridloop_orgs_api_change_unit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                unit_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnitChange"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    gridloop_flow_api_unit_active: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                unit_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActiveIn"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    gridloop_orgs_api_duties: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                unit_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DutyList"];
+                };
+            };
+        };
+    };
+    gridloop_orgs_api_give_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                unit_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DutyIn"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeOut"];
                 };
             };
         };
@@ -5145,6 +6211,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DutyOut"];
+                };
+            };
+        };
+    };
+    gridloop_orgs_api_read_roster: {
+        parameters: {
+            query: {
+                start: string;
+                end: string;
+            };
+            header?: never;
+            path: {
+                unit_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterOut"];
                 };
             };
         };
