@@ -15,7 +15,7 @@ from gridloop.kernel.errors import FieldFault, Forbidden, Invalid
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs import actions, lists, schemas, selectors
 from gridloop.orgs.briefs import RegionBrief
-from gridloop.orgs.messages import AssignmentRow, CalendarDayRow, DutyRow, RegionRow, ShiftRow, StaffRow, UnitRow
+from gridloop.orgs.messages import CalendarDayRow, DutyRow, RegionRow, ShiftRow
 
 router = Router(tags=["organisation"])
 
@@ -84,6 +84,13 @@ def region_at(request: HttpRequest, query: Query[schemas.PointQuery]) -> Any:
     return selectors.place_of(_caller(request), query.lon, query.lat)
 
 
+@router.post("/regions/merge", response=schemas.CodeList, summary="Join regions without others below into one")
+def merge(request: HttpRequest, body: schemas.MergeIn) -> dict[str, Any]:
+    viewer = _need(request, "org.edit")
+    level = selectors.region(viewer, body.codes[0]).region.level if body.codes else ""
+    return {"codes": [actions.merge_regions(viewer, body.codes, _row(body.into, level), body.day)]}
+
+
 @router.get("/regions/{code}", response=schemas.RegionDetail, summary="One region with what lies above, below and its outline")
 def region(request: HttpRequest, code: str, query: Query[schemas.AtQuery]) -> dict[str, Any]:
     viewer = _need(request, "org.read")
@@ -114,13 +121,6 @@ def history(request: HttpRequest, code: str) -> dict[str, Any]:
 def create(request: HttpRequest, body: schemas.RegionIn) -> tuple[int, dict[str, Any]]:
     viewer = _need(request, "org.edit")
     return 201, {"codes": [actions.create_region(viewer, _row(body, body.level), body.day)]}
-
-
-@router.post("/regions/merge", response=schemas.CodeList, summary="Join regions without others below into one")
-def merge(request: HttpRequest, body: schemas.MergeIn) -> dict[str, Any]:
-    viewer = _need(request, "org.edit")
-    level = selectors.region(viewer, body.codes[0]).region.level if body.codes else ""
-    return {"codes": [actions.merge_regions(viewer, body.codes, _row(body.into, level), body.day)]}
 
 
 @router.post("/regions/{code}/split", response=schemas.CodeList, summary="Replace a region without others below by its parts")
@@ -168,23 +168,14 @@ def _row(part: schemas.PartIn, level: str) -> RegionRow:
 # --- grid teams ------------------------------------------------------------------------------------------------------------
 
 
-@router.post(
-    "/regions/{code}/team", response={204: None}, summary="Put somebody into the grid team from a day on (today when none is given)"
-)
-def join_team(request: HttpRequest, code: str, body: schemas.TeamIn) -> tuple[int, None]:
-    viewer = _need(request, "org.edit")
-    actions.assign(viewer, AssignmentRow(_staff_code(viewer, body.staff), _code(code), body.role, valid_from=_day(viewer, body.day)))
-    return 204, None
-
-
 @router.post("/regions/{code}/team/end", response={204: None}, summary="Somebody leaves the grid team on a day")
 def leave_team(request: HttpRequest, code: str, body: schemas.TeamIn) -> tuple[int, None]:
     viewer = _need(request, "org.edit")
-    actions.end_assignment(viewer, _staff_code(viewer, body.staff), _code(code), body.role, body.day)
+    actions.end_assignment(viewer, staff_code(viewer, body.staff), _code(code), body.role, body.day)
     return 204, None
 
 
-def _staff_code(viewer: Viewer, staff_id: int) -> str:
+def staff_code(viewer: Viewer, staff_id: int) -> str:
     found = selectors.staff_briefs(viewer, [staff_id])
     if staff_id not in found:
         fault = FieldFault("/staff", "orgs.staff_unknown", {"staff": staff_id})
@@ -192,11 +183,11 @@ def _staff_code(viewer: Viewer, staff_id: int) -> str:
     return found[staff_id].code
 
 
-def _day(viewer: Viewer, day: date | None) -> date:
+def day_or_today(viewer: Viewer, day: date | None) -> date:
     return day or selectors.calendar_for(viewer).local(clock.now()).date()
 
 
-# --- units, people, duties (lists of units and people are the registry's, which may mask) ---------------------------------
+# --- units, people, duties (lists and additions are the registry's, which may mask: an address belongs to one router) -----
 
 
 @router.get("/departments", response=schemas.DepartmentList, summary="Lines of work by code")
@@ -205,22 +196,10 @@ def departments(request: HttpRequest) -> dict[str, Any]:
     return {"items": [{"code": c, "name": en if viewer.lang == "en" else zh} for c, zh, en in lists.departments(viewer)]}
 
 
-@router.post("/units", response={201: schemas.MadeOut}, summary="A new unit")
-def add_unit(request: HttpRequest, body: schemas.UnitIn) -> tuple[int, dict[str, int]]:
-    row = UnitRow(body.code.strip(), body.name, body.kind, body.region, body.department, presence=body.presence, phone=body.phone)
-    return 201, {"id": actions.add_unit(_need(request, "org.edit"), row, body.parent)}
-
-
 @router.patch("/units/{int:unit_id}", response={204: None}, summary="Change what is given of a unit")
 def change_unit(request: HttpRequest, unit_id: int, body: schemas.UnitChange) -> tuple[int, None]:
     actions.change_unit(_need(request, "org.edit"), unit_id, body.dict(exclude_unset=True))
     return 204, None
-
-
-@router.post("/staff", response={201: schemas.MadeOut}, summary="A new person of a unit")
-def add_staff(request: HttpRequest, body: schemas.StaffIn) -> tuple[int, dict[str, int]]:
-    row = StaffRow(body.code.strip(), body.name, "", phone=body.phone, employment=body.employment, skills=tuple(body.skills))
-    return 201, {"id": actions.add_staff(_need(request, "org.edit"), row, body.unit)}
 
 
 @router.patch("/staff/{int:staff_id}", response={204: None}, summary="Change what is given of a person")
@@ -258,8 +237,8 @@ def duties(request: HttpRequest, unit_id: int) -> dict[str, Any]:
 def give_duty(request: HttpRequest, unit_id: int, body: schemas.DutyIn) -> tuple[int, dict[str, int]]:
     viewer = _need(request, "org.edit")
     hours = {"days": body.hours.days, "ranges": [list(pair) for pair in body.hours.ranges]} if body.hours else None
-    since = _day(viewer, body.day)
-    row = DutyRow(body.kind, str(unit_id), body.type, body.region, hours=hours, priority=body.priority, valid_from=since)
+    since = day_or_today(viewer, body.day)
+    row = DutyRow(body.kind, "", body.type, body.region, hours=hours, priority=body.priority, valid_from=since)
     return 201, {"id": actions.give_duty(viewer, unit_id, row)}
 
 

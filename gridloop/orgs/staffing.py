@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -43,13 +44,13 @@ def own_staff(viewer: Viewer, staff_id: int) -> Staff:
     return row
 
 
-def _need_own_people(viewer: Viewer, codes: set[str], pointer: str) -> None:
-    """People are lent by those who administer their unit, not by those who need them."""
-    found = {row.code: row for row in Staff.objects.select_related("unit").filter(code__in=codes, active=True)}
-    for code in sorted(codes):
-        if code not in found:
-            raise invalid(pointer, "orgs.staff_unknown", staff=code)
-        need_own(viewer, "org.edit", found[code].unit.region_code, (found[code].unit_id,))
+def _need_own_person(viewer: Viewer, code: str, pointer: str) -> Staff:
+    """Somebody at work here: people are lent by those who administer their unit, not by those who need them."""
+    row = Staff.objects.select_related("unit").filter(code=code, active=True).first()
+    if row is None:
+        raise invalid(pointer, "orgs.staff_unknown", staff=code)
+    need_own(viewer, "org.edit", row.unit.region_code, (row.unit_id,))
+    return row
 
 
 # --- units -----------------------------------------------------------------------------------------------------------------
@@ -211,7 +212,7 @@ def give_duty(viewer: Viewer, unit_id: int, row: DutyRow) -> int:
     need_own(viewer, "org.edit", row.region_code)
     if not unit.active:
         raise invalid("", "orgs.unit_closed", unit=unit.name)
-    if fault := rules.duty_fault(row):
+    if fault := rules.duty_fault(replace(row, unit=unit.code)):
         raise Invalid(fault.key, errors=(fault,), **fault.params)
     if row.region_code and unknown_regions(SYSTEM, [row.region_code]):
         raise invalid("/region", "orgs.row_region_unknown", code=row.region_code)
@@ -261,7 +262,7 @@ def _taken_in_without(viewer: Viewer, duty: Duty) -> bool:
 def assign(viewer: Viewer, row: AssignmentRow) -> None:
     """Put a staff member into a grid team or post from a day on; both the region and the person must be the viewer's to administer."""
     need_own(viewer, "org.edit", row.region_code)
-    _need_own_people(viewer, {row.staff}, "/staff")
+    person = _need_own_person(viewer, row.staff, "/staff")
     if fault := rules.assignment_fault(row):
         raise Invalid(fault.key, errors=(fault,), **fault.params)
     if unknown_regions(SYSTEM, [row.region_code]):
@@ -269,7 +270,6 @@ def assign(viewer: Viewer, row: AssignmentRow) -> None:
     post = Post.objects.filter(code=row.post).first() if row.post else None
     if row.post and post is None:
         raise invalid("/post", "orgs.row_unknown_ref", field="post", value=row.post)
-    person = Staff.objects.get(code=row.staff)
     where: dict[str, Any] = {"staff": person, "region_code": row.region_code, "role": row.role, "post": post}
     if Assignment.objects.filter(**where, valid_to__isnull=True).exists():
         raise invalid("/staff", "orgs.assignment_exists")
@@ -298,12 +298,14 @@ def set_roster(viewer: Viewer, unit: str, start: datetime, end: datetime, shifts
     if found is None:
         raise NotFound("orgs.unit_unknown", unit=unit)
     need_own(viewer, "org.edit", found.region_code, (found.pk,))
-    _need_own_people(viewer, {shift.staff for shift in shifts}, "/shifts")
+    known: set[str] = set()
     for number, shift in enumerate(shifts):
         if shift.unit != unit:
             raise invalid(f"/{number}/unit", "orgs.shift_other_unit", unit=shift.unit)
         if not start <= shift.starts_at < end:
             raise invalid(f"/{number}/starts_at", "orgs.shift_outside")
+        if shift.staff not in known:
+            known.add(_need_own_person(viewer, shift.staff, f"/{number}/staff").code)
     Shift.objects.filter(unit=found, starts_at__gte=start, starts_at__lt=end).delete()
     load_rows(viewer, "org.edit", targets(), shifts)
     append(CHAIN, "roster_set", {"unit": unit, "from": start.isoformat(), "to": end.isoformat(), "shifts": len(shifts)}, viewer)

@@ -12,8 +12,12 @@ from ninja import Query, Router
 from gridloop.access.api import need, signed_in
 from gridloop.access.rules import mask_phone
 from gridloop.kernel.viewer import Viewer
+from gridloop.orgs import actions as org_actions
+from gridloop.orgs import schemas as org_schemas
 from gridloop.orgs import selectors as orgs
+from gridloop.orgs.api import day_or_today, staff_code
 from gridloop.orgs.briefs import StaffBrief, UnitBrief
+from gridloop.orgs.messages import AssignmentRow, StaffRow, UnitRow
 from gridloop.registry import actions, schemas, scope, selectors
 from gridloop.registry.messages import DeviceRow
 
@@ -207,6 +211,17 @@ def team(request: HttpRequest, code: str) -> dict[str, Any]:
     return {"region": found.region_code, "members": _staff(viewer, found.members)}
 
 
+@router.post(
+    "/regions/{code}/team", response={204: None}, summary="Put somebody into the grid team from a day on (today when none is given)"
+)
+def join_team(request: HttpRequest, code: str, body: org_schemas.TeamIn) -> tuple[int, None]:
+    viewer = need(request, "org.edit")
+    org_actions.assign(
+        viewer, AssignmentRow(staff_code(viewer, body.staff), _code(code), body.role, valid_from=day_or_today(viewer, body.day))
+    )
+    return 204, None
+
+
 @router.get(
     "/units",
     response=schemas.UnitPage,
@@ -231,6 +246,12 @@ def units(request: HttpRequest, query: Query[schemas.UnitQuery]) -> dict[str, An
     return {"items": _unit(viewer, page.items, query), "next": page.next}
 
 
+@router.post("/units", response={201: org_schemas.MadeOut}, summary="A new unit")
+def add_unit(request: HttpRequest, body: org_schemas.UnitIn) -> tuple[int, dict[str, int]]:
+    row = UnitRow(body.code.strip(), body.name, body.kind, body.region, body.department, presence=body.presence, phone=body.phone)
+    return 201, {"id": org_actions.add_unit(need(request, "org.edit"), row, body.parent)}
+
+
 @router.get("/units/{int:unit_id}/duty", response=schemas.DutyOut, summary="Who answers for a unit now; numbers masked unless opened")
 def duty(request: HttpRequest, unit_id: int, look: Query[schemas.LookQuery]) -> dict[str, Any]:
     viewer = need(request, "org.read")
@@ -250,3 +271,9 @@ def staff(request: HttpRequest, query: Query[schemas.StaffQuery]) -> dict[str, A
     viewer = need(request, "org.read")
     page = orgs.staff(viewer, q=query.q, region=query.region, unit=query.unit, retired=query.retired, limit=query.limit, after=query.after)
     return {"items": _staff(viewer, page.items, query), "next": page.next}
+
+
+@router.post("/staff", response={201: org_schemas.MadeOut}, summary="A new person of a unit")
+def add_staff(request: HttpRequest, body: org_schemas.StaffIn) -> tuple[int, dict[str, int]]:
+    row = StaffRow(body.code.strip(), body.name, "", phone=body.phone, employment=body.employment, skills=tuple(body.skills))
+    return 201, {"id": org_actions.add_staff(need(request, "org.edit"), row, body.unit)}

@@ -27,6 +27,7 @@ from gridloop.doors.http.api import api, track_api
 from gridloop.evidence.tests.kit import photo_of
 from gridloop.evidence.tests.pictures import picture
 from gridloop.kernel.viewer import PUBLIC, SYSTEM
+from gridloop.orgs.models import Duty
 from gridloop.registry.actions import load as load_things
 from gridloop.registry.messages import BuildingRow, DeviceRow, HouseholdRow, HouseRow, PersonRow, RegistryRow
 
@@ -84,6 +85,8 @@ def world(db: None, tmp_path: Path, settings: Settings) -> dict[str, Any]:
         "worker": str(user_id_of("worker")),
         "grant": str(me(cast.worker).grants[0].id),
         "unit": str(cast.units["EAST"]),
+        "person": str(cast.worker.staff_id),
+        "duty": str(Duty.objects.get(kind="verify").pk),
         "east": EAST,
     }
 
@@ -92,6 +95,8 @@ def _filled(value: Any, world: dict[str, Any]) -> Any:
     """``<case>`` in a request of the table becomes the world's own."""
     if isinstance(value, dict):
         return {k: _filled(v, world) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_filled(v, world) for v in value]
     if isinstance(value, str):
         return re.sub(r"<(\w+)>", lambda m: str(world[m.group(1)]), value)
     return value
@@ -107,6 +112,8 @@ def ask(operation: str, request: dict[str, Any], token: str | None, world: dict[
         "user_id": "<worker>",
         "grant_id": "<grant>",
         "unit_id": "<unit>",
+        "staff_id": "<person>",
+        "duty_id": "<duty>",
     }
     values |= {"token_id": "999999999"} | request.get("path", {})
     for name, value in _filled(values, world).items():

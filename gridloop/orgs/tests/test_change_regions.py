@@ -15,7 +15,7 @@ from gridloop.kernel import clock, geo
 from gridloop.kernel.errors import Fault, Forbidden, Invalid, NotFound
 from gridloop.kernel.viewer import SYSTEM, Grant, Viewer
 from gridloop.orgs import actions, selectors
-from gridloop.orgs.messages import AssignmentRow, RegionRow, WorkingHoursRow
+from gridloop.orgs.messages import AssignmentRow, RegionRow, UnitRow, WorkingHoursRow
 from gridloop.orgs.models import Region
 from gridloop.orgs.tests import cast
 
@@ -182,3 +182,80 @@ def test_an_administrator_changes_the_own_territory_alone() -> None:
         with pytest.raises(Forbidden):
             change()
     actions.rename_region(mine, cast.GRID_2, "东门花园网格", MARCH)
+
+
+@pytest.mark.django_db
+def test_a_line_cuts_a_region_and_its_team_serves_both_parts() -> None:
+    cast.settle()
+    actions.load(SYSTEM, [AssignmentRow("S1", cast.GRID_2, "full_time_grid_worker"), AssignmentRow("S3", cast.GRID_2, "grid_leader")])
+    parts = [RegionRow(f"{cast.VILLAGE}003", "西半", "grid"), RegionRow(f"{cast.VILLAGE}004", "东半", "grid")]
+    middle = cast.WEST + 1.5 * cast.STEP
+    line = [(middle, cast.SOUTH + 0.002), (middle, cast.SOUTH + 0.008)]  # drawn short of the border: it goes on to it
+    with pytest.raises(Invalid) as missed:
+        actions.split_region(SYSTEM, cast.GRID_2, parts, MARCH, [(middle, cast.SOUTH - 1), (middle + 0.1, cast.SOUTH - 1)])
+    assert (missed.value.key, missed.value.errors[0].pointer) == ("orgs.region_cut", "/cut")
+    actions.split_region(SYSTEM, cast.GRID_2, parts, MARCH, line)
+    north = cast.SOUTH + 0.5 * cast.STEP
+    assert selectors.region_at(SYSTEM, middle - 0.001, north) == f"{cast.VILLAGE}003"
+    assert selectors.region_at(SYSTEM, middle + 0.001, north) == f"{cast.VILLAGE}004"
+    for part in parts:
+        view = selectors.region(SYSTEM, part.code)
+        assert view.region.lon is not None  # a label follows from the outline
+        assert [m.code for m in selectors.grid_team(SYSTEM, part.code).members] == ["S3", "S1"]
+    back = actions.merge_regions(SYSTEM, [p.code for p in parts], RegionRow(cast.GRID_2, "合", "grid"), APRIL)
+    assert [m.code for m in selectors.grid_team(SYSTEM, back).members] == ["S3", "S1"]  # each once
+    with pytest.raises(Invalid) as bare:
+        actions.split_region(SYSTEM, cast.OTHER_VILLAGE, parts, MAY, line)
+    assert bare.value.key == "orgs.region_has_children"
+
+
+@pytest.mark.django_db
+def test_parts_lie_inside_and_beside_each_other() -> None:
+    cast.settle()
+
+    def split(first: bytes, second: bytes) -> None:
+        parts = [
+            RegionRow(f"{cast.VILLAGE}003", "三", "grid", boundary=first),
+            RegionRow(f"{cast.VILLAGE}004", "四", "grid", boundary=second),
+        ]
+        actions.split_region(SYSTEM, cast.GRID_2, parts, MARCH)
+
+    for first, second, key in (
+        (cast.cell(1, 0.5), cast.cell(1.5, 0.7), "orgs.region_parts_outside"),
+        (cast.cell(1, 0.7), cast.cell(1.5, 0.5), "orgs.region_parts_overlap"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            split(first, second)
+        assert (refused.value.key, refused.value.errors[0].pointer) == (key, "/parts")
+    split(cast.cell(1, 0.5), cast.cell(1.5, 0.5))
+
+
+@pytest.mark.django_db
+def test_a_region_is_retired_when_nothing_lies_in_it() -> None:
+    cast.settle()
+    actions.load(SYSTEM, [AssignmentRow("S1", cast.GRID_2, "member"), UnitRow("grid-post", "驿站", "station", cast.GRID_2)])
+    for code, key in ((cast.GRID, "orgs.region_has_children"), (cast.GRID_2, "orgs.region_has_units")):
+        with pytest.raises(Invalid) as refused:
+            actions.retire_region(SYSTEM, code, MARCH)
+        assert refused.value.key == key
+    actions.change_unit(SYSTEM, selectors.unit_ids_by_code(SYSTEM, ["grid-post"])["grid-post"], {"region": cast.VILLAGE})
+    actions.retire_region(SYSTEM, cast.GRID_2, MARCH)
+    assert cast.GRID_2 not in names(MARCH)
+    assert cast.GRID_2 in names(MARCH - timedelta(days=1))
+    assert selectors.region(SYSTEM, cast.GRID_2, MARCH - timedelta(days=1)).region.name == "东门第二网格"
+    assert [r.code for r in selectors.regions(SYSTEM, parent=cast.VILLAGE, day=MARCH - timedelta(days=1)).items] == [cast.GRID, cast.GRID_2]
+    assert [r.code for r in selectors.regions(SYSTEM, parent=cast.VILLAGE).items] == [cast.GRID]
+    assert selectors.grid_team(SYSTEM, cast.GRID_2).members == []
+    with pytest.raises(Invalid) as early:  # its code is free again, but not for days when it lived
+        actions.create_region(SYSTEM, RegionRow(cast.GRID_2, "早", "grid"), MARCH - timedelta(days=9))
+    assert early.value.key == "orgs.region_day_before"
+    actions.create_region(SYSTEM, RegionRow(cast.GRID_2, "又见", "grid"), APRIL)
+    assert names(APRIL)[cast.GRID_2] == "又见"
+
+
+@pytest.mark.django_db
+def test_a_region_is_made_below_one_that_is_there() -> None:
+    cast.settle()
+    with pytest.raises(Invalid) as orphan:
+        actions.create_region(SYSTEM, RegionRow("990101001009001", "孤儿网格", "grid"), MARCH)
+    assert (orphan.value.key, orphan.value.errors[0].pointer) == ("orgs.region_no_parent", "/code")
