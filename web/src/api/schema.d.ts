@@ -991,7 +991,7 @@ export interface paths {
         get: operations["gridloop_registry_api_team"];
         put?: never;
         /** Put somebody into the grid team from a day on (today when none is given) */
-        post: operations["gridloop_orgs_api_join_team"];
+        post: operations["gridloop_registry_api_join_team"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1060,7 +1060,7 @@ export interface paths {
         get: operations["gridloop_registry_api_staff"];
         put?: never;
         /** A new person of a unit */
-        post: operations["gridloop_orgs_api_add_staff"];
+        post: operations["gridloop_registry_api_add_staff"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1197,7 +1197,7 @@ export interface paths {
         get: operations["gridloop_registry_api_units"];
         put?: never;
         /** A new unit */
-        post: operations["gridloop_orgs_api_add_unit"];
+        post: operations["gridloop_registry_api_add_unit"];
         delete?: never;
         options?: never;
         head?: never;
@@ -5668,7 +5668,7 @@ export interface operations {
             };
         };
     };
-    gridloop_orgs_api_join_team: {
+    gridloop_registry_api_join_team: {
         parameters: {
             query?: never;
             header?: never;
@@ -5850,7 +5850,7 @@ export interface operations {
             };
         };
     };
-    gridloop_orgs_api_add_staff: {
+    gridloop_registry_api_add_staff: {
         parameters: {
             query?: never;
             header?: never;
@@ -6070,7 +6070,7 @@ export interface operations {
             };
         };
     };
-    gridloop_orgs_api_add_unit: {
+    gridloop_registry_api_add_unit: {
         parameters: {
             query?: never;
             header?: never;
