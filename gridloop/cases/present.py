@@ -131,8 +131,12 @@ def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
 
 @reading
 def reporter_opened(viewer: Viewer, code: str, purpose: str, reason: str) -> list[dict[str, str]]:
-    """Those who reported a case with their contacts and words, unmasked; the look is written down before they are shown."""
-    row = selectors.case_row(viewer, code)
+    """Those who reported a case with their contacts and words, unmasked; the look is written down before they are shown.
+
+    For those who may open personal data there, and for whoever has taken the case in hand: they have to call back.
+    """
+    in_hand = any(t.staff_id is not None and t.staff_id == viewer.staff_id and t.status == "accepted" for t in tasks_of(code))
+    row = selectors.case_row(viewer if in_hand and purpose == "handle_case" else opening(viewer, purpose or "-"), code)
     log_look(viewer, reporter_subject(code), purpose, reason)
     first = (row.reporter_sealed, row.text_sealed)
     told = dict.fromkeys([first, *((s.reporter_sealed, s.text_sealed) for s in selectors.sources_of(viewer, code))])

@@ -8,7 +8,7 @@ from ninja import Router
 from gridloop.access.api import need, signed_in, viewer_for_request
 from gridloop.flow import leaving, selectors
 from gridloop.kernel.errors import Forbidden
-from gridloop.orgs.schemas import ActiveIn
+from gridloop.orgs.schemas import ServiceIn
 
 router = Router(tags=["processes"], auth=signed_in)
 _LONGEST = 80
@@ -26,12 +26,12 @@ def diagram(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @router.post("/units/{int:unit_id}/active", tags=["organisation"], response={204: None}, summary="Take a unit out of service, or back")
-def unit_active(request: HttpRequest, unit_id: int, body: ActiveIn) -> tuple[int, None]:
+def unit_active(request: HttpRequest, unit_id: int, body: ServiceIn) -> tuple[int, None]:
     leaving.set_unit_active(need(request, "org.edit"), unit_id, body.active)
     return 204, None
 
 
 @router.post("/staff/{int:staff_id}/active", tags=["organisation"], response={204: None}, summary="Somebody leaves, or comes back")
-def staff_active(request: HttpRequest, staff_id: int, body: ActiveIn) -> tuple[int, None]:
+def staff_active(request: HttpRequest, staff_id: int, body: ServiceIn) -> tuple[int, None]:
     leaving.set_staff_active(need(request, "org.edit"), staff_id, body.active)
     return 204, None

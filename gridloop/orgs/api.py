@@ -85,7 +85,7 @@ def region_at(request: HttpRequest, query: Query[schemas.PointQuery]) -> Any:
 
 
 @router.post("/regions/merge", response=schemas.CodeList, summary="Join regions without others below into one")
-def merge(request: HttpRequest, body: schemas.MergeIn) -> dict[str, Any]:
+def merge(request: HttpRequest, body: schemas.RegionMergeIn) -> dict[str, Any]:
     viewer = _need(request, "org.edit")
     level = selectors.region(viewer, body.codes[0]).region.level if body.codes else ""
     return {"codes": [actions.merge_regions(viewer, body.codes, _row(body.into, level), body.day)]}
@@ -208,7 +208,7 @@ def change_staff(request: HttpRequest, staff_id: int, body: schemas.StaffChange)
     return 204, None
 
 
-@router.get("/units/{int:unit_id}/duties", response=schemas.DutyList, summary="What a unit is competent for")
+@router.get("/units/{int:unit_id}/duties", response=schemas.UnitDutyList, summary="What a unit is competent for")
 def duties(request: HttpRequest, unit_id: int) -> dict[str, Any]:
     viewer = _need(request, "org.read")
     selectors.unit(viewer, unit_id)

@@ -38,8 +38,8 @@ def roster_of(viewer: Viewer, unit_id: int, start: datetime, end: datetime) -> l
 
 @reading
 def team_sizes(viewer: Viewer, codes: Collection[str]) -> dict[str, int]:
-    """How many people serve each region now, of its own team; those without one are left out."""
-    rows = Assignment.objects.filter(region_code__in=set(codes), valid_to__isnull=True, staff__active=True)
+    """How many people serve each region now, of its own team (posts are no team); those without one are left out."""
+    rows = Assignment.objects.filter(region_code__in=set(codes), post__isnull=True, valid_to__isnull=True, staff__active=True)
     return dict(rows.values_list("region_code").annotate(Count("staff_id", distinct=True)))
 
 

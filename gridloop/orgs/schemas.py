@@ -135,7 +135,7 @@ class SplitIn(Schema):
         return points
 
 
-class MergeIn(Schema):
+class RegionMergeIn(Schema):
     codes: list[str] = Field(max_length=50)
     into: PartIn
     day: date | None = None
@@ -240,7 +240,7 @@ class DutyIn(Schema):
     day: date | None = None
 
 
-class DutyOut(Schema):
+class UnitDutyOut(Schema):
     """``until`` excluded, null = still; ``hours`` null = always."""
 
     id: int
@@ -255,8 +255,8 @@ class DutyOut(Schema):
     until: date | None
 
 
-class DutyList(Schema):
-    items: list[DutyOut]
+class UnitDutyList(Schema):
+    items: list[UnitDutyOut]
     next: str | None = None
 
 
@@ -294,7 +294,7 @@ class DepartmentList(Schema):
     next: str | None = None
 
 
-class ActiveIn(Schema):
+class ServiceIn(Schema):
     active: bool
 
 

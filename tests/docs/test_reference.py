@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from ninja import Schema
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -30,6 +31,20 @@ _FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 @pytest.mark.parametrize("name", reference.PAGES)
 def test_page_is_current(name: str) -> None:
     assert (REFERENCE / name).read_text(encoding="utf-8") == reference.page(name), f"run .venv/bin/python tools/reference.py ({name})"
+
+
+def test_no_two_shapes_of_the_api_share_a_name() -> None:
+    """The document keeps shapes by name: the second of a name would silently stand for the first."""
+    reference._api()
+    shapes: dict[str, set[str]] = {}
+    pending = list(Schema.__subclasses__())
+    while pending:
+        shape = pending.pop()
+        pending += shape.__subclasses__()
+        if shape.__module__.startswith("gridloop.") and not shape.__name__.endswith("Query"):  # queries stand in no document
+            shapes.setdefault(shape.__name__, set()).add(str(shape.model_json_schema()["properties"]))
+    assert len(shapes) > 50
+    assert [name for name, told in shapes.items() if len(told) > 1] == []
 
 
 # ---- nothing is left out ---------------------------------------------------------------------------------------------

@@ -55,14 +55,14 @@ class Api:
         assert self.post("/api/v1/signals", body)["accepted"] == 1
         return name
 
-    def report(self, at: Spot, text: str = "路口井盖碎了", kind: str = MANHOLE) -> dict[str, Any]:
-        body = {"text": text, "kind": kind, "place": {"lon": at[0], "lat": at[1]}, "source": "department"}
+    def report(self, at: Spot, text: str = "路口井盖碎了", kind: str = MANHOLE, **more: str) -> dict[str, Any]:
+        body = {"text": text, "kind": kind, "place": {"lon": at[0], "lat": at[1]}, "source": "department", **more}
         answer: dict[str, Any] = self.post("/api/v1/reports", body)
         return answer
 
-    def dispatched(self, at: Spot) -> str:
+    def dispatched(self, at: Spot, **more: str) -> str:
         """A case that has reached its handler."""
-        code: str = self.report(at)["case"]
+        code: str = self.report(at, **more)["case"]
         self.post(f"/api/v1/cases/{code}/accept")
         assert self.case(code)["status"] == "dispatched"
         return code

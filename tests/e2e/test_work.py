@@ -39,6 +39,19 @@ def test_result_without_photo_is_stopped_with_a_hint(deployment: Deployment, pho
     assert deployment.api("operator").case(code)["status"] == "handling"
 
 
+def test_whoever_has_accepted_opens_the_number_to_call_back(deployment: Deployment, phone: Callable[..., Phone], spot: Spot) -> None:
+    code = deployment.api("operator").dispatched(spot, contact="139 0000 1234")
+    handler = phone("handler", spot)
+    handler.card(code).get_by_role("link").first.click()
+    expect(handler.page.get_by_text("139****1234")).to_be_visible()
+    expect(handler.button("打电话")).to_have_count(0)
+    handler.button("签收").click()
+    handler.button("打电话").click()
+    expect(handler.page.get_by_role("link", name="拨打 13900001234")).to_have_attribute("href", "tel:13900001234")
+    looks = deployment.api("handler").get("/api/v1/looks")["items"]
+    assert [look["subject"] for look in looks if code in look["subject"]] == [f"case:{code}/reporter"]
+
+
 def test_draft_of_a_result_survives_a_closed_page(
     deployment: Deployment, phone: Callable[..., Phone], photo: dict[str, Any], spot: Spot
 ) -> None:

@@ -204,7 +204,23 @@ def test_words_are_opened_for_a_purpose_and_written_down(cast: Cast, client: Cli
     with scoped(SYSTEM):
         assert set(LookLog.objects.values_list("subject", flat=True)) == {f"case:{code}/reporter", f"case:{code}"}
     assert client.get(f"{API}/cases/{code}/trace?{why}", headers=bearer("supervisor")).status_code == 403
+    assert client.get(f"{API}/cases/{code}/reporter?{why}", headers=bearer("supervisor")).status_code == 403
     assert client.get(f"{API}/cases/{code}/trace?purpose=handle_case", headers=desk).status_code == 422
+
+
+def test_whoever_has_the_case_in_hand_may_call_back(cast: Cast, client: Client) -> None:
+    code = actions.report(PUBLIC, Report(text="灯不亮", kind="01037", lon=HERE[0], lat=HERE[1], name="李四", contact="13812345678")).case
+    actions.accept(cast.operator, code, {})
+    ask = f"{API}/cases/{code}/reporter?purpose=handle_case&reason=回电核实"
+    assert client.get(ask, headers=bearer("handler")).status_code == 403  # offered to the unit, in nobody's hand yet
+    act(cast.handler, code, "handle", "accept")
+    assert client.get(ask, headers=bearer("handler")).json()["items"] == [{"name": "李四", "contact": "13812345678", "text": "灯不亮"}]
+    assert client.get(ask.replace("handle_case", "audit"), headers=bearer("handler")).status_code == 403
+    assert client.get(ask, headers=bearer("handler2")).status_code == 403
+    with scoped(SYSTEM):
+        assert LookLog.objects.count() == 1
+    act(cast.handler, code, "handle", "submit", evidence=[photo_of(cast.handler)])
+    assert client.get(ask, headers=bearer("handler")).status_code == 403  # out of hand again
 
 
 @pytest.mark.parametrize("q", ["13812345678", "1234", "381", "138 1234", "330102199001011234"])

@@ -133,6 +133,9 @@ export const get = <T>(path: string, query?: Query, signal?: AbortSignal): Promi
 export const put = <T>(path: string, body: unknown = {}, key?: string): Promise<T> =>
   call<T>("PUT", path, { body, key: key ?? newKey() });
 
+export const patch = <T>(path: string, body: unknown = {}, key?: string): Promise<T> =>
+  call<T>("PATCH", path, { body, key: key ?? newKey() });
+
 export const post = <T>(path: string, body: unknown = {}, key?: string): Promise<T> =>
   call<T>("POST", path, { body, ...(key ? { key } : {}) });
 

@@ -2062,13 +2062,6 @@ export interface components {
              */
             type: string;
         };
-        /** DutyList */
-        DutyList: {
-            /** Items */
-            items: components["schemas"]["DutyOut"][];
-            /** Next */
-            next?: string | null;
-        };
         /**
          * DutyOut
          * @description Who answers for a unit now; ``source`` ``roster``, or ``unit`` when nobody is rostered.
@@ -2631,11 +2624,13 @@ export interface components {
         };
         /** MergeIn */
         MergeIn: {
-            /** Codes */
-            codes: string[];
-            /** Day */
-            day?: string | null;
-            into: components["schemas"]["PartIn"];
+            /** Into */
+            into: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
         };
         /** Named */
         Named: {
@@ -3068,6 +3063,14 @@ export interface components {
             /** Population */
             population?: number | null;
         };
+        /** RegionMergeIn */
+        RegionMergeIn: {
+            /** Codes */
+            codes: string[];
+            /** Day */
+            day?: string | null;
+            into: components["schemas"]["PartIn"];
+        };
         /** RegionOut */
         RegionOut: {
             /** Children */
@@ -3259,6 +3262,11 @@ export interface components {
         SecretOut: {
             /** Secret */
             secret: string;
+        };
+        /** ServiceIn */
+        ServiceIn: {
+            /** Active */
+            active: boolean;
         };
         /** ShiftIn */
         ShiftIn: {
@@ -3791,6 +3799,44 @@ export interface components {
              * @default
              */
             region: string;
+        };
+        /** UnitDutyList */
+        UnitDutyList: {
+            /** Items */
+            items: components["schemas"]["UnitDutyOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /**
+         * UnitDutyOut
+         * @description ``until`` excluded, null = still; ``hours`` null = always.
+         */
+        UnitDutyOut: {
+            /** Hours */
+            hours: {
+                [key: string]: unknown;
+            } | null;
+            /** Id */
+            id: number;
+            /** Kind */
+            kind: string;
+            /** Post */
+            post: string | null;
+            /** Priority */
+            priority: number;
+            /** Region */
+            region: string;
+            /** Region Name */
+            region_name: string;
+            /**
+             * Since
+             * Format: date
+             */
+            since: string;
+            /** Type */
+            type: string;
+            /** Until */
+            until: string | null;
         };
         /**
          * UnitIn
@@ -5487,7 +5533,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["MergeIn"];
+                "application/json": components["schemas"]["RegionMergeIn"];
             };
         };
         responses: {
@@ -5909,7 +5955,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ActiveIn"];
+                "application/json": components["schemas"]["ServiceIn"];
             };
         };
         responses: {
@@ -6129,7 +6175,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ActiveIn"];
+                "application/json": components["schemas"]["ServiceIn"];
             };
         };
         responses: {
@@ -6159,7 +6205,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DutyList"];
+                    "application/json": components["schemas"]["UnitDutyList"];
                 };
             };
         };

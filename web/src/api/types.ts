@@ -1,4 +1,5 @@
 /** Shapes of the public API as the screens use them. */
+import type { MultiPolygon, Polygon } from "geojson";
 
 export type Severity = 1 | 2 | 3 | 4;
 
@@ -198,12 +199,59 @@ export interface Region {
   lat: number | null;
   households: number | null;
   population: number | null;
+  /** People of its own grid team. */
+  team: number;
 }
 
 export interface RegionDetail extends Region {
   full_name: string;
   ancestors: Region[];
   below: Region[];
+  boundary: Polygon | MultiPolygon | null;
+}
+
+/** How a region stood from `since` (included) to `until` (excluded; null = still). */
+export interface RegionVersion {
+  name: string;
+  households: number | null;
+  population: number | null;
+  since: string;
+  until: string | null;
+}
+
+export interface Level {
+  code: string;
+  rank: number;
+  digits: number;
+  name_zh: string;
+  name_en: string;
+}
+
+export interface Team {
+  region: string;
+  members: Staff[];
+}
+
+/** What a unit is competent for; empty type and region = all. */
+export interface UnitDuty {
+  id: number;
+  kind: string;
+  type: string;
+  region: string;
+  region_name: string;
+  post: string | null;
+  hours: { days?: number[]; ranges?: [string, string][] } | null;
+  priority: number;
+  since: string;
+  until: string | null;
+}
+
+export interface Shift {
+  staff: Named;
+  staff_code: string;
+  role: string;
+  starts_at: string;
+  ends_at: string;
 }
 
 export interface Unit {
@@ -218,6 +266,7 @@ export interface Unit {
   department_name: string | null;
   presence: string;
   phone: string;
+  active: boolean;
 }
 
 export interface Staff {
@@ -226,6 +275,7 @@ export interface Staff {
   name: string;
   unit: Named;
   phone: string;
+  active: boolean;
   role: string;
   on_duty: boolean;
   duty: string | null;

@@ -20,7 +20,30 @@ export function toFeatures(data: CaseMap | null): FeatureCollection<Point> {
   };
 }
 
+/** West, south, east, north of everything in a sketch; null when it is empty. */
+export function boundsOf(sketch: FeatureCollection | null | undefined): [number, number, number, number] | null {
+  let box: [number, number, number, number] | null = null;
+  const walk = (part: unknown): void => {
+    if (!Array.isArray(part)) return;
+    const [x, y] = part as unknown[];
+    if (typeof x !== "number" || typeof y !== "number") return part.forEach(walk);
+    box = box ? [Math.min(box[0], x), Math.min(box[1], y), Math.max(box[2], x), Math.max(box[3], y)] : [x, y, x, y];
+  };
+  for (const feature of sketch?.features ?? []) if ("coordinates" in feature.geometry) walk(feature.geometry.coordinates);
+  return box;
+}
+
 export function overlays(map: GlMap, c: Colours): void {
+  map.addSource("sketch", { type: "geojson", data: { type: "FeatureCollection", features: [] } });
+  map.addLayer({ id: "sketch-areas", type: "fill", source: "sketch", filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": c("brand"), "fill-opacity": 0.15 } });
+  map.addLayer({ id: "sketch-lines", type: "line", source: "sketch", paint: { "line-color": c("brand"), "line-width": 2.5 } });
+  map.addLayer({
+    id: "sketch-points",
+    type: "circle",
+    source: "sketch",
+    filter: ["==", ["geometry-type"], "Point"],
+    paint: { "circle-radius": 5, "circle-color": c("surface"), "circle-stroke-color": c("brand"), "circle-stroke-width": 2.5 },
+  });
   map.addSource("cases", { type: "geojson", data: toFeatures(null) });
   map.addSource("focus", { type: "geojson", data: toFeatures(null) });
   map.addLayer({

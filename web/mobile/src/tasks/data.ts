@@ -1,6 +1,7 @@
 import { get } from "@/api/client";
 import type { CaseDetail, EvidenceItem, Fact, Page, TaskItem } from "@/api/types";
 import { ref } from "vue";
+import { dialable } from "./rules";
 
 /** Number on the tab; set by whoever read the list last. */
 export const openTasks = ref(0);
@@ -62,4 +63,10 @@ export async function fetchTaskPage(id: string, code: string | null): Promise<Ta
     get<Page<EvidenceItem>>(`${base}/evidence`),
   ]);
   return { task, detail, facts: facts.items, evidence: evidence.items };
+}
+
+/** The reporters' numbers that can be dialled, opened for handling the case; each look is written down. */
+export async function fetchNumbers(code: string, reason: string): Promise<string[]> {
+  const told = await get<{ items: { contact: string }[] }>(`/api/v1/cases/${encodeURIComponent(code)}/reporter`, { purpose: "handle_case", reason });
+  return [...new Set(told.items.map((one) => dialable(one.contact)).filter((one) => one !== null))];
 }

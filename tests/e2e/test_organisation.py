@@ -1,0 +1,166 @@
+"""An administrator keeps the organisation true: units, duties, people, roster, teams and territory, each on the screen."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.conftest import Deployment
+from tests.e2e.people import Desk
+
+MAP_MS = 20_000
+
+
+def pick(page: Page, field: Locator, typed: str, option: str) -> None:
+    """Search in a field that asks the server, and take what it offers."""
+    field.click(force=True)
+    field.fill(typed)
+    page.get_by_role("option").filter(has_text=option).first.click()
+
+
+def organisation(desk: Callable[..., Desk], tab: str | None = None) -> Desk:
+    admin = desk("admin")
+    admin.open("/admin/org")
+    if tab:
+        admin.page.get_by_role("tab", name=tab).click()
+    return admin
+
+
+def test_a_unit_its_duty_its_people_and_its_week(deployment: Deployment, desk: Callable[..., Desk]) -> None:
+    mark = uuid.uuid4().hex[:6]
+    name, person = f"河道巡查站{mark}", f"欧阳{mark}"
+    api = deployment.api("admin")
+    county = api.get("/api/v1/regions", level="county")["items"][0]
+    admin = organisation(desk)
+    page = admin.page
+
+    page.get_by_role("button", name="新增单位").click()
+    form = page.get_by_role("dialog", name="新增单位")
+    expect(form.get_by_label("编号")).to_be_visible()
+    assert admin.axe("the form of a unit") == []
+    form.get_by_label("编号").fill(f"river-{mark}")
+    form.get_by_label("名称").fill(name)
+    form.get_by_role("combobox", name="单位类别").click(force=True)  # the shown value lies over the field
+    page.get_by_role("option", name="站所").click()
+    pick(page, form.get_by_role("combobox", name="区域"), county["code"], county["code"])
+    form.get_by_role("button", name="保存").click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+
+    page.get_by_role("button", name="新增职责").click()
+    form = page.get_by_role("dialog", name="新增职责")
+    form.get_by_role("button", name="保存").click()
+    expect(page.locator(".lines").get_by_text("办理", exact=True)).to_be_visible()
+
+    page.get_by_role("button", name="新增人员").click()
+    form = page.get_by_role("dialog", name="新增人员")
+    form.get_by_label("工号").fill(f"R-{mark}")
+    form.get_by_label("姓名").fill(person)
+    form.get_by_label("电话").fill("13800001234")
+    form.get_by_role("button", name="保存").click()
+    expect(page.locator(".people").get_by_text(person)).to_be_visible()
+    expect(page.locator(".people").get_by_text("138****1234")).to_be_visible()
+
+    today = (datetime.now(UTC) + timedelta(hours=8)).date().isoformat()
+    page.get_by_role("button", name=f"加一班 {today}").click()
+    shift = page.locator(".shift").last
+    shift.get_by_role("combobox", name="姓名").click(force=True)
+    page.get_by_role("option").filter(has_text=person).click()
+    shift.get_by_label("角色").select_option("duty_commander")
+    shift.get_by_label("开始").fill(f"{today}T00:00")
+    page.get_by_role("button", name="保存本周").click()
+    expect(page.get_by_text("排班已保存")).to_be_visible()
+    expect(page.locator(".duty strong")).to_have_text(person)
+
+    page.locator(".titles").get_by_role("button", name="停用").click()
+    page.get_by_role("button", name="是的").or_(page.get_by_role("button", name="确定")).click()
+    expect(page.get_by_text("1 名人员、1 项职责")).to_be_visible()
+
+    unit = api.get("/api/v1/units", q=name)["items"][0]
+    assert (unit["name"], unit["active"], unit["region"]) == (name, True, county["code"])
+    duty = api.get(f"/api/v1/units/{unit['id']}/duty")
+    assert duty["commander"]["name"] == person
+
+
+def test_territory_changes_from_a_day_on_and_the_old_map_stays(deployment: Deployment, desk: Callable[..., Desk]) -> None:
+    api = deployment.api("admin")
+    grid = api.get("/api/v1/regions", level="grid", limit=200)["items"][-1]  # far from the sample worker's
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    before = api.get(f"/api/v1/regions/{grid['code']}")
+    past = api.get(f"/api/v1/regions/{grid['code']}", at=yesterday)["below"]
+    micro = past[-1]
+    mark = uuid.uuid4().hex[:6]
+    admin = organisation(desk, "区域")
+    page = admin.page
+    page.get_by_label("区域名称、拼音、代码").fill(micro["code"])
+    page.keyboard.press("Enter")
+    page.get_by_role("row").filter(has_text=micro["code"]).get_by_role("button").click()
+    page.get_by_role("button", name="拆分", exact=True).click()
+    sheet = page.get_by_role("dialog", name="拆分")
+    canvas = sheet.locator("canvas")
+    expect(canvas).to_be_visible(timeout=MAP_MS)
+    cut_across(page, canvas, sheet)
+    sheet.get_by_label("偏西北的一块 名称").fill(f"西北{mark}")
+    sheet.get_by_label("偏东南的一块 名称").fill(f"东南{mark}")
+    sheet.get_by_role("button", name="保存").click()
+    expect(page.get_by_text("已保存")).to_be_visible()
+
+    after = api.get(f"/api/v1/regions/{grid['code']}")
+    names = [r["name"] for r in after["below"]]
+    assert f"西北{mark}" in names
+    assert f"东南{mark}" in names
+    assert len(names) == len(before["below"]) + 1
+    assert api.get(f"/api/v1/regions/{grid['code']}", at=yesterday)["below"] == past
+
+    page.get_by_label("区域名称、拼音、代码").fill(grid["code"])
+    page.keyboard.press("Enter")
+    page.get_by_role("row").filter(has_text=grid["code"]).first.get_by_role("button").click()
+    expect(page.get_by_role("row").filter(has_text=f"东南{mark}")).to_be_visible()
+    page.get_by_label("区划日期").fill(yesterday)
+    expect(page.get_by_text("只能查看")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text=f"东南{mark}")).to_have_count(0)
+    expect(page.get_by_role("row").filter(has_text=micro["code"])).to_be_visible()
+
+
+def cut_across(page: Page, canvas: Locator, sheet: Locator) -> None:
+    """Two clicks, left and right of the middle, after the map has gone to the outline."""
+    box: Any = canvas.bounding_box()
+    expect(sheet.locator(".gl")).to_have_attribute("data-ready", "true", timeout=MAP_MS)
+    for share in (0.1, 0.9):
+        page.mouse.click(box["x"] + box["width"] * share, box["y"] + box["height"] * 0.5)
+    expect(sheet.get_by_text("已点 2 个点")).to_be_visible()
+
+
+def test_a_grid_team_is_joined_and_left(deployment: Deployment, desk: Callable[..., Desk]) -> None:
+    api = deployment.api("admin")
+    grid = api.get("/api/v1/regions", level="grid", limit=200)["items"][-2]
+    person = api.get("/api/v1/staff", limit=200)["items"][-1]
+    admin = organisation(desk, "区域")
+    page = admin.page
+    page.get_by_label("区域名称、拼音、代码").fill(grid["code"])
+    page.keyboard.press("Enter")
+    page.get_by_role("row").filter(has_text=grid["code"]).first.get_by_role("button").click()
+    team = page.locator(".side")
+    pick(page, team.get_by_role("combobox", name="姓名"), person["name"], person["code"])
+    team.get_by_role("combobox", name="角色").click(force=True)
+    page.get_by_role("option", name="网格指导员").click()
+    team.get_by_role("button", name="加入").click()
+    expect(page.get_by_text("已加入网格团队")).to_be_visible()
+    expect(team.locator(".members").get_by_text(person["name"])).to_be_visible()
+    assert person["id"] in [m["id"] for m in api.get(f"/api/v1/regions/{grid['code']}/team")["members"]]
+    team.get_by_role("button", name=f"退出 {person['name']}").click()
+    page.get_by_role("button", name="是的").or_(page.get_by_role("button", name="确定")).click()
+    expect(team.locator(".members").get_by_text(person["name"])).to_have_count(0)
+
+
+def test_who_may_not_edit_sees_no_buttons(deployment: Deployment, desk: Callable[..., Desk]) -> None:
+    operator = desk("operator")
+    operator.open("/admin/org")
+    expect(operator.page.locator("main .tree .name").first).to_be_visible()
+    operator.page.locator("main .tree .name").first.click()
+    expect(operator.page.get_by_role("heading", name="职责")).to_be_visible()
+    for word in ("新增单位", "新增人员", "新增职责", "停用", "保存本周"):
+        expect(operator.page.get_by_role("button", name=word)).to_have_count(0)

@@ -1,0 +1,37 @@
+/** One form's sending: refusals stand at their field, the rest is said once; what was typed stays. */
+import { ref } from "vue";
+import { Problem } from "@/api/client";
+
+export function useSave() {
+  const busy = ref(false);
+  const faults = ref<Record<string, string>>({});
+  const general = ref("");
+
+  function clear(): void {
+    faults.value = {};
+    general.value = "";
+  }
+
+  /** True when it went through. */
+  async function save(act: () => Promise<unknown>): Promise<boolean> {
+    if (busy.value) return false;
+    busy.value = true;
+    clear();
+    try {
+      await act();
+      return true;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      for (const fault of error.fields) {
+        const name = fault.pointer.split("/")[1] ?? "";
+        if (name) faults.value[name] = fault.message;
+      }
+      if (!Object.keys(faults.value).length) general.value = error.fields[0]?.message ?? error.message;
+      return false;
+    } finally {
+      busy.value = false;
+    }
+  }
+
+  return { busy, faults, general, save, clear };
+}
