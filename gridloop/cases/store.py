@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -120,12 +121,17 @@ def _copy_case(situation: Situation, row: Case) -> list[str]:
     pressing = min(live, key=lambda t: (t.due_at is None, t.due_at, t.opened_at), default=None)
     values = {name: getattr(situation.case, name) for name in _CASE_FIELDS}
     values["desk_waits"] = any(t.stage in DESK_STAGES for t in live)
-    values["stage"] = pressing.stage if pressing else ""
-    values["stage_due_at"] = pressing.due_at if pressing else None
+    values["stage"], values["stage_due_at"] = (pressing.stage, pressing.due_at) if pressing else _waiting(situation)
     different = [name for name, value in values.items() if getattr(row, name) != value]
     for name in different:
         setattr(row, name, values[name])
     return different
+
+
+def _waiting(situation: Situation) -> tuple[str, datetime | None]:
+    """A case in nobody's hands whose process waits for a time, or for what may come before it: until when."""
+    waits = [x.due_at for x in situation.limits if x.kind == "wait" and x.state == "pending"] if situation.case.is_open else []
+    return ("wait", min(waits)) if waits else ("", None)
 
 
 def _seal_facts(machine: Machine, code: str) -> tuple[list[FactIn], dict[str, str]]:

@@ -63,8 +63,10 @@ def doctor(viewer: Viewer) -> list[tuple[str, str, str]]:
     lines = []
     for name, lag in sorted(found.lags.items()):
         age = (now - lag.since).total_seconds() if lag.since else 0.0
-        late = age > (HISTORY_LATE if name == "history" else EFFECTS_LATE)
-        lines.append(("warn" if late else "ok", f"signals {name}", f"{lag.batches} batches behind, the first waits {age:.0f} s"))
+        most = HISTORY_LATE if name == "history" else EFFECTS_LATE
+        normal = f"up to {most:.0f} s is normal" + (": history is written by the hour" if name == "history" else "")
+        text = f"{lag.batches} batches behind, the first waits {age:.0f} s ({normal})"
+        lines.append(("warn" if age > most else "ok", f"signals {name}", text))
     if found.troubles:
         lines.append(("warn", "signals without effect", f"{found.troubles} in the last 30 days, last: {found.last_trouble}"))
     if found.mass_silence:

@@ -38,10 +38,16 @@ export function home(): string {
   return may("case.read") ? "/cases" : "/denied";
 }
 
+/** Who only reports works on the phone's pages; on a phone so does who handles tasks but keeps no desk. */
+function onPhonePages(): boolean {
+  if (home() === "/denied") return may("case.report");
+  return home() === "/tasks" && matchMedia("(max-width: 640px)").matches;
+}
+
 router.beforeEach(async (to) => {
   if (!me.value && !(await loadMe())) return true; // App shows the fault, or the log-in page is on its way
-  if (to.name === "home" && home() === "/denied" && may("case.report")) {
-    location.replace("/m/"); // who only reports works on the phone's pages
+  if (to.name === "home" && onPhonePages()) {
+    location.replace("/m/");
     return false;
   }
   if (to.name === "home") return { path: home(), query: to.query };

@@ -2,14 +2,13 @@ export default {
   product: "Gridloop",
   sample: "Sample data",
   severity: { 1: "Critical", 2: "Urgent", 3: "Important", 4: "Routine" },
-  severityShort: { 1: "Red", 2: "Orange", 3: "Yellow", 4: "Blue" },
   status: {
     reported: "Reported", verifying: "Verifying", filed: "Filed", dispatched: "Dispatched", accepted: "Signed for", handling: "In progress",
     suspended: "Suspended", escalated: "Escalated", submitted: "Awaiting check", checking: "Checking", reworked: "Rework", closed: "Closed",
     voided: "Voided", rejected: "Not accepted",
   },
   step: { report: "Intake", dispatch: "Dispatch", accept: "Sign for", handle: "Handle", check: "Check", close: "Closed" },
-  stage: { verify: "Verify", intake: "Intake", accept: "Sign for", handle: "Handle", support: "Support", check: "Check" },
+  stage: { verify: "Verify", intake: "Intake", accept: "Sign for", handle: "Handle", support: "Support", check: "Check", wait: "Waiting" },
   box: { todo: "To dispatch", doing: "In hand", done: "Closed", all: "All" },
   card: { yellow: "Yellow card", red: "Red card" },
   source: {

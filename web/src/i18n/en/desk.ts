@@ -12,7 +12,7 @@ export default {
   case: {
     gap: "{n} m off", progress: "Progress", now: "now", trace: "Trace", chainHint: "This browser re-computed the hash of every fact and checked the links",
     chain: { intact: "Chain intact ({n} facts)", linked: "Facts linked ({n})", broken: "Chain broken, tell the administrator" },
-    enlarge: "Enlarge picture {n}", mergedN: "{n} merged", reworksN: "Rework {n}", mergedInto: "Merged into {code}", lead: "Lead", limit: " limit",
+    enlarge: "Enlarge picture {n}", mergedN: "{n} merged", reworksN: "Rework {n}", mergedInto: "Merged into {code}", lead: "Lead", limit: " limit", waitsUntil: "Waits until",
     text: "What happened", noText: "No description", openReporter: "Open the reporter", noReporter: "No name or number was left", reporter: "Reporter", sources: "Sources", sourcesN: "{n} in all", evidence: "Evidence", tasks: "Tasks",
     nobody: "Nobody responsible", rating: "Rating", starsN: "{n} stars", byReporters: "Reporters ({n})", byCentre: "Centre", supervision: "Supervised", replyBy: "answer by {at}", rateHint: "The centre rates once", trackPage: "Open the reporter's page", type: "Type", severity: "Level",
     statusWord: "Status", reportedAt: "Reported", place: "Place", region: "Area", unit: "Unit", source: "Source", code: "Code", title: "Title",
@@ -131,7 +131,7 @@ export default {
     joint_inspection: "Joint inspection", mediation: "Mediation", deputy_matter: "Deputy's matter", review: "Review",
   },
   tour: {
-    button: "Tour", title: "From alarm to five stars", step: "Step {n} of {of}", end: "End the tour", make: "File a sample report",
+    button: "Tour", title: "From alarm to five stars", fold: "Fold", step: "Step {n} of {of}", end: "End the tour", make: "File a sample report",
     go: "Show this step", become: "Go on as {name}", finished: "The loop is closed: from alarm to five stars, and every step is in the trace, where it can be verified.",
     alarm: { title: "A report comes in", text: "A citizen's report shows in the queue within a second. The button files one about a broken street lamp." },
     accept: { title: "Accept the proposal with Enter", text: "Type, level and unit are proposed. Look, then press Enter or the button at the bottom right." },

@@ -3,14 +3,13 @@ export default {
   product: "网格闭环",
   sample: "演示数据",
   severity: { 1: "紧急", 2: "加急", 3: "重点", 4: "一般" },
-  severityShort: { 1: "红", 2: "橙", 3: "黄", 4: "蓝" },
   status: {
     reported: "待受理", verifying: "核实中", filed: "已立案", dispatched: "已派遣", accepted: "已签收", handling: "处置中",
     suspended: "已挂起", escalated: "已上报上级", submitted: "已反馈", checking: "核查中", reworked: "返工中", closed: "已办结",
     voided: "已作废", rejected: "不予受理",
   },
   step: { report: "上报", dispatch: "派遣", accept: "签收", handle: "处置", check: "核查", close: "办结" },
-  stage: { verify: "核实", intake: "受理", accept: "签收", handle: "处置", support: "协办", check: "核查" },
+  stage: { verify: "核实", intake: "受理", accept: "签收", handle: "处置", support: "协办", check: "核查", wait: "等候中" },
   box: { todo: "待派", doing: "在办", done: "办结", all: "全部" },
   card: { yellow: "黄牌", red: "红牌" },
   source: {

@@ -11,7 +11,7 @@ export default {
   case: {
     gap: "相距 {n} 米", progress: "办理进度", now: "进行中", trace: "流转", chainHint: "本机重新计算了每一条记录的哈希并核对前后相连",
     chain: { intact: "存证完整（{n} 条）", linked: "前后相连（{n} 条）", broken: "存证不完整，请上报管理员" },
-    enlarge: "放大第 {n} 张图片", mergedN: "合并 {n}", reworksN: "返工 {n}", mergedInto: "已并入 {code}", lead: "主办", limit: "时限",
+    enlarge: "放大第 {n} 张图片", mergedN: "合并 {n}", reworksN: "返工 {n}", mergedInto: "已并入 {code}", lead: "主办", limit: "时限", waitsUntil: "等候至",
     text: "情况", noText: "没有文字说明", openReporter: "调阅上报人", noReporter: "没有留下姓名、电话", reporter: "上报人", sources: "来源", sourcesN: "共 {n} 次", evidence: "凭证", tasks: "任务",
     nobody: "无人承办", rating: "评价", starsN: "{n} 星", byReporters: "上报人（{n}）", byCentre: "中心", supervision: "督办", replyBy: "{at} 前答复", rateHint: "中心评价一次", trackPage: "打开群众查询页", type: "类型", severity: "等级", statusWord: "状态",
     reportedAt: "上报时间", place: "地点", region: "区域", unit: "承办单位", source: "来源", code: "编号", title: "标题", left: "剩余时间",
@@ -120,7 +120,7 @@ export default {
     mediation: "矛盾调解", deputy_matter: "代表事项", review: "核查",
   },
   tour: {
-    button: "导览", title: "从报警到五星", step: "第 {n} 步，共 {of} 步", end: "结束导览", make: "产生一条演示上报", go: "去看这一步",
+    button: "导览", title: "从报警到五星", step: "第 {n} 步，共 {of} 步", end: "结束导览", fold: "收起", make: "产生一条演示上报", go: "去看这一步",
     become: "切换为{name}继续", finished: "闭环完成：从报警到五星，每一步都在流转记录里，可以验证。",
     alarm: { title: "新上报进来", text: "群众的一条上报会在一秒内出现在待派队列。点下面的按钮，系统以群众身份报一盏坏路灯。" },
     accept: { title: "按 Enter 采纳建议", text: "系统已给出类型、等级和承办单位。看一眼，按 Enter 或点右下角的按钮派遣。" },
