@@ -24,7 +24,9 @@ from gridloop.kernel import clock
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.registry.briefs import DeviceView
 from gridloop.registry.scope import opening
+from gridloop.registry.selectors import devices_by_code
 
 CANDIDATES = 6
 STEPS = ("reported", "filed", "dispatched", "handling", "checking", "closed")
@@ -121,7 +123,7 @@ def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
         "tasks": task_items(viewer, tasks, {code: row}),
         "rating": _rating(viewer, row),
         "supervision": _supervision(viewer, row),
-        "source_rows": [_source(viewer, s, values) for s in sources],
+        "source_rows": _sources(viewer, sources, values),
         "merged_into": row.merged_into,
         "returns": row.returns,
         "escalations": row.escalations,
@@ -162,11 +164,20 @@ def _words(value: Any) -> str:
     return mask_text(str(value or ""))
 
 
-def _source(viewer: Viewer, source: Source, values: dict[str, Any]) -> dict[str, Any]:
+def _sources(viewer: Viewer, sources: Sequence[Source], values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each source with the name of its device, as far as the viewer sees devices."""
+    codes = {s.device for s in sources if s.device} if viewer.can("device.read") else set()
+    devices = devices_by_code(viewer, codes) if codes else {}
+    return [_source(s, values, devices.get(s.device)) for s in sources]
+
+
+def _source(source: Source, values: dict[str, Any], device: DeviceView | None) -> dict[str, Any]:
     return {
         "kind": source.kind,
         "source": source.source,
         "device": source.device,
+        "device_name": device.name if device else "",
+        "device_kind": device.kind if device else "",
         "first_at": source.first_at,
         "last_at": source.last_at,
         "count": source.count,
@@ -313,7 +324,7 @@ def case_sources(viewer: Viewer, code: str) -> list[dict[str, Any]]:
     selectors.case_row(viewer, code)
     sources = selectors.sources_of(viewer, code)
     values = selectors.sealed_values(viewer, [x for s in sources for x in (s.text_sealed, s.reporter_sealed)])
-    return [_source(viewer, s, values) for s in sources]
+    return _sources(viewer, sources, values)
 
 
 @reading

@@ -240,6 +240,8 @@ class SourceDetail(Schema):
     kind: str
     source: str
     device: str
+    device_name: str
+    device_kind: str
     first_at: datetime
     last_at: datetime
     count: int

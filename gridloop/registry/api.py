@@ -110,6 +110,12 @@ def devices(request: HttpRequest, query: Query[schemas.DeviceQuery]) -> dict[str
     return {"items": _devices(viewer, page.items), "next": page.next, "counts": selectors.device_counts(viewer, query.region)}
 
 
+@router.get("/devices/map", response=schemas.DeviceMap, summary="Where the devices of the same question stand")
+def device_map(request: HttpRequest, query: Query[schemas.DeviceQuery]) -> dict[str, Any]:
+    viewer = need(request, "device.read")
+    return {"items": selectors.device_points(viewer, q=query.q, region=query.region, kind=query.kind, status=query.status)}
+
+
 @router.get("/devices/{code}", response=schemas.DeviceOut, summary="One device")
 def device(request: HttpRequest, code: str) -> dict[str, Any]:
     viewer = need(request, "device.read")

@@ -103,6 +103,17 @@ class PlaceView:
 
 
 @dataclass(frozen=True, slots=True)
+class DevicePoint:
+    """A device on the map."""
+
+    code: str
+    name: str
+    lon: float
+    lat: float
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceView:
     id: int
     code: str

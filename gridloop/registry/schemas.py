@@ -37,6 +37,20 @@ class DeviceQuery(KindQuery):
     status: Literal["", "online", "silent", "faulty", "unproved"] = ""
 
 
+class DevicePointOut(Schema):
+    code: str
+    name: str
+    lon: float
+    lat: float
+    status: str
+
+
+class DeviceMap(Schema):
+    """At most 10,000 devices, those that are not well first."""
+
+    items: list[DevicePointOut]
+
+
 class PointOut(Schema):
     lon: float
     lat: float

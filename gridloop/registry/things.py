@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.db.models import Count, F, Max, Q
+from django.db.models import Case, Count, F, Max, Q, When
 
 from gridloop.access.rules import mask_name, mask_phone, mask_plate
 from gridloop.journal.selectors import reading
@@ -16,9 +16,11 @@ from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.briefs import Page
 from gridloop.orgs.selectors import number_after, page_limit, turn
 from gridloop.registry import scope
-from gridloop.registry.briefs import BuildingView, DeviceView, EnterpriseView, HouseView, PlaceView, VehicleView
+from gridloop.registry.briefs import BuildingView, DevicePoint, DeviceView, EnterpriseView, HouseView, PlaceView, VehicleView
 from gridloop.registry.models import Building, Device, Enterprise, House, Place, Vehicle
 from gridloop.registry.rules import clean_plate
+
+MOST_POINTS = 10_000
 
 
 @reading
@@ -162,16 +164,31 @@ def devices(
     after: str | None = None,
 ) -> Page:
     """Devices of the viewer's territory or units by id; ``q`` is the beginning of the code or part of the name."""
-    where = scope.devices(viewer) & Q(pk__gt=number_after(after), region_code__startswith=region)
+    where = _asked(viewer, q, region, kind, status) & Q(pk__gt=number_after(after))
+    size = page_limit(limit)
+    rows, following = turn(list(Device.objects.filter(where).select_related(*_DEVICE_REFS).order_by("pk")[: size + 1]), size)
+    return Page([_device(r) for r in rows], following)
+
+
+def _asked(viewer: Viewer, q: str, region: str, kind: str, status: str) -> Q:
+    where = scope.devices(viewer) & Q(region_code__startswith=region)
     if kind:
         where &= Q(kind=kind)
     if status:
         where &= Q(status=status)
     if q:
         where &= Q(code__startswith=q) | Q(name__contains=q)
-    size = page_limit(limit)
-    rows, following = turn(list(Device.objects.filter(where).select_related(*_DEVICE_REFS).order_by("pk")[: size + 1]), size)
-    return Page([_device(r) for r in rows], following)
+    return where
+
+
+@reading
+def device_points(viewer: Viewer, *, q: str = "", region: str = "", kind: str = "", status: str = "") -> list[DevicePoint]:
+    """Where the devices of the same question stand, at most ``MOST_POINTS``, those that are not well first."""
+    rows = Device.objects.filter(_asked(viewer, q, region, kind, status), lon__isnull=False, lat__isnull=False)
+    worst = Case(When(status__in=(Device.Status.SILENT, Device.Status.FAULTY), then=0), default=1)
+    columns = ("code", "name", "lon", "lat", "status")
+    found = rows.order_by(worst, "pk").values_list(*columns)[:MOST_POINTS]
+    return [DevicePoint(*row) for row in found]
 
 
 @reading

@@ -248,3 +248,16 @@ def test_numbers_outside_of_the_grant_stay_masked(caller: Callable[..., Client])
     duty = get(worker, f"units/{unit}/duty")["staff"]
     assert duty
     assert all(row["masked"] for row in duty)
+
+
+def test_the_devices_of_a_question_stand_on_the_map_the_worst_first(caller: Callable[..., Client]) -> None:
+    admin, client = caller("admin"), caller("operator")
+    for n in range(3):
+        body = {"kind": "smoke", "name": f"烟感{n}", "place": {"lon": 121.001 + n / 1000, "lat": 29.005}}
+        assert admin.put(f"/api/v1/devices/map-{n}", body, content_type="application/json").status_code == 201
+    points = get(client, "devices/map", q="map-")["items"]
+    assert [(p["code"], p["lon"], p["lat"]) for p in points] == [(f"map-{n}", 121.001 + n / 1000, 29.005) for n in range(3)]
+    assert admin.post("/api/v1/devices/map-2/status", {"status": "faulty"}, content_type="application/json").status_code == 200
+    assert [p["code"] for p in get(client, "devices/map", q="map-")["items"]] == ["map-2", "map-0", "map-1"]
+    assert [p["code"] for p in get(client, "devices/map", status="faulty")["items"]] == ["map-2"]
+    get(caller("citizen"), "devices/map", 403)

@@ -413,6 +413,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the devices of the same question stand */
+        get: operations["gridloop_registry_api_device_map"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{code}": {
         parameters: {
             query?: never;
@@ -1951,6 +1968,14 @@ export interface components {
             place: components["schemas"]["DevicePlace"];
         };
         /**
+         * DeviceMap
+         * @description At most 10,000 devices, those that are not well first.
+         */
+        DeviceMap: {
+            /** Items */
+            items: components["schemas"]["DevicePointOut"][];
+        };
+        /**
          * DeviceOut
          * @description ``subject`` is what the device watches: a household, building or key place, by code.
          */
@@ -1999,6 +2024,19 @@ export interface components {
             lat: number;
             /** Lon */
             lon: number;
+        };
+        /** DevicePointOut */
+        DevicePointOut: {
+            /** Code */
+            code: string;
+            /** Lat */
+            lat: number;
+            /** Lon */
+            lon: number;
+            /** Name */
+            name: string;
+            /** Status */
+            status: string;
         };
         /** DeviceQuery */
         DeviceQuery: {
@@ -3316,6 +3354,10 @@ export interface components {
             count: number;
             /** Device */
             device: string;
+            /** Device Kind */
+            device_kind: string;
+            /** Device Name */
+            device_name: string;
             /**
              * First At
              * Format: date-time
@@ -4793,6 +4835,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DevicePage"];
+                };
+            };
+        };
+    };
+    gridloop_registry_api_device_map: {
+        parameters: {
+            query?: {
+                q?: string;
+                /** @description region code: everything inside */
+                region?: string;
+                limit?: number;
+                after?: string;
+                kind?: string;
+                status?: "" | "online" | "silent" | "faulty" | "unproved";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceMap"];
                 };
             };
         };

@@ -123,8 +123,22 @@ export interface CaseRating {
   centre: Given | null;
 }
 
+/** One source of a case: a device's signals or one person's report. */
+export interface SourceRow {
+  kind: string;
+  source: string;
+  device: string;
+  device_name: string;
+  device_kind: string;
+  first_at: string;
+  last_at: string;
+  count: number;
+  text: string;
+  reporter: { name: string; contact: string } | null;
+}
+
 export interface CaseDetail extends CaseItem {
-  source_rows: { text: string; reporter: { name: string; contact: string } | null }[];
+  source_rows: SourceRow[];
   text: string | null;
   reporter: { name: string | null; contact: string | null } | null;
   proposal: Proposal | null;
@@ -303,6 +317,15 @@ export interface OnDuty {
   source: string;
   commander: Staff | null;
   staff: Staff[];
+}
+
+/** A device on the map. */
+export interface DevicePoint {
+  code: string;
+  name: string;
+  lon: number;
+  lat: number;
+  status: string;
 }
 
 export interface Device {
