@@ -22,7 +22,7 @@ from gridloop.orgs.loading import Loaded, Progress, load_rows
 from gridloop.registry import scope
 from gridloop.registry.briefs import Known
 from gridloop.registry.messages import DeviceRow, RegistryRow
-from gridloop.registry.models import Device, DeviceCredential, Person, Vehicle
+from gridloop.registry.models import Device, DeviceCredential, Person, Place, Vehicle
 from gridloop.registry.rules import DEVICE_STATUSES, device_fault
 from gridloop.registry.tables import targets
 from gridloop.registry.things import hash_secret
@@ -106,6 +106,9 @@ def save_device(viewer: Viewer, row: DeviceRow, owner_unit: int | None) -> bool:
         fault = FieldFault("/place", "registry.device_outside" if where is None else "registry.device_foreign")
     if fault is None and owner_unit is not None and not desk.units_by_id(SYSTEM, [owner_unit]):
         fault = FieldFault("/owner_unit", "registry.unit_unknown", {"unit": owner_unit})
+    key_place = Place.objects.filter(scope.things(viewer), code=row.place).first() if row.place else None
+    if fault is None and row.place and key_place is None:
+        fault = FieldFault("/key_place", "registry.place_unknown", {"place": row.place})
     known = Device.objects.select_for_update(of=("self",)).filter(scope.devices(viewer), code=row.code).first()
     with elevated():
         if fault is None and known is None and Device.objects.filter(code=row.code).exists():
@@ -114,7 +117,7 @@ def save_device(viewer: Viewer, row: DeviceRow, owner_unit: int | None) -> bool:
             raise Invalid(fault.key, errors=(fault,), **fault.params)
         device = known or Device(code=row.code)
         device.kind, device.name, device.region_code = row.kind, row.name, where or ""
-        device.lon, device.lat, device.owner_unit_id = row.lon, row.lat, owner_unit
+        device.lon, device.lat, device.owner_unit_id, device.place = row.lon, row.lat, owner_unit, key_place
         device.coverage, device.interval_seconds = row.coverage, row.interval_seconds
         device.save()
         # no name in the fact: it may be a household's

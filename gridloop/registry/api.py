@@ -99,6 +99,7 @@ def _devices(viewer: Viewer, views: Iterable[Any]) -> list[dict[str, Any]]:
     for row, view in zip(rows, listed, strict=True):
         owner = view.owner_unit_id
         row["owner_unit"] = {"id": owner, "name": units[owner]} if owner in units else None
+        row["key_place"] = {"code": view.place, "name": view.place_name} if view.place else None
         row["subject"] = view.household or view.building or (view.place if isinstance(view.place, str) else None)
     return rows
 
@@ -134,6 +135,7 @@ def save_device(request: HttpRequest, code: str, body: schemas.DeviceIn) -> tupl
         name=body.name.strip(),
         lon=body.place.lon,
         lat=body.place.lat,
+        place=body.key_place.strip(),
         coverage=body.coverage,
         interval_seconds=body.interval_seconds,
     )
@@ -146,6 +148,13 @@ def set_status(request: HttpRequest, code: str, body: schemas.StatusIn) -> dict[
     viewer = need(request, "device.edit")
     actions.set_device_status(viewer, _code(code), body.status)
     return _devices(viewer, [selectors.device(viewer, _code(code))])[0]
+
+
+@router.delete(
+    "/devices/{code}/secret", response=org_schemas.CountOut, summary="The device may not send any more until it gets a new secret"
+)
+def revoke_secrets(request: HttpRequest, code: str) -> dict[str, int]:
+    return {"count": actions.revoke_device_secrets(need(request, "device.edit"), _code(code))}
 
 
 @router.post("/devices/{code}/secret", response=schemas.SecretOut, summary="A new secret for a device, shown once; older ones end")

@@ -131,6 +131,7 @@ class DeviceView:
     status: str
     last_seen: datetime | None
     last_value: float | None
+    place_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,11 @@ class PlacePage(Schema):
     next: str | None
 
 
+class Coded(Schema):
+    code: str
+    name: str
+
+
 class DeviceOut(Schema):
     """``subject`` is what the device watches: a household, building or key place, by code."""
 
@@ -162,6 +167,7 @@ class DeviceOut(Schema):
     place: PointOut | None
     owner_unit: Named | None
     subject: str | None
+    key_place: Coded | None
     coverage: float | None
     interval_seconds: int
     last_seen: datetime | None
@@ -186,6 +192,7 @@ class DeviceIn(Schema):
     name: str = Field("", max_length=128, pattern=TEXT)
     place: DevicePlace
     owner_unit: int | None = Field(None, ge=0, le=2**62)
+    key_place: str = Field("", max_length=64, pattern=TEXT, description="code of the key place it watches")
     coverage: float | None = Field(None, ge=0, le=100_000, description="metres")
     interval_seconds: int = Field(3600, ge=1, le=31_536_000)
 

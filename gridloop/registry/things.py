@@ -144,6 +144,7 @@ def _device(row: Device) -> DeviceView:
         status=row.status,
         last_seen=row.last_seen,
         last_value=row.last_value,
+        place_name=row.place.name if row.place else "",
     )
 
 

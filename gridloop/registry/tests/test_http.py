@@ -261,3 +261,17 @@ def test_the_devices_of_a_question_stand_on_the_map_the_worst_first(caller: Call
     assert [p["code"] for p in get(client, "devices/map", q="map-")["items"]] == ["map-2", "map-0", "map-1"]
     assert [p["code"] for p in get(client, "devices/map", status="faulty")["items"]] == ["map-2"]
     get(caller("citizen"), "devices/map", 403)
+
+
+def test_a_device_watches_a_key_place_and_is_cut_off(caller: Callable[..., Client]) -> None:
+    admin = caller("admin")
+    place = get(admin, "places")["items"][0]
+    body = {"kind": "camera", "name": "门口", "place": {"lon": 121.001, "lat": 29.005}, "key_place": place["code"]}
+    made = admin.put("/api/v1/devices/cam-9", body, content_type="application/json").json()
+    assert made["key_place"] == {"code": place["code"], "name": place["name"]}
+    wrong = admin.put("/api/v1/devices/cam-9", {**body, "key_place": "nowhere"}, content_type="application/json")
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/key_place")
+    assert get(admin, "devices/cam-9")["key_place"]["code"] == place["code"]
+    assert admin.put("/api/v1/devices/cam-9", {**body, "key_place": ""}, content_type="application/json").json()["key_place"] is None
+    assert admin.post("/api/v1/devices/cam-9/secret").status_code == 200
+    assert [admin.delete("/api/v1/devices/cam-9/secret").json()["count"] for _ in (1, 2)] == [1, 0]

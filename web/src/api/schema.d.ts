@@ -459,7 +459,8 @@ export interface paths {
         put?: never;
         /** A new secret for a device, shown once; older ones end */
         post: operations["gridloop_registry_api_new_secret"];
-        delete?: never;
+        /** The device may not send any more until it gets a new secret */
+        delete: operations["gridloop_registry_api_revoke_secrets"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1864,6 +1865,13 @@ export interface components {
             /** Codes */
             codes: string[];
         };
+        /** Coded */
+        Coded: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+        };
         /** CountOut */
         CountOut: {
             /** Count */
@@ -1956,6 +1964,12 @@ export interface components {
              * @default 3600
              */
             interval_seconds: number;
+            /**
+             * Key Place
+             * @description code of the key place it watches
+             * @default
+             */
+            key_place: string;
             /** Kind */
             kind: string;
             /**
@@ -1988,6 +2002,7 @@ export interface components {
             id: number;
             /** Interval Seconds */
             interval_seconds: number;
+            key_place: components["schemas"]["Coded"] | null;
             /** Kind */
             kind: string;
             /** Last Seen */
@@ -4942,6 +4957,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SecretOut"];
+                };
+            };
+        };
+    };
+    gridloop_registry_api_revoke_secrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountOut"];
                 };
             };
         };

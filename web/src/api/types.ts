@@ -329,6 +329,7 @@ export interface DevicePoint {
 }
 
 export interface Device {
+  key_place: { code: string; name: string } | null;
   coverage: number | null;
   id: number;
   code: string;
