@@ -100,7 +100,8 @@ WORDS = "nav a, main th, main dt, main label, main h2, main [role=tab], main [ro
 def test_desk_speaks_english_and_remembers_it(desk: Callable[..., Desk]) -> None:
     """Names and reports are what people wrote; every word of the house's own is English."""
     leader = desk("leader")
-    leader.page.get_by_role("button", name="English").click()
+    with leader.page.expect_response("**/api/v1/me"):  # the account knows it before another page is asked for
+        leader.page.get_by_role("button", name="English").click()
     try:
         for screen, shown in (
             ("/cockpit", "main h2"),
@@ -164,7 +165,8 @@ def test_desk_says_that_it_loads(waiting: str, desk: Callable[..., Desk], view: 
     who = desk(view.user)
     held: list[Route] = []
     who.page.route(re.compile(view.call), lambda route: held.append(route))
-    who.open(view.path)
+    with who.page.expect_request(re.compile(view.call)):  # the shell says that it loads, too, before the screen asks
+        who.open(view.path)
     loading = who.page.get_by_role("status").filter(has_text="正在加载…")
     expect(loading.first).to_be_visible()
     expect(who.page.locator(view.there)).to_have_count(0)
