@@ -182,9 +182,9 @@ def _set_active(viewer: Viewer, user: User, active: bool) -> None:
 @verb("org.edit")
 def close_accounts_of(viewer: Viewer, staff_id: int) -> int:
     """Close the accounts of somebody who leaves the viewer's territory; nobody closes their own. Returns how many were open."""
-    for person in _person(viewer, staff_id):
-        if not viewer.may("org.edit", person.region_code, (person.unit_id,)):
-            raise Forbidden("access.outside_territory", region=person.region_code)
+    person = next(iter(_person(viewer, staff_id)), None)
+    if person is None or not viewer.may("org.edit", person.region_code, (person.unit_id,)):
+        raise Forbidden("access.outside_territory", region=person.region_code if person else "–")
     with elevated():
         users = list(User.objects.select_for_update().filter(staff_id=staff_id, is_active=True))
         if any(user.pk == viewer.user_id for user in users):

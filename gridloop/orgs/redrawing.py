@@ -235,6 +235,8 @@ def merge_regions(viewer: Viewer, codes: Sequence[str], into: RegionRow, day: da
     if len(set(codes)) < 2:
         raise Invalid("orgs.region_needs_two")
     old = [_current(code, day) for code in sorted(set(codes))]
+    if len({(row.level_id, row.parent_code) for row in old}) > 1:
+        raise invalid("/codes", "orgs.region_merge_apart")
     for row in old:
         _without_children(row.code)
     merged = _joined(into, old)

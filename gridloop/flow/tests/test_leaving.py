@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from gridloop.access.actions import close_accounts_of
 from gridloop.access.models import User
 from gridloop.access.selectors import user_id_of, viewer_for
 from gridloop.cases import actions as cases
 from gridloop.cases import present
 from gridloop.cases.messages import Report
-from gridloop.cases.tests.kit import HERE, Cast, build
+from gridloop.cases.tests.kit import HERE, WEST, Cast, build
 from gridloop.flow import leaving
 from gridloop.journal.frame import scoped
 from gridloop.kernel.errors import Forbidden, NotFound, NotNow
-from gridloop.kernel.viewer import PUBLIC, SYSTEM
+from gridloop.kernel.viewer import PUBLIC, SYSTEM, Grant, Viewer
 from gridloop.orgs import actions as orgs
 from gridloop.orgs.models import Duty
 from gridloop.orgs.selectors import staff_ids_by_code, unit, unit_ids_by_code
@@ -82,3 +83,8 @@ def test_a_unit_with_tasks_stays(county: Cast) -> None:
 def test_other_territory_is_not_theirs(county: Cast) -> None:
     with pytest.raises(Forbidden):
         leaving.set_staff_active(county.operator, staff_id("S-worker"), False)
+    west = Viewer("west-admin", 99, grants=(Grant("admin", WEST, permissions=frozenset({"org.edit", "org.read"})),))
+    for person in (staff_id("S-worker"), 10**9):
+        with pytest.raises(Forbidden):
+            close_accounts_of(west, person)
+    assert viewer_for(user_id_of("worker") or 0).can("task.act")

@@ -91,6 +91,7 @@ def test_refusals_say_why() -> None:
         ("orgs.region_has_children", Invalid, lambda: actions.split_region(SYSTEM, cast.GRID, two, MARCH)),
         ("orgs.region_needs_two", Invalid, lambda: actions.split_region(SYSTEM, cast.GRID_2, two[:1], MARCH)),
         ("orgs.region_needs_two", Invalid, lambda: actions.merge_regions(SYSTEM, [cast.GRID_2, cast.GRID_2], two[0], MARCH)),
+        ("orgs.region_merge_apart", Invalid, lambda: actions.merge_regions(SYSTEM, [cast.GRID_2, cast.GRID_3], two[0], MARCH)),
         ("orgs.region_unknown", NotFound, lambda: actions.rename_region(SYSTEM, "880101", "无", MARCH)),
         ("orgs.region_day_before", Invalid, lambda: actions.rename_region(SYSTEM, cast.GRID_2, "早", date(1999, 1, 1))),
         ("orgs.region_exists", Invalid, lambda: actions.create_region(SYSTEM, RegionRow(cast.GRID_2, "又", "grid"), MARCH)),
