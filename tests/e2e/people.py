@@ -74,7 +74,7 @@ class Screen:
         if user:
             page.goto(f"{url}/login/?next={home}")
             page.locator(f"button[value={user}]").click()
-            page.wait_for_url(f"{url}{home}**")
+            page.wait_for_url(lambda where: where.startswith(url + home) and not where.startswith(f"{url}/login/"))
 
     def open(self, path: str) -> Page:
         self.page.goto(self.url + path)

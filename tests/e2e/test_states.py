@@ -100,7 +100,8 @@ WORDS = "nav a, main th, main dt, main label, main h2, main [role=tab], main [ro
 def test_desk_speaks_english_and_remembers_it(desk: Callable[..., Desk]) -> None:
     """Names and reports are what people wrote; every word of the house's own is English."""
     leader = desk("leader")
-    with leader.page.expect_response("**/api/v1/me"):  # the account knows it before another page is asked for
+    # the account knows it before another page is asked for
+    with leader.page.expect_response(lambda answer: answer.url.endswith("/api/v1/me") and answer.request.method == "POST"):
         leader.page.get_by_role("button", name="English").click()
     try:
         for screen, shown in (
