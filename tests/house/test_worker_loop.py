@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -10,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from gridloop.doors.worker.loop import Job, Loop, load
+from tests.house.product import until
 
 
 def _fail() -> bool:
@@ -76,3 +81,24 @@ def test_wiring_of_the_product_loads() -> None:
 def test_a_job_that_cannot_be_imported_stops_the_start() -> None:
     with pytest.raises(ModuleNotFoundError):
         load([("x", 1.0, "gridloop.no_such_room:run")])
+
+
+def test_many_signals_at_once_end_it(tmp_path: Path) -> None:
+    """Two SIGTERM in one moment once left a worker for ever: the second was handled inside the lock of the first."""
+    code = (
+        "import sys; from pathlib import Path; from gridloop.doors.worker.loop import Job, run; "
+        "run([Job(str(n), 3600.0, lambda: False) for n in range(20)], Path(sys.argv[1]))"
+    )
+    beat = tmp_path / "worker.json"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "gridloop.project.settings"}
+    for _ in range(5):
+        worker = subprocess.Popen([sys.executable, "-c", code, str(beat)], env=environment)
+        try:
+            assert until(beat.exists, seconds=20)
+            worker.send_signal(signal.SIGUSR1)
+            for _ in range(50):
+                worker.send_signal(signal.SIGTERM)
+            assert worker.wait(15) == 0
+        finally:
+            worker.kill()
+        assert not beat.exists()

@@ -34,8 +34,9 @@ def simulate(speed: float, seed: int, hours: float | None, data_dir: Path | None
 
         url = deployment.read("run.json").get("url") or ""
         stop = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
+        numbers = {signal.SIGINT, signal.SIGTERM}
+        signal.pthread_sigmask(signal.SIG_BLOCK, numbers)  # waited for in a thread: a handler must not touch an event's lock
+        threading.Thread(target=_wait_for, args=(numbers, stop), daemon=True).start()
         county = generate(SEED, sample_scale())
         world = World(county, seed)
         living = Living(world, Client(url, _tokens()), _people(), speed, stop)
@@ -44,6 +45,11 @@ def simulate(speed: float, seed: int, hours: float | None, data_dir: Path | None
         finally:
             world.write(deployment.folder / "simulation" / "truth.jsonl")
         click.echo(done)
+
+
+def _wait_for(numbers: set[signal.Signals], stop: threading.Event) -> None:
+    signal.sigwait(numbers)
+    stop.set()
 
 
 def _tokens() -> Callable[[str], str]:

@@ -107,16 +107,16 @@ class Supervisor:
         self.log = log
         self.children: dict[str, Child] = {}
         self._note = note
-        self._stop = threading.Event()
+        self._stopping = False  # a plain flag: the signal's handler may interrupt whatever holds a lock
 
     def stopping(self) -> bool:
-        return self._stop.is_set()
+        return self._stopping
 
     def request_stop(self, *_: object) -> None:
-        if self._stop.is_set():  # a second Ctrl-C: no more patience
+        if self._stopping:  # a second Ctrl-C: no more patience
             for child in self.children.values():
                 _kill_group(child)
-        self._stop.set()
+        self._stopping = True
 
     def add(self, service: Service) -> None:
         self.children[service.name] = Child(service)
@@ -153,13 +153,13 @@ class Supervisor:
         """Tend the children until these answer; False when one does not in time or we were told to stop."""
         end = time.monotonic() + seconds
         waiting = list(names)
-        while waiting and not self._stop.is_set() and time.monotonic() < end:
+        while waiting and not self._stopping and time.monotonic() < end:
             self.tend()
             waiting = [n for n in waiting if not (self.children[n].alive and self.children[n].service.ready())]
             if waiting:
                 time.sleep(0.05)
         for name in waiting:
-            if not self._stop.is_set():
+            if not self._stopping:
                 self.log.write("gridloop", f"{name} is not ready after {seconds:.0f} s: see {self.log.folder / (name + '.log')}")
         return not waiting
 
@@ -167,7 +167,7 @@ class Supervisor:
         """Restart whatever has died, later each time it dies young."""
         now = time.monotonic()
         for child in self.children.values():
-            if child.process is None or child.alive or self._stop.is_set() or (child.service.once and child.process.returncode == 0):
+            if child.process is None or child.alive or self._stopping or (child.service.once and child.process.returncode == 0):
                 continue
             if not child.retry_at:
                 self._plan_restart(child, now)
@@ -189,12 +189,13 @@ class Supervisor:
 
     def run(self) -> None:
         """Tend until Ctrl-C or SIGTERM."""
-        while not self._stop.wait(0.2):
+        while not self._stopping:
             self.tend()
+            time.sleep(0.2)
 
     def end(self) -> None:
         """Children end in the reverse of their start order, each with its grace; then whatever is left of their groups."""
-        self._stop.set()
+        self._stopping = True
         for child in reversed(self.children.values()):
             process = child.process
             if process is None:

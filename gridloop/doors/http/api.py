@@ -7,8 +7,10 @@ import uuid
 from typing import Any
 
 import orjson
+from django.core.exceptions import TooManyFieldsSent, TooManyFilesSent
 from django.db import DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.docs import Swagger
@@ -116,6 +118,11 @@ def _unfit(request: HttpRequest, error: Any) -> HttpResponse:
     return plain_problem(request, 422, "doors.unfit_value")
 
 
+def _bad_form(request: HttpRequest, error: Any) -> HttpResponse:
+    """A multipart body without its boundary, cut short, or of too many parts."""
+    return plain_problem(request, 400, "doors.bad_form", what=str(error)[:200])
+
+
 def _database_down(request: HttpRequest, error: Any) -> HttpResponse:
     log.error("database: %s", error)
     response = plain_problem(request, 503, "doors.database_down")
@@ -137,6 +144,8 @@ for _api in (api, track_api):
     _api.add_exception_handler(AuthenticationError, _not_logged_in)
     _api.add_exception_handler(DataError, _unfit)
     _api.add_exception_handler(OperationalError, _database_down)
+    for _kind in (MultiPartParserError, TooManyFilesSent, TooManyFieldsSent):
+        _api.add_exception_handler(_kind, _bad_form)
     _api.add_exception_handler(Exception, _unexpected)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import orjson
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.translation import get_language_from_request
 
 from gridloop.kernel.errors import Fault
@@ -45,3 +47,24 @@ def plain_problem(request: HttpRequest, status: int, key: str, **params: Any) ->
     fault = Fault(key, **params)
     fault.status = status
     return problem(request, fault)
+
+
+MACHINES: Final = ("/api/", "/track/")
+_REFUSALS: Final = {400: "doors.bad_request", 404: "doors.no_such_address", 405: "doors.no_such_method"}
+
+
+class ProblemMiddleware:
+    """What Django or the router refuses before a room is asked (an address that fits none, another method) is a problem document, too."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        key = _REFUSALS.get(response.status_code)
+        if key is None or not request.path.startswith(MACHINES) or "json" in response.headers.get("Content-Type", ""):
+            return response
+        told = plain_problem(request, response.status_code, key)
+        if "Allow" in response.headers:
+            told["Allow"] = response.headers["Allow"]
+        return told

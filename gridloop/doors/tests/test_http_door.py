@@ -95,3 +95,25 @@ def test_the_description_needs_no_foreign_origin(cast: Cast) -> None:
     for name in ("swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-init.js"):
         assert f"/static/ninja/{name}" in page
         assert (Path(ninja.__file__).parent / "static" / "ninja" / name).is_file()
+
+
+def test_what_no_room_is_asked_about_is_refused_as_a_problem_too() -> None:
+    client = Client()
+    for method, path, status in (
+        ("get", "/api/v1/nothing", 404),
+        ("post", "/api/v1/units/-1/active", 404),
+        ("delete", "/api/v1/cases", 405),
+        ("get", "/track/no/such/page", 404),
+    ):
+        answer = getattr(client, method)(path, headers={"Accept-Language": "en"})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json"), path
+        assert answer.json()["detail"], path
+    assert "GET" in client.delete("/api/v1/cases").headers["Allow"]
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
+@pytest.mark.parametrize("path", ["/api/v1/reports", "/api/v1/evidence"])
+def test_a_broken_form_is_the_senders_to_mend(kind: str, path: str) -> None:
+    answer = Client().generic("POST", path, b'--x\r\nContent-Disposition: form-data; name="file"; filename="a', kind)
+    assert answer.status_code in (400, 401, 422), answer.content
+    assert answer.headers["Content-Type"] == "application/problem+json"

@@ -68,7 +68,7 @@ class Loop:
             if not name or key == name:
                 event.set()
 
-    def end(self, *_: object) -> None:
+    def end(self) -> None:
         self.stop.set()
         self.wake()
 
@@ -116,21 +116,31 @@ class Loop:
         temporary.write_text(json.dumps(content), encoding="utf-8")
         temporary.replace(path)
 
+    def pulse(self, path: Path) -> None:
+        """The heartbeat's thread."""
+        while not self.stop.is_set():
+            self.beat(path)
+            self.stop.wait(_BEAT)
+
 
 def run(jobs: list[Job], heartbeat: Path) -> None:
-    """Run the jobs until SIGTERM or SIGINT; jobs get a while to end their transaction."""
+    """Run the jobs until SIGTERM or SIGINT; jobs get a while to end their transaction. SIGUSR1 wakes them.
+
+    Signals are waited for, not handled: a handler runs in the middle of whatever holds an event's lock and would wait for it for ever,
+    as it did when two SIGTERM came at once (the supervisor's death and somebody's hand).
+    """
+    numbers = {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1}
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)  # before the threads, which inherit it
     loop = Loop(jobs)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, loop.end)
-    signal.signal(signal.SIGUSR1, lambda *_: loop.wake())
+    heartbeat.parent.mkdir(parents=True, exist_ok=True)
     threads = [threading.Thread(target=loop.keep, args=(job,), name=job.name, daemon=True) for job in jobs]
+    threads.append(threading.Thread(target=loop.pulse, args=(heartbeat,), name="heartbeat", daemon=True))
     for thread in threads:
         thread.start()
     log.info("%d jobs at work", len(jobs))
-    heartbeat.parent.mkdir(parents=True, exist_ok=True)
-    while not loop.stop.is_set():
-        loop.beat(heartbeat)
-        loop.stop.wait(_BEAT)
+    while signal.sigwait(numbers) == signal.SIGUSR1:
+        loop.wake()
+    loop.end()
     end = time.monotonic() + _STOP_PATIENCE
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
