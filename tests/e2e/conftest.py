@@ -160,8 +160,9 @@ def errors() -> Iterator[Errors]:
 
 
 @pytest.fixture
-def contexts(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+def contexts(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., BrowserContext]]:
     opened: list[BrowserContext] = []
+    failed_before = request.session.testsfailed
 
     def make(**options: Any) -> BrowserContext:
         context = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai", **options)
@@ -171,6 +172,9 @@ def contexts(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
     yield make
     for context in opened:
+        if request.session.testsfailed > failed_before:  # what stood on the screens says more than the locator that was not found
+            for page in context.pages:
+                print(f"{page.url}\n{page.locator('body').inner_text()[:2000]}")
         context.close()
 
 
