@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import logging
 import math
 import os
 import shutil
@@ -174,7 +175,7 @@ def contexts(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Calla
     for context in opened:
         if request.session.testsfailed > failed_before:  # what stood on the screens says more than the locator that was not found
             for page in context.pages:
-                print(f"{page.url}\n{page.locator('body').inner_text()[:2000]}")
+                logging.getLogger("screens").error("%s\n%s", page.url, page.locator("body").inner_text()[:2000])
         context.close()
 
 
