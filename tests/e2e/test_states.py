@@ -185,7 +185,7 @@ def test_desk_says_that_it_failed_and_tries_again(waiting: str, desk: Callable[.
     who.page.route(re.compile(view.call), lambda route: route.fulfill(status=500, json={"title": "出错"}))
     who.open(view.path)
     fault = who.page.get_by_role("alert")
-    expect(fault.first).to_contain_text("出错")
+    expect(fault.first).to_contain_text("出错", timeout=20_000)  # after two more tries, a second and two apart
     expect(who.page.locator(view.there)).to_have_count(0)
     who.page.unroute(re.compile(view.call))
     fault.first.get_by_role("button", name="重试").click()
