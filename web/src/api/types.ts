@@ -188,8 +188,9 @@ export interface CaseCounts {
   overdue: number;
 }
 
+/** A point of level 0 has none: a device nothing is known of. */
 export interface CaseMap {
-  points: { code: string; lon: number; lat: number; severity: Severity; status: string; title: string }[];
+  points: { code: string; lon: number; lat: number; severity: Severity | 0; status: string; title: string }[];
   clusters: { lon: number; lat: number; count: number; worst: Severity }[];
 }
 

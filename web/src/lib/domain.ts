@@ -34,8 +34,11 @@ const STEP_OF: Record<string, Step> = {
   rejected: "close",
 };
 
-/** Text key of where a case stands: one that only waits for a time is in nobody's hands, whatever its status. */
-export const standing = (item: Pick<CaseItem, "status" | "stage">): string => (item.stage === "wait" ? "stage.wait" : `status.${item.status}`);
+/** It only waits for a time: in nobody's hands, so nobody is late. */
+export const waiting = (item: Pick<CaseItem, "stage">): boolean => item.stage === "wait";
+
+/** Text key of where a case stands. */
+export const standing = (item: Pick<CaseItem, "status" | "stage">): string => (waiting(item) ? "stage.wait" : `status.${item.status}`);
 
 /** The step a case of this status is in now. */
 export const stepOf = (status: string): Step => STEP_OF[status] ?? "report";

@@ -89,7 +89,7 @@ export function mapStyle(c: Colours, file: string, lang = "zh-CN"): StyleSpecifi
 
 /** Colour by the severity of a feature. */
 export function bySeverity(c: Colours, field = "severity"): ExpressionSpecification {
-  return ["match", ["get", field], 1, c("s1-map"), 2, c("s2-map"), 3, c("s3-map"), c("s4-map")];
+  return ["match", ["get", field], 0, c("ink-3"), 1, c("s1-map"), 2, c("s2-map"), 3, c("s3-map"), c("s4-map")];
 }
 
 /** Fill of a grid by `count` and `worst` kept as feature state. */

@@ -15,7 +15,7 @@ export function toFeatures(data: CaseMap | null): FeatureCollection<Point> {
     features: [
       ...(data?.clusters ?? []).map((c) => point(c.lon, c.lat, { count: c.count, severity: c.worst })),
       // The worst on top: drawn last.
-      ...[...(data?.points ?? [])].sort((a, b) => b.severity - a.severity).map((p) => point(p.lon, p.lat, { code: p.code, title: p.title, severity: p.severity })),
+      ...[...(data?.points ?? [])].sort((a, b) => (b.severity || 5) - (a.severity || 5)).map((p) => point(p.lon, p.lat, { code: p.code, title: p.title, severity: p.severity })),
     ],
   };
 }

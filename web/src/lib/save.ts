@@ -1,5 +1,5 @@
 /** One form's sending: refusals stand at their field, the rest is said once; what was typed stays. */
-import { ref } from "vue";
+import { ref, watch, type Ref } from "vue";
 import { Problem } from "@/api/client";
 
 export function useSave() {
@@ -34,4 +34,27 @@ export function useSave() {
   }
 
   return { busy, faults, general, save, clear };
+}
+
+/** A form that is filled anew each time it opens. */
+export function useForm(open: Ref<boolean>, fill: () => void) {
+  const form = useSave();
+  watch(
+    open,
+    (shown) => {
+      if (!shown) return;
+      form.clear();
+      fill();
+    },
+    { immediate: true },
+  );
+
+  /** True when it went through; the form is closed then. */
+  async function send(act: () => Promise<unknown>): Promise<boolean> {
+    const sent = await form.save(act);
+    if (sent) open.value = false;
+    return sent;
+  }
+
+  return { ...form, send };
 }
