@@ -11,7 +11,7 @@ from uuid import UUID
 import pydantic
 from django.db import transaction
 from django.http import HttpRequest, StreamingHttpResponse
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 from ninja.errors import ValidationError
 
 from gridloop.access.api import need, open_door, signed_in, viewer_for_request
@@ -316,7 +316,7 @@ _REPORT_BODY = {
 @router.post(
     "/reports", response={201: ReportOut}, auth=open_door, openapi_extra=_REPORT_BODY, summary="A person's report; needs no account"
 )
-def report(request: HttpRequest) -> tuple[int, dict[str, Any]]:
+def report(request: HttpRequest) -> Status[dict[str, Any]]:
     viewer = viewer_for_request(request)
     body = _read_report(request)
     with transaction.atomic():  # the photos and the case, or nothing
@@ -337,7 +337,9 @@ def report(request: HttpRequest) -> tuple[int, dict[str, Any]]:
             evidence=(*body.evidence, *photos),
         )
         done = actions.report(viewer, new)
-    return 201, {"case": done.case, "track_url": f"/track/{done.case}?key={done.key}", "merged": done.merged, "repeated": done.repeated}
+    return Status(
+        201, {"case": done.case, "track_url": f"/track/{done.case}?key={done.key}", "merged": done.merged, "repeated": done.repeated}
+    )
 
 
 def _read_report(request: HttpRequest) -> ReportIn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Router
+from ninja import Router, Status
 
 from gridloop.access.api import need, signed_in, viewer_for_request
 from gridloop.flow import leaving, selectors
@@ -26,12 +26,12 @@ def diagram(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @router.post("/units/{int:unit_id}/active", tags=["organisation"], response={204: None}, summary="Take a unit out of service, or back")
-def unit_active(request: HttpRequest, unit_id: int, body: ServiceIn) -> tuple[int, None]:
+def unit_active(request: HttpRequest, unit_id: int, body: ServiceIn) -> Status[None]:
     leaving.set_unit_active(need(request, "org.edit"), unit_id, body.active)
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/staff/{int:staff_id}/active", tags=["organisation"], response={204: None}, summary="Somebody leaves, or comes back")
-def staff_active(request: HttpRequest, staff_id: int, body: ServiceIn) -> tuple[int, None]:
+def staff_active(request: HttpRequest, staff_id: int, body: ServiceIn) -> Status[None]:
     leaving.set_staff_active(need(request, "org.edit"), staff_id, body.active)
-    return 204, None
+    return Status(204, None)

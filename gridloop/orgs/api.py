@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import Query, Router, Status
 from ninja.errors import AuthenticationError
 
 from gridloop.kernel import clock, geo
@@ -118,9 +118,9 @@ def history(request: HttpRequest, code: str) -> dict[str, Any]:
 
 
 @router.post("/regions", response={201: schemas.CodeList}, summary="A new region from a day on")
-def create(request: HttpRequest, body: schemas.RegionIn) -> tuple[int, dict[str, Any]]:
+def create(request: HttpRequest, body: schemas.RegionIn) -> Status[dict[str, Any]]:
     viewer = _need(request, "org.edit")
-    return 201, {"codes": [actions.create_region(viewer, _row(body, body.level), body.day)]}
+    return Status(201, {"codes": [actions.create_region(viewer, _row(body, body.level), body.day)]})
 
 
 @router.post("/regions/{code}/split", response=schemas.CodeList, summary="Replace a region without others below by its parts")
@@ -131,21 +131,21 @@ def split(request: HttpRequest, code: str, body: schemas.SplitIn) -> dict[str, A
 
 
 @router.post("/regions/{code}/boundary", response={204: None}, summary="A new outline from a day on")
-def redraw(request: HttpRequest, code: str, body: schemas.BoundaryIn) -> tuple[int, None]:
+def redraw(request: HttpRequest, code: str, body: schemas.BoundaryIn) -> Status[None]:
     actions.set_boundary(_need(request, "org.edit"), _code(code), _outline(body.boundary), body.day)
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/regions/{code}/rename", response={204: None}, summary="A new name from a day on; older maps keep the old one")
-def rename(request: HttpRequest, code: str, body: schemas.RenameIn) -> tuple[int, None]:
+def rename(request: HttpRequest, code: str, body: schemas.RenameIn) -> Status[None]:
     actions.rename_region(_need(request, "org.edit"), _code(code), body.name, body.day)
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/regions/{code}/retire", response={204: None}, summary="A region that is no more from a day on")
-def retire(request: HttpRequest, code: str, body: schemas.DayIn) -> tuple[int, None]:
+def retire(request: HttpRequest, code: str, body: schemas.DayIn) -> Status[None]:
     actions.retire_region(_need(request, "org.edit"), _code(code), body.day)
-    return 204, None
+    return Status(204, None)
 
 
 def _code(code: str) -> str:
@@ -169,10 +169,10 @@ def _row(part: schemas.PartIn, level: str) -> RegionRow:
 
 
 @router.post("/regions/{code}/team/end", response={204: None}, summary="Somebody leaves the grid team on a day")
-def leave_team(request: HttpRequest, code: str, body: schemas.TeamIn) -> tuple[int, None]:
+def leave_team(request: HttpRequest, code: str, body: schemas.TeamIn) -> Status[None]:
     viewer = _need(request, "org.edit")
     actions.end_assignment(viewer, staff_code(viewer, body.staff), _code(code), body.role, body.day)
-    return 204, None
+    return Status(204, None)
 
 
 def staff_code(viewer: Viewer, staff_id: int) -> str:
@@ -197,15 +197,15 @@ def departments(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.patch("/units/{int:unit_id}", response={204: None}, summary="Change what is given of a unit")
-def change_unit(request: HttpRequest, unit_id: int, body: schemas.UnitChange) -> tuple[int, None]:
+def change_unit(request: HttpRequest, unit_id: int, body: schemas.UnitChange) -> Status[None]:
     actions.change_unit(_need(request, "org.edit"), unit_id, body.dict(exclude_unset=True))
-    return 204, None
+    return Status(204, None)
 
 
 @router.patch("/staff/{int:staff_id}", response={204: None}, summary="Change what is given of a person")
-def change_staff(request: HttpRequest, staff_id: int, body: schemas.StaffChange) -> tuple[int, None]:
+def change_staff(request: HttpRequest, staff_id: int, body: schemas.StaffChange) -> Status[None]:
     actions.change_staff(_need(request, "org.edit"), staff_id, body.dict(exclude_unset=True))
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/units/{int:unit_id}/duties", response=schemas.UnitDutyList, summary="What a unit is competent for")
@@ -234,18 +234,18 @@ def duties(request: HttpRequest, unit_id: int) -> dict[str, Any]:
 
 
 @router.post("/units/{int:unit_id}/duties", response={201: schemas.MadeOut}, summary="Make a unit competent from a day on")
-def give_duty(request: HttpRequest, unit_id: int, body: schemas.DutyIn) -> tuple[int, dict[str, int]]:
+def give_duty(request: HttpRequest, unit_id: int, body: schemas.DutyIn) -> Status[dict[str, int]]:
     viewer = _need(request, "org.edit")
     hours = {"days": body.hours.days, "ranges": [list(pair) for pair in body.hours.ranges]} if body.hours else None
     since = day_or_today(viewer, body.day)
     row = DutyRow(body.kind, "", body.type, body.region, hours=hours, priority=body.priority, valid_from=since)
-    return 201, {"id": actions.give_duty(viewer, unit_id, row)}
+    return Status(201, {"id": actions.give_duty(viewer, unit_id, row)})
 
 
 @router.post("/duties/{int:duty_id}/end", response={204: None}, summary="A unit is no longer competent from a day on")
-def end_duty(request: HttpRequest, duty_id: int, body: schemas.DayIn) -> tuple[int, None]:
+def end_duty(request: HttpRequest, duty_id: int, body: schemas.DayIn) -> Status[None]:
     actions.end_duty(_need(request, "org.edit"), duty_id, body.day)
-    return 204, None
+    return Status(204, None)
 
 
 # --- roster and positions --------------------------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ def calendar(request: HttpRequest, year: int) -> dict[str, Any]:
 
 
 @router.post("/calendar", response={204: None}, summary="Set or remove holidays and make-up days")
-def edit_calendar(request: HttpRequest, body: schemas.CalendarIn) -> tuple[int, None]:
+def edit_calendar(request: HttpRequest, body: schemas.CalendarIn) -> Status[None]:
     days = [CalendarDayRow(d.day, d.kind, d.name, d.region) for d in body.set]
     actions.edit_calendar(_need(request, "org.edit"), days, [(d.day, d.region) for d in body.remove])
-    return 204, None
+    return Status(204, None)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import Query, Router, Status
 
 from gridloop.access.api import need, signed_in
 from gridloop.access.rules import mask_phone
@@ -126,7 +126,7 @@ def device(request: HttpRequest, code: str) -> dict[str, Any]:
 @router.put(
     "/devices/{code}", response={200: schemas.DeviceOut, 201: schemas.DeviceOut}, summary="Add a device, or change what is known of it"
 )
-def save_device(request: HttpRequest, code: str, body: schemas.DeviceIn) -> tuple[int, dict[str, Any]]:
+def save_device(request: HttpRequest, code: str, body: schemas.DeviceIn) -> Status[dict[str, Any]]:
     viewer = need(request, "device.edit")
     row = DeviceRow(
         code=code,
@@ -140,7 +140,7 @@ def save_device(request: HttpRequest, code: str, body: schemas.DeviceIn) -> tupl
         interval_seconds=body.interval_seconds,
     )
     new = actions.save_device(viewer, row, body.owner_unit)
-    return 201 if new else 200, _devices(viewer, [selectors.device(viewer, code)])[0]
+    return Status(201 if new else 200, _devices(viewer, [selectors.device(viewer, code)])[0])
 
 
 @router.post("/devices/{code}/status", response=schemas.DeviceOut, summary="Call a device online, silent, faulty or unproved")
@@ -229,12 +229,12 @@ def team(request: HttpRequest, code: str) -> dict[str, Any]:
 @router.post(
     "/regions/{code}/team", response={204: None}, summary="Put somebody into the grid team from a day on (today when none is given)"
 )
-def join_team(request: HttpRequest, code: str, body: org_schemas.TeamIn) -> tuple[int, None]:
+def join_team(request: HttpRequest, code: str, body: org_schemas.TeamIn) -> Status[None]:
     viewer = need(request, "org.edit")
     org_actions.assign(
         viewer, AssignmentRow(staff_code(viewer, body.staff), _code(code), body.role, valid_from=day_or_today(viewer, body.day))
     )
-    return 204, None
+    return Status(204, None)
 
 
 @router.get(
@@ -262,9 +262,9 @@ def units(request: HttpRequest, query: Query[schemas.UnitQuery]) -> dict[str, An
 
 
 @router.post("/units", response={201: org_schemas.MadeOut}, summary="A new unit")
-def add_unit(request: HttpRequest, body: org_schemas.UnitIn) -> tuple[int, dict[str, int]]:
+def add_unit(request: HttpRequest, body: org_schemas.UnitIn) -> Status[dict[str, int]]:
     row = UnitRow(body.code.strip(), body.name, body.kind, body.region, body.department, presence=body.presence, phone=body.phone)
-    return 201, {"id": org_actions.add_unit(need(request, "org.edit"), row, body.parent)}
+    return Status(201, {"id": org_actions.add_unit(need(request, "org.edit"), row, body.parent)})
 
 
 @router.get("/units/{int:unit_id}/duty", response=schemas.DutyOut, summary="Who answers for a unit now; numbers masked unless opened")
@@ -289,6 +289,6 @@ def staff(request: HttpRequest, query: Query[schemas.StaffQuery]) -> dict[str, A
 
 
 @router.post("/staff", response={201: org_schemas.MadeOut}, summary="A new person of a unit")
-def add_staff(request: HttpRequest, body: org_schemas.StaffIn) -> tuple[int, dict[str, int]]:
+def add_staff(request: HttpRequest, body: org_schemas.StaffIn) -> Status[dict[str, int]]:
     row = StaffRow(body.code.strip(), body.name, "", phone=body.phone, employment=body.employment, skills=tuple(body.skills))
-    return 201, {"id": org_actions.add_staff(need(request, "org.edit"), row, body.unit)}
+    return Status(201, {"id": org_actions.add_staff(need(request, "org.edit"), row, body.unit)})

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import Case
 
 from gridloop.doors.http.api import api
-from tests.access.test_permissions import operations, world  # noqa: F401  # a fixture
+from tests.access.test_permissions import operations
 
 EXAMPLES = int(os.environ.get("GRIDLOOP_FUZZ", "12"))
 
@@ -54,7 +54,7 @@ def answers(operation: str, token: str) -> list[str]:
     return wrong
 
 
-def test_every_made_request_gets_a_reasoned_answer(world: dict[str, Any]) -> None:  # noqa: F811
+def test_every_made_request_gets_a_reasoned_answer(world: dict[str, Any]) -> None:
     told = operations()
     assert len(told) > 80
     assert [fault for operation in told for fault in answers(operation, world["tokens"]["admin"])] == []

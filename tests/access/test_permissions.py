@@ -10,39 +10,16 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
-from pytest_django import Settings
 
-from gridloop.access.actions import issue_token
-from gridloop.access.selectors import me, user_id_of
-from gridloop.cases import actions as cases
-from gridloop.cases import present
-from gridloop.cases.messages import Report
-from gridloop.cases.tests.kit import EAST, HERE, build
 from gridloop.doors.http.api import api, track_api
-from gridloop.evidence.tests.kit import photo_of
 from gridloop.evidence.tests.pictures import picture
-from gridloop.kernel.viewer import PUBLIC, SYSTEM
-from gridloop.orgs.models import Duty
-from gridloop.registry.actions import load as load_things
-from gridloop.registry.messages import BuildingRow, DeviceRow, HouseholdRow, HouseRow, PersonRow, RegistryRow
 
 TABLE = Path(__file__).with_name("permissions.yaml")
 METHODS = ("get", "post", "put", "patch", "delete")
-# column of the table → log-in name
-PEOPLE = {
-    "citizen": "citizen",
-    "worker": "worker",
-    "handler": "handler",
-    "operator": "operator",
-    "west": "west_operator",
-    "supervisor": "supervisor",
-    "admin": "admin",
-}
 
 
 def operations() -> list[str]:
@@ -55,40 +32,6 @@ def operations() -> list[str]:
 def table() -> dict[str, Any]:
     loaded: dict[str, Any] = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
     return loaded
-
-
-@pytest.fixture
-def world(db: None, tmp_path: Path, settings: Settings) -> dict[str, Any]:
-    """A token for each column, and one thing of each kind to act on."""
-    settings.DATA_DIR = tmp_path
-    cast = build()
-    micro = f"{EAST}200001001"
-    things: list[RegistryRow] = [
-        BuildingRow("B1", micro, "幸福小区1幢", "幸福路8号1幢"),
-        HouseRow("H1", "B1", "201"),
-        HouseholdRow("F1", "H1"),
-        PersonRow("P1", "王建国", "F1"),
-        DeviceRow("smoke-1", "smoke", micro),
-    ]
-    load_things(SYSTEM, things)
-    code, twin = (cases.report(PUBLIC, Report(text="路灯不亮", kind=k, lon=HERE[0], lat=HERE[1])).case for k in ("01037", "02010"))
-    cases.accept(cast.operator, code, {})
-    task = next(t["id"] for t in present.case_tasks(SYSTEM, code) if t["stage"] == "handle")
-    tokens = {column: issue_token(SYSTEM, user_id_of(name) or 0) for column, name in PEOPLE.items()}
-    tokens["narrow"] = issue_token(SYSTEM, user_id_of("operator") or 0, ["notice.read"])
-    return {
-        "tokens": tokens,
-        "code": code,
-        "twin": twin,
-        "task": str(task),
-        "photo": photo_of(cast.operator),
-        "worker": str(user_id_of("worker")),
-        "grant": str(me(cast.worker).grants[0].id),
-        "unit": str(cast.units["EAST"]),
-        "person": str(cast.worker.staff_id),
-        "duty": str(Duty.objects.get(kind="verify").pk),
-        "east": EAST,
-    }
 
 
 def _filled(value: Any, world: dict[str, Any]) -> Any:
