@@ -58,3 +58,8 @@ export function useForm(open: Ref<boolean>, fill: () => void) {
 
   return { ...form, send };
 }
+
+/** Only what differs from before, so that a masked number is never sent back. */
+export function changed<T extends Record<string, unknown>>(before: Partial<T>, after: T): Partial<T> {
+  return Object.fromEntries(Object.entries(after).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name]))) as Partial<T>;
+}

@@ -27,8 +27,3 @@ export const dayText = (at: number): string => new Date(at + AHEAD).toISOString(
 /** "2026-11-25T08:30" for an input, and back to RFC 3339. */
 export const toInput = (iso: string): string => new Date(Date.parse(iso) + AHEAD).toISOString().slice(0, 16);
 export const fromInput = (text: string): string => `${text}:00+08:00`;
-
-/** Only what differs from before, so that a masked number is never sent back. */
-export function changed<T extends Record<string, unknown>>(before: Partial<T>, after: T): Partial<T> {
-  return Object.fromEntries(Object.entries(after).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name]))) as Partial<T>;
-}

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { boundsOf } from "@/lib/overlays";
-import { changed, dayText, freeCodes, fromInput, toInput, weekStart } from "@/lib/territory";
+import { changed } from "@/lib/save";
+import { dayText, freeCodes, fromInput, toInput, weekStart } from "@/lib/territory";
 
 describe("free codes", () => {
   it("count on from the highest in use at the level", () => {
