@@ -101,6 +101,10 @@ def test_backup_of_a_running_deployment_restores_elsewhere(tmp_path: Path) -> No
     file = tmp_path / "all.backup"
     with running(tmp_path / "d", "--empty") as product:
         (product.folder / "evidence" / "x").write_bytes(b"photo")
+        lost = command("backup", str(tmp_path / "nowhere" / "all.backup"), "--data-dir", str(product.folder))
+        assert lost.returncode == 1
+        assert "no such folder" in lost.stderr
+        assert "Traceback" not in lost.stderr
         done = command("backup", str(file), "--data-dir", str(product.folder))
         assert done.returncode == 0, done.stderr
         counted = command("verify", "--data-dir", str(product.folder)).stdout

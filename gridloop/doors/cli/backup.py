@@ -66,7 +66,9 @@ def backup(file: Path, data_dir: Path | None) -> None:
     """Write one consistent file (a tar) while the deployment runs or stands still. It holds personal data: keep it safe."""
     deployment = Deployment(data_dir or default_folder())
     if file.exists():
-        raise click.ClickException(f"{file} exists already")
+        raise click.ClickException(f"{file} exists already / 文件已存在")
+    if not file.absolute().parent.is_dir():
+        raise click.ClickException(f"{file.parent}: no such folder / 没有此文件夹")
     began = time.monotonic()
     partial = file.with_name(file.name + ".partial")
     with _Server(deployment) as urls, tempfile.TemporaryDirectory(prefix="gridloop-backup-", dir=file.absolute().parent) as scratch:

@@ -24,7 +24,7 @@ export default {
   },
   console: {
     queue: "Queue", bySeverity: "By level", boxes: "Boxes", searchHint: "Title or code (press /)", waiting: "{n} new, show", fresh: "New",
-    overdue: "{n} overdue", pick: "Choose a case on the left",
+    overdue: "{n} overdue", pick: "Choose a case",
     empty: { todo: "Nothing to dispatch", doing: "Nothing in hand", done: "Nothing closed", all: "No case matches" },
     candidates: "Candidate units", press: "press", choose: "to choose", proposal: "Proposal", noUnit: "the competent unit", sure: "{n}% sure",
     load: "{n} open", noCandidates: "No candidate; choose another unit below", other: "Another unit", otherHint: "Search units",
@@ -43,7 +43,7 @@ export default {
     },
   },
   task: {
-    mine: "My tasks", open: "To do", done: "Done", empty: "Nothing to do", pick: "Choose a task on the left", addPhoto: "+ Add photo",
+    mine: "My tasks", open: "To do", done: "Done", empty: "Nothing to do", pick: "Choose a task", addPhoto: "+ Add photo",
     removePhoto: "Remove photo", needed: "Required", note: "Report", noteHint: "What was done, with what result", reasonHint: "Give a reason (required)",
     photos: "Photos", photoNeeded: "At least one photo is needed",
     said: {
@@ -70,7 +70,7 @@ export default {
   org: {
     units: "Units", duty: "On duty now", regions: "Territory", staff: "Staff", regionSearch: "Name, pinyin or code", unitSearch: "Name or code",
     staffSearch: "Name, pinyin or code", noChildren: "Nothing lies below", name: "Name", level: "Level", code: "Code", households: "Households",
-    population: "People", itsCases: "Open cases", pickUnit: "Choose a unit on the left", now: "Who answers now",
+    population: "People", itsCases: "Open cases", pickUnit: "Choose a unit", now: "Who answers now",
     noRoster: "No roster: its {n} people answer", kind: "Kind of unit", person: "Name", unit: "Unit", phone: "Phone", onDuty: "On duty",
     until: "until {at}",
     addUnit: "Add a unit", editUnit: "Change the unit", retiredUnits: "Units out of service", parent: "Unit above", department: "Line of work", presence: "Presence", keepPhone: "Leave empty to keep it",

@@ -22,7 +22,7 @@ export default {
   },
   console: {
     queue: "事件队列", bySeverity: "按等级", boxes: "分类", searchHint: "标题、编号（按 / 键）", waiting: "有 {n} 条新事件，点此查看", fresh: "新",
-    overdue: "超时 {n}", pick: "请在左侧选择一个事件",
+    overdue: "超时 {n}", pick: "请选择一个事件",
     empty: { todo: "没有待派的事件", doing: "没有在办的事件", done: "没有办结的事件", all: "没有符合条件的事件" },
     candidates: "候选单位", press: "按", choose: "选择", proposal: "建议", noUnit: "由主管单位承办", sure: "把握 {n}%", load: "在手 {n}",
     noCandidates: "没有候选单位，可在下面另选", other: "其他单位", otherHint: "搜索单位", supporting: "协办单位", supportingHint: "可选多个",
@@ -39,7 +39,7 @@ export default {
     },
   },
   task: {
-    mine: "我的任务", open: "待办", done: "已完成", empty: "没有待办任务", pick: "请在左侧选择一个任务", addPhoto: "＋ 添加照片", removePhoto: "移除照片",
+    mine: "我的任务", open: "待办", done: "已完成", empty: "没有待办任务", pick: "请选择一个任务", addPhoto: "＋ 添加照片", removePhoto: "移除照片",
     needed: "请填写", note: "办理说明", noteHint: "写明做了什么、结果如何", reasonHint: "请写明理由（必填）", photos: "照片", photoNeeded: "需要至少一张照片",
     said: {
       accept: "已签收", return: "已退回", submit: "已提交，等待核查", approve: "已通过", reject: "已退回重办", escalate: "已提级", check_in: "已签到",
@@ -63,7 +63,7 @@ export default {
   org: {
     units: "单位", duty: "此刻在岗", regions: "区域", staff: "人员", regionSearch: "区域名称、拼音、代码", unitSearch: "单位名称、代码",
     staffSearch: "姓名、拼音、工号", noChildren: "下面没有更细的区域", name: "名称", level: "层级", code: "编号", households: "户数", population: "人口",
-    itsCases: "在办事件", pickUnit: "请在左侧选择一个单位", now: "此刻谁负责", noRoster: "没有排班，由本单位 {n} 人负责", kind: "单位类别", person: "姓名",
+    itsCases: "在办事件", pickUnit: "请选择一个单位", now: "此刻谁负责", noRoster: "没有排班，由本单位 {n} 人负责", kind: "单位类别", person: "姓名",
     unit: "单位", phone: "电话", onDuty: "在岗", until: "至 {at}",
     addUnit: "新增单位", editUnit: "修改单位", retiredUnits: "已停用的单位", parent: "上级单位", department: "条线部门", presence: "驻守方式", keepPhone: "留空不改",
     edit: "修改", retire: "停用", restore: "恢复", retireUnitSure: "停用后不再接收任务。确定停用？", unitBack: "已恢复", unitRetired: "已停用", saved: "已保存",
