@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from functools import lru_cache
 from typing import Any
 
@@ -23,12 +24,15 @@ from gridloop.flow.spiff import CallTask, CelScriptEngine, WaitDefinition, build
 from gridloop.kernel.errors import Invalid, NotNow
 from gridloop.kernel.expressions import ExpressionFault
 
+# libxml2 builds a schema wrongly when two threads do it at once, and keeps it: then the process refuses every diagram until it ends
+_reading = threading.Lock()
 MOST_STEPS = 500  # in one push; more means the diagram runs in a circle
 
 
 def load_process(xml: bytes, file: str) -> Process:
     """The process of a file, parsed once per content. Raises ProcessFault with file, element and text key."""
-    return _load(hashlib.sha256(xml).digest(), xml, file)
+    with _reading:
+        return _load(hashlib.sha256(xml).digest(), xml, file)
 
 
 @lru_cache(maxsize=256)

@@ -4,12 +4,17 @@ import builtins
 import json
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gridloop.flow import engine
+from gridloop.flow.diagram import Diagram, Reader
 from gridloop.flow.engine import Process, load_process
 from gridloop.flow.rules import Step
 from gridloop.flow.tests.diagrams import PROCESSES, TASK, draw, kept, line, one, real
@@ -34,6 +39,29 @@ def dispatched(process: Process, supporting: list[int] | None = None) -> Step:
 
 def names(step: Step) -> list[str]:
     return [task.name for task in step.opened]
+
+
+def test_one_thread_at_a_time_reads_a_diagram(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside = threading.Lock()
+    together: list[bool] = []
+
+    class Watched(Reader):
+        def read(self) -> Diagram:
+            together.append(not inside.acquire(blocking=False))
+            time.sleep(0.01)  # long enough for the others to come in, were they let
+            try:
+                return super().read()
+            finally:
+                if not together[-1]:
+                    inside.release()
+
+    monkeypatch.setattr(engine, "Reader", Watched)
+    xml = (PROCESSES / "standard_case.bpmn").read_bytes()
+    files = [xml + b"\n" * (n + 1) for n in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda one: load_process(one, "standard_case.bpmn"), files))
+    assert [process.name for process in found] == ["standard_case"] * 8
+    assert together == [False] * 8
 
 
 def test_public_report_is_verified_first(standard: Process) -> None:
