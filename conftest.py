@@ -165,6 +165,17 @@ def _unguarded(connection: psycopg.Connection[Any]) -> Iterator[None]:
 
 
 @pytest.fixture
+def learners(settings: Any, tmp_path: Path) -> Iterator[Path]:
+    """A folder of its own for what proposals learn; nothing is learned yet."""
+    from gridloop.dispatch import store
+
+    settings.DATA_DIR = tmp_path
+    store.forget()
+    yield tmp_path / "models"
+    store.forget()
+
+
+@pytest.fixture
 def intruder(django_db_setup: None) -> Callable[..., None]:
     """Statements as somebody who holds the database server itself and has lifted the guards."""
     from django.db import connections

@@ -94,6 +94,11 @@ class RowDirectory:
         brief = self.units([unit_id]).get(unit_id)
         return _performer(brief) if brief else None
 
+    def serving(self, unit_id: int) -> Performer | None:
+        """A unit that is in service, as performer."""
+        brief = self.units([unit_id]).get(unit_id)
+        return _performer(brief) if brief and brief.active else None
+
     def units(self, ids: list[int]) -> dict[int, UnitBrief]:
         """Units by id, one look-up for those not remembered."""
         return _keep_many("unit", ids, lambda missing: {u.id: u for u in desk.units_by_id(SYSTEM, missing)})

@@ -10,10 +10,11 @@ from gridloop.cases.directory import DIRECTORY
 from gridloop.cases.machine import Machine
 from gridloop.cases.messages import Report, Reported, SceneMatch
 from gridloop.cases.models import Case, Source
+from gridloop.cases.proposing import UNKNOWN_TYPE, Kind, given, kind_of, proposal
 from gridloop.cases.pushing import push, recount, scenes
 from gridloop.cases.rules import END_STATUSES, NewCase, Scene, report_source, reporter_subject
 from gridloop.cases.same_thing import find_near, lock_place, lock_thing
-from gridloop.cases.types import case_types, guess_type, type_name
+from gridloop.cases.types import case_types, type_name
 from gridloop.evidence import actions as evidence
 from gridloop.journal.actions import append, elevated, scoped, seal, verb
 from gridloop.journal.rows import insert
@@ -28,8 +29,6 @@ from gridloop.registry.rules import clean_plate
 from gridloop.sdk.signals import Signal
 
 TEXT_LIMIT = 5000
-UNKNOWN_TYPE = "28002"  # 求助: a person's words that fit no type yet
-SURE = 0.6  # a guess from the type's name below this stays a proposal only
 
 
 @verb("case.report")
@@ -40,7 +39,7 @@ def report(viewer: Viewer, new: Report) -> Reported:
     key = secret_key(12)
     with elevated():
         region = _region_of(new)
-        kind = new.kind or _sure_type(new.text) or UNKNOWN_TYPE
+        kind = given(new.kind) if new.kind else kind_of(new.text, new.source, region)
         taken = _taken_by(new, kind, region)
         if known := _sent_before(new):
             return Reported(known, "", merged=True, repeated=True)
@@ -59,7 +58,7 @@ def report(viewer: Viewer, new: Report) -> Reported:
 class Taken:
     """Which scene takes a report, where, and the thing it is about ('' = known by place and time)."""
 
-    kind: str
+    kind: Kind
     region: str
     scene: Scene
     digest: str
@@ -67,9 +66,9 @@ class Taken:
     data: dict[str, str]
 
 
-def _taken_by(new: Report, kind: str, region: str) -> Taken:
+def _taken_by(new: Report, kind: Kind, region: str) -> Taken:
     data = {"plate": clean_plate(new.plate)} if new.plate else {}
-    scene, digest = scenes().for_type(kind, region, data)
+    scene, digest = scenes().for_type(kind.taken, region, data)
     thing = scenes().thing_of(scene.version_id, data) if scene.version_id is not None else ""
     return Taken(kind, region, scene, digest, thing, data)
 
@@ -80,10 +79,11 @@ def _twin(new: Report, taken: Taken) -> Case | None:
     if taken.thing:
         lock_thing(scene.name, taken.thing)
         return _open_of_thing(scene.name, taken.thing)
-    if taken.kind == UNKNOWN_TYPE:
+    case_type = taken.kind.taken
+    if case_type == UNKNOWN_TYPE:
         return None
-    lock_place(taken.kind, new.lon, new.lat)
-    return find_near(taken.kind, new.lon, new.lat, clock.now(), {"radius_m": scene.radius_m, "within_s": scene.within_s})
+    lock_place(case_type, new.lon, new.lat)
+    return find_near(case_type, new.lon, new.lat, clock.now(), {"radius_m": scene.radius_m, "within_s": scene.within_s})
 
 
 def _open_of_thing(scene: str, thing: str) -> Case | None:
@@ -126,40 +126,14 @@ def _region_of(new: Report) -> str:
     return new.region or desk.top_region(SYSTEM)
 
 
-def _sure_type(text: str) -> str | None:
-    code, confidence, _words = guess_type(text)
-    return code if confidence >= SURE else None
-
-
-def _proposal(kind: str, region: str, text: str, given: bool) -> dict[str, Any]:
-    """What the desk is offered: type, unit, severity, how sure, and why."""
-    guessed, confidence, words = guess_type(text)
-    chosen = kind if given or kind != UNKNOWN_TYPE else (guessed or kind)
-    reasons: list[dict[str, Any]] = (
-        [{"why": "given_type"}] if given else [{"why": "words", "words": words}] if words else [{"why": "unsure"}]
-    )
-    unit = DIRECTORY.competent("handle", chosen, region, clock.now())
-    if unit is not None:
-        reasons.append({"why": "duty", "unit": unit.unit_id})
-    entry = case_types().get(chosen)
-    sure = 0.95 if given else confidence
-    return {
-        "type": chosen,
-        "unit": unit.unit_id if unit else None,
-        "severity": entry.severity if entry else 4,
-        "confidence": sure,
-        "reasons": reasons,
-    }
-
-
 def _open_from_report(viewer: Viewer, new: Report, taken: Taken, key: str) -> str:
-    kind, region = taken.kind, taken.region
-    entry = case_types().get(kind)
+    case_type, region = taken.kind.taken, taken.region
+    entry = case_types().get(case_type)
     where = new.address.strip() or DIRECTORY.region_name(region)
     opened = NewCase(
         code=store.next_code(region),
-        type=kind,
-        title=f"{type_name(kind, 'zh')} · {where}",
+        type=case_type,
+        title=f"{type_name(case_type, 'zh')} · {where}",
         severity=entry.severity if entry else 4,
         region=region,
         source=new.source,
@@ -169,7 +143,7 @@ def _open_from_report(viewer: Viewer, new: Report, taken: Taken, key: str) -> st
         lon=new.lon,
         lat=new.lat,
         address=new.address.strip(),
-        proposal=_proposal(kind, region, new.text, bool(new.kind)),
+        proposal=proposal(taken.kind, new.text, new.source, region),
         same_thing=taken.thing,
         data=taken.data,
     )
@@ -278,7 +252,7 @@ def _open_from_signal(viewer: Viewer, signal: Signal, match: SceneMatch, scene: 
         lon=signal.lon,
         lat=signal.lat,
         same_thing=match.key,
-        proposal=_proposal(match.case_type, region, "", True),
+        proposal=proposal(given(match.case_type), "", signal.kind, region),
         data={**match.subject, "kind": signal.kind, "value": signal.value},
     )
     machine = Machine.open(opened, scene, DIRECTORY, clock.now(), viewer)

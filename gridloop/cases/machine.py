@@ -192,7 +192,7 @@ class Machine(Steps):
         case, before = self.case, self.case.proposal or {}
         decided = {"type": case.type, "severity": case.severity, "unit": case.lead_unit_id}
         if before and any(before.get(k) != v for k, v in decided.items()):
-            case.proposal = {**before, **decided, "confidence": 1.0, "reasons": [{"why": "desk"}]}
+            case.proposal = {**before, **decided, "confidence": 1.0, "how": dict.fromkeys(decided, "desk"), "reasons": [{"why": "desk"}]}
 
     def _other_scene(self) -> tuple[Scene, str] | None:
         """The scene competent for a corrected type, when it is another one than the case's own."""
@@ -231,6 +231,8 @@ class Machine(Steps):
             "unit": self._chosen.get("unit"),
             "corrected": sorted(k for k in ("type", "unit", "severity") if k in proposal and self._chosen.get(k) != proposal[k]),
         }
+        if "how" in proposal:  # what it was offered as, so that proposals are judged by what desks made of them
+            data["proposed"] = {k: proposal[k] for k in ("type", "unit", "severity", "how")}
         self._with_note(data, payload)
         self.note("case_accepted", data)
 

@@ -15,6 +15,7 @@ from gridloop.cases.models import Case, Source
 from gridloop.cases.rules import CENTRE, case_verbs, reporter_subject, task_verbs
 from gridloop.cases.store import case_data, task_data
 from gridloop.cases.types import type_name
+from gridloop.dispatch import selectors as dispatch
 from gridloop.evidence.selectors import outward_of
 from gridloop.flow.models import Task
 from gridloop.flow.selectors import task_row, tasks_of
@@ -29,6 +30,7 @@ from gridloop.registry.scope import opening
 from gridloop.registry.selectors import devices_by_code
 
 CANDIDATES = 6
+ALIKE_SHOWN = 2  # as many codes as fit a line
 STEPS = ("reported", "filed", "dispatched", "handling", "checking", "closed")
 _REACHED = {
     "reported": 0,
@@ -190,20 +192,42 @@ def _proposal(viewer: Viewer, row: Case, units: dict[int, Any]) -> dict[str, Any
     proposal = row.proposal
     if not proposal or not row.desk_waits:
         return None
-    reasons = []
-    for reason in proposal.get("reasons", ()):
-        unit = units.get(reason.get("unit"))
-        reasons.append(
-            say(f"cases.why_{reason['why']}", viewer.lang, words="、".join(reason.get("words", ())), unit=unit.name if unit else "")
-        )
+    how = proposal.get("how", {}).get("type", "")
+    fared = dispatch.precision(viewer, "type", proposal["type"], how) if how in ("learned", "words") else None
     return {
         "type": proposal["type"],
         "type_name": type_name(proposal["type"], viewer.lang),
         "unit": _named(proposal.get("unit"), units),
         "severity": proposal["severity"],
         "confidence": proposal["confidence"],
-        "reasons": reasons,
+        "unit_confidence": proposal.get("unit_confidence"),
+        "how": how,
+        "precision": {"proposed": fared.proposed, "right": fared.right} if fared and fared.proposed else None,
+        "reasons": [said for reason in proposal.get("reasons", ()) if (said := _reason(viewer, reason, units))],
     }
+
+
+def _reason(viewer: Viewer, reason: dict[str, Any], units: dict[int, Any]) -> str:
+    """One reason of a proposal in the viewer's language; '' when it names only cases the viewer may not see."""
+    unit = units.get(reason.get("unit", 0))
+    types = [type_name(code, viewer.lang) for code in reason.get("types", ())] + ["", ""]
+    told = reason.get("cases", ())
+    shown = selectors.case_rows(viewer, told) if told else {}
+    cases = [code for code in told if code in shown]
+    if reason["why"] == "alike" and not cases:
+        return ""
+    level = reason.get("severity")
+    return say(
+        f"cases.why_{reason['why']}",
+        viewer.lang,
+        words="、".join(reason.get("words", ())),
+        unit=unit.name if unit else "",
+        one=types[0],
+        other=types[1],
+        number=reason.get("number", 0),
+        severity=say(f"cases.severity_{level}", viewer.lang) if level else "",
+        cases="、".join(cases[:ALIKE_SHOWN]),
+    )
 
 
 def _candidates(viewer: Viewer, row: Case, candidates: Sequence[Any], units: dict[int, Any]) -> list[dict[str, Any]]:

@@ -202,12 +202,24 @@ class Told(Schema):
     text: str
 
 
+class Fared(Schema):
+    """Of ``proposed`` proposals of this type, made in this way, desks took ``right``."""
+
+    proposed: int
+    right: int
+
+
 class ProposalOut(Schema):
+    """What the desk is offered. ``how``: given (by the source), learned, words, unsure, desk (decided before)."""
+
     type: str
     type_name: str
     unit: Named | None
     severity: int
     confidence: float
+    unit_confidence: float | None
+    how: str
+    precision: Fared | None
     reasons: list[str]
 
 

@@ -1,1 +1,1 @@
-"""Who is competent, near and free for a task."""
+"""Who is right for a case: learns from what desks decide, and proposes type, lead unit and severity with an honest confidence."""

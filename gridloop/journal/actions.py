@@ -21,7 +21,7 @@ from gridloop.journal.messages import FactIn, FactRow, stamp
 from gridloop.journal.models import Answer, Checkpoint, Consumer, Sealed
 from gridloop.journal.rows import insert
 from gridloop.journal.rules import FEWEST_DIGITS, RETENTION, digits_of, names_one
-from gridloop.journal.selectors import facts_after, facts_between, horizon
+from gridloop.journal.selectors import facts_after, facts_between, facts_of_kind_after, horizon
 from gridloop.kernel import clock
 from gridloop.kernel.hashing import ZERO_HASH, commitment, fact_hash, new_key
 from gridloop.kernel.ids import uuid7
@@ -40,6 +40,7 @@ __all__ = [
     "scoped",
     "seal",
     "seal_all",
+    "send_back",
     "verb",
 ]
 
@@ -219,24 +220,38 @@ def forget_answers() -> bool:
     return False
 
 
-def consume(name: str, handler: Callable[[list[FactRow]], None], batch: int = 500) -> int:
+def consume(name: str, handler: Callable[[list[FactRow]], None], batch: int = 500, actions: Collection[str] = ()) -> int:
     """Hand the next facts to a durable consumer; its effects and its cursor move in one transaction.
 
-    Facts of transactions still open are not handed out, so none is skipped when they commit late.
-    Returns how many facts were handled; 0 when there is nothing or another process holds the cursor.
+    Facts of transactions still open are not handed out, so none is skipped when they commit late. With ``actions`` only facts of
+    these kinds are read. Returns how many facts were handled; 0 when there is nothing or another process holds the cursor.
     """
     with scoped(SYSTEM):
         Consumer.objects.bulk_create([Consumer(name=name)], ignore_conflicts=True)
         cursor = Consumer.objects.filter(name=name).select_for_update(skip_locked=True).first()
         if cursor is None:
             return 0
-        facts = facts_after(cursor.tx, cursor.fact_id, batch)
-        if not facts:
+        if actions:
+            facts, (tx, fact_id) = facts_of_kind_after(cursor.tx, cursor.fact_id, batch, actions)
+        else:
+            facts = facts_after(cursor.tx, cursor.fact_id, batch)
+            tx, fact_id = (facts[-1].tx, facts[-1].id) if facts else (cursor.tx, cursor.fact_id)
+        if (tx, fact_id) == (cursor.tx, cursor.fact_id):
             return 0
-        handler(facts)
-        cursor.tx, cursor.fact_id, cursor.updated_at = facts[-1].tx, facts[-1].id, clock.now()
+        if facts:
+            handler(facts)
+        cursor.tx, cursor.fact_id, cursor.updated_at = tx, fact_id, clock.now()
         cursor.save(update_fields=["tx", "fact_id", "updated_at"])
     return len(facts)
+
+
+def send_back(name: str, place: tuple[int, int]) -> None:
+    """A consumer reads again from an earlier place (tx, id) on; one that is not there yet stays where it is."""
+    with scoped(SYSTEM):
+        cursor = Consumer.objects.filter(name=name).select_for_update().first()
+        if cursor is not None and (cursor.tx, cursor.fact_id) > place:
+            cursor.tx, cursor.fact_id = place
+            cursor.save(update_fields=["tx", "fact_id"])
 
 
 def checkpoint() -> bool:

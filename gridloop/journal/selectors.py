@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -47,6 +47,17 @@ def facts_after(tx: int, fact_id: int, limit: int) -> list[FactRow]:
         f"SELECT {_COLUMNS} FROM journal_fact WHERE (tx, id) > (%s, %s) AND tx < %s ORDER BY tx, id LIMIT %s",
         [tx, fact_id, horizon(), limit],
     )
+
+
+def facts_of_kind_after(tx: int, fact_id: int, limit: int, actions: Collection[str]) -> tuple[list[FactRow], tuple[int, int]]:
+    """Final facts of these kinds after the place, and the place up to which all was looked through."""
+    end = end_of_trace()
+    facts = _rows(
+        f"SELECT {_COLUMNS} FROM journal_fact WHERE (tx, id) > (%s, %s) AND (tx, id) <= (%s, %s) AND action = ANY(%s)"
+        " ORDER BY tx, id LIMIT %s",
+        [tx, fact_id, *end, list(actions), limit],
+    )
+    return facts, (facts[-1].tx, facts[-1].id) if len(facts) == limit else max(end, (tx, fact_id))
 
 
 def facts_between(tx_from: int, tx_to: int, limit: int | None) -> list[FactRow]:

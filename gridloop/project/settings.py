@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "gridloop.access",
     "gridloop.registry",
     "gridloop.flow",
+    "gridloop.dispatch",
     "gridloop.evidence",
     "gridloop.cases",
     "gridloop.notices",

@@ -17,6 +17,7 @@ TABLES = (
     "signals_batch",
     "cases_case",
     "cases_source",
+    "dispatch_likeness",
     "evidence_file",
     "notices_delivery",
     "pg_catalog.pg_statistic",

@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("gridloop.doors.cli.prepare:migrate", "Bring the database schema up to date."),
     "token": ("gridloop.doors.cli.admin:token", "Print an API token of a user."),
     "import": ("gridloop.doors.cli.imports:import_table", "Import regions, units, people, houses, enterprises, devices from files."),
+    "train": ("gridloop.doors.cli.train:train", "Train the proposals from all decided cases."),
     "erase": ("gridloop.doors.cli.erase:erase", "Erase a person or a case's reporter everywhere."),
     "verify": ("gridloop.doors.cli.admin:verify", "Re-compute the hash chain of the trace."),
     "doctor": ("gridloop.doors.cli.doctor:doctor", "What is configured, reachable, behind, silent."),

@@ -101,7 +101,11 @@ def _people() -> Any:
         load_users([SampleLogin(name, person.name if person else unit.name, person.code if person else None, role, territory, bound)])
         return name
 
-    return People(staff_of, make)
+    @cache
+    def unit_id(code: str) -> int | None:
+        return orgs.unit_ids_by_code(SYSTEM, [code]).get(code)
+
+    return People(staff_of, make, unit_id)
 
 
 def _ticker() -> Callable[[Any], None]:

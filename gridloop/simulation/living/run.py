@@ -62,6 +62,7 @@ class Living:
         self.doing = Doing()
         self.taken: set[str] = set()
         self.stands: dict[str, dict[str, float]] = {}  # where whoever has walked stands since
+        self.handed_back: set[int] = set()  # incidents whose handler said that it is none of theirs: now the desk knows
         self.at_desk: set[str] = set()  # cases seen waiting at the desk and not taken by us: a human has them
         self.env = simpy.rt.RealtimeEnvironment(factor=60.0 / speed, strict=False)
 
@@ -192,10 +193,15 @@ class Living:
             yield from self._look(task)
 
     def _at_the_desk(self, task: dict[str, Any]) -> Steps:
-        """Leave the case to the human at the desk for a while, then take the proposal."""
+        """Leave the case to the human at the desk for a while, then take the proposal, put right by what the desk knows better."""
         self.at_desk.add(task["case"])
         yield self.env.timeout(DESK_PATIENCE + self.world.minutes(10))
-        if self.client.post(f"/api/v1/cases/{task['case']}/accept", self.people.desk, {}) is not None:
+        incident = self.world.by_case.get(task["case"])
+        known: dict[str, Any] = {"type": incident.case_type, "severity": incident.severity} if incident is not None else {}
+        if incident is not None and incident.number in self.handed_back and incident.unit:
+            known["unit"] = self.people.unit_id(incident.unit)
+        body = {key: value for key, value in known.items() if value is not None}
+        if self.client.post(f"/api/v1/cases/{task['case']}/accept", self.people.desk, body) is not None:
             self.at_desk.discard(task["case"])
             self.doing.acts["accept"] += 1
 
@@ -217,8 +223,11 @@ class Living:
         user = self.people.of_unit(task["unit"]["id"], "handler")
         yield from self._patience(task)
         yield self.env.timeout(self.world.minutes(5))
-        if self.world.chance(RETURNS) and task["stage"] == "handle":
-            self._act(task, user, "return", note="经核对不属本单位职责，请改派")
+        incident = self.world.by_case.get(task["case"])
+        others = incident is not None and incident.number not in self.handed_back and self._is_others(incident, task["unit"]["id"])
+        if task["stage"] == "handle" and (others or self.world.chance(RETURNS)):
+            if self._act(task, user, "return", note="经核对不属本单位职责，请改派") and incident is not None:
+                self.handed_back.add(incident.number)
             return
         if not self._act(task, user, "accept"):
             return
@@ -226,13 +235,16 @@ class Living:
         self._act(task, user, "check_in", place=self._place(task))
         yield self.env.timeout(self.world.minutes(20))
         good = not self.world.chance(BAD_WORK)
-        incident = self.world.by_case.get(task["case"])
         if incident is not None and good:
             incident.there = False
         place = self._place(task)
         photo = self.client.photo(user, task["case"], place["lon"], place["lat"], good)
         note = "现场已处置完毕" if good else "已到场处理"
         self._act(task, user, "submit", note=note, evidence=[photo] if photo else [])
+
+    def _is_others(self, incident: Incident, unit: int) -> bool:
+        """Whether by agreement somebody else answers for it; said once, whatever the desk then decides is done."""
+        return bool(incident.unit) and self.people.unit_id(incident.unit) != unit
 
     def _walk(self, user: str, there: dict[str, float]) -> Steps:
         """Go to the place, the telephone telling where one is; the first way of the day begins somewhere near."""
@@ -273,12 +285,15 @@ class Living:
 
 
 class People:
-    """Log-ins the simulator acts as. ``make`` creates a log-in for a staff member of a unit and returns its name."""
+    """Log-ins the simulator acts as. ``make`` creates a log-in for a staff member of a unit and returns its name; ``unit_id``
+    gives the id of a unit's code."""
 
     machine, hotline, desk, watcher = "sim_machine", "sim_hotline", "sim_desk", "sim_watcher"
 
-    def __init__(self, staff_of: Callable[[int], list[int]], make: Callable[[int, int, str], str]) -> None:
-        self._staff_of, self._make = staff_of, make
+    def __init__(
+        self, staff_of: Callable[[int], list[int]], make: Callable[[int, int, str], str], unit_id: Callable[[str], int | None]
+    ) -> None:
+        self._staff_of, self._make, self.unit_id = staff_of, make, unit_id
         self._turn: Counter[int] = Counter()
 
     def of_unit(self, unit_id: int, role: str) -> str:

@@ -1,4 +1,9 @@
-"""What really happens: incidents with place and kind, whether they are still there, and how they come to light."""
+"""What really happens: incidents with place and kind, whether they are still there, how they come to light, and who really answers.
+
+Two truths stand in no list of the deployment: the agreements by which a town's own people do what the list of duties gives to somebody
+else (``World.agreements``), and how pressing a thing is by what people say of it (``Said.severity``). Desks know them; what proposals
+learn is measured against them.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +19,41 @@ from gridloop.simulation.county.county import County
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What people say of a thing, and how pressing it then is (1–4)."""
+
+    words: str
+    severity: int
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of incident: how often it happens (share), who notices it, and the words people use."""
+    """A kind of incident: how often it happens (share), who notices it, and what people say."""
 
     name: str
     case_type: str
     share: float
     by: str  # camera | people
-    words: tuple[str, ...] = ()
+    said: tuple[Said, ...] = ()
 
 
 KINDS = (
     Kind("illegal_parking", "09009", 0.30, "camera"),
     Kind("seen_damage", "01002", 0.10, "camera"),
-    Kind("damaged_facility", "01037", 0.12, "people", ("路灯不亮，晚上看不见路", "路灯一闪一闪的", "这盏路灯坏了好几天")),
-    Kind("damaged_facility", "01002", 0.10, "people", ("井盖松动，车一过就响", "污水井盖破了一个角", "井盖不见了，很危险")),
-    Kind("damaged_facility", "04002", 0.08, "people", ("树枝被风吹断，挡住人行道", "行道树歪了，快倒了")),
-    Kind("litter", "06010", 0.16, "people", ("路边一大堆垃圾没人清", "垃圾袋散了一地，有异味")),
-    Kind("noise", "06028", 0.10, "people", ("夜里施工太吵，睡不着", "楼下音响声音很大")),
-    Kind("stalls", "09006", 0.10, "people", ("小摊占了人行道，推婴儿车过不去", "门口占道摆摊")),
-)
+    Kind(
+        "damaged_facility", "01037", 0.12, "people",
+        (Said("路灯不亮，晚上看不见路", 4), Said("路灯一闪一闪的", 4), Said("这盏路灯坏了好几天", 4), Said("路灯杆歪了，电线露在外面", 2)),
+    ),
+    Kind(
+        "damaged_facility", "01002", 0.10, "people",
+        (Said("井盖松动，车一过就响", 3), Said("污水井盖破了一个角", 3), Said("井盖不见了，很危险", 1)),
+    ),
+    Kind("damaged_facility", "04002", 0.08, "people", (Said("树枝被风吹断，挡住人行道", 4), Said("行道树歪了，快倒了", 2))),
+    Kind("litter", "06010", 0.16, "people", (Said("路边一大堆垃圾没人清", 4), Said("垃圾袋散了一地，有异味", 4))),
+    Kind("noise", "06028", 0.10, "people", (Said("夜里施工太吵，睡不着", 3), Said("楼下音响声音很大", 4))),
+    Kind("stalls", "09006", 0.10, "people", (Said("小摊占了人行道，推婴儿车过不去", 3), Said("门口占道摆摊", 4))),
+)  # fmt: skip
+AGREED = 0.35  # share of a town's kinds of matter that its own people do by agreement
 MOVES_AFTER_MESSAGE = 0.6  # share of owners who drive away when they get the courtesy message
 FALSE_REPORTS = 0.06  # share of people's reports with nothing behind them
 
@@ -51,6 +71,8 @@ class Incident:
     device: str = ""
     plate: str = ""
     words: str = ""
+    severity: int | None = None  # None: as the catalogue says
+    unit: str = ""  # code of the unit that really answers; '' = as the list of duties says
     address: str = ""
     case: str = ""
     track: str = ""
@@ -64,6 +86,7 @@ class World:
         self.cameras: list[DeviceRow] = [d for d in county.devices if d.kind == "camera" and d.lon is not None]
         self.vehicles: list[VehicleRow] = [v for v in county.vehicles if v.person]
         self.buildings = [b for b in county.buildings if b.lon is not None and b.address]
+        self.agreements = _agreements(county, seed)
         self.incidents: dict[int, Incident] = {}
         self.by_case: dict[str, Incident] = {}
 
@@ -81,9 +104,13 @@ class World:
         else:
             house = self.buildings[int(self.random.integers(len(self.buildings)))]
             lon, lat = (house.lon or 0.0) + float(self.random.normal(0, 1e-4)), (house.lat or 0.0) + float(self.random.normal(0, 1e-4))
-            words = kind.words[int(self.random.integers(len(kind.words)))]
+            said = kind.said[int(self.random.integers(len(kind.said)))]
             there = bool(self.random.random() >= FALSE_REPORTS)
-            incident = Incident(number, kind.name, kind.case_type, lon, lat, there, words=words, address=house.address)
+            incident = Incident(
+                number, kind.name, kind.case_type, lon, lat, there,
+                words=said.words, severity=said.severity, unit=self.agreements.get((house.region_code[:9], kind.case_type), ""),
+                address=house.address,
+            )  # fmt: skip
         self.incidents[number] = incident
         return incident
 
@@ -102,3 +129,14 @@ class World:
                 row: dict[str, Any] = asdict(incident)
                 row.pop("track")
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _agreements(county: County, seed: int) -> dict[tuple[str, str], str]:
+    """(town, case type) → the town's own unit that does it by agreement; drawn apart, so that incidents stay what they were."""
+    random = np.random.default_rng([seed, 1])
+    own: dict[str, list[str]] = {}
+    for unit in county.units:
+        if unit.kind in ("panel", "team", "station"):
+            own.setdefault(unit.region_code, []).append(unit.code)
+    types = sorted({kind.case_type for kind in KINDS if kind.by == "people"})
+    return {(t, k): units[int(random.integers(len(units)))] for t, units in sorted(own.items()) for k in types if random.random() < AGREED}

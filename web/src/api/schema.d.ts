@@ -2313,6 +2313,16 @@ export interface components {
             next: string | null;
         };
         /**
+         * Fared
+         * @description Of ``proposed`` proposals of this type, made in this way, desks took ``right``.
+         */
+        Fared: {
+            /** Proposed */
+            proposed: number;
+            /** Right */
+            right: number;
+        };
+        /**
          * ForgottenOut
          * @description What an erasure took: cases whose reporter went, sealed values, files.
          */
@@ -2993,10 +3003,16 @@ export interface components {
             /** Staff */
             staff?: number | null;
         };
-        /** ProposalOut */
+        /**
+         * ProposalOut
+         * @description What the desk is offered. ``how``: given (by the source), learned, words, unsure, desk (decided before).
+         */
         ProposalOut: {
             /** Confidence */
             confidence: number;
+            /** How */
+            how: string;
+            precision: components["schemas"]["Fared"] | null;
             /** Reasons */
             reasons: string[];
             /** Severity */
@@ -3006,6 +3022,8 @@ export interface components {
             /** Type Name */
             type_name: string;
             unit: components["schemas"]["Named"] | null;
+            /** Unit Confidence */
+            unit_confidence: number | null;
         };
         /** RateIn */
         RateIn: {

@@ -81,6 +81,9 @@ export interface Proposal {
   unit: Named | null;
   severity: Severity;
   confidence: number;
+  unit_confidence: number | null;
+  how: "" | "given" | "learned" | "words" | "unsure" | "desk";
+  precision: { proposed: number; right: number } | null;
   reasons: string[];
 }
 
