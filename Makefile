@@ -1,4 +1,4 @@
-# make run | test | install | bench. Needed beforehand: Python >= 3.11, make, git. Everything else is fetched.
+# make run | test | install | bench | soak. Needed beforehand: Python >= 3.11, make, git. Everything else is fetched.
 SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
@@ -7,7 +7,7 @@ PORT ?= 8000
 ARGS ?=
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/tests/*' 2>/dev/null | grep -v ' ')
 
-.PHONY: run install install-dev test lint unit web-test bench clean
+.PHONY: run install install-dev test lint unit web-test bench soak clean
 
 run: install
 	@exec .venv/bin/gridloop up --port $(PORT) --simulate 10 $(ARGS)
@@ -61,6 +61,12 @@ unit: .venv/.dev
 bench: install-dev
 	@mkdir -p bench/results
 	@set -e; for file in bench/*.py; do echo "$$file"; .venv/bin/python $$file $(ARGS); done
+
+# every process killed again and again, the clock moved, the disk filled: as long as MINUTES says, 200 kills at least
+MINUTES ?= 20
+soak: install-dev
+	@mkdir -p bench/results
+	GRIDLOOP_SOAK_MINUTES=$(MINUTES) .venv/bin/pytest -q -p no:xdist --timeout=0 tests/proof/test_kill.py tests/proof/test_full_disk.py
 
 clean:
 	rm -rf .venv web/node_modules web/dist

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
 from typing import Any, NamedTuple, cast
 
 from gridloop.cases import selectors, store
@@ -11,7 +12,7 @@ from gridloop.cases.directory import DIRECTORY
 from gridloop.cases.intake import receive_signal, report
 from gridloop.cases.machine import Machine, merge_sources
 from gridloop.cases.messages import Forgotten
-from gridloop.cases.models import Case, Source
+from gridloop.cases.models import Case, Source, Visit
 from gridloop.cases.pushing import push, recount, scene_of
 from gridloop.cases.rules import CENTRE, END_STATUSES, rater_of, reporter_subject
 from gridloop.cases.types import type_name
@@ -32,6 +33,7 @@ __all__ = [
     "erase_reporter",
     "erase_reporters_named",
     "fire_due",
+    "forget_visits",
     "merge",
     "rate",
     "rate_by_key",
@@ -46,6 +48,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 ERASE_RULE = "subject_request"
+VISITS_KEPT = timedelta(days=30)
 
 
 # ---- people's verbs --------------------------------------------------------------------------------------------------
@@ -60,6 +63,10 @@ def act(viewer: Viewer, task_id: str, verb_name: str, payload: Mapping[str, Any]
         with elevated():
             evidence.attach(viewer, ids, task.case_code, task_id)
     push(viewer, task.case_code, lambda machine: machine.act(task_id, verb_name, payload))
+    if verb_name == "check_in" and (place := payload.get("place")) and viewer.staff_id is not None:
+        with elevated():
+            lon, lat = float(place["lon"]), float(place["lat"])
+            Visit.objects.create(case_code=task.case_code, staff_id=viewer.staff_id, at=clock.now(), lon=lon, lat=lat)
     return task.case_code
 
 
@@ -309,3 +316,10 @@ def _fire_case(code: str, limit_id: str = "") -> None:
 def _fire_all(machine: Machine, ids: Iterable[str]) -> None:
     for limit_id in ids:
         machine.fire(limit_id)
+
+
+def forget_visits() -> bool:
+    """Job: where people checked in is nobody's business after a month; the trace keeps that they did."""
+    with scoped(SYSTEM):
+        Visit.objects.filter(at__lt=clock.now() - VISITS_KEPT).delete()
+    return False

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from gridloop.cases.rules import Performer, TaskData
-from gridloop.evidence.selectors import new_pictures
+from gridloop.cases import selectors
+from gridloop.cases.doubting import Doubt, of_cameras, of_copies, of_repeats, of_visits
+from gridloop.cases.rules import CaseData, Performer, TaskData
+from gridloop.evidence.selectors import alike, cameras, new_pictures
+from gridloop.journal.selectors import scoped
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.orgs import desk
@@ -132,7 +135,26 @@ class RowDirectory:
         return _keep(("calendar", region[:6]), lambda: orgs.calendar_for(SYSTEM, region))
 
     def new_picture(self, task: TaskData, evidence: Sequence[str]) -> bool:
-        return bool(evidence) and new_pictures(SYSTEM, task.case, task.id, evidence, task.opened_at) > 0
+        return bool(evidence) and new_pictures(SYSTEM, task.case, task.id, evidence) > 0
+
+    def doubts(self, case: CaseData, task: TaskData, evidence: Sequence[str], at: datetime, again_s: float) -> list[Doubt]:
+        with scoped(SYSTEM):  # one change of viewer for all the reads
+            if task.stage == "check":
+                return of_repeats((), again_s, selectors.reported_since(SYSTEM, case.code, task.opened_at))
+            return self._doubts(case, task, evidence, at, again_s)
+
+    def _doubts(self, case: CaseData, task: TaskData, evidence: Sequence[str], at: datetime, again_s: float) -> list[Doubt]:
+        place = (case.lon, case.lat) if case.lon is not None and case.lat is not None else None
+        found: list[Doubt] = []
+        if evidence:
+            found += of_copies(alike(SYSTEM, task.case, task.id, evidence), case.code)
+            found += of_cameras(cameras(SYSTEM, task.case, task.id, evidence), place, task.opened_at, self.calendar(case.region).tz)
+        for visits in selectors.visits_around(SYSTEM, case.code, at):
+            found += of_visits(visits, case.code, place)
+        if again_s and place is not None and not case.same_thing:
+            since = case.reported_at - timedelta(seconds=again_s)
+            found += of_repeats(selectors.closed_near(SYSTEM, case.code, case.type, place, since), again_s, 0)
+        return found
 
 
 DIRECTORY = RowDirectory()

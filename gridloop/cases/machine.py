@@ -158,6 +158,10 @@ class Machine(Steps):
                 self.case.handled_by.append(self.actor.actor)
             if task.stage == "handle":
                 self.case.status = "submitted"
+        if (task.stage, verb) == ("check", "approve"):
+            self.case.checked_by = self.actor.actor
+        if verb == "submit" or (task.stage, verb) == ("check", "approve"):
+            self._doubt(task, payload)
         data: dict[str, Any] = {"task": task.id, "name": task.name, "unit": task.unit_id}
         if payload.get("evidence"):
             data["evidence"] = [str(e) for e in payload["evidence"]]
@@ -166,6 +170,13 @@ class Machine(Steps):
         self._with_note(data, payload)
         self.note(_ACTION_OF.get((task.stage, verb), verb), data)
         self.apply(self.scene.process.complete(self.case.process_state, task.ref, self._answer(verb)))
+
+    def _doubt(self, task: TaskData, payload: Mapping[str, Any]) -> None:
+        """Ask what speaks against closing: the process then has somebody else look before it closes."""
+        found = self.directory.doubts(self.case, task, [str(e) for e in payload.get("evidence") or ()], self.now, self.scene.again_s)
+        if fresh := [doubt for doubt in found if doubt not in self.case.doubts]:
+            self.case.doubts = [*self.case.doubts, *fresh]
+            self.note("closing_doubted", {"task": task.id, "doubts": fresh})
 
     def accept(self, payload: Mapping[str, Any]) -> None:
         """受理/采纳: take the proposal (fields override) and in one go verify, file and dispatch."""
@@ -401,4 +412,6 @@ _ACTION_OF = {
     ("support", "return"): "support_returned",
     ("check", "approve"): "check_approved",
     ("check", "reject"): "check_rejected",
+    ("review", "approve"): "review_approved",
+    ("review", "reject"): "review_rejected",
 }

@@ -40,6 +40,8 @@ class Case(models.Model):
     unit_ids = ArrayField(models.IntegerField(), default=list, help_text="every unit involved: they see the case")
     staff_ids = ArrayField(models.IntegerField(), default=list)
     handled_by = ArrayField(models.TextField(), default=list, help_text="actors who submitted a result: they may not check it")
+    checked_by = models.TextField(blank=True, default="", help_text="actor who approved the check: may not review it")
+    doubts = models.JSONField(default=list, help_text="what speaks against closing, since the last dispatch or rework")
     reporter_id = models.BigIntegerField(null=True)
     proposal = models.JSONField(null=True)
     card = models.TextField(null=True)
@@ -108,4 +110,21 @@ class Source(models.Model):
         indexes = [
             models.Index(fields=["source", "signal_id"], name="cases_source_origin", condition=Q(device="") & ~Q(signal_id="")),
             models.Index(fields=["track_hash"], name="cases_source_track", condition=~Q(track_hash="")),
+        ]
+
+
+class Visit(models.Model):
+    """A check-in of a person at a case's place; kept for the speed between two of them, a month."""
+
+    case_code = models.TextField()
+    staff_id = models.IntegerField()
+    at = models.DateTimeField()
+    lon = models.FloatField()
+    lat = models.FloatField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["staff_id", "at"], name="cases_visit_of_staff"),
+            models.Index(fields=["case_code"], name="cases_visit_of_case"),
+            models.Index(fields=["at"], name="cases_visit_at"),
         ]

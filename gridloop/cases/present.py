@@ -129,8 +129,44 @@ def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
         "merged_into": row.merged_into,
         "returns": row.returns,
         "escalations": row.escalations,
+        "doubts": _doubts(viewer, row),
     }
     return detail
+
+
+def _doubts(viewer: Viewer, row: Case) -> list[str]:
+    """What speaks against closing, as sentences, each once; a case the viewer may not see is not named."""
+    told = [code for doubt in row.doubts for code in [doubt.get("case"), *doubt.get("cases", ())] if code]
+    shown = selectors.case_rows(viewer, told) if told else {}
+
+    def named(codes: Iterable[str]) -> str:
+        return "、".join(dict.fromkeys(code if code in shown else say("cases.another_case", viewer.lang) for code in codes))
+
+    said = (
+        say(
+            f"cases.doubt_{doubt['why']}",
+            viewer.lang,
+            case=named([doubt["case"]] if doubt.get("case") else []),
+            cases=named(doubt.get("cases", ())),
+            distance=_distance(doubt.get("metres", 0)),
+            time=_time(viewer, doubt.get("seconds", 0) + 60 * doubt.get("minutes", 0) + 3600 * doubt.get("hours", 0)),
+            times=doubt.get("times", 0),
+        )
+        for doubt in row.doubts
+    )
+    return list(dict.fromkeys(said))  # two photos of one other case are one sentence
+
+
+def _distance(metres: int) -> str:
+    return f"{metres} m" if metres < 1000 else f"{metres / 1000:.1f} km"
+
+
+def _time(viewer: Viewer, seconds: int) -> str:
+    """The largest unit of which there are two at least."""
+    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return say(f"cases.time_{unit}", viewer.lang, n=seconds // length)
+    return say("cases.time_seconds", viewer.lang, n=seconds)
 
 
 @reading
@@ -303,6 +339,7 @@ def task_items(viewer: Viewer, tasks: Sequence[Task], cases: dict[str, Case] | N
                 "must": list(t.must),
                 "place": {"lon": case.lon, "lat": case.lat, "address": case.address},
                 "region_name": region_label(case.region, names),
+                "doubts": _doubts(viewer, case) if t.stage in ("check", "review") and t.status in ("open", "accepted") else [],
             }
         )
     return items

@@ -34,7 +34,7 @@ END_STATUSES = ("closed", "voided", "rejected")
 STATUSES = OPEN_STATUSES + END_STATUSES
 DESK_STAGES = ("verify", "intake")  # waiting for the centre: box "todo" of the console
 SIGNED_STAGES = ("handle", "support")  # work that is signed for (签收) before anything else; a look on the spot needs no signature
-LOOK_STAGES = ("verify", "check")
+LOOK_STAGES = ("verify", "check", "review")
 PUBLIC_SOURCES = ("citizen", "hotline", "deputy", "wechat")  # first verified on the spot where the scene asks for it
 _WRITES_DOWN = ("hotline", "deputy", "department", "patrol", "citizen")  # a desk writes down what it is told
 _STAFF = ("department", "patrol", "citizen")
@@ -53,6 +53,7 @@ TASK_ENDING_VERBS = {
     "handle": ("submit", "return", "escalate"),
     "support": ("submit", "return"),
     "check": ("approve", "reject"),
+    "review": ("approve", "reject"),
 }
 REASON_NEEDED = ("return", "reject", "escalate", "void")
 CENTRE = "centre"  # the rater all desks and supervisors of a case are together
@@ -103,6 +104,7 @@ class Scene:
     limits: Mapping[str, StageLimit]
     radius_m: float = 0.0  # reports of one type this close and …
     within_s: float = 0.0  # … this soon after are one matter; 0 = the house's default
+    again_s: float = 0.0  # reported again at the place so soon after closing is doubted; 0 = never
 
 
 @dataclass(slots=True)
@@ -131,6 +133,8 @@ class CaseData:
     unit_ids: list[int] = field(default_factory=list)
     staff_ids: list[int] = field(default_factory=list)
     handled_by: list[str] = field(default_factory=list)
+    checked_by: str = ""
+    doubts: list[dict[str, Any]] = field(default_factory=list)
     reporter_id: int | None = None
     proposal: dict[str, Any] | None = None
     card: str | None = None
@@ -254,6 +258,9 @@ class Directory(Protocol):
     def new_picture(self, task: TaskData, evidence: Sequence[str]) -> bool:
         """Whether one of these files is a picture made for this task: sent since it opened, never shown in the case before."""
 
+    def doubts(self, case: CaseData, task: TaskData, evidence: Sequence[str], at: datetime, again_s: float) -> list[dict[str, Any]]:
+        """What speaks against closing, as this task ends (``doubting``): the result handed in, or the check approved."""
+
 
 def is_candidate(task: TaskData, viewer: Viewer) -> bool:
     """Whether the task is this viewer's to do: named, or of its unit and not another person's."""
@@ -287,8 +294,10 @@ def task_verbs(case: CaseData, task: TaskData, viewer: Viewer) -> tuple[str, ...
         return tuple(v for v in task.verbs if desk)
     if not viewer.can("task.act") or not (viewer.system or is_candidate(task, viewer)):
         return ()
-    if task.stage == "check" and viewer.actor in case.handled_by:
+    if task.stage in ("check", "review") and viewer.actor in case.handled_by:
         return ()  # nobody checks their own work
+    if task.stage == "review" and viewer.actor == case.checked_by:
+        return ()  # nor reviews their own check
     verbs = task.verbs
     if task.status == "open" and "accept" in verbs and task.stage in SIGNED_STAGES:
         return tuple(v for v in verbs if v in ("accept", "return", "escalate"))

@@ -173,6 +173,7 @@ class TaskOut(Schema):
     must: list[str]
     place: CasePlace
     region_name: str
+    doubts: list[str]
 
 
 class TaskPage(Schema):
@@ -289,6 +290,7 @@ class CaseDetail(CaseItem):
     merged_into: str | None
     returns: int
     escalations: int
+    doubts: list[str]
 
 
 class FactOut(Schema):

@@ -6,25 +6,28 @@ import base64
 import binascii
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, Func, Model, Q, QuerySet, TextField, Value
+from django.db.models import Count, DateTimeField, ExpressionWrapper, F, Func, Model, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 
 from gridloop.access.rules import LONG_NUMBER
-from gridloop.cases.models import Case, Source
+from gridloop.cases.doubting import NAMED
+from gridloop.cases.doubting import Visit as Seen
+from gridloop.cases.models import Case, Source, Visit
 from gridloop.cases.rules import END_STATUSES, reporter_subject
 from gridloop.flow.models import Task
 from gridloop.journal.models import Sealed
 from gridloop.journal.selectors import reading
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
+from gridloop.kernel.geo import distance_m, reach
 from gridloop.kernel.viewer import Viewer
 
 COUNT_LIMIT = 10_000
@@ -305,3 +308,39 @@ def loads_of(viewer: Viewer, unit_ids: Iterable[int]) -> dict[int, int]:
 def case_rows(viewer: Viewer, codes: Iterable[str]) -> dict[str, Case]:
     """Cases by code, as far as the viewer sees them."""
     return {c.code: c for c in in_scope(viewer).filter(code__in=list(codes))}
+
+
+# ---- what speaks against closing -----------------------------------------------------------------------------------------
+
+SAME_PLACE_M = 50.0
+VISITS_BEFORE = timedelta(days=1)
+
+
+@reading
+def reported_since(viewer: Viewer, code: str, since: datetime) -> int:
+    """How many people have reported the case since then."""
+    return Source.objects.filter(case__code=code, last_at__gt=since).exclude(track_hash="").count()
+
+
+@reading
+def visits_around(viewer: Viewer, code: str, until: datetime) -> list[list[Seen]]:
+    """For each person who checked in at the case: their check-ins anywhere from a day before the first there, oldest first."""
+    here = Visit.objects.filter(case_code=code)
+    first = here.order_by("at").values(start=ExpressionWrapper(F("at") - VISITS_BEFORE, DateTimeField()))[:1]
+    rows = Visit.objects.filter(staff_id__in=here.values("staff_id"), at__gte=Subquery(first), at__lte=until).order_by("at")
+    people: dict[int, list[Seen]] = {}
+    for row in rows:
+        people.setdefault(row.staff_id, []).append(Seen(row.case_code, row.at, row.lon, row.lat))
+    return list(people.values())
+
+
+@reading
+def closed_near(viewer: Viewer, code: str, case_type: str, place: tuple[float, float], since: datetime) -> list[str]:
+    """Codes of other cases of the type at the same place that were closed since then, the last first."""
+    lon, lat = place
+    d_lon, d_lat = reach(SAME_PLACE_M, lat)
+    near = Case.objects.filter(
+        type=case_type, status="closed", closed_at__gte=since, lon__range=(lon - d_lon, lon + d_lon), lat__range=(lat - d_lat, lat + d_lat)
+    ).exclude(code=code)
+    found = [row for row in near.order_by("-closed_at") if float(distance_m(lon, lat, row.lon or 0.0, row.lat or 0.0)) <= SAME_PLACE_M]
+    return [row.code for row in found[:NAMED]]

@@ -91,7 +91,7 @@ class Steps:
         self.apply(replace(back, calls=tuple(call for call in back.calls if call.name != "return")))
 
     def _answer(self, outcome: str) -> dict[str, Any]:
-        return {"outcome": outcome, "supporting": list(self._chosen.get("supporting", ()))}
+        return {"outcome": outcome, "supporting": list(self._chosen.get("supporting", ())), "doubts": len(self.case.doubts)}
 
     def _cancel_task(self, ref: str) -> None:
         for task in self.situation.tasks:
@@ -146,7 +146,19 @@ class Steps:
         if kind == "supporting":
             return self.directory.unit(int(task.item))
         region = self.case.desk_region if name == "intake" else self.case.region
+        if task.stage == "review":
+            return self._reviewer(name)
         return self.directory.competent(name if kind == "duty" else task.performer, self.case.type, region, self.now)
+
+    def _reviewer(self, duty: str) -> Performer | None:
+        """Who supervises one level above the desk of the case, at the top its own; where nobody has that duty, the desk there."""
+        case = self.case
+        above = self.directory.upper_desk(case.desk_region, self.now)
+        region = above[0] if above else case.desk_region
+        return self.directory.competent(duty, case.type, region, self.now) or (above[1] if above else self._desk())
+
+    def _desk(self) -> Performer | None:
+        return self.directory.competent("intake", self.case.type, self.case.desk_region, self.now)
 
     def _lead(self) -> Performer | None:
         lead = self.case.lead_unit_id
@@ -165,7 +177,8 @@ class Steps:
     # ---- limits --------------------------------------------------------------------------------------------------
 
     def _limit_of(self, stage: str) -> StageLimit | None:
-        return self.scene.limits.get(stage)
+        """A pack says little of reviews: they have as long as a check."""
+        return self.scene.limits.get(stage) or (self.scene.limits.get("check") if stage == "review" else None)
 
     def _open_limits(self, task: TaskData) -> None:
         stages = ("accept", "handle") if task.stage in ("handle", "support") else (task.stage,)
@@ -250,11 +263,13 @@ class Steps:
 
     def _call_rework(self, call: Call) -> None:
         self.case.reworks += 1
+        self.case.doubts, self.case.checked_by = [], ""
         self.case.status = self._sticky = "reworked"
         self.note("reworked", {"times": self.case.reworks})
 
     def _call_return(self, call: Call) -> None:
         self.case.returns += 1
+        self.case.doubts = []
         self.case.status = self._sticky = "filed"
         self.case.lead_unit_id, self.case.supporting_ids = None, []
         self.note("sent_back", {"times": self.case.returns})
@@ -265,7 +280,7 @@ class Steps:
         if above is not None:
             case.desk_region = above[0]
         # at the top its own desk decides: a verb that is offered never leads nowhere
-        desk = above[1] if above else self.directory.competent("intake", case.type, case.desk_region, self.now)
+        desk = above[1] if above else self._desk()
         case.escalations += 1
         case.status = self._sticky = "escalated"
         self.note("handed_up", {"to": desk.unit_id if desk else None, "region": case.desk_region, "times": case.escalations})

@@ -15,7 +15,7 @@ from gridloop.access.selectors import viewer_for
 from gridloop.evidence import blobs
 from gridloop.evidence.messages import Checked, Content, Stored
 from gridloop.evidence.models import File
-from gridloop.evidence.rules import MAX_BYTES, check, kind_of
+from gridloop.evidence.rules import MAX_BYTES, bands_of, check, kind_of
 from gridloop.evidence.selectors import original
 from gridloop.journal.actions import append, elevated, scoped, seal, verb
 from gridloop.journal.actions import erase as erase_sealed
@@ -84,6 +84,8 @@ def _add(viewer: Viewer, content: bytes, at: datetime | None, lon: float | None,
         lon=lon,
         lat=lat,
         gap_m=_gap(checked, lon, lat),
+        look=checked.look,
+        look_bands=bands_of(checked.look) if checked.look else None,
         uploaded_by_id=viewer.user_id,
         retain_until=now + UNNAMED_KEPT,
     )
@@ -217,7 +219,8 @@ def _forget(row: File, rule: str, viewer: Viewer) -> None:
         row.delete()
     else:
         row.status, row.lon, row.lat, row.gap_m = File.Status.ERASED, None, None, None
-        row.save(update_fields=["status", "lon", "lat", "gap_m"])
+        row.look, row.look_bands = None, None
+        row.save(update_fields=["status", "lon", "lat", "gap_m", "look", "look_bands"])
         data = {"file": str(row.pk), "sha256": row.sha256, "rule": rule}
         append(f"case:{row.case_code}", "evidence_erased", data, viewer, case=row.case_code)
     if not File.objects.filter(sha256=row.sha256).exclude(status=File.Status.ERASED).exists():

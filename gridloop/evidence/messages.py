@@ -11,7 +11,8 @@ from uuid import UUID
 class Checked:
     """What a file turned out to be. ``view`` and ``thumb`` are clean JPEG copies of pictures; documents have none.
 
-    ``taken_lon``, ``taken_lat``, ``taken_at`` are the camera's own words (``taken_at`` without a zone, as cameras write it).
+    ``taken_lon``, ``taken_lat``, ``taken_at`` are the camera's own words (``taken_at`` without a zone, as cameras write it). ``look``: 256
+    bits by which the same view is known again; None for a document and for a picture with nothing on it.
     """
 
     mime: str
@@ -24,6 +25,30 @@ class Checked:
     taken_at: str = ""
     view: bytes | None = None
     thumb: bytes | None = None
+    look: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """A picture that shows what an earlier one showed: ``bits`` of 256 differ. ``case`` is the earlier one's."""
+
+    file: UUID
+    case: str
+    earlier: UUID
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """What is known of one picture's making. ``taken_at`` is the camera's own word, without a zone; places are degrees."""
+
+    file: UUID
+    said_at: datetime
+    said_lon: float | None
+    said_lat: float | None
+    taken_at: str
+    taken_lon: float | None
+    taken_lat: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -29,6 +31,8 @@ class File(models.Model):
     lat = models.FloatField(null=True)
     gap_m = models.FloatField(null=True, help_text="metres between the stated place and the camera's own, when both are known")
     origin = models.JSONField(null=True, help_text="reference to the sealed camera data (place and time from the file)")
+    look = models.BinaryField(null=True, help_text="256 bits of what a picture shows, to know it again")
+    look_bands = ArrayField(models.IntegerField(), null=True, help_text="the look in 16 numbered pieces, for the index")
     uploaded_by = models.ForeignKey("access.User", null=True, on_delete=models.PROTECT, related_name="+")
     case_code = models.TextField(null=True)
     task = models.UUIDField(null=True)
@@ -40,6 +44,7 @@ class File(models.Model):
         indexes = [
             models.Index(fields=["case_code"], condition=Q(case_code__isnull=False), name="evidence_of_case"),
             models.Index(fields=["sha256"], name="evidence_by_hash"),
+            GinIndex(fields=["look_bands"], name="evidence_look"),
             models.Index(fields=["retain_until"], condition=~Q(status="erased"), name="evidence_due"),
         ]
         constraints = [

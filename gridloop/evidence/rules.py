@@ -9,6 +9,7 @@ import hashlib
 import io
 from typing import Any, Final
 
+import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from gridloop.evidence.messages import Checked
@@ -20,6 +21,11 @@ MAX_PIXELS: Final = 30_000_000  # other formats are decoded whole
 VIEW_SIDE, THUMB_SIDE = 2560, 320  # pixels of the longer side of the outward copies
 KINDS: Final = ("before", "after", "scene", "document")
 KIND_ALIASES: Final = {"report": "scene"}
+
+LOOK_SIDE: Final = 16  # of the square of frequencies a look is made from: 256 bits
+LOOK_BANDS: Final = 16
+SAME_LOOK: Final = 31  # bits that may differ between two copies of one picture: with 16 bands, one band then differs by one bit at most
+FEATURES: Final = 2.0  # mean step between neighbours of a 64 × 64 grey copy; below it a picture shows nothing to be known by
 
 PICTURES: Final = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP", "image/gif": "GIF", "image/avif": "AVIF"}
 PDF: Final = "application/pdf"
@@ -107,7 +113,36 @@ def _picture(content: bytes, mime: str, sha256: str) -> Checked:
         taken_at=at,
         view=_jpeg(clean, VIEW_SIDE, 85),
         thumb=_jpeg(clean, THUMB_SIDE, 75),
+        look=look_of(clean),
     )
+
+
+def look_of(picture: Image.Image) -> bytes | None:
+    """256 bits of what a picture shows: equal or nearly so for scaled, recompressed, slightly cut or brightened copies of one picture.
+
+    None when there is nothing on it to be known by: two photos of a dark night are no copies of each other.
+    """
+    import imagehash  # scipy with it: only who looks at pictures pays that
+
+    grey = np.asarray(picture.convert("L").resize((64, 64), Image.Resampling.BILINEAR), dtype=np.float32)
+    if (np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()) / 2 < FEATURES:
+        return None
+    return bytes(np.packbits(imagehash.phash(picture, hash_size=LOOK_SIDE).hash.ravel()))
+
+
+def bands_of(look: bytes) -> list[int]:
+    """The 16 pieces of a look, each with its number in front: what an index can find."""
+    return [(number << 16) | int.from_bytes(look[2 * number : 2 * number + 2], "big") for number in range(LOOK_BANDS)]
+
+
+def bands_near(look: bytes) -> list[int]:
+    """Every band that differs by one bit at most: two looks within ``SAME_LOOK`` bits share one of these (16 bands, 31 bits)."""
+    return [value for band in bands_of(look) for value in (band, *(band ^ (1 << bit) for bit in range(16)))]
+
+
+def bits_between(one: bytes, other: bytes) -> int:
+    """How many bits of two looks differ."""
+    return (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).bit_count()
 
 
 def _clean(picture: Image.Image) -> Image.Image:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.core import signing
 
 from gridloop.evidence import blobs
-from gridloop.evidence.messages import Content, EvidenceRow, OutwardRow
+from gridloop.evidence.messages import Alike, Camera, Content, EvidenceRow, OutwardRow
 from gridloop.evidence.models import File
-from gridloop.evidence.rules import PDF, PICTURES
-from gridloop.journal.selectors import reading, scoped
+from gridloop.evidence.rules import PDF, PICTURES, SAME_LOOK, bands_near, bits_between
+from gridloop.journal.selectors import reading, scoped, unseal
 from gridloop.kernel.errors import Forbidden, NotFound
 from gridloop.kernel.viewer import SYSTEM, Viewer
 
@@ -94,11 +94,41 @@ def check_stored(viewer: Viewer, file_id: UUID) -> tuple[str, bool]:
 
 
 @reading
-def new_pictures(viewer: Viewer, case: str, task: str, ids: Sequence[str], since: datetime) -> int:
-    """How many of the files are pictures that came for this task: sent since then, and their bytes nowhere else in the case."""
+def new_pictures(viewer: Viewer, case: str, task: str, ids: Sequence[str]) -> int:
+    """How many of the files are pictures that came for this task: sent after it was opened, and their bytes nowhere else in the case.
+
+    Identifiers tell what came first: they grow with real time, while the deployment's clock may have been moved.
+    """
     elsewhere = File.objects.filter(case_code=case).exclude(task=task) | File.objects.filter(case_code=case, task=None)
-    files = File.objects.filter(pk__in=ids, case_code=case, task=task, mime__in=PICTURES, received_at__gte=since)
+    files = File.objects.filter(pk__in=ids, case_code=case, task=task, mime__in=PICTURES, pk__gt=task)
     return files.exclude(sha256__in=elsewhere.values("sha256")).count()
+
+
+@reading
+def alike(viewer: Viewer, case: str, task: str, ids: Sequence[str]) -> list[Alike]:
+    """Those of a task's pictures that show what an earlier picture of another case, or of another step of this one, showed."""
+    found = []
+    for row in File.objects.filter(pk__in=ids, case_code=case, task=task, look__isnull=False).order_by("pk"):
+        look = bytes(row.look or b"")
+        earlier = File.objects.filter(look_bands__overlap=bands_near(look), case_code__isnull=False, received_at__lte=row.received_at)
+        others = earlier.exclude(pk=row.pk).exclude(case_code=case, task=task)
+        near = [(bits_between(look, bytes(one.look or b"")), one.case_code or "", one.pk) for one in others.only("case_code", "look")]
+        if near and (best := min(near))[0] <= SAME_LOOK:
+            found.append(Alike(row.pk, best[1], best[2], best[0]))
+    return found
+
+
+@reading
+def cameras(viewer: Viewer, case: str, task: str, ids: Sequence[str]) -> list[Camera]:
+    """When and where a task's pictures were made, by the words of the sender and of the camera, as far as those are not erased."""
+    rows = list(File.objects.filter(pk__in=ids, case_code=case, task=task, mime__in=PICTURES).order_by("pk"))
+    sealed = {row.pk: row.origin["sealed"] for row in rows if row.origin}
+    values = unseal(SYSTEM, list(sealed.values())) if sealed else {}
+    return [_camera(row, values.get(sealed.get(row.pk, "")) or {}) for row in rows]
+
+
+def _camera(row: File, told: dict[str, Any]) -> Camera:
+    return Camera(row.pk, row.at, row.lon, row.lat, told.get("at") or "", told.get("lon"), told.get("lat"))
 
 
 def outward_of(viewer: Viewer, case: str) -> list[OutwardRow]:

@@ -13,7 +13,7 @@ from gridloop.flow.selectors import process_by_digest
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.scenes import selectors
-from gridloop.scenes.rules import Candidate, choose, match, stage_limits, thing_of, within_seconds
+from gridloop.scenes.rules import Candidate, again_seconds, choose, match, stage_limits, thing_of, within_seconds
 from gridloop.scenes.selectors import Installed
 from gridloop.sdk.pack import Pack
 from gridloop.sdk.signals import Signal
@@ -54,6 +54,7 @@ class RowBook:
             limits=stage_limits(pack),
             radius_m=float(same.radius_m or 0),
             within_s=within_seconds(same),
+            again_s=again_seconds(same),
         )
         return scene, digest
 

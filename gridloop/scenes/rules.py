@@ -17,6 +17,7 @@ from gridloop.sdk.signals import Signal
 
 TIERS = ("draft", "bronze", "silver", "gold")
 SILVER_KINDS = ("true", "false", "duplicate", "late", "overdue")
+AGAIN_S = 7 * 86_400.0
 _SECONDS = {"m": 60, "h": 3600, "d": 86400, "wh": 3600, "wd": 86400}
 
 
@@ -87,9 +88,18 @@ def _matched(pack: Pack, version_id: int, rule: SignalRule, signal: Signal, name
 
 def within_seconds(same: SameThing) -> float:
     """How long after a report another one may still be the same thing, in seconds; 0 when the pack does not say."""
-    if same.within is None:
+    return _seconds(same.within) if same.within else 0.0
+
+
+def again_seconds(same: SameThing) -> float:
+    """How long after closing another case of the place is doubted, in seconds; 0: never."""
+    if same.again == "never" or same.radius_m is None:
         return 0.0
-    duration = parse_duration(same.within)
+    return _seconds(same.again) if same.again else AGAIN_S
+
+
+def _seconds(words: str) -> float:
+    duration = parse_duration(words)
     return float(duration.amount * _SECONDS[duration.unit])
 
 

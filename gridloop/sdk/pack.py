@@ -43,6 +43,9 @@ class SameThing(Part):
     key: Cel | None = None
     radius_m: Annotated[int, Field(ge=1, le=5000)] | None = None
     within: LimitWords | None = None
+    again: Literal["never"] | LimitWords | None = Field(
+        default=None, description="a result at a place where the same was closed so short a time before is reviewed; with a radius 7d"
+    )
 
 
 class PackFile(Part):

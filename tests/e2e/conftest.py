@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 import logging
 import math
 import os
+import random
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,9 +19,9 @@ from typing import Any
 
 import httpx
 import pytest
-from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
+from gridloop.evidence.tests.pictures import scene
 from tests.e2e.people import Api, Desk, Phone, Spot
 from tests.house.product import Product, command
 
@@ -127,18 +127,14 @@ def photo() -> dict[str, Any]:
     return _taken()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def photo_after() -> dict[str, Any]:
     """Another one: a picture that the case has seen before proves no work."""
     return _taken()
 
 
 def _taken() -> dict[str, Any]:
-    image = Image.effect_noise((3000, 2250), 50).convert("RGB")
-    ImageDraw.Draw(image).ellipse((900, 700, 2100, 1600), fill="#3a3f45", outline="#14202b", width=60)
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=88)
-    return {"name": "camera.jpg", "mimeType": "image/jpeg", "buffer": out.getvalue()}
+    return {"name": "camera.jpg", "mimeType": "image/jpeg", "buffer": scene(random.getrandbits(32), (3000, 2250), quality=88)}
 
 
 class Errors(list[str]):

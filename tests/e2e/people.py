@@ -40,6 +40,19 @@ class Api:
     def actions(self, code: str) -> list[str]:
         return [fact["action"] for fact in self.get(f"/api/v1/cases/{code}/trace", limit=200)["items"]]
 
+    def task(self, code: str, stage: str) -> dict[str, Any]:
+        """The live task of a stage."""
+        found: dict[str, Any] = next(
+            t for t in self.get(f"/api/v1/cases/{code}/tasks")["items"] if t["stage"] == stage and t["status"] in ("open", "accepted")
+        )
+        return found
+
+    def upload(self, photo: dict[str, Any]) -> str:
+        """A picture, to be named in a report or a task."""
+        answer = self._client.post("/api/v1/evidence", files={"file": (photo["name"], photo["buffer"], photo["mimeType"])})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
     def signal(self, at: Spot, device: str = "") -> str:
         """A sensor says that a facility is broken; the answer is the signal's id."""
         name = f"e2e-{uuid.uuid4().hex[:12]}"
@@ -55,7 +68,7 @@ class Api:
         assert self.post("/api/v1/signals", body)["accepted"] == 1
         return name
 
-    def report(self, at: Spot, text: str = "路口井盖碎了", kind: str = MANHOLE, **more: str) -> dict[str, Any]:
+    def report(self, at: Spot, text: str = "路口井盖碎了", kind: str = MANHOLE, **more: Any) -> dict[str, Any]:
         body = {"text": text, "kind": kind, "place": {"lon": at[0], "lat": at[1]}, "source": "department", **more}
         answer: dict[str, Any] = self.post("/api/v1/reports", body)
         return answer

@@ -9,6 +9,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from gridloop.evidence.tests.pictures import copy_of
 from tests.e2e.conftest import Deployment
 from tests.e2e.people import Desk, Phone, Spot
 from tests.house.product import crowd
@@ -119,3 +120,29 @@ def test_from_alarm_to_five_stars(
     done = office.actions(code)
     wanted = ["reported", "dispatched", "task_accepted", "checked_in", "submitted", "check_approved", "closed", "rated"]
     assert [a for a in wanted if a in done] == wanted
+
+
+def test_a_photo_of_another_case_holds_the_closing_for_a_review(
+    deployment: Deployment, desk: Callable[..., Desk], phone: Callable[..., Phone], photo_after: dict[str, Any], spot: Spot
+) -> None:
+    office = deployment.api("operator")
+    handler = phone("handler", spot)
+    honest = office.dispatched(spot)
+    handler.submit_result(honest, photo_after)
+    phone("supervisor", spot).check(honest, "核查通过")
+    copied = office.dispatched((spot[0] + 0.0012, spot[1]))
+    handler.submit_result(copied, {**photo_after, "buffer": copy_of(photo_after["buffer"], (1600, 1200))})
+    checker = phone("supervisor", spot)
+    checker.open(f"/m/tasks/{office.task(copied, 'check')['id']}?case={copied}")
+    expect(checker.page.get_by_text(f"照片与事件 {honest} 的照片相同或高度相似")).to_be_visible()
+    checker.check(copied, "核查通过")
+    assert office.case(copied)["status"] == "checking", "not closed: somebody else looks first"
+
+    operator = desk("operator")
+    operator.open(f"/cases/{copied}")
+    expect(operator.page.get_by_text("结案存疑，需复核")).to_be_visible()
+    expect(operator.page.get_by_text(f"照片与事件 {honest} 的照片相同或高度相似")).to_be_visible()
+    assert operator.axe("case") == []
+    office.post(f"/api/v1/tasks/{office.task(copied, 'review')['id']}/reject", {"note": "照片是另一处的"})
+    assert office.case(copied)["status"] == "reworked"
+    expect(operator.page.get_by_text("结案存疑，需复核")).to_have_count(0)

@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import Deployment
-from tests.e2e.people import SEND_MS, Desk
+from tests.e2e.people import SEND_MS, Desk, Spot
 
 
 def _card(page: Page, step: int) -> Locator:
@@ -22,8 +22,8 @@ def _verb(page: Page, name: str) -> None:
     page.locator("[data-tour=task-act]").get_by_role("button", name=name, exact=True).click()
 
 
-def test_five_steps_from_alarm_to_five_stars(deployment: Deployment, desk: Callable[..., Desk], photo: dict[str, Any]) -> None:
-    page = desk("operator").page
+def _to_the_check(deployment: Deployment, page: Page, photo: dict[str, Any]) -> str:
+    """The tour up to its fourth step; the case."""
     page.get_by_role("button", name="导览").click()
     _card(page, 1).get_by_role("button", name="产生一条演示上报").click()
 
@@ -42,6 +42,12 @@ def test_five_steps_from_alarm_to_five_stars(deployment: Deployment, desk: Calla
     page.get_by_label("办理说明").fill("换了灯泡，已亮")
     _verb(page, "提交")
 
+    return code
+
+
+def test_five_steps_from_alarm_to_five_stars(deployment: Deployment, desk: Callable[..., Desk], photo_after: dict[str, Any]) -> None:
+    page = desk("operator").page
+    code = _to_the_check(deployment, page, photo_after)
     _card(page, 4).get_by_role("button", name="切换为值班长继续").click()
     page.wait_for_url(f"**/tasks?case={code}")
     _verb(page, "通过")
@@ -52,3 +58,24 @@ def test_five_steps_from_alarm_to_five_stars(deployment: Deployment, desk: Calla
     page.get_by_role("button", name="提交评价").click()
     expect(page.get_by_text("谢谢您的评价")).to_be_visible()
     assert deployment.api("operator").case(code)["rating"]["stars"] == 5
+
+
+def test_the_tour_goes_on_through_a_review(
+    deployment: Deployment, desk: Callable[..., Desk], photo_after: dict[str, Any], spot: Spot
+) -> None:
+    """Who takes the same picture for each tour sees the guard at work, and is led on."""
+    citizen = deployment.api("citizen")
+    citizen.report(spot, source="citizen", evidence=[citizen.upload(photo_after)])
+    page = desk("operator").page
+    code = _to_the_check(deployment, page, photo_after)
+    _card(page, 4).get_by_role("button", name="切换为值班长继续").click()
+    page.wait_for_url(f"**/tasks?case={code}")
+    _verb(page, "通过")
+    card = _card(page, 4)
+    expect(card.get_by_role("heading", name="结案存疑，复核")).to_be_visible()
+    card.get_by_role("button", name="切换为值守坐席继续").click()
+    page.wait_for_url(f"**/tasks?case={code}")
+    expect(page.get_by_role("region", name="结案存疑，需复核")).to_be_visible()
+    _verb(page, "通过")
+    expect(_card(page, 5)).to_be_visible()
+    assert deployment.api("operator").case(code)["status"] == "closed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
+from gridloop.evidence.tests.pictures import scene
 from tests.house.product import Product, command
 
 SCALE = 0.2  # of the sample county: enough of everything, loaded sooner
-EVIDENCE = Path(__file__).parent.parent / "data" / "photo.jpg"
 
 
 @dataclass
@@ -73,8 +74,9 @@ class Live:
     _after: str = ""
 
     def photo(self, user: str, place: dict[str, float] | None = None) -> str:
-        files = {"file": ("now.jpg", EVIDENCE.read_bytes(), "image/jpeg")}
-        answer = self.call("POST", "/api/v1/evidence", user, files=files, data={"at": "2026-11-22T08:00:00+08:00"})
+        """Another street every time: a picture seen before proves nothing."""
+        files = {"file": ("now.jpg", scene(random.getrandbits(32), (320, 240)), "image/jpeg")}
+        answer = self.call("POST", "/api/v1/evidence", user, files=files)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 

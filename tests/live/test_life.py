@@ -22,7 +22,7 @@ def test_from_report_to_five_stars(live: Live) -> None:
     assert lead == detail["proposal"]["unit"]
     handler = _handler_of(live, code)
     live.act(handler, code, "handle", "accept")
-    live.act(handler, code, "handle", "check_in", place=live.place())
+    live.act(handler, code, "handle", "check_in", place={axis: detail["place"][axis] for axis in ("lon", "lat")})
     refused = live.act(handler, code, "handle", "submit", status=422)
     assert refused["errors"][0]["pointer"] == "/evidence"
     live.act(handler, code, "handle", "submit", evidence=[live.photo(handler)], note="已更换灯泡")

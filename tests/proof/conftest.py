@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,29 @@ class Proof(Live):
         with psycopg.connect(self.product.run()["urls"]["owner"], connect_timeout=5) as connection:
             cursor = connection.execute(statement, values)  # type: ignore[arg-type]  # statements of the tests, none made of input
             return cursor.fetchall() if cursor.description else []
+
+    def now(self) -> datetime:
+        """The deployment's time."""
+        with contextlib.suppress(FileNotFoundError):
+            told = json.loads((self.folder / "clock.json").read_text(encoding="utf-8"))
+            moved = told["clock_start"] + (time.time() - told["real_start"]) * told["rate"]
+            return datetime.fromtimestamp(moved, UTC)
+        return datetime.now(UTC)
+
+    @property
+    def mqtt(self) -> int:
+        """Port of the devices' door."""
+        return int(self.product.run()["mqtt"].rpartition(":")[2])
+
+    def meters(self, count: int) -> list[tuple[str, str]]:
+        """New water meters with a log-in of their own: (code, secret)."""
+        made = []
+        for number in range(count):
+            code = f"proof-meter-{number}"
+            device = {"kind": "water_meter", "place": self.place(), "interval_seconds": 3600}
+            assert self.call("PUT", f"/api/v1/devices/{code}", "admin", json=device).status_code == 201
+            made.append((code, self.post(f"/api/v1/devices/{code}/secret", "admin", {})["secret"]))
+        return made
 
     def inside(self, body: str) -> Any:
         """Python in a process of its own that knows the deployment; prints JSON, which is returned."""

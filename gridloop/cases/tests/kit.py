@@ -55,6 +55,7 @@ DUTIES = [
     DutyRow("intake", "WEST", region_code=WEST),
     DutyRow("check", "EAST", region_code=EAST),
     DutyRow("check", "WEST", region_code=WEST),
+    DutyRow("supervise", "CENTER", region_code=COUNTY),
     DutyRow("verify", "EAST-V", region_code=EAST),
     DutyRow("handle", "URBAN", region_code=COUNTY),
     DutyRow("handle", "MUNICIPAL", case_type="01", region_code=COUNTY),

@@ -14,13 +14,13 @@ from typing import Any
 
 from gridloop.cases.machine import Machine
 from gridloop.cases.messages import SceneMatch
-from gridloop.cases.rules import END_STATUSES, NewCase, Performer, Scene, Situation, TaskData
+from gridloop.cases.rules import END_STATUSES, CaseData, NewCase, Performer, Scene, Situation, TaskData
 from gridloop.cases.types import case_types, type_name
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.geo import distance_m
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Grant, Viewer
 from gridloop.scenes.loading import Loaded
-from gridloop.scenes.rules import Candidate, choose, match, stage_limits, within_seconds
+from gridloop.scenes.rules import Candidate, again_seconds, choose, match, stage_limits, within_seconds
 from gridloop.sdk.pack import Pack
 from gridloop.sdk.signals import Signal
 
@@ -78,6 +78,9 @@ class MemoryDirectory:
     def new_picture(self, task: TaskData, evidence: Sequence[str]) -> bool:
         return bool(evidence)  # a story tells how many photos there are, not which
 
+    def doubts(self, case: CaseData, task: TaskData, evidence: Sequence[str], at: datetime, again_s: float) -> list[dict[str, Any]]:
+        return []  # nor where and when they were made
+
 
 def _scene(loaded: Loaded) -> Scene:
     assert loaded.pack is not None
@@ -92,6 +95,7 @@ def _scene(loaded: Loaded) -> Scene:
         limits=stage_limits(loaded.pack),
         radius_m=float(same.radius_m or 0),
         within_s=within_seconds(same),
+        again_s=again_seconds(same),
     )
 
 

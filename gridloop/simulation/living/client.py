@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import uuid
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import httpx
@@ -49,7 +50,7 @@ class Client:
         return None
 
     def photo(self, user: str, label: str, lon: float, lat: float, good: bool) -> str | None:
-        """Take a picture (drawn: green when mended, brown when not) and send it as evidence; returns its id."""
+        """Take a picture of what ``label`` names (drawn) and send it as evidence; returns its id."""
         at = clock.now().isoformat()
         form = {"at": at, "place": f'{{"lon": {lon:.6f}, "lat": {lat:.6f}}}', "kind": "after" if good else "before"}
         files = {"file": ("photo.jpg", _picture(label, at, good), "image/jpeg")}
@@ -64,16 +65,27 @@ class Client:
 
 
 def _picture(label: str, at: str, good: bool) -> bytes:
-    """A small street scene: enough to look at, different every time."""
+    """A street scene of its own for each case: houses, trees and what lies about; green when mended, brown when not."""
+    random = Random(label)
     sky, ground = ((176, 206, 232), (98, 140, 92)) if good else ((190, 196, 200), (132, 112, 88))
     image = Image.new("RGB", (640, 420), sky)
     draw = ImageDraw.Draw(image)
-    draw.rectangle((0, 260, 640, 420), fill=ground)
-    draw.polygon([(250, 260), (390, 260), (560, 420), (80, 420)], fill=(92, 96, 102))
-    draw.rectangle((60, 120, 190, 262), fill=(214, 206, 190))
-    draw.rectangle((450, 90, 590, 262), fill=(198, 190, 182))
+    line = random.randint(200, 300)
+    draw.rectangle((0, line, 640, 420), fill=ground)
+    middle = random.randint(200, 440)
+    draw.polygon([(middle - 60, line), (middle + 60, line), (middle + 240, 420), (middle - 240, 420)], fill=(92, 96, 102))
+    for _ in range(random.randint(4, 9)):
+        left, width, height = random.randint(-40, 600), random.randint(50, 170), random.randint(40, 190)
+        grey = random.randint(120, 225)
+        draw.rectangle((left, line - height, left + width, line), fill=(grey, grey - 8, grey - 20), outline=(70, 70, 70))
+        for x in range(left + 10, left + width - 14, 26):
+            draw.rectangle((x, line - height + 12, x + 12, line - height + 28), fill=(70, 88, 110))
+    for _ in range(random.randint(2, 7)):
+        x, y, size = random.randint(0, 640), line + random.randint(-30, 60), random.randint(24, 70)
+        draw.ellipse((x - size, y - size, x + size, y + size // 2), fill=(40, random.randint(80, 130), 50))
     if not good:
-        draw.ellipse((285, 325, 375, 375), fill=(70, 52, 40))
+        x, y = random.randint(60, 520), random.randint(line + 20, 360)
+        draw.ellipse((x, y, x + random.randint(50, 120), y + random.randint(24, 50)), fill=(70, 52, 40))
     draw.rectangle((0, 392, 640, 420), fill=(16, 24, 32))
     draw.text((10, 399), f"{label}  {at[:19]}", fill=(235, 240, 245))
     out = io.BytesIO()

@@ -35,6 +35,8 @@ TELL_WHERE_EVERY = 3.0  # simulated minutes between two positions of somebody on
 MOST_STEPS = 6  # positions of one way, however long it takes
 NEAR_DEGREES = 0.006  # about 600 m
 RETURNS, BAD_WORK = 0.04, 0.06  # shares of tasks handed back and done badly
+LAZY = 0.5  # share of bad work "proven" with the photo of another case
+REVIEWERS = 3  # people of a unit asked to review: who has checked may not
 Steps = Generator[simpy.Event, Any, None]
 
 
@@ -62,6 +64,8 @@ class Living:
         self.doing = Doing()
         self.taken: set[str] = set()
         self.stands: dict[str, dict[str, float]] = {}  # where whoever has walked stands since
+        self.hands: dict[str, simpy.Resource] = {}
+        self.shown: dict[str, str] = {}  # of which case somebody took a photo last
         self.handed_back: set[int] = set()  # incidents whose handler said that it is none of theirs: now the desk knows
         self.at_desk: set[str] = set()  # cases seen waiting at the desk and not taken by us: a human has them
         self.env = simpy.rt.RealtimeEnvironment(factor=60.0 / speed, strict=False)
@@ -222,6 +226,14 @@ class Living:
     def _handle(self, task: dict[str, Any]) -> Steps:
         user = self.people.of_unit(task["unit"]["id"], "handler")
         yield from self._patience(task)
+        with self._hands(user).request() as free:  # everybody does one thing at a time
+            yield free
+            yield from self._work(task, user)
+
+    def _hands(self, user: str) -> simpy.Resource:
+        return self.hands.setdefault(user, simpy.Resource(self.env))
+
+    def _work(self, task: dict[str, Any], user: str) -> Steps:
         yield self.env.timeout(self.world.minutes(5))
         incident = self.world.by_case.get(task["case"])
         others = incident is not None and incident.number not in self.handed_back and self._is_others(incident, task["unit"]["id"])
@@ -238,7 +250,9 @@ class Living:
         if incident is not None and good:
             incident.there = False
         place = self._place(task)
-        photo = self.client.photo(user, task["case"], place["lon"], place["lat"], good)
+        shown = task["case"] if good or not self.world.chance(LAZY) else self.shown.get(user, task["case"])
+        self.shown[user] = task["case"]
+        photo = self.client.photo(user, shown, place["lon"], place["lat"], good)
         note = "现场已处置完毕" if good else "已到场处理"
         self._act(task, user, "submit", note=note, evidence=[photo] if photo else [])
 
@@ -266,13 +280,15 @@ class Living:
         yield self.env.timeout(self.world.minutes(8 if verify else 15))
         incident = self.world.by_case.get(task["case"])
         there = incident.there if incident is not None else verify
-        user = self.people.of_task(task, "grid_worker" if verify else "supervisor")
         if there == verify:
-            self._act(task, user, "approve", note="属实" if verify else "核查属实，已解决")
-            if not verify:
-                yield from self._rate(incident)
+            done, note = "approve", "属实" if verify else "核查属实，已解决"
         else:
-            self._act(task, user, "reject", note="现场未见该情况" if verify else "问题仍在，请返工")
+            done, note = "reject", "现场未见该情况" if verify else "问题仍在，请返工"
+        for _ in range(REVIEWERS if task["stage"] == "review" else 1):
+            if self._act(task, self.people.of_task(task, "grid_worker" if verify else "supervisor"), done, note=note):
+                break
+        if done == "approve" and not verify:
+            yield from self._rate(incident)
 
     def _rate(self, incident: Incident | None) -> Steps:
         yield self.env.timeout(self.world.minutes(30))

@@ -1525,6 +1525,8 @@ export interface components {
             closed_at: string | null;
             /** Code */
             code: string;
+            /** Doubts */
+            doubts: string[];
             /** Due At */
             due_at: string | null;
             /** Escalations */
@@ -3636,6 +3638,8 @@ export interface components {
             case_title: string;
             /** Done At */
             done_at: string | null;
+            /** Doubts */
+            doubts: string[];
             /** Due At */
             due_at: string | null;
             /** Form */

@@ -111,6 +111,8 @@ export interface TaskItem {
   must: string[];
   place: Place;
   region_name: string;
+  /** What speaks against closing, for whoever checks or reviews. */
+  doubts: string[];
 }
 
 export interface Given {
@@ -152,6 +154,7 @@ export interface CaseDetail extends CaseItem {
   rating: CaseRating | null;
   supervision: { at: string; by: string; note: string; reply_by: string | null }[];
     merged_into?: string | null;
+  doubts: string[];
 }
 
 export interface Fact {

@@ -12,7 +12,7 @@ export function aCase(change: Partial<CaseItem> = {}): CaseItem {
 
 export function aDetail(change: Partial<CaseDetail> = {}): CaseDetail {
   return {
-    ...aCase(), text: "", reporter: null, proposal: null, candidates: [], supporting: [], verbs: ["accept"], tasks: [], source_rows: [], rating: null, supervision: [],
+    ...aCase(), text: "", reporter: null, proposal: null, candidates: [], supporting: [], verbs: ["accept"], tasks: [], source_rows: [], rating: null, supervision: [], doubts: [],
     ...change,
   }; // prettier-ignore
 }
@@ -21,7 +21,7 @@ export function aTask(change: Partial<TaskItem> = {}): TaskItem {
   return {
     id: "t1", case: "C1", case_title: "路灯异常", severity: 3, name: "handle", title: "处置", stage: "handle", status: "open", assignee: null,
     unit: null, due_at: "2026-11-22T18:00:00+08:00", verbs: ["accept"], form: null, must: [],
-    place: { lon: null, lat: null, address: "" }, region_name: "", ...change,
+    place: { lon: null, lat: null, address: "" }, region_name: "", doubts: [], ...change,
   }; // prettier-ignore
 }
 

@@ -57,6 +57,7 @@ const en: typeof zh = {
     more: "More tasks",
   },
   task: {
+    doubts: "Doubts about closing: to be reviewed",
     title: "Task",
     facts: "Facts",
     text: "What was reported",

@@ -55,6 +55,7 @@ export default {
     more: "更多任务",
   },
   task: {
+    doubts: "结案存疑，需复核",
     title: "任务",
     facts: "基本情况",
     text: "反映内容",

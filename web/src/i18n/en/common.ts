@@ -8,7 +8,7 @@ export default {
     voided: "Voided", rejected: "Not accepted",
   },
   step: { report: "Intake", dispatch: "Dispatch", accept: "Sign for", handle: "Handle", check: "Check", close: "Closed" },
-  stage: { verify: "Verify", intake: "Intake", accept: "Sign for", handle: "Handle", support: "Support", check: "Check", wait: "Waiting" },
+  stage: { verify: "Verify", intake: "Intake", accept: "Sign for", handle: "Handle", support: "Support", check: "Check", review: "Review", wait: "Waiting" },
   box: { todo: "To dispatch", doing: "In hand", done: "Closed", all: "All" },
   card: { yellow: "Yellow card", red: "Red card" },
   source: {

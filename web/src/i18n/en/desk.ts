@@ -12,7 +12,7 @@ export default {
   case: {
     gap: "{n} m off", progress: "Progress", now: "now", trace: "Trace", chainHint: "This browser re-computed the hash of every fact and checked the links",
     chain: { intact: "Chain intact ({n} facts)", linked: "Facts linked ({n})", broken: "Chain broken, tell the administrator" },
-    enlarge: "Enlarge picture {n}", mergedN: "{n} merged", reworksN: "Rework {n}", mergedInto: "Merged into {code}", lead: "Lead", limit: " limit", waitsUntil: "Waits until",
+    enlarge: "Enlarge picture {n}", mergedN: "{n} merged", reworksN: "Rework {n}", mergedInto: "Merged into {code}", lead: "Lead", limit: " limit", waitsUntil: "Waits until", doubts: "Doubts about closing: to be reviewed",
     text: "What happened", noText: "No description", openReporter: "Open the reporter", noReporter: "No name or number was left", reporter: "Reporter", sources: "Sources", sourcesN: "{n} in all", evidence: "Evidence", tasks: "Tasks",
     nobody: "Nobody responsible", rating: "Rating", starsN: "{n} stars", byReporters: "Reporters ({n})", byCentre: "Centre", supervision: "Supervised", replyBy: "answer by {at}", rateHint: "The centre rates once", trackPage: "Open the reporter's page", type: "Type", severity: "Level",
     statusWord: "Status", reportedAt: "Reported", place: "Place", region: "Area", unit: "Unit", source: "Source", code: "Code", title: "Title",
@@ -138,6 +138,7 @@ export default {
     accept: { title: "Accept the proposal with Enter", text: "Type, level and unit are proposed. Look, then press Enter or the button at the bottom right." },
     handle: { title: "Sign for, handle, submit", text: "Become the unit's handler: sign for the task, write what was done, add a photo, submit." },
     check: { title: "Check the result", text: "Nobody checks their own work. Become the checker, compare before and after, approve." },
+    review: { title: "Doubts: a review", text: "Something speaks against closing (say, a photo used before), so the case was not closed. Become the operator, read the reasons, approve if it is true." },
     rate: { title: "The reporter rates", text: "Open the reporter's page, see the progress, give five stars." },
     sampleAddress: "Lamp post 18, Renmin Road", sampleText: "The street lamp on Renmin Road is out; it is very dark at night",
   },

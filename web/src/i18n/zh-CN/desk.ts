@@ -11,7 +11,7 @@ export default {
   case: {
     gap: "相距 {n} 米", progress: "办理进度", now: "进行中", trace: "流转", chainHint: "本机重新计算了每一条记录的哈希并核对前后相连",
     chain: { intact: "存证完整（{n} 条）", linked: "前后相连（{n} 条）", broken: "存证不完整，请上报管理员" },
-    enlarge: "放大第 {n} 张图片", mergedN: "合并 {n}", reworksN: "返工 {n}", mergedInto: "已并入 {code}", lead: "主办", limit: "时限", waitsUntil: "等候至",
+    enlarge: "放大第 {n} 张图片", mergedN: "合并 {n}", reworksN: "返工 {n}", mergedInto: "已并入 {code}", lead: "主办", limit: "时限", waitsUntil: "等候至", doubts: "结案存疑，需复核",
     text: "情况", noText: "没有文字说明", openReporter: "调阅上报人", noReporter: "没有留下姓名、电话", reporter: "上报人", sources: "来源", sourcesN: "共 {n} 次", evidence: "凭证", tasks: "任务",
     nobody: "无人承办", rating: "评价", starsN: "{n} 星", byReporters: "上报人（{n}）", byCentre: "中心", supervision: "督办", replyBy: "{at} 前答复", rateHint: "中心评价一次", trackPage: "打开群众查询页", type: "类型", severity: "等级", statusWord: "状态",
     reportedAt: "上报时间", place: "地点", region: "区域", unit: "承办单位", source: "来源", code: "编号", title: "标题", left: "剩余时间",
@@ -126,6 +126,7 @@ export default {
     accept: { title: "按 Enter 采纳建议", text: "系统已给出类型、等级和承办单位。看一眼，按 Enter 或点右下角的按钮派遣。" },
     handle: { title: "承办人签收、处置、提交", text: "切换为承办单位的经办人：签收任务，写明办理情况，上传一张照片，提交。" },
     check: { title: "核查结果", text: "办的人不能查自己。切换为核查人，对照处置前后的照片，通过。" },
+    review: { title: "结案存疑，复核", text: "系统发现疑点（比如照片以前用过），没有直接办结。切换为值守坐席，看理由，属实就通过。" },
     rate: { title: "群众评价", text: "打开群众的查询页，看进度，给五星。" },
     sampleAddress: "城区人民路 18 号灯杆", sampleText: "人民路路灯不亮，晚上很黑，请来修一下",
   },

@@ -5,7 +5,7 @@ export type RoleWord = "operator" | "handler" | "checker" | "citizen";
 export const TOUR_ROLE: Record<RoleWord, string> = { operator: "operator", handler: "handler", checker: "commander", citizen: "citizen" };
 
 export interface TourStep {
-  key: "alarm" | "accept" | "handle" | "check" | "rate";
+  key: "alarm" | "accept" | "handle" | "check" | "review" | "rate";
   role: RoleWord;
   /** Where the step happens, with the case of the tour. */
   path: (tour: Tour) => string;
@@ -24,6 +24,9 @@ export const STEPS: readonly TourStep[] = [
   { key: "check", role: "checker", path: (t) => `/tasks${t.code ? `?case=${t.code}` : ""}` },
   { key: "rate", role: "citizen", path: (t) => t.track ?? (t.code ? `/cases/${t.code}` : "/cases") },
 ];
+
+/** In place of the check, when something speaks against closing, say a photo that was used before. */
+export const REVIEW: TourStep = { key: "review", role: "operator", path: (t) => `/tasks${t.code ? `?case=${t.code}` : ""}` };
 
 const KEPT = "gridloop.tour";
 
