@@ -303,6 +303,7 @@ def file_soak(traffic: Traffic, down: list[tuple[str, float]]) -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
     from kit.record import record  # type: ignore[import-not-found]
 
+    sys.argv[0] = "soak"  # the name of the file of figures
     seconds = [each for _, each in down]
     record("soak_kills", len(down), "kills")
     record("soak_down_longest", max(seconds), "s")

@@ -115,6 +115,8 @@ def nats(config: Path, port: int, env: dict[str, str], before: Callable[[], None
         ready=functools.partial(port_answers, port),
         before=before,
         loud=lambda line: "[FTL]" in line or "[ERR]" in line,
+        # a stream that once could not be written is not tried again before a restart, however much room there is by then
+        hopeless=lambda line: "JetStream failed to store" in line or "JetStream out of resources" in line,
     )
 
 

@@ -21,6 +21,7 @@ import psutil
 _COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
 _PR_SET_PDEATHSIG = 1
 _FIRST_PAUSE, _LONGEST_PAUSE, _HEALTHY_AFTER = 0.2, 30.0, 60.0
+_GIVEN_TIME = 5.0  # seconds a process has before it is taken at its hopeless word
 
 
 def die_with_parent(number: int = signal.SIGTERM) -> None:
@@ -31,7 +32,10 @@ def die_with_parent(number: int = signal.SIGTERM) -> None:
 
 @dataclass(frozen=True)
 class Service:
-    """One child. ``ready`` is asked after each start; ``before`` runs before each start; ``loud`` picks lines for the terminal."""
+    """One child. ``ready`` is asked after each start; ``before`` runs before each start; ``loud`` picks lines for the terminal;
+
+    ``hopeless`` picks lines after which only a new process helps, though the old one lives on.
+    """
 
     name: str
     command: Sequence[str]
@@ -39,6 +43,7 @@ class Service:
     ready: Callable[[], bool] = lambda: True
     before: Callable[[], None] = lambda: None
     loud: Callable[[str], bool] = lambda line: True
+    hopeless: Callable[[str], bool] = lambda line: False
     user: str | None = None
     stop_signal: int = signal.SIGTERM
     grace: float = 10.0
@@ -53,6 +58,7 @@ class Child:
     restarts: int = 0
     pause: float = _FIRST_PAUSE
     retry_at: float = 0.0
+    hopeless: bool = False
     failures: list[int] = field(default_factory=list)
 
     @property
@@ -90,13 +96,14 @@ class Log:
             sys.stdout.write(f"{prefix} {line}\n")
             sys.stdout.flush()
 
-    def pump(self, service: Service, process: subprocess.Popen[bytes]) -> None:
+    def pump(self, child: Child, process: subprocess.Popen[bytes]) -> None:
         """Copy a child's output until it closes; runs in its own thread."""
         assert process.stdout is not None
         for raw in process.stdout:
             line = raw.decode("utf-8", "replace").rstrip()
             if line:
-                self.write(service.name, line, loud=service.loud(line))
+                child.hopeless |= child.process is process and child.service.hopeless(line)
+                self.write(child.service.name, line, loud=child.service.loud(line))
 
 
 class Supervisor:
@@ -136,9 +143,16 @@ class Supervisor:
             start_new_session=True,  # Ctrl-C is for the supervisor, which ends children in order
             preexec_fn=lambda: die_with_parent(service.stop_signal),
         )
-        child.started = time.monotonic()
-        threading.Thread(target=self.log.pump, args=(service, child.process), daemon=True).start()
-        self._note(self.pids())
+        child.started, child.hopeless = time.monotonic(), False
+        threading.Thread(target=self.log.pump, args=(child, child.process), daemon=True).start()
+        self._write_down(self.pids())
+
+    def _write_down(self, pids: dict[str, tuple[int, float]]) -> None:
+        """A full disk must not end what still runs: the note is written again at the next start of a child."""
+        try:
+            self._note(pids)
+        except OSError as fault:
+            self.log.write("gridloop", f"the processes could not be written down: {fault}")
 
     def pids(self) -> dict[str, tuple[int, float]]:
         """Process id and start time of each child that lives, to find leftovers after a kill -9 of ourselves."""
@@ -164,9 +178,13 @@ class Supervisor:
         return not waiting
 
     def tend(self) -> None:
-        """Restart whatever has died, later each time it dies young."""
+        """Restart whatever has died, later each time it dies young, and what lives on to no use."""
         now = time.monotonic()
         for child in self.children.values():
+            if child.hopeless and child.process is not None and child.alive and now - child.started > _GIVEN_TIME:
+                self.log.write("gridloop", f"{child.service.name} says that it can not go on: ended")
+                child.process.kill()
+                child.process.wait()
             if child.process is None or child.alive or self._stopping or (child.service.once and child.process.returncode == 0):
                 continue
             if not child.retry_at:
@@ -207,7 +225,7 @@ class Supervisor:
                 except subprocess.TimeoutExpired:
                     self.log.write("gridloop", f"{child.service.name} did not end in {child.service.grace:.0f} s: killed")
             _kill_group(child)
-        self._note({})
+        self._write_down({})
 
 
 def _kill_group(child: Child) -> None:

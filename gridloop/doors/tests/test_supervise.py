@@ -1,0 +1,77 @@
+"""Processes are restarted when they die, and when they live on to no use; a full disk does not end who tends them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gridloop.doors.cli import supervisor
+from gridloop.doors.cli.supervisor import Log, Service, Supervisor
+
+
+@pytest.fixture
+def tended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervisor]:
+    monkeypatch.setattr(supervisor, "_GIVEN_TIME", 0.3)
+    one = Supervisor(Log(tmp_path), lambda pids: None)
+    yield one
+    one.end()
+
+
+def child(code: str, **more: Any) -> Service:
+    return Service("child", [sys.executable, "-c", code], {}, **more)
+
+
+def until(one: Supervisor, condition: Callable[[], bool], seconds: float = 10) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        one.tend()
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_what_dies_is_started_again(tended: Supervisor) -> None:
+    tended.add(child("import time; time.sleep(60)"))
+    first = tended.children["child"].process
+    assert first is not None
+    first.kill()
+    assert until(tended, lambda: tended.children["child"].restarts == 1 and tended.children["child"].alive)
+
+
+def test_what_says_that_it_can_not_go_on_is_ended_and_started_again(tended: Supervisor, tmp_path: Path) -> None:
+    code = f"""
+import pathlib, time
+seen = pathlib.Path({str(tmp_path / "seen")!r})
+print("fine" if seen.exists() else "no space left: I give up", flush=True)
+seen.touch()
+time.sleep(60)
+"""
+    tended.add(child(code, hopeless=lambda line: "I give up" in line))
+    first = tended.children["child"].process
+    assert first is not None
+    assert until(tended, lambda: tended.children["child"].process is not first)
+    assert first.returncode == -9
+    time.sleep(0.6)
+    tended.tend()
+    assert tended.children["child"].restarts == 1, "the new one is fine"
+    assert tended.children["child"].alive
+    assert "says that it can not go on" in (tmp_path / "gridloop.log").read_text(encoding="utf-8")
+
+
+def test_a_full_disk_does_not_end_who_tends(tmp_path: Path) -> None:
+    def full(pids: dict[str, tuple[int, float]]) -> None:
+        raise OSError(28, "No space left on device")
+
+    one = Supervisor(Log(tmp_path), full)
+    try:
+        one.add(child("import time; time.sleep(60)"))
+        assert one.children["child"].alive
+    finally:
+        one.end()
+    assert "No space left" in (tmp_path / "gridloop.log").read_text(encoding="utf-8")
