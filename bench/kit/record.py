@@ -31,8 +31,8 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {model}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
 
 
-def record(name: str, value: float, unit: str, cases: int | None = None) -> None:
-    """Print the figure and append it to ``bench/results/<script>.jsonl``."""
+def record(name: str, value: float, unit: str, cases: int | None = None, script: str = "") -> None:
+    """Print the figure and append it to ``bench/results/<script>.jsonl``; the script is the one that runs, if no other is named."""
     line: dict[str, object] = {"name": name, "value": round(value, 3), "unit": unit}
     if cases is not None:
         line["cases"] = cases
@@ -41,7 +41,7 @@ def record(name: str, value: float, unit: str, cases: int | None = None) -> None
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
     RESULTS.mkdir(parents=True, exist_ok=True)
-    with (RESULTS / f"{Path(sys.argv[0]).stem}.jsonl").open("a", encoding="utf-8") as file:
+    with (RESULTS / f"{script or Path(sys.argv[0]).stem}.jsonl").open("a", encoding="utf-8") as file:
         file.write(text + "\n")
 
 

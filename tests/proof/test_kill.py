@@ -218,7 +218,7 @@ def kill(proof: Proof, name: str) -> float:
     pid = proof.product.pids()[name]
     os.kill(pid, signal.SIGKILL)
     began = time.monotonic()
-    assert until(lambda: proof.product.pids().get(name) not in (None, pid), 30), f"{name} was not started again"
+    assert until(lambda: proof.product.pids().get(name) not in (None, pid), 45), f"{name} was not started again"
     assert until(proof.product.ready, 60), f"not ready after kill -9 of {name}"
     return time.monotonic() - began
 

@@ -20,7 +20,7 @@ import psutil
 
 _COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
 _PR_SET_PDEATHSIG = 1
-_FIRST_PAUSE, _LONGEST_PAUSE, _HEALTHY_AFTER = 0.2, 30.0, 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE, _HEALTHY_AFTER = 0.2, 30.0, 10.0
 _GIVEN_TIME = 5.0  # seconds a process has before it is taken at its hopeless word
 
 
