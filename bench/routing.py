@@ -31,13 +31,13 @@ from gridloop.dispatch.rules import (
     Marks,
     Weights,
     calibration_error,
-    clean,
     gather,
     grave_marks,
     place_marks,
     telling,
     word_marks,
 )
+from gridloop.kernel.hanzi import clean
 from gridloop.simulation.county.county import SEED, County, generate
 from gridloop.simulation.county.units import catalogue
 from gridloop.simulation.living.truth import Incident, World

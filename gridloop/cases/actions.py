@@ -25,6 +25,7 @@ from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotFound
 from gridloop.kernel.hashing import sha256_hex
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import desk
+from gridloop.registry.actions import forget_addresses
 
 __all__ = [
     "accept",
@@ -260,6 +261,7 @@ def _erase_reporter(viewer: Viewer, code: str, note: str) -> Forgotten:
         for row in Case.objects.filter(code__in=codes).select_for_update():
             _forget_words(row)
         files = evidence.erase_sent(viewer, codes, ERASE_RULE)
+        forget_addresses(f"case:{each}" for each in codes)
         data: dict[str, Any] = {"rule": ERASE_RULE, "values": count, "files": files}
         if note.strip():
             data["note"] = seal(note.strip(), subject=f"case:{code}", purpose="case_note", case=code)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from gridloop.cases import selectors
 from gridloop.cases.doubting import Doubt, of_cameras, of_copies, of_repeats, of_visits
-from gridloop.cases.rules import CaseData, Performer, TaskData
+from gridloop.cases.rules import SURE_PLACE_M, CaseData, Performer, TaskData
 from gridloop.evidence.selectors import alike, cameras, new_pictures
 from gridloop.journal.selectors import scoped
 from gridloop.kernel.durations import WorkingCalendar
@@ -144,7 +144,8 @@ class RowDirectory:
             return self._doubts(case, task, evidence, at, again_s)
 
     def _doubts(self, case: CaseData, task: TaskData, evidence: Sequence[str], at: datetime, again_s: float) -> list[Doubt]:
-        place = (case.lon, case.lat) if case.lon is not None and case.lat is not None else None
+        sure = case.place_m is None or case.place_m <= SURE_PLACE_M  # who comes to a place that was guessed is not far off
+        place = (case.lon, case.lat) if sure and case.lon is not None and case.lat is not None else None
         found: list[Doubt] = []
         if evidence:
             found += of_copies(alike(SYSTEM, task.case, task.id, evidence), case.code)

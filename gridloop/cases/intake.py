@@ -12,7 +12,7 @@ from gridloop.cases.messages import Report, Reported, SceneMatch
 from gridloop.cases.models import Case, Source
 from gridloop.cases.proposing import UNKNOWN_TYPE, Kind, given, kind_of, proposal
 from gridloop.cases.pushing import push, recount, scenes
-from gridloop.cases.rules import END_STATUSES, NewCase, Scene, report_source, reporter_subject
+from gridloop.cases.rules import END_STATUSES, SURE_PLACE_M, NewCase, Scene, report_source, reporter_subject
 from gridloop.cases.same_thing import find_near, lock_place, lock_thing
 from gridloop.cases.types import case_types, type_name
 from gridloop.evidence import actions as evidence
@@ -26,6 +26,7 @@ from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import desk
 from gridloop.orgs import selectors as orgs
 from gridloop.registry.rules import clean_plate
+from gridloop.registry.selectors import place_of
 from gridloop.sdk.signals import Signal
 
 TEXT_LIMIT = 5000
@@ -34,6 +35,7 @@ TEXT_LIMIT = 5000
 @verb("case.report")
 def report(viewer: Viewer, new: Report) -> Reported:
     """A person's report becomes a case, or joins the open one of the same thing at the same place."""
+    new = _placed(new)
     _check_report(new)
     new = replace(new, source=report_source(viewer, new.source))
     key = secret_key(12)
@@ -80,8 +82,8 @@ def _twin(new: Report, taken: Taken) -> Case | None:
         lock_thing(scene.name, taken.thing)
         return _open_of_thing(scene.name, taken.thing)
     case_type = taken.kind.taken
-    if case_type == UNKNOWN_TYPE:
-        return None
+    if case_type == UNKNOWN_TYPE or (new.place_m is not None and new.place_m > SURE_PLACE_M):
+        return None  # neighbours share the place of their road: that makes them no one thing
     lock_place(case_type, new.lon, new.lat)
     return find_near(case_type, new.lon, new.lat, clock.now(), {"radius_m": scene.radius_m, "within_s": scene.within_s})
 
@@ -113,9 +115,19 @@ def _check_report(new: Report) -> None:
         raise Invalid(faults[0].key, errors=tuple(faults), **faults[0].params)
 
 
+def _placed(new: Report) -> Report:
+    """A report without a point, with the place its address names when that is known well enough and inside the territory."""
+    if new.lon is not None or new.lat is not None:
+        return new
+    found = place_of(SYSTEM, new.address or new.text, new.region)
+    if found is None or orgs.region_at(SYSTEM, found.lon, found.lat) is None:
+        return new
+    return replace(new, lon=round(found.lon, 6), lat=round(found.lat, 6), place_m=found.metres)
+
+
 def _region_of(new: Report) -> str:
     """The micro-grid of the point; without a point the named region, else the deployment's own top region."""
-    if new.lon is not None and new.lat is not None:
+    if new.lon is not None and new.lat is not None and not (new.place_m is not None and new.region):
         code = orgs.region_at(SYSTEM, new.lon, new.lat)
         if code is None:
             raise Invalid("cases.place_outside", errors=(FieldFault("/place", "cases.place_outside"),))
@@ -142,6 +154,7 @@ def _open_from_report(viewer: Viewer, new: Report, taken: Taken, key: str) -> st
         reporter_id=viewer.user_id,
         lon=new.lon,
         lat=new.lat,
+        place_m=new.place_m,
         address=new.address.strip(),
         proposal=proposal(taken.kind, new.text, new.source, region),
         same_thing=taken.thing,

@@ -20,6 +20,8 @@ from gridloop.journal.actions import consume, scoped, send_back
 from gridloop.journal.messages import FactRow
 from gridloop.journal.selectors import end_of_trace
 from gridloop.kernel.viewer import SYSTEM
+from gridloop.registry.actions import learn_addresses
+from gridloop.registry.messages import AddressTold
 
 ACCEPTED = ("case_accepted",)
 LEARN, OUTCOMES = "cases.learn", "cases.outcomes"
@@ -37,7 +39,7 @@ def run_learn() -> bool:
 
 
 def run_outcomes() -> bool:
-    """Job: keep books on proposals, and on which cases said the same."""
+    """Job: keep books on proposals, on which cases said the same, and on where addresses are."""
     return consume(OUTCOMES, _note, actions=ACCEPTED) > 0
 
 
@@ -53,6 +55,7 @@ def _learn(facts: list[FactRow]) -> None:
 def _note(facts: list[FactRow]) -> None:
     dispatch.count([outcome for fact in facts for outcome in outcomes_of(fact)])
     dispatch.remember(_decided(facts))
+    learn_addresses(_addresses(facts))
 
 
 def outcomes_of(fact: FactRow) -> Iterator[Outcome]:
@@ -66,6 +69,13 @@ def outcomes_of(fact: FactRow) -> Iterator[Outcome]:
         if how in ("given", "desk", None) or label is None or (head == "unit" and "type" in corrected):
             continue  # another type has another unit: that says nothing of the one proposed
         yield Outcome(head, str(label), how, head not in corrected)
+
+
+def _addresses(facts: list[FactRow]) -> Iterator[AddressTold]:
+    """Where the addresses of these cases are, if that was given and not found from an address itself."""
+    for row in case_rows(SYSTEM, {str(f.case_code) for f in facts}).values():
+        if row.address and row.place_m is None and row.lon is not None and row.lat is not None:
+            yield AddressTold(f"case:{row.code}", row.region, row.address, row.lon, row.lat)
 
 
 def _decided(facts: list[FactRow]) -> Iterator[Decided]:

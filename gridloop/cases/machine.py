@@ -65,6 +65,7 @@ class Machine(Steps):
             same_thing=new.same_thing,
             lon=new.lon,
             lat=new.lat,
+            place_m=new.place_m,
             address=new.address,
             reporter_id=new.reporter_id,
             proposal=new.proposal,
@@ -72,6 +73,8 @@ class Machine(Steps):
         machine = cls(Situation(case), scene, directory, now, actor)
         data: dict[str, Any] = {"type": new.type, "severity": new.severity, "region": new.region, "source": new.source, "scene": scene.name}
         data["scene_version"] = scene.version
+        if new.place_m is not None:
+            data["place_m"] = new.place_m
         if new.text:
             data["text"] = Secret(new.text, "case_text", reporter_subject(new.code))
         if new.reporter and any(new.reporter.values()):

@@ -25,6 +25,7 @@ class Report:
     region: str = ""
     evidence: tuple[str, ...] = ()
     plate: str = ""
+    place_m: float | None = None  # expected error of a place found from the address
     origin: str = ""  # the sending platform, when not our own page
     origin_id: str = ""
     at: datetime | None = None

@@ -28,6 +28,7 @@ class Case(models.Model):
     same_thing = models.TextField(blank=True, default="")
     lon = models.FloatField(null=True)
     lat = models.FloatField(null=True)
+    place_m = models.FloatField(null=True, help_text="expected error in metres of a place found from the address; null: it was given")
     address = models.TextField(blank=True, default="")
     text_sealed = models.UUIDField(null=True)
     reporter_sealed = models.UUIDField(null=True)

@@ -86,7 +86,7 @@ def _item(viewer: Viewer, row: Case, units: dict[int, Any], names: dict[str, str
         "status": row.status,
         "region": row.region,
         "region_name": region_label(row.region, names),
-        "place": {"lon": row.lon, "lat": row.lat, "address": row.address},
+        "place": {"lon": row.lon, "lat": row.lat, "address": row.address, "metres": row.place_m},
         "reported_at": row.reported_at,
         "due_at": row.due_at,
         "closed_at": row.closed_at,
@@ -337,7 +337,7 @@ def task_items(viewer: Viewer, tasks: Sequence[Task], cases: dict[str, Case] | N
                 "verbs": list(task_verbs(case_data(case), task_data(t), viewer)),
                 "form": t.form,
                 "must": list(t.must),
-                "place": {"lon": case.lon, "lat": case.lat, "address": case.address},
+                "place": {"lon": case.lon, "lat": case.lat, "address": case.address, "metres": case.place_m},
                 "region_name": region_label(case.region, names),
                 "doubts": _doubts(viewer, case) if t.stage in ("check", "review") and t.status in ("open", "accepted") else [],
             }

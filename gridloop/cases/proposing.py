@@ -13,8 +13,9 @@ from gridloop.cases.directory import DIRECTORY
 from gridloop.cases.types import case_types, guess_type
 from gridloop.dispatch import selectors as dispatch
 from gridloop.dispatch.messages import Suggestion
-from gridloop.dispatch.rules import ENOUGH, SURE, clean
+from gridloop.dispatch.rules import ENOUGH, SURE
 from gridloop.kernel import clock
+from gridloop.kernel.hanzi import clean
 from gridloop.kernel.viewer import SYSTEM
 
 UNKNOWN_TYPE = "28002"  # 求助: a person's words that fit no type yet

@@ -57,6 +57,7 @@ TASK_ENDING_VERBS = {
 }
 REASON_NEEDED = ("return", "reject", "escalate", "void")
 CENTRE = "centre"  # the rater all desks and supervisors of a case are together
+SURE_PLACE_M = 60.0  # a place found from an address with no more error is as good as a given one
 RATE_DAYS = 30  # a case may be rated for so long after closing
 
 
@@ -125,6 +126,7 @@ class CaseData:
     same_thing: str = ""
     lon: float | None = None
     lat: float | None = None
+    place_m: float | None = None  # expected error of a place found from the address; None: the place was given
     address: str = ""
     due_at: datetime | None = None
     closed_at: datetime | None = None
@@ -229,6 +231,7 @@ class NewCase:
     reporter_id: int | None = None
     lon: float | None = None
     lat: float | None = None
+    place_m: float | None = None
     address: str = ""
     same_thing: str = ""
     proposal: dict[str, Any] | None = None

@@ -116,9 +116,12 @@ class SourceOut(Schema):
 
 
 class CasePlace(Schema):
+    """``metres``: expected error of a place found from the address; null when the place was given."""
+
     lon: float | None
     lat: float | None
     address: str
+    metres: float | None = None
 
 
 class CaseItem(Schema):

@@ -79,7 +79,7 @@ def common_words() -> dict[str, tuple[str, ...]]:
 def guess_type(text: str) -> tuple[str | None, float, list[str]]:
     """The type people's words or its own name speak for: (code or None, how much of it is met 0–1, the words met).
 
-    Answers where too few cases were decided to learn from. Takes simplified Chinese (``dispatch.rules.clean``).
+    Answers where too few cases were decided to learn from. Takes simplified Chinese (``kernel.hanzi.clean``).
     """
     met = [(sum(map(len, found)), code, found) for code, words in common_words().items() if (found := _met(text, words))]
     if met:

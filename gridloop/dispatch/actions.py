@@ -15,9 +15,10 @@ from gridloop.dispatch import store
 from gridloop.dispatch.learner import Learner
 from gridloop.dispatch.messages import HEADS, Decided, HeadReport, Outcome, TrainingReport
 from gridloop.dispatch.models import Likeness, Tally, Training
-from gridloop.dispatch.rules import Marks, Weights, calibration_error, clean, gather, grave_marks, matter, place_marks, word_marks
+from gridloop.dispatch.rules import Marks, Weights, calibration_error, gather, grave_marks, matter, place_marks, word_marks
 from gridloop.journal.actions import scoped
 from gridloop.kernel import clock
+from gridloop.kernel.hanzi import clean
 from gridloop.kernel.viewer import SYSTEM
 
 KEPT_ALIKE = 5

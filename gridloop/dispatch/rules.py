@@ -7,17 +7,13 @@ of a report; two pieces may share one, which costs little at this width (measure
 from __future__ import annotations
 
 import re
-import unicodedata
 import zlib
 from collections.abc import Iterable, Sequence
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 MARKS = 1 << 16
-READ_CHARACTERS = 400  # of a long report the beginning tells what it is about
 LONGEST_PIECE = 3
 SURE = 0.7  # below it the proposal says "unsure"
 ENOUGH = 50  # examples of a label before what was learned about it counts
@@ -33,20 +29,6 @@ _ROAD = re.compile(
     rf"(?:{_NUMBER}+(?:段|巷|弄|号|楼|栋|幢|座|单元|室|邻|米)?[、,至到~-]?)*"
 )
 _NUMBERED = re.compile(rf"[\u4e00-\u9fff]{{0,2}}{_NUMBER}+(?:段|巷|弄|号|楼|层|栋|幢|座|单元|室|邻|盏|根|米|公里)")
-_GAP = re.compile(r"\s+")
-
-
-@cache
-def _simplifier() -> Any:
-    from opencc import OpenCC  # 10 ms: only who reads words pays it
-
-    return OpenCC("t2s")
-
-
-def clean(text: str) -> str:
-    """One form of writing: compatibility characters folded, traditional to simplified, lower case, single spaces, no line ends."""
-    folded = unicodedata.normalize("NFKC", text[: READ_CHARACTERS * 2])
-    return _GAP.sub(" ", str(_simplifier().convert(folded))).strip().lower()[:READ_CHARACTERS]
 
 
 def matter(cleaned: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from gridloop.dispatch import store
 from gridloop.dispatch.messages import Precision, Suggestion
 from gridloop.dispatch.models import Likeness, Tally, Training
-from gridloop.dispatch.rules import clean, gather, grave_marks, matter, place_marks, telling, word_marks
+from gridloop.dispatch.rules import gather, grave_marks, matter, place_marks, telling, word_marks
 from gridloop.journal.selectors import reading
+from gridloop.kernel.hanzi import clean
 from gridloop.kernel.viewer import Viewer
 
 

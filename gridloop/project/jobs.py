@@ -6,6 +6,7 @@ JOBS: tuple[tuple[str, float, str], ...] = (
     ("cases.learn", 1.0, "gridloop.cases.learning:run_learn"),
     ("cases.outcomes", 1.0, "gridloop.cases.learning:run_outcomes"),
     ("cases.train", 600.0, "gridloop.cases.learning:train_when_due"),
+    ("registry.index_buildings", 60.0, "gridloop.registry.actions:index_buildings"),
     ("journal.checkpoint", 60.0, "gridloop.journal.actions:checkpoint"),
     ("journal.erase_due", 3600.0, "gridloop.journal.actions:erase_due"),
     ("journal.forget_answers", 3600.0, "gridloop.journal.actions:forget_answers"),

@@ -10,19 +10,21 @@ from typing import Any
 
 from django.db import connection
 
-from gridloop.journal.actions import append, elevated, seal, verb
+from gridloop.journal.actions import append, elevated, scoped, seal, verb
 from gridloop.journal.actions import erase as erase_sealed
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
+from gridloop.kernel.hanzi import clean
 from gridloop.kernel.ids import secret_key
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import desk
 from gridloop.orgs import selectors as orgs
 from gridloop.orgs.loading import Loaded, Progress, load_rows
 from gridloop.registry import scope
+from gridloop.registry.addresses import parse
 from gridloop.registry.briefs import Known
-from gridloop.registry.messages import DeviceRow, RegistryRow
-from gridloop.registry.models import Device, DeviceCredential, Person, Place, Vehicle
+from gridloop.registry.messages import AddressTold, DeviceRow, RegistryRow
+from gridloop.registry.models import AddressPoint, Building, Device, DeviceCredential, Person, Place, Vehicle
 from gridloop.registry.rules import DEVICE_STATUSES, device_fault
 from gridloop.registry.tables import targets
 from gridloop.registry.things import hash_secret
@@ -195,3 +197,55 @@ def _person(viewer: Viewer, code: str) -> Person:
     if row is None:
         raise NotFound("registry.person_unknown", code=code)
     return row
+
+
+# --- addresses -----------------------------------------------------------------------------------------------------------
+
+ADDRESS_CHUNK = 2_000
+ROADS_AT_ONE_POINT = 4  # a point so many roads share is where a geocoder puts what it does not know
+
+
+def learn_addresses(points: Iterable[AddressTold]) -> int:
+    """Note where addresses are, as the system; what names no road is passed over. Returns how many were noted."""
+    rows = {row.ref: row for told in points if (row := _address_point(told)) is not None}
+    with scoped(SYSTEM):
+        kept = [row for row in rows.values() if not _is_default_place(row)]
+        AddressPoint.objects.bulk_create(
+            kept,
+            update_conflicts=True,
+            unique_fields=["ref"],
+            update_fields=["region_code", "road", "lane", "alley", "number", "lon", "lat"],
+        )
+    return len(kept)
+
+
+def _address_point(told: AddressTold) -> AddressPoint | None:
+    found = parse(clean(told.address))
+    if found is None or found.crossing:
+        return None
+    place = {"region_code": told.region, "lon": told.lon, "lat": told.lat}
+    return AddressPoint(ref=told.ref, road=found.road, lane=found.lane, alley=found.alley, number=found.number, **place)
+
+
+def _is_default_place(row: AddressPoint) -> bool:
+    here = AddressPoint.objects.filter(lon=row.lon, lat=row.lat).exclude(road=row.road)
+    return not row.ref.startswith("building:") and here.values("road").distinct().count() >= ROADS_AT_ONE_POINT
+
+
+def forget_addresses(refs: Iterable[str]) -> None:
+    """What cases told of addresses goes with their reporters."""
+    with scoped(SYSTEM):
+        AddressPoint.objects.filter(ref__in=list(refs)).delete()
+
+
+def index_buildings() -> bool:
+    """Job: addresses of buildings that are not known yet. True when there may be more."""
+    with scoped(SYSTEM):
+        chunk = list(Building.objects.filter(address_seen=False).order_by("pk")[:ADDRESS_CHUNK])
+        learn_addresses(
+            AddressTold(f"building:{b.code}", b.region_code, b.address, b.lon, b.lat)
+            for b in chunk
+            if b.lon is not None and b.lat is not None
+        )
+        Building.objects.filter(pk__in=[b.pk for b in chunk]).update(address_seen=True)
+    return len(chunk) == ADDRESS_CHUNK

@@ -111,3 +111,14 @@ class DeviceRow:
 
 
 RegistryRow = BuildingRow | HouseRow | HouseholdRow | PersonRow | EnterpriseRow | VehicleRow | PlaceRow | DeviceRow
+
+
+@dataclass(frozen=True, slots=True)
+class AddressTold:
+    """An address and where it is; ``ref``: ``building:CODE`` or ``case:CODE``."""
+
+    ref: str
+    region: str
+    address: str
+    lon: float
+    lat: float

@@ -21,9 +21,32 @@ class Building(models.Model):
     lon = models.FloatField(null=True)
     lat = models.FloatField(null=True)
     footprint = models.BinaryField(null=True)  # WKB, WGS-84
+    address_seen = models.BooleanField(db_default=False, help_text="its address stands in AddressPoint, or names no road")
 
     class Meta:
-        indexes = [region_index("registry_building_region")]
+        indexes = [
+            region_index("registry_building_region"),
+            models.Index(fields=["id"], name="registry_building_unseen", condition=Q(address_seen=False)),
+        ]
+
+
+class AddressPoint(models.Model):
+    """Where an address is, as a building or a case has told: what finds the place of a report that has none."""
+
+    ref = models.CharField(max_length=64, unique=True, help_text="building:CODE or case:CODE")
+    region_code = models.CharField(max_length=CODE)
+    road = models.CharField(max_length=32)
+    lane = models.IntegerField(default=0)
+    alley = models.IntegerField(default=0)
+    number = models.IntegerField(default=0)
+    lon = models.FloatField()
+    lat = models.FloatField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["road"], name="registry_address_road"),
+            models.Index(fields=["lon", "lat"], name="registry_address_place"),
+        ]
 
 
 class House(models.Model):

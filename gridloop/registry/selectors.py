@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 from django.db.models import Q
 
 from gridloop.access.actions import log_look
@@ -11,12 +12,14 @@ from gridloop.access.rules import mask_address, mask_citizen_id, mask_name, mask
 from gridloop.journal.selectors import reading
 from gridloop.kernel import clock
 from gridloop.kernel.errors import NotFound
+from gridloop.kernel.hanzi import clean
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.briefs import Page
-from gridloop.orgs.selectors import calendar_for, number_after, page_limit, turn
+from gridloop.orgs.selectors import calendar_for, number_after, page_limit, region_names, turn
 from gridloop.registry import scope
+from gridloop.registry.addresses import USELESS_M, Located, Road, locate, parse
 from gridloop.registry.briefs import Contact, PersonView
-from gridloop.registry.models import Household, Person, Vehicle
+from gridloop.registry.models import AddressPoint, Household, Person, Vehicle
 from gridloop.registry.rules import clean_citizen_id, clean_plate
 from gridloop.registry.things import (
     address_at,
@@ -51,6 +54,7 @@ __all__ = [
     "overdue_devices",
     "people",
     "person",
+    "place_of",
     "places",
     "plate_contact",
     "silent_regions",
@@ -168,3 +172,42 @@ def plate_contact(viewer: Viewer, plate: str, purpose: str, reason: str) -> Cont
         return None
     log_look(viewer, found.subject, purpose, reason)
     return found
+
+
+# --- places from addresses -----------------------------------------------------------------------------------------------
+
+MOST_POINTS = 5_000  # of one road: more say nothing new
+TOWN_DIGITS = 9
+_NOWHERE = Road(np.empty((0, 5)))
+
+
+@reading
+def place_of(viewer: Viewer, text: str, region: str = "") -> Located | None:
+    """Where the address in a text is, by what buildings and cases have told; None when it names none, or one that could be anywhere.
+
+    ``region``: the territory it must lie in. A road of that name in several towns is told apart by the town the text names.
+    """
+    said = parse(clean(text))
+    if said is None:
+        return None
+    roads = _towns_of(said.road, region)
+    if len(roads) > 1 and said.area:
+        names = region_names(viewer, list(roads))
+        roads = {town: road for town, road in roads.items() if said.area in names.get(town, "")} or roads
+    if len(roads) != 1:
+        return None
+    town, road = next(iter(roads.items()))
+    crossing = _towns_of(said.crossing, town).get(town, _NOWHERE) if said.crossing else None
+    found = locate(said, road, crossing)
+    return found if found is not None and found.metres <= USELESS_M else None
+
+
+def _towns_of(road: str, region: str) -> dict[str, Road]:
+    """What is known of a road by town, inside the territory."""
+    rows = AddressPoint.objects.filter(road=road, region_code__startswith=region).values_list(
+        "region_code", "lane", "alley", "number", "lon", "lat"
+    )
+    found: dict[str, list[tuple[float, ...]]] = {}
+    for code, *numbers in rows[:MOST_POINTS]:
+        found.setdefault(code[:TOWN_DIGITS], []).append(tuple(float(n) for n in numbers))
+    return {town: Road(np.array(points)) for town, points in found.items()}

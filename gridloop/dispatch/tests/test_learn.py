@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from conftest import shared_data
 from gridloop.dispatch.learner import Learner
-from gridloop.dispatch.rules import MARKS, calibration_error, clean, gather, word_marks
+from gridloop.dispatch.rules import MARKS, calibration_error, gather, word_marks
+from gridloop.kernel.hanzi import clean
 
 EXTRACT = Path(__file__).resolve().parents[3] / "tests" / "data" / "tainan_extract.csv"
 SAID = {"灯": "路灯不亮", "盖": "井盖松动", "树": "树枝断了", "车": "车辆违停"}

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from gridloop.dispatch.rules import (
     LONGEST_PIECE,
     MARKS,
-    READ_CHARACTERS,
     calibration_error,
-    clean,
     gather,
     grave_marks,
     mark,
@@ -22,6 +20,7 @@ from gridloop.dispatch.rules import (
     telling,
     word_marks,
 )
+from gridloop.kernel.hanzi import clean
 
 SOURCE, REGION = "hotline", "990101100200001"
 
@@ -53,8 +52,8 @@ def test_the_matter_is_what_is_left_without_the_address(said: str, about: str) -
 @given(st.text(max_size=600))
 def test_any_text_has_marks_within_the_table(text: str) -> None:
     cleaned = clean(text)
-    assert len(cleaned) <= READ_CHARACTERS
-    assert clean(cleaned) == cleaned or len(text) > READ_CHARACTERS  # cleaning twice changes nothing
+    assert len(cleaned) <= 400
+    assert clean(cleaned) == cleaned or len(text) > 400  # cleaning twice changes nothing
     for marks in (word_marks(cleaned, SOURCE, REGION), place_marks("01037", REGION, cleaned), grave_marks("01037", SOURCE, cleaned)):
         found, weights = gather(marks)
         assert len(found) == len(weights) == len(set(found.tolist()))

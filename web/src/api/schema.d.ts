@@ -1647,7 +1647,10 @@ export interface components {
             /** Total */
             total?: number | string | null;
         };
-        /** CasePlace */
+        /**
+         * CasePlace
+         * @description ``metres``: expected error of a place found from the address; null when the place was given.
+         */
         CasePlace: {
             /** Address */
             address: string;
@@ -1655,6 +1658,8 @@ export interface components {
             lat: number | null;
             /** Lon */
             lon: number | null;
+            /** Metres */
+            metres?: number | null;
         };
         /**
          * CaseQuery

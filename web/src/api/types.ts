@@ -45,6 +45,8 @@ export interface Place {
   lon: number | null;
   lat: number | null;
   address: string;
+  /** Expected error of a place found from the address; null when the place was given. */
+  metres?: number | null;
 }
 
 export interface CaseSource {
