@@ -13,7 +13,7 @@ from gridloop.cases.models import Case, Source
 from gridloop.cases.proposing import UNKNOWN_TYPE, Kind, given, kind_of, proposal
 from gridloop.cases.pushing import push, recount, scenes
 from gridloop.cases.rules import END_STATUSES, SURE_PLACE_M, NewCase, Scene, report_source, reporter_subject
-from gridloop.cases.same_thing import find_near, lock_place, lock_thing
+from gridloop.cases.same_thing import find_near, is_another, lock_place, lock_thing, much_alike
 from gridloop.cases.types import case_types, type_name
 from gridloop.evidence import actions as evidence
 from gridloop.journal.actions import append, elevated, scoped, seal, verb
@@ -85,7 +85,8 @@ def _twin(new: Report, taken: Taken) -> Case | None:
     if case_type == UNKNOWN_TYPE or (new.place_m is not None and new.place_m > SURE_PLACE_M):
         return None  # neighbours share the place of their road: that makes them no one thing
     lock_place(case_type, new.lon, new.lat)
-    return find_near(case_type, new.lon, new.lat, clock.now(), {"radius_m": scene.radius_m, "within_s": scene.within_s})
+    found = find_near(case_type, new.lon, new.lat, clock.now(), {"radius_m": scene.radius_m, "within_s": scene.within_s})
+    return None if found is not None and is_another(found, case_type, new) else found
 
 
 def _open_of_thing(scene: str, thing: str) -> Case | None:
@@ -156,7 +157,7 @@ def _open_from_report(viewer: Viewer, new: Report, taken: Taken, key: str) -> st
         lat=new.lat,
         place_m=new.place_m,
         address=new.address.strip(),
-        proposal=proposal(taken.kind, new.text, new.source, region),
+        proposal={**proposal(taken.kind, new.text, new.source, region), "alike": much_alike(case_type, new)},
         same_thing=taken.thing,
         data=taken.data,
     )

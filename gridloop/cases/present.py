@@ -12,7 +12,7 @@ from gridloop.cases import selectors
 from gridloop.cases.directory import DIRECTORY
 from gridloop.cases.machine import RATE_WINDOW
 from gridloop.cases.models import Case, Source
-from gridloop.cases.rules import CENTRE, case_verbs, reporter_subject, task_verbs
+from gridloop.cases.rules import CENTRE, END_STATUSES, case_verbs, reporter_subject, task_verbs
 from gridloop.cases.store import case_data, task_data
 from gridloop.cases.types import type_name
 from gridloop.dispatch import selectors as dispatch
@@ -240,7 +240,18 @@ def _proposal(viewer: Viewer, row: Case, units: dict[int, Any]) -> dict[str, Any
         "how": how,
         "precision": {"proposed": fared.proposed, "right": fared.right} if fared and fared.proposed else None,
         "reasons": [said for reason in proposal.get("reasons", ()) if (said := _reason(viewer, reason, units))],
+        "alike": _alike(viewer, proposal.get("alike", ())),
     }
+
+
+def _alike(viewer: Viewer, told: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    """Cases that may be the same matter, as far as the viewer sees them and they are still open."""
+    rows = selectors.case_rows(viewer, [code for code, _ in told]) if told else {}
+    return [
+        {"code": code, "title": rows[code].title, "likely": likely}
+        for code, likely in told
+        if code in rows and rows[code].status not in END_STATUSES
+    ]
 
 
 def _reason(viewer: Viewer, reason: dict[str, Any], units: dict[int, Any]) -> str:

@@ -9,12 +9,17 @@ from typing import Any
 
 from django.db import connection
 
+from gridloop.cases.messages import Report
 from gridloop.cases.models import Case
-from gridloop.cases.rules import END_STATUSES
+from gridloop.cases.rules import END_STATUSES, SURE_PLACE_M
+from gridloop.cases.selectors import sealed_values
+from gridloop.dispatch.merging import NEAR_M, SHOWN, WITHIN_S, Told, speaks_against, worth_asking
+from gridloop.kernel import clock
 from gridloop.kernel.geo import distance_m, reach
+from gridloop.kernel.viewer import SYSTEM
 
-RADIUS_M = 50.0  # two reports of one type this close are taken for the same thing …
-WITHIN_S = 24 * 3600.0  # … when the second comes within a day
+RADIUS_M = 50.0  # two reports of one type this close, the second within a day, are taken for the same thing
+COMPARED = 50  # open cases around, the newest
 _CELL = 0.01  # degrees: reports of one type in one such cell come in one after the other
 
 
@@ -60,3 +65,39 @@ def find_near(
     found = [(float(distance_m(lon, lat, c.lon, c.lat)), c.id, c) for c in near if c.lon is not None and c.lat is not None]
     found = [f for f in found if f[0] <= radius]
     return min(found)[2] if found else None
+
+
+# ---- by what is learned of reports -----------------------------------------------------------------------------------
+
+
+def _told(case: Case, texts: Mapping[str, Any]) -> Told:
+    """What the first report of a case said, with its address."""
+    words = f"{case.address} {texts.get(str(case.text_sealed)) or ''}".strip()
+    return Told(case.type, words, case.lon or 0.0, case.lat or 0.0, case.reported_at)
+
+
+def _now_told(case_type: str, new: Report) -> Told:
+    return Told(case_type, f"{new.address} {new.text}".strip(), new.lon or 0.0, new.lat or 0.0, clock.now())
+
+
+def is_another(case: Case, case_type: str, new: Report) -> bool:
+    """Near and of one type, yet the addresses in the words say that it is another thing."""
+    if not (new.text.strip() or new.address.strip()):
+        return False
+    return speaks_against(_told(case, sealed_values(SYSTEM, [case.text_sealed])), _now_told(case_type, new))
+
+
+def much_alike(case_type: str, new: Report) -> list[tuple[str, float]]:
+    """Open cases around that may be the same matter, likeliest first: (code, probability), for the desk to merge or not."""
+    if new.lon is None or new.lat is None or not new.text.strip() or (new.place_m or 0.0) > SURE_PLACE_M:
+        return []
+    d_lon, d_lat = reach(NEAR_M, new.lat)
+    since = clock.now() - timedelta(seconds=WITHIN_S)
+    box = {"lon__range": (new.lon - d_lon, new.lon + d_lon), "lat__range": (new.lat - d_lat, new.lat + d_lat)}
+    around = list(Case.objects.filter(reported_at__gte=since, **box).exclude(status__in=END_STATUSES).order_by("-id")[:COMPARED])
+    if not around:
+        return []
+    texts = sealed_values(SYSTEM, [case.text_sealed for case in around])
+    told = _now_told(case_type, new)
+    found = [(case.code, round(worth_asking(_told(case, texts), told), 2)) for case in around if case.text_sealed is not None]
+    return sorted((one for one in found if one[1] > 0), key=lambda one: -one[1])[:SHOWN]

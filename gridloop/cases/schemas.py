@@ -213,6 +213,14 @@ class Fared(Schema):
     right: int
 
 
+class AlikeOut(Schema):
+    """An open case that may be the same matter, and how likely that is."""
+
+    code: str
+    title: str
+    likely: float
+
+
 class ProposalOut(Schema):
     """What the desk is offered. ``how``: given (by the source), learned, words, unsure, desk (decided before)."""
 
@@ -225,6 +233,7 @@ class ProposalOut(Schema):
     how: str
     precision: Fared | None
     reasons: list[str]
+    alike: list[AlikeOut]
 
 
 class Rating(Schema):

@@ -1469,6 +1469,18 @@ export interface components {
             active: boolean;
         };
         /**
+         * AlikeOut
+         * @description An open case that may be the same matter, and how likely that is.
+         */
+        AlikeOut: {
+            /** Code */
+            code: string;
+            /** Likely */
+            likely: number;
+            /** Title */
+            title: string;
+        };
+        /**
          * AtQuery
          * @description ``at``: the map of that day instead of today's.
          */
@@ -3015,6 +3027,8 @@ export interface components {
          * @description What the desk is offered. ``how``: given (by the source), learned, words, unsure, desk (decided before).
          */
         ProposalOut: {
+            /** Alike */
+            alike: components["schemas"]["AlikeOut"][];
             /** Confidence */
             confidence: number;
             /** How */

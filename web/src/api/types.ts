@@ -86,6 +86,8 @@ export interface Proposal {
   unit_confidence: number | null;
   how: "" | "given" | "learned" | "words" | "unsure" | "desk";
   precision: { proposed: number; right: number } | null;
+  /** Open cases that may be the same matter. */
+  alike: { code: string; title: string; likely: number }[];
   reasons: string[];
 }
 

@@ -5,7 +5,7 @@ import { aDetail } from "./make";
 
 const unit = (id: number) => ({ id, name: `单位${id}` });
 const candidate = (id: number) => ({ unit: unit(id), reason: "职责", load: id, distance_m: null });
-const proposal = { type: "01037", type_name: "路灯异常", unit: unit(3), severity: 3 as const, confidence: 0.9, unit_confidence: null, how: "learned" as const, precision: null, reasons: [] };
+const proposal = { type: "01037", type_name: "路灯异常", unit: unit(3), severity: 3 as const, confidence: 0.9, unit_confidence: null, how: "learned" as const, precision: null, reasons: [], alike: [] };
 
 describe("choices", () => {
   it("show the proposed unit first, once, and six at most", () => {

@@ -26,7 +26,7 @@ export default {
     queue: "Queue", bySeverity: "By level", boxes: "Boxes", searchHint: "Title or code (press /)", waiting: "{n} new, show", fresh: "New",
     overdue: "{n} overdue", pick: "Choose a case",
     empty: { todo: "Nothing to dispatch", doing: "Nothing in hand", done: "Nothing closed", all: "No case matches" },
-    candidates: "Candidate units", press: "press", choose: "to choose", proposal: "Proposal", noUnit: "the competent unit", sure: "{n}% sure", unsure: "Unsure", fared: "such proposals: {n}, taken: {right}",
+    candidates: "Candidate units", press: "press", choose: "to choose", proposal: "Proposal", noUnit: "the competent unit", sure: "{n}% sure", unsure: "Unsure", alike: "Maybe the same matter ({n}%):", compare: "Compare and merge", fared: "such proposals: {n}, taken: {right}",
     load: "{n} open", noCandidates: "No candidate; choose another unit below", other: "Another unit", otherHint: "Search units",
     supporting: "Supporting units", supportingHint: "One or more", note: "Instruction", noteHint: "Optional", reason: "Reason",
     reasonNeeded: "Give a reason (required)", updown: "move", dispatchWord: "dispatch", help: "help", dispatchTo: "Dispatch {name}",

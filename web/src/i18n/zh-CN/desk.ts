@@ -24,7 +24,7 @@ export default {
     queue: "事件队列", bySeverity: "按等级", boxes: "分类", searchHint: "标题、编号（按 / 键）", waiting: "有 {n} 条新事件，点此查看", fresh: "新",
     overdue: "超时 {n}", pick: "请选择一个事件",
     empty: { todo: "没有待派的事件", doing: "没有在办的事件", done: "没有办结的事件", all: "没有符合条件的事件" },
-    candidates: "候选单位", press: "按", choose: "选择", proposal: "建议", noUnit: "由主管单位承办", sure: "把握 {n}%", unsure: "拿不准", fared: "此类建议 {n} 次，采纳 {right} 次", load: "在手 {n}",
+    candidates: "候选单位", press: "按", choose: "选择", proposal: "建议", noUnit: "由主管单位承办", sure: "把握 {n}%", unsure: "拿不准", alike: "可能是同一件事（{n}%）：", compare: "对照合并", fared: "此类建议 {n} 次，采纳 {right} 次", load: "在手 {n}",
     noCandidates: "没有候选单位，可在下面另选", other: "其他单位", otherHint: "搜索单位", supporting: "协办单位", supportingHint: "可选多个",
     note: "交办意见", noteHint: "可空", reason: "理由", reasonNeeded: "请写明理由（必填）", updown: "上下", dispatchWord: "派遣", help: "帮助",
     dispatchTo: "派遣 {name}", acceptPlain: "受理并派遣", routeTo: "改派 {name}", handDown: "下派 {name}", handedDown: "已下派 {name}", dispatched: "已派遣 {name}", accepted: "已受理并派遣", map: "事件地图",
