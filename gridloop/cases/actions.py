@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from gridloop.cases import selectors, store
 from gridloop.cases.directory import DIRECTORY
-from gridloop.cases.intake import receive_signal, report
+from gridloop.cases.intake import receive_signal, report, split
 from gridloop.cases.machine import Machine, merge_sources
 from gridloop.cases.messages import Forgotten
 from gridloop.cases.models import Case, Source, Visit
@@ -41,6 +41,7 @@ __all__ = [
     "receive_signal",
     "report",
     "route",
+    "split",
     "supervise",
     "urge",
     "urge_by_key",
@@ -206,7 +207,7 @@ def by_key(code: str, key: str) -> ByKey:
         if source is None:
             raise Forbidden("cases.bad_key")
         case = source.case
-        if case.code != code and not Case.objects.filter(code=code, merged_into=case.code).exists():
+        if code not in (case.code, source.came_under) and not Case.objects.filter(code=code, merged_into=case.code).exists():
             raise Forbidden("cases.bad_key")
         account = (f"user:{source.reporter_id}",) if source.reporter_id is not None else ()
         return ByKey(case, (f"source:{source.pk}", *account))

@@ -36,6 +36,7 @@ from gridloop.cases.schemas import (
     ReportOut,
     RouteIn,
     SourcePage,
+    SplitSourceIn,
     TaskOut,
     TaskPage,
     Told,
@@ -236,6 +237,12 @@ def merge(request: HttpRequest, code: str, body: MergeIn) -> dict[str, Any]:
     viewer = need(request, "case.read")
     actions.merge(viewer, code, body.into, {"note": body.note})
     return present.case_detail(viewer, body.into)
+
+
+@router.post("/cases/{code}/split", response=CaseDetail, summary="拆分: a report joined or merged by mistake becomes a case of its own")
+def split(request: HttpRequest, code: str, body: SplitSourceIn) -> dict[str, Any]:
+    viewer = need(request, "case.read")
+    return present.case_detail(viewer, actions.split(viewer, code, body.source, body.note))
 
 
 @router.post("/cases/{code}/urge", response=CaseDetail, summary="催办")

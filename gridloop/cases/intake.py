@@ -5,21 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gridloop.cases import store
+from gridloop.cases import selectors, store
 from gridloop.cases.directory import DIRECTORY
 from gridloop.cases.machine import Machine
 from gridloop.cases.messages import Report, Reported, SceneMatch
 from gridloop.cases.models import Case, Source
 from gridloop.cases.proposing import UNKNOWN_TYPE, Kind, given, kind_of, proposal
 from gridloop.cases.pushing import push, recount, scenes
-from gridloop.cases.rules import END_STATUSES, SURE_PLACE_M, NewCase, Scene, report_source, reporter_subject
+from gridloop.cases.rules import END_STATUSES, SURE_PLACE_M, NewCase, Scene, case_verbs, report_source, reporter_subject
 from gridloop.cases.same_thing import find_near, is_another, lock_place, lock_thing, much_alike
 from gridloop.cases.types import case_types, type_name
 from gridloop.evidence import actions as evidence
-from gridloop.journal.actions import append, elevated, scoped, seal, verb
+from gridloop.flow.selectors import tasks_of
+from gridloop.journal.actions import append, elevated, scoped, seal, verb, withdraw
 from gridloop.journal.rows import insert
 from gridloop.kernel import clock
-from gridloop.kernel.errors import FieldFault, Invalid
+from gridloop.kernel.errors import FieldFault, Invalid, NotFound, NotNow
 from gridloop.kernel.hashing import sha256_hex
 from gridloop.kernel.ids import secret_key
 from gridloop.kernel.viewer import SYSTEM, Viewer
@@ -188,6 +189,66 @@ def _join(viewer: Viewer, twin: Case, new: Report, key: str) -> None:
     _add_source(twin, new.source, key=key, report=new, viewer=viewer, text=text, reporter=reporter)
     recount(twin)
     append(f"case:{twin.code}", "joined", data, viewer, twin.code)
+
+
+@verb("case.merge")
+def split(viewer: Viewer, code: str, source_id: int, note: str = "") -> str:
+    """拆分: one person's report leaves the case it was joined or merged to and becomes a case of its own; its code.
+
+    What the person said moves with it; the reporter's key goes on working. Invalid for a device's source, for the report the case was
+    opened with, and for one that is not there.
+    """
+    row = Case.objects.select_for_update().filter(code=code).first()
+    if row is None:
+        raise NotFound("cases.no_such_case", code=code)
+    if "merge" not in case_verbs(store.case_data(row), [store.task_data(t) for t in tasks_of(code)], viewer):
+        raise NotNow("cases.verb_not_now", verb="split", allowed="–")
+    source = Source.objects.filter(case=row, pk=source_id).first()
+    if source is None or not source.track_hash or source.text_sealed == row.text_sealed:
+        fault = FieldFault("/source", "cases.bad_split_source", {"source": source_id})
+        raise Invalid(fault.key, errors=(fault,), **fault.params)
+    with elevated():
+        made = _open_split(viewer, row, source)
+        recount(row)
+        data: dict[str, Any] = {"source": source.pk, "into": made}
+        if note.strip():
+            data["note"] = seal(note.strip(), subject=f"case:{code}", purpose="case_note", case=code)
+        append(f"case:{code}", "split_off", data, viewer, code)
+    return made
+
+
+def _open_split(viewer: Viewer, row: Case, source: Source) -> str:
+    """The new case of a split-off source, opened from what its reporter said."""
+    moved = [str(one) for one in (source.text_sealed, source.reporter_sealed) if one is not None]
+    values = selectors.sealed_values(SYSTEM, moved)
+    text, reporter = str(values.get(str(source.text_sealed)) or ""), values.get(str(source.reporter_sealed))
+    kind = given(row.type)
+    scene, digest = scenes().for_type(row.type, row.region, {})
+    opened = NewCase(
+        code=store.next_code(row.region),
+        type=row.type,
+        title=row.title,
+        severity=row.severity,
+        region=row.region,
+        source=source.kind,
+        text=text,
+        reporter=reporter if isinstance(reporter, dict) else None,
+        reporter_id=source.reporter_id,
+        lon=row.lon,
+        lat=row.lat,
+        place_m=row.place_m,
+        address=row.address,
+        proposal=proposal(kind, text, source.kind, row.region),
+    )
+    machine = Machine.open(opened, scene, DIRECTORY, clock.now(), viewer)
+    machine.note("split_from", {"case": row.code})
+    made = store.save_new(machine, viewer, digest)
+    withdraw(viewer, moved, "split")
+    source.case, source.came_under = made, source.came_under or row.code
+    source.text_sealed, source.reporter_sealed = made.text_sealed, made.reporter_sealed
+    source.save(update_fields=["case", "came_under", "text_sealed", "reporter_sealed"])
+    recount(made, [source])
+    return made.code
 
 
 def _add_source(row: Case, kind: str, *, key: str, report: Report, viewer: Viewer, text: Any, reporter: Any) -> Source:

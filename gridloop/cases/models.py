@@ -97,6 +97,7 @@ class Source(models.Model):
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     count = models.IntegerField(default=1)
+    came_under = models.TextField(blank=True, default="", help_text="the case it was reported to, when it was split off from there")
     track_hash = models.CharField(max_length=64, blank=True, default="", help_text="SHA-256 of the reporter's key")
     reporter_id = models.BigIntegerField(null=True)
     text_sealed = models.UUIDField(null=True)

@@ -125,7 +125,7 @@ def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
         "tasks": task_items(viewer, tasks, {code: row}),
         "rating": _rating(viewer, row),
         "supervision": _supervision(viewer, row),
-        "source_rows": _sources(viewer, sources, values),
+        "source_rows": _sources(viewer, row, sources, values),
         "merged_into": row.merged_into,
         "returns": row.returns,
         "escalations": row.escalations,
@@ -202,15 +202,17 @@ def _words(value: Any) -> str:
     return mask_text(str(value or ""))
 
 
-def _sources(viewer: Viewer, sources: Sequence[Source], values: dict[str, Any]) -> list[dict[str, Any]]:
+def _sources(viewer: Viewer, row: Case, sources: Sequence[Source], values: dict[str, Any]) -> list[dict[str, Any]]:
     """Each source with the name of its device, as far as the viewer sees devices."""
     codes = {s.device for s in sources if s.device} if viewer.can("device.read") else set()
     devices = devices_by_code(viewer, codes) if codes else {}
-    return [_source(s, values, devices.get(s.device)) for s in sources]
+    return [_source(row, s, values, devices.get(s.device)) for s in sources]
 
 
-def _source(source: Source, values: dict[str, Any], device: DeviceView | None) -> dict[str, Any]:
+def _source(row: Case, source: Source, values: dict[str, Any], device: DeviceView | None) -> dict[str, Any]:
     return {
+        "id": source.pk,
+        "splits": bool(source.track_hash) and source.text_sealed != row.text_sealed,
         "kind": source.kind,
         "source": source.source,
         "device": source.device,
@@ -393,10 +395,10 @@ def actor_names(viewer: Viewer, actors: Iterable[str]) -> dict[str, str]:
 @reading
 def case_sources(viewer: Viewer, code: str) -> list[dict[str, Any]]:
     """Every source of a case, words included, persons masked."""
-    selectors.case_row(viewer, code)
+    row = selectors.case_row(viewer, code)
     sources = selectors.sources_of(viewer, code)
     values = selectors.sealed_values(viewer, [x for s in sources for x in (s.text_sealed, s.reporter_sealed)])
-    return _sources(viewer, sources, values)
+    return _sources(viewer, row, sources, values)
 
 
 @reading

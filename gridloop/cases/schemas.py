@@ -68,6 +68,11 @@ class MergeIn(VerbIn):
     note: str = Field("", max_length=2000)
 
 
+class SplitSourceIn(VerbIn):
+    source: int = Field(ge=0, le=2**62, description="id of the source that becomes a case of its own")
+    note: str = Field("", max_length=2000)
+
+
 class UrgeIn(VerbIn):
     note: str = Field("", max_length=2000)
     reply_by: datetime | None = None
@@ -260,8 +265,10 @@ class Rated(Schema):
 
 
 class SourceDetail(Schema):
-    """One source of a case: a device's signals or one person's report."""
+    """One source of a case: a device's signals or one person's report. ``splits``: it may become a case of its own."""
 
+    id: int
+    splits: bool
     kind: str
     source: str
     device: str

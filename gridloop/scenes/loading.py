@@ -74,6 +74,8 @@ FACTS = (
     "voided",
     "merged",
     "absorbed",
+    "split_off",
+    "split_from",
     "urged",
     "supervised",
     "rated",

@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 
 from gridloop.cases import actions, present
-from gridloop.cases.messages import Report
+from gridloop.cases.messages import Report, Reported
 from gridloop.cases.tests.kit import HERE, THERE, Cast
-from gridloop.kernel.viewer import PUBLIC
+from gridloop.journal.actions import scoped
+from gridloop.journal.models import Sealed
+from gridloop.journal.selectors import verify
+from gridloop.kernel.errors import Forbidden, Invalid, NotFound, NotNow
+from gridloop.kernel.viewer import PUBLIC, SYSTEM
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("learners")]
 LAMP, LITTER = "01037", "06010"
@@ -59,3 +63,68 @@ def test_a_case_of_another_territory_is_not_named(cast: Cast) -> None:
     east = actions.report(PUBLIC, Report(text="边界路1号垃圾没人清，臭", kind="06027", lon=THERE[0] - 0.0051, lat=THERE[1])).case
     assert [one["code"] for one in present.case_detail(cast.county_operator, east)["proposal"]["alike"]] == [west]
     assert alike(cast, east) == []
+
+
+def source_of(cast: Cast, code: str, text: str) -> dict[str, Any]:
+    return next(s for s in present.case_detail(cast.operator, code)["source_rows"] if text in s["text"])
+
+
+def reported(text: str, contact: str) -> Reported:
+    return actions.report(PUBLIC, Report(text=text, kind=LAMP, lon=HERE[0], lat=HERE[1], contact=contact, name="李四"))
+
+
+def test_a_report_joined_by_mistake_becomes_a_case_of_its_own(cast: Cast) -> None:
+    first, second = reported("这里的路灯不亮", "10011112222"), reported("里弄口的路灯也坏了", "10033334444")
+    assert first.case == second.case
+    wrong = source_of(cast, first.case, "里弄口")
+    assert wrong["splits"]
+    made = actions.split(cast.operator, first.case, wrong["id"], "两处不同的灯")
+    new = present.case_detail(cast.operator, made)
+    assert (new["text"], new["status"], new["type"]) == ("里弄口的路灯也坏了", "verifying", LAMP)
+    assert new["reporter"]["contact"] == "100****4444"
+    assert [s["text"] for s in present.case_detail(cast.operator, first.case)["source_rows"]] == ["这里的路灯不亮"]
+    assert [f["action"] for f in present.trace(SYSTEM, made, 0, 9)][:2] == ["reported", "task_opened"]
+    assert present.trace(SYSTEM, first.case, 0, 99)[-1]["text"] == "两处不同的灯"
+    assert actions.by_key(second.case, second.key).case.code == made, "the reporter's page goes on working"
+    assert actions.by_key(made, second.key).case.code == made
+    with pytest.raises(Forbidden):
+        actions.by_key(made, first.key)
+    assert verify(SYSTEM)[1] is None
+
+
+def test_a_merge_is_undone_by_splitting(cast: Cast) -> None:
+    one, other = told("路灯不亮", LAMP), told("另一处的灯坏了", LAMP, 0.01)
+    actions.merge(cast.operator, other, one, {})
+    made = actions.split(cast.operator, one, source_of(cast, one, "另一处")["id"])
+    assert present.case_detail(cast.operator, made)["text"] == "另一处的灯坏了"
+    assert len(present.case_detail(cast.operator, one)["source_rows"]) == 1
+
+
+def test_what_was_split_off_is_erased_with_its_own_case(cast: Cast) -> None:
+    first = reported("这里的路灯不亮", "10011112222").case
+    reported("里弄口的路灯也坏了", "10033334444")
+    made = actions.split(cast.operator, first, source_of(cast, first, "里弄口")["id"])
+    actions.erase_reporter(cast.admin, made)
+    with scoped(SYSTEM):
+        left = [str(row.value) for row in Sealed.objects.exclude(value=None)]
+    assert not [value for value in left if "里弄口" in value or "10033334444" in value]
+    assert [value for value in left if "10011112222" in value], "the other reporter stays"
+
+
+def test_what_cannot_be_split_off(cast: Cast) -> None:
+    code = told("路灯不亮", LAMP)
+    own = source_of(cast, code, "路灯")
+    assert not own["splits"]
+    for source in (own["id"], 0):
+        with pytest.raises(Invalid) as refused:
+            actions.split(cast.operator, code, source)
+        assert refused.value.errors[0].pointer == "/source"
+    told("这盏灯坏了", LAMP)
+    joined = source_of(cast, code, "这盏灯")["id"]
+    with pytest.raises(Forbidden):
+        actions.split(cast.handler, code, joined)
+    with pytest.raises(NotFound):
+        actions.split(cast.west_operator, code, joined)
+    actions.void(cast.operator, code, {"note": "重复"})
+    with pytest.raises(NotNow):
+        actions.split(cast.operator, code, joined)

@@ -277,6 +277,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{code}/split": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** 拆分: a report joined or merged by mistake becomes a case of its own */
+        post: operations["gridloop_cases_api_split"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/{code}/supervise": {
         parameters: {
             query?: never;
@@ -3401,7 +3418,7 @@ export interface components {
         };
         /**
          * SourceDetail
-         * @description One source of a case: a device's signals or one person's report.
+         * @description One source of a case: a device's signals or one person's report. ``splits``: it may become a case of its own.
          */
         SourceDetail: {
             /** Count */
@@ -3417,6 +3434,8 @@ export interface components {
              * Format: date-time
              */
             first_at: string;
+            /** Id */
+            id: number;
             /** Kind */
             kind: string;
             /**
@@ -3427,6 +3446,8 @@ export interface components {
             reporter: components["schemas"]["Reporter"] | null;
             /** Source */
             source: string;
+            /** Splits */
+            splits: boolean;
             /** Text */
             text: string;
         };
@@ -3466,6 +3487,19 @@ export interface components {
             day?: string | null;
             /** Parts */
             parts: components["schemas"]["PartIn"][];
+        };
+        /** SplitSourceIn */
+        SplitSourceIn: {
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Source
+             * @description id of the source that becomes a case of its own
+             */
+            source: number;
         };
         /**
          * StaffChange
@@ -4694,6 +4728,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SourcePage"];
+                };
+            };
+        };
+    };
+    gridloop_cases_api_split: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SplitSourceIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
                 };
             };
         };

@@ -134,6 +134,9 @@ export interface CaseRating {
 
 /** One source of a case: a device's signals or one person's report. */
 export interface SourceRow {
+  id: number;
+  /** It may become a case of its own. */
+  splits: boolean;
   kind: string;
   source: string;
   device: string;

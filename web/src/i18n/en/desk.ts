@@ -12,7 +12,7 @@ export default {
   case: {
     gap: "{n} m off", progress: "Progress", now: "now", trace: "Trace", chainHint: "This browser re-computed the hash of every fact and checked the links",
     chain: { intact: "Chain intact ({n} facts)", linked: "Facts linked ({n})", broken: "Chain broken, tell the administrator" },
-    enlarge: "Enlarge picture {n}", mergedN: "{n} merged", reworksN: "Rework {n}", mergedInto: "Merged into {code}", lead: "Lead", limit: " limit", waitsUntil: "Waits until", guessedPlace: "(place found from the address, off by about {m} m)", doubts: "Doubts about closing: to be reviewed",
+    enlarge: "Enlarge picture {n}", mergedN: "{n} merged", reworksN: "Rework {n}", mergedInto: "Merged into {code}", lead: "Lead", limit: " limit", waitsUntil: "Waits until", split: "Make it a case of its own", splitAsk: "Make “{text}” a case of its own?", splitDone: "Split off as {code}", guessedPlace: "(place found from the address, off by about {m} m)", doubts: "Doubts about closing: to be reviewed",
     text: "What happened", noText: "No description", openReporter: "Open the reporter", noReporter: "No name or number was left", reporter: "Reporter", sources: "Sources", sourcesN: "{n} in all", evidence: "Evidence", tasks: "Tasks",
     nobody: "Nobody responsible", rating: "Rating", starsN: "{n} stars", byReporters: "Reporters ({n})", byCentre: "Centre", supervision: "Supervised", replyBy: "answer by {at}", rateHint: "The centre rates once", trackPage: "Open the reporter's page", type: "Type", severity: "Level",
     statusWord: "Status", reportedAt: "Reported", place: "Place", region: "Area", unit: "Unit", source: "Source", code: "Code", title: "Title",
