@@ -30,6 +30,8 @@ SETTINGS: dict[str, tuple[str, str]] = {
         "`SMS`, `APP`, `VOICE`, `EMAIL`: adapter and address of this kind of notice; default `file:` (see below)",
     ),
     "GRIDLOOP_QUIET_HOURS": ("people", "hours in which people at home get no text message or call"),
+    "GRIDLOOP_ASSISTANT": ("people", "a language model that drafts summaries and replies, as `openai:BASE-URL#MODEL`; none by default"),
+    "GRIDLOOP_ASSISTANT_KEY": ("people", "its key, if it wants one"),
     "GRIDLOOP_PLATFORM": ("people", "how the house signs its messages"),
     "GRIDLOOP_SIGNAL_PARTITIONS": ("signals", "partitions of the signal log, 1 to 1024; may be raised at any time"),
     "GRIDLOOP_LOG_HOURS": ("signals", "how long the log keeps what every consumer has behind it"),

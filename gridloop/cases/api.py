@@ -15,7 +15,7 @@ from ninja import Field, Query, Router, Schema, Status
 from ninja.errors import ValidationError
 
 from gridloop.access.api import need, open_door, signed_in, viewer_for_request
-from gridloop.cases import actions, export, present, selectors
+from gridloop.cases import actions, assisting, export, present, selectors
 from gridloop.cases.messages import Report
 from gridloop.cases.rules import STATUSES
 from gridloop.cases.schemas import (
@@ -26,6 +26,8 @@ from gridloop.cases.schemas import (
     CasePage,
     CaseTypeOut,
     Counts,
+    DraftIn,
+    DraftOut,
     FactPage,
     ForgottenOut,
     MergeIn,
@@ -243,6 +245,11 @@ def merge(request: HttpRequest, code: str, body: MergeIn) -> dict[str, Any]:
 def split(request: HttpRequest, code: str, body: SplitSourceIn) -> dict[str, Any]:
     viewer = need(request, "case.read")
     return present.case_detail(viewer, actions.split(viewer, code, body.source, body.note))
+
+
+@router.post("/cases/{code}/draft", response=DraftOut, summary="A draft by the language model, if one is set up: a summary, or a reply")
+def draft(request: HttpRequest, code: str, body: DraftIn) -> dict[str, str]:
+    return {"text": assisting.draft(need(request, "case.read"), code, body.kind)}
 
 
 @router.post("/cases/{code}/urge", response=CaseDetail, summary="催办")

@@ -28,6 +28,7 @@ from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.registry.briefs import DeviceView
 from gridloop.registry.scope import opening
 from gridloop.registry.selectors import devices_by_code
+from gridloop.sdk.assistants import assistant_setting
 
 CANDIDATES = 6
 ALIKE_SHOWN = 2  # as many codes as fit a line
@@ -130,6 +131,7 @@ def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
         "returns": row.returns,
         "escalations": row.escalations,
         "doubts": _doubts(viewer, row),
+        "assistant": bool(assistant_setting()),
     }
     return detail
 

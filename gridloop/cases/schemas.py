@@ -73,6 +73,16 @@ class SplitSourceIn(VerbIn):
     note: str = Field("", max_length=2000)
 
 
+class DraftIn(VerbIn):
+    kind: str = Field(description="summary or reply")
+
+
+class DraftOut(Schema):
+    """A language model's words for a person to check."""
+
+    text: str
+
+
 class UrgeIn(VerbIn):
     note: str = Field("", max_length=2000)
     reply_by: datetime | None = None
@@ -310,6 +320,7 @@ class CaseDetail(CaseItem):
     returns: int
     escalations: int
     doubts: list[str]
+    assistant: bool
 
 
 class FactOut(Schema):

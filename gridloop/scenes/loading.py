@@ -74,6 +74,7 @@ FACTS = (
     "voided",
     "merged",
     "absorbed",
+    "draft_asked",
     "split_off",
     "split_from",
     "urged",

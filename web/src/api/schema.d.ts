@@ -141,6 +141,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{code}/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A draft by the language model, if one is set up: a summary, or a reply */
+        post: operations["gridloop_cases_api_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/{code}/erase-reporter": {
         parameters: {
             query?: never;
@@ -1546,6 +1563,8 @@ export interface components {
         };
         /** CaseDetail */
         CaseDetail: {
+            /** Assistant */
+            assistant: boolean;
             /** Candidates */
             candidates: components["schemas"]["Candidate"][];
             /** Card */
@@ -2123,6 +2142,22 @@ export interface components {
              * @enum {string}
              */
             status: "" | "online" | "silent" | "faulty" | "unproved";
+        };
+        /** DraftIn */
+        DraftIn: {
+            /**
+             * Kind
+             * @description summary or reply
+             */
+            kind: string;
+        };
+        /**
+         * DraftOut
+         * @description A language model's words for a person to check.
+         */
+        DraftOut: {
+            /** Text */
+            text: string;
         };
         /**
          * DutyIn
@@ -4531,6 +4566,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+        };
+    };
+    gridloop_cases_api_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftOut"];
                 };
             };
         };

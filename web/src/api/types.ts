@@ -162,6 +162,8 @@ export interface CaseDetail extends CaseItem {
   supervision: { at: string; by: string; note: string; reply_by: string | null }[];
     merged_into?: string | null;
   doubts: string[];
+  /** A language model is set up that drafts. */
+  assistant: boolean;
 }
 
 export interface Fact {

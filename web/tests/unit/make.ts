@@ -12,7 +12,7 @@ export function aCase(change: Partial<CaseItem> = {}): CaseItem {
 
 export function aDetail(change: Partial<CaseDetail> = {}): CaseDetail {
   return {
-    ...aCase(), text: "", reporter: null, proposal: null, candidates: [], supporting: [], verbs: ["accept"], tasks: [], source_rows: [], rating: null, supervision: [], doubts: [],
+    ...aCase(), text: "", reporter: null, proposal: null, candidates: [], supporting: [], verbs: ["accept"], tasks: [], source_rows: [], rating: null, supervision: [], doubts: [], assistant: false,
     ...change,
   }; // prettier-ignore
 }
