@@ -179,8 +179,8 @@ def _move_sources(row: Case, target: Case) -> None:
     for source in Source.objects.filter(case=row):
         same = known.get((source.kind, source.source, source.device))
         if same is None:
-            source.case = target
-            source.save(update_fields=["case"])
+            source.case, source.came_under = target, source.came_under or row.code
+            source.save(update_fields=["case", "came_under"])
             continue
         if source.last_at > same.last_at:
             same.last_at, same.signal_id = source.last_at, source.signal_id
@@ -276,7 +276,11 @@ def _forget_words(row: Case) -> None:
     row.title, row.address = f"{type_name(row.type, 'zh')} · {place}", ""
     if row.status in END_STATUSES:
         row.same_thing = ""
-    row.save(update_fields=["title", "address", "same_thing"])
+    if row.proposal:  # the words that spoke for a proposal are the reporter's own
+        reasons = [{key: value for key, value in reason.items() if key != "words"} for reason in row.proposal.get("reasons", ())]
+        row.proposal = {**row.proposal, "reasons": reasons}
+    row.save(update_fields=["title", "address", "same_thing", "proposal"])
+    Source.objects.filter(case=row).update(address="")
 
 
 # ---- time ------------------------------------------------------------------------------------------------------------

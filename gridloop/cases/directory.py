@@ -151,10 +151,10 @@ class RowDirectory:
             found += of_copies(alike(SYSTEM, task.case, task.id, evidence), case.code)
             found += of_cameras(cameras(SYSTEM, task.case, task.id, evidence), place, task.opened_at, self.calendar(case.region).tz)
         for visits in selectors.visits_around(SYSTEM, case.code, at):
-            found += of_visits(visits, case.code, place)
+            found += of_visits(visits, case.code, place, task.opened_at)
         if again_s and place is not None and not case.same_thing:
             since = case.reported_at - timedelta(seconds=again_s)
-            found += of_repeats(selectors.closed_near(SYSTEM, case.code, case.type, place, since), again_s, 0)
+            found += of_repeats(selectors.closed_near(SYSTEM, case.code, case.type, place, since, case.reported_at), again_s, 0)
         return found
 
 

@@ -66,14 +66,17 @@ def _camera_time(words: str, zone: str) -> datetime | None:
         return None
 
 
-def of_visits(visits: Sequence[Visit], case: str, place: tuple[float, float] | None) -> list[Doubt]:
-    """Check-ins of the case's handlers, oldest first, those in other cases before and after too: far off, or nobody travels so fast."""
+def of_visits(visits: Sequence[Visit], case: str, place: tuple[float, float] | None, opened_at: datetime) -> list[Doubt]:
+    """Check-ins of a handler, oldest first, those in other cases before and after too: far off, or nobody travels so fast.
+
+    Only what came since the task was opened speaks against its result: an older check-in was judged with its own.
+    """
     doubts: list[Doubt] = []
-    here = [v for v in visits if v.case == case]
+    here = [v for v in visits if v.case == case and v.at >= opened_at]
     if place is not None and here and (metres := _metres(place, (here[-1].lon, here[-1].lat))) > FAR_M:
         doubts.append({"why": "checked_in_far", "metres": metres})
     for before, after in pairwise(visits):
-        if case not in (before.case, after.case):
+        if not any(v.case == case and v.at >= opened_at for v in (before, after)):
             continue
         metres, seconds = _metres((before.lon, before.lat), (after.lon, after.lat)), (after.at - before.at).total_seconds()
         if metres > APART_M and metres > FASTEST_M_S * seconds:

@@ -86,8 +86,8 @@ def _twin(new: Report, taken: Taken) -> Case | None:
     if case_type == UNKNOWN_TYPE or (new.place_m is not None and new.place_m > SURE_PLACE_M):
         return None  # neighbours share the place of their road: that makes them no one thing
     lock_place(case_type, new.lon, new.lat)
-    found = find_near(case_type, new.lon, new.lat, clock.now(), {"radius_m": scene.radius_m, "within_s": scene.within_s})
-    return None if found is not None and is_another(found, case_type, new) else found
+    params = {"radius_m": scene.radius_m, "within_s": scene.within_s}
+    return find_near(case_type, new.lon, new.lat, clock.now(), params, fits=lambda case: not is_another(case, case_type, new))
 
 
 def _open_of_thing(scene: str, thing: str) -> Case | None:
@@ -218,27 +218,35 @@ def split(viewer: Viewer, code: str, source_id: int, note: str = "") -> str:
 
 
 def _open_split(viewer: Viewer, row: Case, source: Source) -> str:
-    """The new case of a split-off source, opened from what its reporter said."""
+    """The new case of a split-off source, opened from what its reporter said, where they said it is.
+
+    A report that was a case before takes its old type up again. Who came before places were kept with reports gets the region alone:
+    the other's place and address are not theirs.
+    """
     moved = [str(one) for one in (source.text_sealed, source.reporter_sealed) if one is not None]
     values = selectors.sealed_values(SYSTEM, moved)
     text, reporter = str(values.get(str(source.text_sealed)) or ""), values.get(str(source.reporter_sealed))
-    kind = given(row.type)
-    scene, digest = scenes().for_type(row.type, row.region, {})
+    before = Case.objects.filter(code=source.came_under).first() if source.came_under else None
+    origin = before or row
+    region = (
+        orgs.region_at(SYSTEM, source.lon, source.lat) if source.lon is not None and source.lat is not None else None
+    ) or origin.region
+    scene, digest = scenes().for_type(origin.type, region, {})
     opened = NewCase(
-        code=store.next_code(row.region),
-        type=row.type,
-        title=row.title,
-        severity=row.severity,
-        region=row.region,
+        code=store.next_code(region),
+        type=origin.type,
+        title=f"{type_name(origin.type, 'zh')} · {source.address or DIRECTORY.region_name(region)}",
+        severity=origin.severity,
+        region=region,
         source=source.kind,
         text=text,
         reporter=reporter if isinstance(reporter, dict) else None,
         reporter_id=source.reporter_id,
-        lon=row.lon,
-        lat=row.lat,
-        place_m=row.place_m,
-        address=row.address,
-        proposal=proposal(kind, text, source.kind, row.region),
+        lon=source.lon,
+        lat=source.lat,
+        place_m=source.place_m,
+        address=source.address,
+        proposal=proposal(given(origin.type), text, source.kind, region),
     )
     machine = Machine.open(opened, scene, DIRECTORY, clock.now(), viewer)
     machine.note("split_from", {"case": row.code})
@@ -260,6 +268,10 @@ def _add_source(row: Case, kind: str, *, key: str, report: Report, viewer: Viewe
         signal_id=report.origin_id,
         first_at=now,
         last_at=now,
+        lon=report.lon,
+        lat=report.lat,
+        place_m=report.place_m,
+        address=report.address.strip(),
         track_hash=sha256_hex(key.encode()),
         reporter_id=viewer.user_id,
         text_sealed=text,

@@ -1,7 +1,8 @@
 """What desks decide teaches the proposals: two consumers of the trace, and the training from all cases. Jobs of the worker.
 
 ``cases.outcomes`` keeps books in rows, exactly once. ``cases.learn`` writes the learners' files, which no transaction covers: it may
-teach a case twice after a crash. A training sends it back to where the training began to read: nothing decided meanwhile is lost.
+teach a case twice after a crash. A training sets it to where the training began to read: nothing decided meanwhile is lost, nothing
+before is taught twice.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from gridloop.cases.selectors import case_rows, sealed_values
 from gridloop.cases.types import case_types
 from gridloop.dispatch import actions as dispatch
 from gridloop.dispatch.messages import HEADS, Decided, Outcome, TrainingReport
-from gridloop.journal.actions import consume, scoped, send_back
+from gridloop.dispatch.store import current as current_version
+from gridloop.journal.actions import consume, scoped, set_cursor
 from gridloop.journal.messages import FactRow
 from gridloop.journal.selectors import end_of_trace
 from gridloop.kernel.viewer import SYSTEM
@@ -30,6 +32,7 @@ MOST_EXAMPLES = 200_000  # of the newest: routing drifts, and a training stays a
 NOT_HANDLED = ("voided", "rejected")
 CHUNK = 2_000
 SEVERITIES = (1, 2, 3, 4)
+_taught: dict[str, tuple[str, tuple[int, int]]] = {}  # what this process has taught last: version of the learners, place in the trace
 TESTED = 0.2  # share of the examples, the newest, that measure a training
 
 
@@ -49,7 +52,15 @@ def _known() -> dict[str, list[str]]:
 
 
 def _learn(facts: list[FactRow]) -> None:
-    dispatch.learn(list(_decided(facts)), _known())
+    """Once each in this process, even when what follows fails and the consumer reads them again: else the same few would be taught for
+    as long as a disk is full.
+    """
+    version, place = _taught.get(LEARN, ("", (0, 0)))
+    fresh = [fact for fact in facts if version != current_version() or (fact.tx, fact.id) > place]
+    try:
+        dispatch.learn(list(_decided(fresh)), _known())
+    finally:
+        _taught[LEARN] = (current_version(), (facts[-1].tx, facts[-1].id))
 
 
 def _note(facts: list[FactRow]) -> None:
@@ -105,13 +116,17 @@ def train(progress: Callable[[int, int], None] | None = None, claimed: int | Non
         units = _decided_cases().order_by("lead_unit_id").values_list("lead_unit_id", flat=True).distinct()
         known = {**_known(), "unit": [str(unit) for unit in units]}
     course = dispatch.Course(known, test_from=int(len(ids) * (1 - TESTED)), claimed=claimed)
-    for start in range(0, len(ids), CHUNK):
-        for decided in _examples(ids[start : start + CHUNK]):
-            course.teach(decided)
-        if progress:
-            progress(min(start + CHUNK, len(ids)), len(ids))
-    report = course.end()
-    send_back(LEARN, began_at)
+    try:
+        for start in range(0, len(ids), CHUNK):
+            for decided in _examples(ids[start : start + CHUNK]):
+                course.teach(decided)
+            if progress:
+                progress(min(start + CHUNK, len(ids)), len(ids))
+        report = course.end()
+    except BaseException:
+        course.abandon()
+        raise
+    set_cursor(LEARN, began_at)
     return report
 
 

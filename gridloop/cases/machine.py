@@ -179,7 +179,9 @@ class Machine(Steps):
         found = self.directory.doubts(self.case, task, [str(e) for e in payload.get("evidence") or ()], self.now, self.scene.again_s)
         if fresh := [doubt for doubt in found if doubt not in self.case.doubts]:
             self.case.doubts = [*self.case.doubts, *fresh]
-            self.note("closing_doubted", {"task": task.id, "doubts": fresh})
+            # other cases and files may be hidden from who reads this trace: they stand on the case, told as far as one sees them
+            told = [{key: value for key, value in doubt.items() if key not in ("case", "cases", "file", "earlier")} for doubt in fresh]
+            self.note("closing_doubted", {"task": task.id, "doubts": told})
 
     def accept(self, payload: Mapping[str, Any]) -> None:
         """受理/采纳: take the proposal (fields override) and in one go verify, file and dispatch."""

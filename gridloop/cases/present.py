@@ -31,6 +31,7 @@ from gridloop.registry.selectors import devices_by_code
 from gridloop.sdk.assistants import assistant_setting
 
 CANDIDATES = 6
+NAMES_WORDS = ("words", "learned", "unsure_words")  # reasons that say nothing once their words were erased
 ALIKE_SHOWN = 2  # as many codes as fit a line
 STEPS = ("reported", "filed", "dispatched", "handling", "checking", "closed")
 _REACHED = {
@@ -130,16 +131,25 @@ def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
         "merged_into": row.merged_into,
         "returns": row.returns,
         "escalations": row.escalations,
-        "doubts": _doubts(viewer, row),
+        "doubts": _doubts(viewer, row, _seen_in(viewer, [row])),
         "assistant": bool(assistant_setting()),
     }
     return detail
 
 
-def _doubts(viewer: Viewer, row: Case) -> list[str]:
+def _named_in(rows: Iterable[Case]) -> set[str]:
+    """Codes of the cases that doubts about these name."""
+    return {code for row in rows for doubt in row.doubts for code in [doubt.get("case"), *doubt.get("cases", ())] if code}
+
+
+def _seen_in(viewer: Viewer, rows: Sequence[Case]) -> dict[str, Case]:
+    """Those of them the viewer sees, in one look-up."""
+    codes = _named_in(rows)
+    return selectors.case_rows(viewer, codes) if codes else {}
+
+
+def _doubts(viewer: Viewer, row: Case, shown: dict[str, Case]) -> list[str]:
     """What speaks against closing, as sentences, each once; a case the viewer may not see is not named."""
-    told = [code for doubt in row.doubts for code in [doubt.get("case"), *doubt.get("cases", ())] if code]
-    shown = selectors.case_rows(viewer, told) if told else {}
 
     def named(codes: Iterable[str]) -> str:
         return "、".join(dict.fromkeys(code if code in shown else say("cases.another_case", viewer.lang) for code in codes))
@@ -265,13 +275,13 @@ def _reason(viewer: Viewer, reason: dict[str, Any], units: dict[int, Any]) -> st
     told = reason.get("cases", ())
     shown = selectors.case_rows(viewer, told) if told else {}
     cases = [code for code in told if code in shown]
-    if reason["why"] == "alike" and not cases:
+    if (reason["why"] == "alike" and not cases) or (reason["why"] in NAMES_WORDS and not reason.get("words")):
         return ""
     level = reason.get("severity")
     return say(
         f"cases.why_{reason['why']}",
         viewer.lang,
-        words="、".join(reason.get("words", ())),
+        words=_words("、".join(reason.get("words", ()))),
         unit=unit.name if unit else "",
         one=types[0],
         other=types[1],
@@ -329,6 +339,7 @@ def task_items(viewer: Viewer, tasks: Sequence[Task], cases: dict[str, Case] | N
     units = DIRECTORY.units([t.unit_id for t in tasks if t.unit_id is not None])
     staff = DIRECTORY.staff_names({t.staff_id for t in tasks if t.staff_id is not None})
     names = _region_names([c.region for c in cases.values()])
+    named = _seen_in(viewer, list(cases.values()))
     items = []
     for t in tasks:
         case = cases.get(t.case_code)
@@ -354,7 +365,7 @@ def task_items(viewer: Viewer, tasks: Sequence[Task], cases: dict[str, Case] | N
                 "must": list(t.must),
                 "place": {"lon": case.lon, "lat": case.lat, "address": case.address, "metres": case.place_m},
                 "region_name": region_label(case.region, names),
-                "doubts": _doubts(viewer, case) if t.stage in ("check", "review") and t.status in ("open", "accepted") else [],
+                "doubts": _doubts(viewer, case, named) if t.stage in ("check", "review") and t.status in ("open", "accepted") else [],
             }
         )
     return items

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,9 +44,15 @@ def lock_place(case_type: str, lon: float | None, lat: float | None) -> None:
 
 
 def find_near(
-    case_type: str, lon: float | None, lat: float | None, now: datetime, params: Mapping[str, Any], keyless: bool = False
+    case_type: str,
+    lon: float | None,
+    lat: float | None,
+    now: datetime,
+    params: Mapping[str, Any],
+    keyless: bool = False,
+    fits: Callable[[Case], bool] = lambda case: True,
 ) -> Case | None:
-    """The nearest open case of the type within the scene's radius (m) and time (s), locked; None without a point.
+    """The nearest open case of the type within the scene's radius (m) and time (s) that ``fits``, locked; None without a point.
 
     ``keyless``: only cases that no device's key has opened.
     """
@@ -64,7 +70,7 @@ def find_near(
         near = near.filter(same_thing="")
     found = [(float(distance_m(lon, lat, c.lon, c.lat)), c.id, c) for c in near if c.lon is not None and c.lat is not None]
     found = [f for f in found if f[0] <= radius]
-    return min(found)[2] if found else None
+    return next((case for _, _, case in sorted(found, key=lambda one: one[:2]) if fits(case)), None)
 
 
 # ---- by what is learned of reports -----------------------------------------------------------------------------------

@@ -335,12 +335,17 @@ def visits_around(viewer: Viewer, code: str, until: datetime) -> list[list[Seen]
 
 
 @reading
-def closed_near(viewer: Viewer, code: str, case_type: str, place: tuple[float, float], since: datetime) -> list[str]:
-    """Codes of other cases of the type at the same place that were closed since then, the last first."""
+def closed_near(viewer: Viewer, code: str, case_type: str, place: tuple[float, float], since: datetime, until: datetime) -> list[str]:
+    """Codes of other cases of the type at the same place that were closed in that time, the last first."""
     lon, lat = place
     d_lon, d_lat = reach(SAME_PLACE_M, lat)
     near = Case.objects.filter(
-        type=case_type, status="closed", closed_at__gte=since, lon__range=(lon - d_lon, lon + d_lon), lat__range=(lat - d_lat, lat + d_lat)
+        type=case_type,
+        status="closed",
+        closed_at__gte=since,
+        closed_at__lte=until,
+        lon__range=(lon - d_lon, lon + d_lon),
+        lat__range=(lat - d_lat, lat + d_lat),
     ).exclude(code=code)
     found = [row for row in near.order_by("-closed_at") if float(distance_m(lon, lat, row.lon or 0.0, row.lat or 0.0)) <= SAME_PLACE_M]
     return [row.code for row in found[:NAMED]]

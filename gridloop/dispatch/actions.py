@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -122,9 +123,9 @@ class Course:
         heads = {head: self._report(head) for head in HEADS}
         report = TrainingReport(self.started_at, round(time.monotonic() - self._began, 2), heads)
         with scoped(SYSTEM):
-            Likeness.objects.all().delete()
+            Likeness.objects.filter(at__lt=self.started_at).delete()
             rows = [Likeness(digest=d, type=t, cases=list(cases), at=self.started_at) for (d, t), cases in self._alike.items()]
-            Likeness.objects.bulk_create(rows, batch_size=2000)
+            Likeness.objects.bulk_create(rows, batch_size=2000, ignore_conflicts=True)  # what was remembered meanwhile is newer
             row = Training.objects.get(pk=self._claimed) if self._claimed else Training(started_at=self.started_at)
             row.finished_at, row.seconds, row.version = clock.now(), report.seconds, self.model.version
             row.report = {head: asdict(found) for head, found in heads.items()}
@@ -132,6 +133,10 @@ class Course:
         store.keep_labels(self.model)
         store.put_in_use(self.model)
         return report
+
+    def abandon(self) -> None:
+        """It came to no end: nothing of it is kept."""
+        shutil.rmtree(self.model.folder, ignore_errors=True)
 
     def _report(self, head: str) -> HeadReport:
         learner, marked = self.model.heads[head], self._marked[head]

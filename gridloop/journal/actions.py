@@ -40,7 +40,7 @@ __all__ = [
     "scoped",
     "seal",
     "seal_all",
-    "send_back",
+    "set_cursor",
     "verb",
     "withdraw",
 ]
@@ -252,13 +252,13 @@ def consume(name: str, handler: Callable[[list[FactRow]], None], batch: int = 50
     return len(facts)
 
 
-def send_back(name: str, place: tuple[int, int]) -> None:
-    """A consumer reads again from an earlier place (tx, id) on; one that is not there yet stays where it is."""
+def set_cursor(name: str, place: tuple[int, int]) -> None:
+    """A consumer reads from this place (tx, id) on, further back or further on than it was."""
     with scoped(SYSTEM):
-        cursor = Consumer.objects.filter(name=name).select_for_update().first()
-        if cursor is not None and (cursor.tx, cursor.fact_id) > place:
-            cursor.tx, cursor.fact_id = place
-            cursor.save(update_fields=["tx", "fact_id"])
+        Consumer.objects.bulk_create([Consumer(name=name)], ignore_conflicts=True)
+        cursor = Consumer.objects.select_for_update().get(name=name)
+        cursor.tx, cursor.fact_id = place
+        cursor.save(update_fields=["tx", "fact_id"])
 
 
 def checkpoint() -> bool:

@@ -178,6 +178,7 @@ def plate_contact(viewer: Viewer, plate: str, purpose: str, reason: str) -> Cont
 
 MOST_POINTS = 5_000  # of one road: more say nothing new
 TOWN_DIGITS = 9
+TOWN_WORDS = ("镇", "乡", "街道")
 _NOWHERE = Road(np.empty((0, 5)))
 
 
@@ -191,9 +192,10 @@ def place_of(viewer: Viewer, text: str, region: str = "") -> Located | None:
     if said is None:
         return None
     roads = _towns_of(said.road, region)
-    if len(roads) > 1 and said.area:
+    if roads and said.area:
         names = region_names(viewer, list(roads))
-        roads = {town: road for town, road in roads.items() if said.area in names.get(town, "")} or roads
+        named = {town: road for town, road in roads.items() if said.area in names.get(town, "")}
+        roads = named if named or said.area.endswith(TOWN_WORDS) else roads  # another town's road is not ours; counties say less
     if len(roads) != 1:
         return None
     town, road = next(iter(roads.items()))

@@ -26,6 +26,7 @@ _BUILDING = Target(
         Column("floors", "int"),
         *_POINT,
         Column("footprint", "bytea"),
+        Column("address_seen", "bool", value=lambda row: False),  # moved or renamed: its address is looked at again
     ),
     key=("code",),
     check=rules.building_fault,

@@ -81,6 +81,7 @@ def test_a_report_joined_by_mistake_becomes_a_case_of_its_own(cast: Cast) -> Non
     made = actions.split(cast.operator, first.case, wrong["id"], "两处不同的灯")
     new = present.case_detail(cast.operator, made)
     assert (new["text"], new["status"], new["type"]) == ("里弄口的路灯也坏了", "verifying", LAMP)
+    assert new["place"]["lon"] == HERE[0]
     assert new["reporter"]["contact"] == "100****4444"
     assert [s["text"] for s in present.case_detail(cast.operator, first.case)["source_rows"]] == ["这里的路灯不亮"]
     assert [f["action"] for f in present.trace(SYSTEM, made, 0, 9)][:2] == ["reported", "task_opened"]
@@ -93,11 +94,16 @@ def test_a_report_joined_by_mistake_becomes_a_case_of_its_own(cast: Cast) -> Non
 
 
 def test_a_merge_is_undone_by_splitting(cast: Cast) -> None:
-    one, other = told("路灯不亮", LAMP), told("另一处的灯坏了", LAMP, 0.01)
-    actions.merge(cast.operator, other, one, {})
-    made = actions.split(cast.operator, one, source_of(cast, one, "另一处")["id"])
-    assert present.case_detail(cast.operator, made)["text"] == "另一处的灯坏了"
+    one = told("路灯不亮", LAMP, address="学府路12号")
+    other = actions.report(PUBLIC, Report(text="垃圾没人清", kind=LITTER, lon=HERE[0] + 0.01, lat=HERE[1], address="学府路900号"))
+    actions.merge(cast.operator, other.case, one, {})
+    made = actions.split(cast.operator, one, source_of(cast, one, "垃圾")["id"])
+    new = present.case_detail(cast.operator, made)
+    assert (new["text"], new["type"], new["place"]["address"]) == ("垃圾没人清", LITTER, "学府路900号")
+    assert new["place"]["lon"] == HERE[0] + 0.01, "its own place, not that of the case it was merged into"
+    assert "学府路12号" not in new["title"]
     assert len(present.case_detail(cast.operator, one)["source_rows"]) == 1
+    assert actions.by_key(other.case, other.key).case.code == made, "the link the reporter has goes on working"
 
 
 def test_what_was_split_off_is_erased_with_its_own_case(cast: Cast) -> None:
@@ -128,3 +134,10 @@ def test_what_cannot_be_split_off(cast: Cast) -> None:
     actions.void(cast.operator, code, {"note": "重复"})
     with pytest.raises(NotNow):
         actions.split(cast.operator, code, joined)
+
+
+def test_the_next_nearest_is_tried_when_the_nearest_is_another_thing(cast: Cast) -> None:
+    first = told("学府路12号路灯不亮", LAMP)
+    other = told("人民路5号路灯不亮", LAMP, 0.0003)
+    assert first != other
+    assert told("人民路5号路灯还是不亮", LAMP, 0.0001) == other, "nearer to the first, but its words name the other"

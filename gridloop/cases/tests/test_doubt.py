@@ -253,8 +253,9 @@ def test_what_cameras_tell(told: dict[str, Any], whys: list[str]) -> None:
 def test_what_visits_tell(seconds: int, metres_east: int, whys: list[str]) -> None:
     before = Visit("other", AT, HERE[0] + metres_east / 97_200, HERE[1])
     after = Visit("this", AT + timedelta(seconds=seconds), *HERE)
-    assert [d["why"] for d in of_visits([before, after], "this", HERE)] == whys
-    assert of_visits([before, Visit("third", AT, *HERE)], "this", HERE) == [], "other people's cases are not this one's matter"
+    assert [d["why"] for d in of_visits([before, after], "this", HERE, AT)] == whys
+    assert of_visits([before, after], "this", HERE, AT + timedelta(days=1)) == [], "judged with an earlier result"
+    assert of_visits([before, Visit("third", AT, *HERE)], "this", HERE, AT) == [], "other people's cases are not this one's matter"
 
 
 def test_pictures_of_the_tests_are_pictures() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from gridloop.cases import actions, learning, present
 from gridloop.cases.messages import Report
+from gridloop.cases.models import Case
 from gridloop.cases.proposing import UNKNOWN_TYPE
 from gridloop.cases.rules import reporter_subject
 from gridloop.cases.tests.kit import EAST, HERE, THERE, Cast
@@ -226,6 +227,54 @@ def test_what_was_erased_is_forgotten_by_the_next_training(cast: Cast) -> None:
     assert report.heads["severity"].examples == len(codes)
     with scoped(SYSTEM):
         assert not Likeness.objects.exists()
+
+
+def test_the_first_training_of_a_long_history_teaches_it_once(cast: Cast) -> None:
+    decided(cast, "楼下的灯箱晃眼睛", times=6, type=LAMP)  # no consumer has run yet
+    learning.train()
+    drain()
+    model = store.reader()
+    assert model is not None
+    assert (model.heads["type"].examples(LAMP), model.decided[LAMP]) == (6, 6)
+
+
+def test_a_failing_disk_does_not_teach_the_same_again_and_again(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    decided(cast, "楼下的灯箱晃眼睛", times=4, type=LAMP)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    store.writer({})
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "keep_labels", full)
+        for _ in range(3):
+            with pytest.raises(OSError, match="No space"):
+                learning.run_learn()
+    drain()
+    assert store.writer({}).decided[LAMP] == 4
+
+
+def test_a_training_that_fails_leaves_nothing_behind(cast: Cast, learners: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decided(cast, "楼下的灯箱晃眼睛", times=2, type=LAMP)
+    drain()
+    before = sorted(p.name for p in learners.iterdir())
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("killed here")
+
+    monkeypatch.setattr(learning, "_examples", broken)
+    with pytest.raises(RuntimeError):
+        learning.train()
+    assert sorted(p.name for p in learners.iterdir()) == before
+
+
+def test_erasing_a_reporter_takes_the_words_out_of_the_proposal(cast: Cast) -> None:
+    code = told("路灯不亮，找我13812345678")
+    with scoped(SYSTEM):
+        assert "'words': [" in str(Case.objects.get(code=code).proposal)
+    actions.erase_reporter(cast.admin, code)
+    with scoped(SYSTEM):
+        assert "'words': [" not in str(Case.objects.get(code=code).proposal)
 
 
 def test_voided_cases_teach_nothing(cast: Cast) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,6 +23,7 @@ from gridloop.dispatch.rules import (
     word_marks,
 )
 from gridloop.kernel.hanzi import clean
+from gridloop.registry.addresses import parse
 
 SOURCE, REGION = "hotline", "990101100200001"
 
@@ -60,6 +63,14 @@ def test_any_text_has_marks_within_the_table(text: str) -> None:
         assert found.min() >= 0
         assert found.max() < MARKS
         assert np.linalg.norm(weights) == pytest.approx(2.0, rel=1e-4)
+
+
+@pytest.mark.parametrize("hostile", ["村" * 400, "区" * 399 + "灯", "东区西村" * 100, "1" * 400, "一二三" * 130, "路" * 400, "号1" * 200])
+def test_no_text_takes_long(hostile: str) -> None:
+    began = time.perf_counter()
+    word_marks(clean(hostile), SOURCE, REGION)
+    parse(clean(hostile))
+    assert time.perf_counter() - began < 0.5
 
 
 @given(st.text(alphabet="路灯不亮坏了井盖", min_size=1, max_size=30))

@@ -18,6 +18,7 @@ TABLES = (
     "cases_case",
     "cases_source",
     "dispatch_likeness",
+    "registry_addresspoint",
     "evidence_file",
     "notices_delivery",
     "pg_catalog.pg_statistic",

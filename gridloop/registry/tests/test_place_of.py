@@ -139,6 +139,7 @@ def test_buildings_tell_where_addresses_are() -> None:
 @pytest.mark.usefixtures("county")
 def test_a_road_of_two_towns_is_told_apart_by_the_town_or_not_at_all() -> None:
     assert place_of(SYSTEM, "中山路1号") is None
+    assert place_of(SYSTEM, "西镇学府路25号") is None, "known in the other town only"
     east, west = place_of(SYSTEM, "东镇中山路1号"), place_of(SYSTEM, "西镇中山路2号")
     assert east is not None
     assert west is not None
@@ -152,3 +153,11 @@ def test_a_point_many_roads_share_teaches_nothing() -> None:
     forget_addresses([one.ref for one in told])
     with scoped(SYSTEM):
         assert not AddressPoint.objects.filter(ref__startswith="case:").exists()
+
+
+@pytest.mark.usefixtures("county")
+def test_a_building_that_moved_is_looked_at_again() -> None:
+    load(SYSTEM, [BuildingRow("E2", EAST, "2号", "东镇学府路2号", lon=LON + 0.5, lat=LAT)])
+    index_buildings()
+    with scoped(SYSTEM):
+        assert AddressPoint.objects.get(ref="building:E2").lon == LON + 0.5
