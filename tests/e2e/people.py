@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Error, Locator, Page, expect
 
 AXE = (Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 _RUN_AXE = """async () => (await axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})).violations
@@ -90,7 +90,12 @@ class Screen:
             page.wait_for_url(lambda where: where.startswith(url + home) and not where.startswith(f"{url}/login/"))
 
     def open(self, path: str) -> Page:
-        self.page.goto(self.url + path)
+        try:
+            self.page.goto(self.url + path)
+        except Error as fault:  # the page was just going somewhere by itself, to the log-in say
+            if "ERR_ABORTED" not in str(fault):
+                raise
+            self.page.goto(self.url + path)
         return self.page
 
     def axe(self, where: str) -> list[str]:
