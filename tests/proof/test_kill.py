@@ -437,8 +437,21 @@ def _every_notice_went_out_once(proof: Proof, traffic: Traffic) -> None:
     outbox = [json.loads(line) for path in (proof.folder / "outbox").glob("*.jsonl") for line in path.read_text("utf-8").splitlines()]
     messages = {m["id"]: m for m in outbox}  # a sender that died after sending repeats under the same id
     assert set(messages) == {delivery for delivery, _, status, _ in settled if status == "sent"}
-    asked = [plate for m in messages.values() for plate in traffic.cars if plate in m["text"]]
-    assert Counter(asked) == dict.fromkeys(traffic.cars, 1)
+    asked: dict[str, list[Any]] = {plate: [] for plate in traffic.cars}
+    for message in messages.values():
+        for plate in (p for p in asked if p in message["text"]):
+            asked[plate].append(message)
+    wrong = {plate: told for plate, told in asked.items() if len(told) != 1}
+    assert wrong == {}, _told_of(proof, wrong)
+
+
+def _told_of(proof: Proof, wrong: dict[str, list[Any]]) -> list[Any]:
+    """All there is about cars whose owners were asked never or twice."""
+    facts = (
+        "SELECT c.same_thing, f.seq, f.at, f.action, f.data FROM cases_case c JOIN journal_fact f ON f.case_code = c.code "
+        "WHERE c.same_thing = ANY(%s) ORDER BY 1, 2"
+    )
+    return [*wrong.values(), *proof.sql(facts, list(wrong))]
 
 
 def _limits_fired_once(proof: Proof, limits: set[str]) -> None:
