@@ -310,13 +310,12 @@ def file_soak(traffic: Traffic, down: list[tuple[str, float]]) -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
     from kit.record import record  # type: ignore[import-not-found]
 
-    sys.argv[0] = "soak"  # the name of the file of figures
     seconds = [each for _, each in down]
-    record("soak_kills", len(down), "kills")
-    record("soak_down_longest", max(seconds), "s")
-    record("soak_down_mean", sum(seconds) / len(seconds), "s")
+    record("soak_kills", len(down), "kills", script="soak")
+    record("soak_down_longest", max(seconds), "s", script="soak")
+    record("soak_down_mean", sum(seconds) / len(seconds), "s", script="soak")
     for name in ENOUGH:
-        record(f"soak_{name}", len(getattr(traffic, name)), "acknowledged, each there once")
+        record(f"soak_{name}", len(getattr(traffic, name)), "acknowledged, each there once", script="soak")
 
 
 def _every_life_is_one(proof: Proof, traffic: Traffic) -> None:
