@@ -92,7 +92,9 @@ class Life:
         self.caller.call("POST", f"/api/v1/tasks/{self.task}/accept", "handler", {})
 
     def handle(self) -> None:
-        self.caller.call("POST", f"/api/v1/tasks/{self.task}/check_in", "handler", {"place": {"lon": self.place["lon"], "lat": self.place["lat"]}})
+        self.caller.call(
+            "POST", f"/api/v1/tasks/{self.task}/check_in", "handler", {"place": {"lon": self.place["lon"], "lat": self.place["lat"]}}
+        )
 
     def submit(self) -> None:
         self.caller.call("POST", f"/api/v1/tasks/{self.task}/submit", "handler", {"note": "已清理"})
@@ -105,13 +107,14 @@ class Life:
         self.caller.call("POST", f"/api/v1/tasks/{self.checking}/approve", "supervisor", {})
 
     def search(self) -> None:
-        found = self.caller.call("GET", f"/api/v1/cases?q={self.code[-7:]}&limit=20", "operator")["items"]
+        found = self.caller.call("GET", f"/api/v1/cases?q={self.code}&limit=20", "operator")["items"]
         if self.code not in [case["code"] for case in found]:
             raise RuntimeError(f"{self.code} was not found again")
 
 
-def _run(url: str, tokens: dict[str, str], unit: int, places: list[dict[str, Any]], threads: int, seconds: float, rate: float,
-         out: Any) -> None:
+def _run(
+    url: str, tokens: dict[str, str], unit: int, places: list[dict[str, Any]], threads: int, seconds: float, rate: float, out: Any
+) -> None:
     """The client process: lives for so many seconds, as fast as they go or ``rate`` a second begun whatever the others do."""
     figures, lock = Figures(), threading.Lock()
     began = time.perf_counter()
@@ -166,12 +169,22 @@ def _run(url: str, tokens: dict[str, str], unit: int, places: list[dict[str, Any
     figures.seconds = time.perf_counter() - began
     used = resource.getrusage(resource.RUSAGE_SELF)
     figures.client_cpu = used.ru_utime + used.ru_stime
-    out.put((figures.lives, figures.seconds, figures.client_cpu, dict(figures.times), dict(figures.refused), figures.faults,
-             figures.finished))
+    out.put(
+        (figures.lives, figures.seconds, figures.client_cpu, dict(figures.times), dict(figures.refused), figures.faults, figures.finished)
+    )
 
 
-def lives(url: str, tokens: dict[str, str], unit: int, places: list[dict[str, Any]], *, seconds: float, threads: int = 4,
-          rate: float = 0.0, meanwhile: Callable[[], None] | None = None) -> Figures:
+def lives(
+    url: str,
+    tokens: dict[str, str],
+    unit: int,
+    places: list[dict[str, Any]],
+    *,
+    seconds: float,
+    threads: int = 4,
+    rate: float = 0.0,
+    meanwhile: Callable[[], None] | None = None,
+) -> Figures:
     """Lives for so many seconds from a client process of ``threads`` connections; ``meanwhile`` runs here beside it."""
     context = multiprocessing.get_context("spawn")
     out = context.Queue()

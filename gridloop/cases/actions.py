@@ -13,13 +13,14 @@ from gridloop.cases.intake import receive_signal, report, split
 from gridloop.cases.machine import Machine, merge_sources
 from gridloop.cases.messages import Forgotten
 from gridloop.cases.models import Case, Source, Visit
-from gridloop.cases.pushing import push, recount, scene_of
-from gridloop.cases.rules import CENTRE, END_STATUSES, rater_of, reporter_subject
+from gridloop.cases.pushing import push, push_loaded, recount, scene_of
+from gridloop.cases.rules import CENTRE, END_STATUSES, TaskData, rater_of, reporter_subject
 from gridloop.cases.types import type_name
 from gridloop.evidence import actions as evidence
 from gridloop.flow import actions as flow
 from gridloop.flow.selectors import task_row
 from gridloop.journal.actions import append, elevated, erase, scoped, seal, verb
+from gridloop.journal.rows import insert
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotFound
 from gridloop.kernel.hashing import sha256_hex
@@ -56,20 +57,28 @@ VISITS_KEPT = timedelta(days=30)
 # ---- people's verbs --------------------------------------------------------------------------------------------------
 
 
+class Acted(NamedTuple):
+    """A task as it is after a verb, and its case."""
+
+    case: Case
+    task: TaskData
+
+
 @verb("task.act")
-def act(viewer: Viewer, task_id: str, verb_name: str, payload: Mapping[str, Any]) -> str:
-    """A task verb; returns the case's code."""
-    task = task_row(viewer, task_id)
+def act(viewer: Viewer, task_id: str, verb_name: str, payload: Mapping[str, Any]) -> Acted:
+    """A task verb."""
     ids = [str(e) for e in payload.get("evidence") or ()]
     if ids:
+        code = task_row(viewer, task_id).case_code
         with elevated():
-            evidence.attach(viewer, ids, task.case_code, task_id)
-    push(viewer, task.case_code, lambda machine: machine.act(task_id, verb_name, payload))
+            evidence.attach(viewer, ids, code, task_id)
+    loaded = store.load_of_task(task_id)  # after the files: their facts come first
+    task = push_loaded(viewer, loaded, lambda machine: machine.act(task_id, verb_name, payload))
     if verb_name == "check_in" and (place := payload.get("place")) and viewer.staff_id is not None:
         with elevated():
             lon, lat = float(place["lon"]), float(place["lat"])
-            Visit.objects.create(case_code=task.case_code, staff_id=viewer.staff_id, at=clock.now(), lon=lon, lat=lat)
-    return task.case_code
+            insert([Visit(case_code=task.case, staff_id=viewer.staff_id, at=clock.now(), lon=lon, lat=lat)], numbered=False)
+    return Acted(loaded.row, task)
 
 
 @verb("case.accept")

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from uuid import UUID
 
 import pydantic
-from django.db import transaction
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Field, Query, Router, Schema, Status
 from ninja.errors import ValidationError
@@ -48,6 +47,7 @@ from gridloop.cases.schemas import (
 from gridloop.cases.selectors import CaseFilter
 from gridloop.cases.types import case_types
 from gridloop.evidence import actions as evidence
+from gridloop.journal.selectors import scoped
 from gridloop.kernel.errors import FieldFault, Invalid
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Viewer
 
@@ -223,8 +223,9 @@ def case_tasks(request: HttpRequest, code: str) -> dict[str, Any]:
 @router.post("/cases/{code}/accept", response=CaseDetail, summary="受理/采纳: take the proposal; verify, file and dispatch at once")
 def accept(request: HttpRequest, code: str, body: AcceptIn) -> dict[str, Any]:
     viewer = need(request, "case.read")
-    actions.accept(viewer, code, body.model_dump(exclude_none=True))
-    return present.case_detail(viewer, code)
+    with scoped(viewer):
+        actions.accept(viewer, code, body.model_dump(exclude_none=True))
+        return present.case_detail(viewer, code)
 
 
 @router.post("/cases/{code}/route", response=CaseDetail, summary="Send to a unit, post or person")
@@ -307,8 +308,7 @@ TaskVerb = Literal[
 @router.post("/tasks/{uuid:task_id}/{verb}", response=TaskOut, summary="Act on a task; 409 says which verbs are allowed now")
 def act(request: HttpRequest, task_id: UUID, verb: TaskVerb, body: ActIn) -> dict[str, Any]:
     viewer = viewer_for_request(request)
-    actions.act(viewer, str(task_id), verb, body.model_dump(exclude_none=True))
-    return present.one_task(viewer, str(task_id))
+    return present.acted(viewer, actions.act(viewer, str(task_id), verb, body.model_dump(exclude_none=True)))
 
 
 # ---- reports and the reporter's page ---------------------------------------------------------------------------------
@@ -333,7 +333,7 @@ _REPORT_BODY = {
 def report(request: HttpRequest) -> Status[dict[str, Any]]:
     viewer = viewer_for_request(request)
     body = _read_report(request)
-    with transaction.atomic():  # the photos and the case, or nothing
+    with scoped(viewer):  # the photos and the case, or nothing
         photos = [evidence.add_with_report(viewer, f) for f in request.FILES.getlist("photos")[:MAX_PHOTOS]]
         new = Report(
             text=body.text,

@@ -77,13 +77,10 @@ class RowDirectory:
 
     def competent(self, duty: str, case_type: str, region: str, at: datetime) -> Performer | None:
         """The most specific holder of the duty; for the verification on the spot the grid's own worker."""
-        return _keep(("competent", duty, case_type, region), lambda: self._competent(duty, case_type, region, at))
-
-    def _competent(self, duty: str, case_type: str, region: str, at: datetime) -> Performer | None:
-        units = orgs.competent_units(SYSTEM, duty, case_type, region, at)
+        units = self.candidates(duty, case_type, region, at)
         if not units:
             return None
-        return _performer(units[0], self._grid_worker(region) if duty == "verify" else None)
+        return _performer(units[0], _keep(("worker", region), lambda: self._grid_worker(region)) if duty == "verify" else None)
 
     def _grid_worker(self, region: str) -> int | None:
         team = {member.role: member.id for member in reversed(orgs.grid_team(SYSTEM, region).members)}
@@ -91,7 +88,8 @@ class RowDirectory:
 
     def candidates(self, duty: str, case_type: str, region: str, at: datetime) -> list[UnitBrief]:
         """Every competent unit, best first."""
-        return _keep(("candidates", duty, case_type, region), lambda: orgs.competent_units(SYSTEM, duty, case_type, region, at))
+        table = _keep(("duties",), lambda: orgs.duty_table(SYSTEM))
+        return table.holders(duty, case_type, region, at, self.calendar(region).local(at).date())
 
     def unit(self, unit_id: int) -> Performer | None:
         brief = self.units([unit_id]).get(unit_id)
@@ -107,8 +105,12 @@ class RowDirectory:
         return _keep_many("unit", ids, lambda missing: {u.id: u for u in desk.units_by_id(SYSTEM, missing)})
 
     def region_names(self, codes: Iterable[str]) -> dict[str, str]:
-        """Names of regions by code, one look-up for those not remembered."""
-        return _keep_many("region", codes, lambda missing: orgs.region_names(SYSTEM, missing))
+        """Names of regions by code; an unknown one is left out."""
+        known = self._regions().names
+        return {code: known[code] for code in set(codes) if code in known}
+
+    def _regions(self) -> orgs.RegionNames:
+        return _keep(("regions",), lambda: orgs.region_table(SYSTEM))
 
     def region_name(self, code: str) -> str:
         return self.region_names([code]).get(code, code)
@@ -119,13 +121,11 @@ class RowDirectory:
 
     def upper_desk(self, region: str, at: datetime) -> tuple[str, Performer] | None:
         """The intake desk above the one that now holds the region."""
-        return _keep(("upper", region), lambda: self._upper_desk(region, at))
-
-    def _upper_desk(self, region: str, at: datetime) -> tuple[str, Performer] | None:
-        here = orgs.competent_units(SYSTEM, "intake", "", region, at)
+        here = self.candidates("intake", "", region, at)
+        parents = self._regions().parents
         level = here[0].region_code if here else region
-        while parent := desk.parent_code(SYSTEM, level):
-            above = orgs.competent_units(SYSTEM, "intake", "", parent, at)
+        while parent := parents.get(level):
+            above = self.candidates("intake", "", parent, at)
             if above and (not here or above[0].id != here[0].id):
                 return parent, _performer(above[0])
             level = parent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,12 +14,24 @@ from gridloop.cases.models import Case, Source
 from gridloop.cases.proposing import UNKNOWN_TYPE, Kind, given, kind_of, proposal
 from gridloop.cases.pushing import push, recount, scenes
 from gridloop.cases.rules import END_STATUSES, SURE_PLACE_M, NewCase, Scene, case_verbs, report_source, reporter_subject
-from gridloop.cases.same_thing import find_near, is_another, lock_place, lock_thing, much_alike
+from gridloop.cases.same_thing import (
+    RADIUS_M,
+    Near,
+    Statement,
+    around,
+    find_near,
+    is_another,
+    lock_place,
+    lock_thing,
+    much_alike,
+    place_lock,
+)
 from gridloop.cases.types import case_types, type_name
+from gridloop.dispatch.merging import WITHIN_S
 from gridloop.evidence import actions as evidence
 from gridloop.flow.selectors import tasks_of
 from gridloop.journal.actions import append, elevated, scoped, seal, verb, withdraw
-from gridloop.journal.rows import insert
+from gridloop.journal.rows import ask_together, insert
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound, NotNow
 from gridloop.kernel.hashing import sha256_hex
@@ -46,15 +59,15 @@ def report(viewer: Viewer, new: Report) -> Reported:
         taken = _taken_by(new, kind, region)
         if known := _sent_before(new):
             return Reported(known, "", merged=True, repeated=True)
-        twin = _twin(new, taken)
-        if twin is not None:
-            _join(viewer, twin, new, key)
-            code = twin.code
+        seen = _look_around(new, taken)
+        if seen.twin is not None:
+            _join(viewer, seen.twin, new, key)
+            code = seen.twin.code
         else:
-            code = _open_from_report(viewer, new, taken, key)
+            code = _open_from_report(viewer, new, taken, seen, key)
         if new.evidence:
             evidence.attach(viewer, list(new.evidence), code, None)
-    return Reported(code, key, twin is not None)
+    return Reported(code, key, seen.twin is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +89,44 @@ def _taken_by(new: Report, kind: Kind, region: str) -> Taken:
     return Taken(kind, region, scene, digest, thing, data)
 
 
-def _twin(new: Report, taken: Taken) -> Case | None:
-    """The open case of the same thing, by key or by place and time; until the transaction ends nobody else may open one."""
-    scene = taken.scene
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is there already where a report comes from, and the numbers of the case it may become."""
+
+    twin: Case | None
+    around: Sequence[tuple[Any, ...]]
+    number: store.Number
+
+
+def _look_around(new: Report, taken: Taken) -> Seen:
+    """The open case of the same thing, by key or by place and time, and what else is open around; asked in one round trip.
+
+    Until the transaction ends nobody else may open a case of this thing.
+    """
     if taken.thing:
-        lock_thing(scene.name, taken.thing)
-        return _open_of_thing(scene.name, taken.thing)
+        lock_thing(taken.scene.name, taken.thing)
+    near = _near(new, taken)
+    alike = around(new)
+    asked: list[Statement] = [(store.NUMBERS, [])]  # a number is lost when the report joins another: numbers only ever rise
+    if near is not None:
+        asked += [place_lock(near.case_type, near.lon, near.lat), near.statement()]
+    if alike is not None:
+        asked.append(alike)
+    numbers, *rest = ask_together(*asked)
+    twin = _open_of_thing(taken.scene.name, taken.thing) if taken.thing else None
+    if near is not None:
+        twin = near.nearest(rest[1], lambda case: not is_another(case, near.case_type, new))
+    return Seen(twin, rest[-1] if alike is not None else (), store.number_from(taken.region, numbers))
+
+
+def _near(new: Report, taken: Taken) -> Near | None:
+    """Where the same thing is looked for; nowhere when a key tells it, or when neighbours share the place of their road."""
     case_type = taken.kind.taken
-    if case_type == UNKNOWN_TYPE or (new.place_m is not None and new.place_m > SURE_PLACE_M):
-        return None  # neighbours share the place of their road: that makes them no one thing
-    lock_place(case_type, new.lon, new.lat)
-    params = {"radius_m": scene.radius_m, "within_s": scene.within_s}
-    return find_near(case_type, new.lon, new.lat, clock.now(), params, fits=lambda case: not is_another(case, case_type, new))
+    if taken.thing or case_type == UNKNOWN_TYPE or new.lon is None or new.lat is None:
+        return None
+    if new.place_m is not None and new.place_m > SURE_PLACE_M:
+        return None
+    return Near(case_type, new.lon, new.lat, taken.scene.radius_m or RADIUS_M, taken.scene.within_s or WITHIN_S)
 
 
 def _open_of_thing(scene: str, thing: str) -> Case | None:
@@ -140,12 +179,12 @@ def _region_of(new: Report) -> str:
     return new.region or desk.top_region(SYSTEM)
 
 
-def _open_from_report(viewer: Viewer, new: Report, taken: Taken, key: str) -> str:
+def _open_from_report(viewer: Viewer, new: Report, taken: Taken, seen: Seen, key: str) -> str:
     case_type, region = taken.kind.taken, taken.region
     entry = case_types().get(case_type)
     where = new.address.strip() or DIRECTORY.region_name(region)
     opened = NewCase(
-        code=store.next_code(region),
+        code=seen.number.code,
         type=case_type,
         title=f"{type_name(case_type, 'zh')} · {where}",
         severity=entry.severity if entry else 4,
@@ -158,15 +197,12 @@ def _open_from_report(viewer: Viewer, new: Report, taken: Taken, key: str) -> st
         lat=new.lat,
         place_m=new.place_m,
         address=new.address.strip(),
-        proposal={**proposal(taken.kind, new.text, new.source, region), "alike": much_alike(case_type, new)},
+        proposal={**proposal(taken.kind, new.text, new.source, region), "alike": much_alike(case_type, new, seen.around)},
         same_thing=taken.thing,
         data=taken.data,
     )
     machine = Machine.open(opened, taken.scene, DIRECTORY, clock.now(), viewer)
-    row = store.save_new(machine, viewer, taken.digest)
-    source = _add_source(row, new.source, key=key, report=new, viewer=viewer, text=row.text_sealed, reporter=row.reporter_sealed)
-    recount(row, [source])
-    return row.code
+    return store.save_new(machine, viewer, taken.digest, seen.number.row_id, lambda row: _source_of(row, new, key, viewer)).code
 
 
 def _reporter(new: Report, key: str) -> dict[str, str]:
@@ -186,7 +222,9 @@ def _join(viewer: Viewer, twin: Case, new: Report, key: str) -> None:
         value = _reporter(new, key)
         data["reporter"] = seal(value, subject=subject, purpose="reporter", case=twin.code)
         reporter = data["reporter"]["sealed"]
-    _add_source(twin, new.source, key=key, report=new, viewer=viewer, text=text, reporter=reporter)
+    source = _source_of(twin, new, key, viewer)
+    source.text_sealed, source.reporter_sealed = text, reporter
+    insert([source], numbered=False)
     recount(twin)
     append(f"case:{twin.code}", "joined", data, viewer, twin.code)
 
@@ -232,8 +270,9 @@ def _open_split(viewer: Viewer, row: Case, source: Source) -> str:
         orgs.region_at(SYSTEM, source.lon, source.lat) if source.lon is not None and source.lat is not None else None
     ) or origin.region
     scene, digest = scenes().for_type(origin.type, region, {})
+    number = store.next_number(region)
     opened = NewCase(
-        code=store.next_code(region),
+        code=number.code,
         type=origin.type,
         title=f"{type_name(origin.type, 'zh')} · {source.address or DIRECTORY.region_name(region)}",
         severity=origin.severity,
@@ -250,20 +289,21 @@ def _open_split(viewer: Viewer, row: Case, source: Source) -> str:
     )
     machine = Machine.open(opened, scene, DIRECTORY, clock.now(), viewer)
     machine.note("split_from", {"case": row.code})
-    made = store.save_new(machine, viewer, digest)
+    made = store.save_new(machine, viewer, digest, number.row_id)
     withdraw(viewer, moved, "split")
     source.case, source.came_under = made, source.came_under or row.code
     source.text_sealed, source.reporter_sealed = made.text_sealed, made.reporter_sealed
     source.save(update_fields=["case", "came_under", "text_sealed", "reporter_sealed"])
-    recount(made, [source])
+    recount(made)
     return made.code
 
 
-def _add_source(row: Case, kind: str, *, key: str, report: Report, viewer: Viewer, text: Any, reporter: Any) -> Source:
+def _source_of(row: Case, report: Report, key: str, viewer: Viewer) -> Source:
+    """The source a report makes of its case; its words are those the case was opened with."""
     now = report.at or clock.now()
-    source = Source(
+    return Source(
         case=row,
-        kind=kind,
+        kind=report.source,
         source=report.origin,
         signal_id=report.origin_id,
         first_at=now,
@@ -274,11 +314,9 @@ def _add_source(row: Case, kind: str, *, key: str, report: Report, viewer: Viewe
         address=report.address.strip(),
         track_hash=sha256_hex(key.encode()),
         reporter_id=viewer.user_id,
-        text_sealed=text,
-        reporter_sealed=reporter,
+        text_sealed=row.text_sealed,
+        reporter_sealed=row.reporter_sealed,
     )
-    insert([source])
-    return source
 
 
 def receive_signal(viewer: Viewer, signal: Signal, match: SceneMatch) -> str | None:
@@ -313,24 +351,18 @@ def _open_case_of(scene: Scene, match: SceneMatch, signal: Signal) -> Case | Non
             return row
     if match.verb == "open":
         lock_place(match.case_type, signal.lon, signal.lat)
-    if not match.radius_m:
+    if not match.radius_m or signal.lon is None or signal.lat is None:
         return None
-    return find_near(
-        match.case_type,
-        signal.lon,
-        signal.lat,
-        clock.now(),
-        {"radius_m": match.radius_m, "within_s": match.within_s},
-        keyless=bool(match.key),
-    )
+    return find_near(Near(match.case_type, signal.lon, signal.lat, match.radius_m, match.within_s or WITHIN_S, keyless=bool(match.key)))
 
 
 def _open_from_signal(viewer: Viewer, signal: Signal, match: SceneMatch, scene: Scene, digest: str) -> str | None:
     region = orgs.region_at(SYSTEM, signal.lon, signal.lat) if signal.lon is not None and signal.lat is not None else None
     region = region or desk.top_region(SYSTEM)
     where = DIRECTORY.region_name(region)
+    number = store.next_number(region)
     opened = NewCase(
-        code=store.next_code(region),
+        code=number.code,
         type=match.case_type,
         title=f"{match.title} · {where}",
         severity=match.severity,
@@ -343,7 +375,7 @@ def _open_from_signal(viewer: Viewer, signal: Signal, match: SceneMatch, scene: 
         data={**match.subject, "kind": signal.kind, "value": signal.value},
     )
     machine = Machine.open(opened, scene, DIRECTORY, clock.now(), viewer)
-    row = store.save_new(machine, viewer, digest)
+    row = store.save_new(machine, viewer, digest, number.row_id)
     _note_signal(viewer, row, signal)
     return row.code
 

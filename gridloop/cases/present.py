@@ -9,15 +9,15 @@ from gridloop.access.actions import log_look
 from gridloop.access.rules import mask_contact, mask_name, mask_text
 from gridloop.access.selectors import names_of
 from gridloop.cases import selectors
+from gridloop.cases.actions import Acted
 from gridloop.cases.directory import DIRECTORY
 from gridloop.cases.machine import RATE_WINDOW
 from gridloop.cases.models import Case, Source
-from gridloop.cases.rules import CENTRE, END_STATUSES, case_verbs, reporter_subject, task_verbs
+from gridloop.cases.rules import CENTRE, END_STATUSES, TaskData, case_verbs, reporter_subject, task_verbs
 from gridloop.cases.store import case_data, task_data
 from gridloop.cases.types import type_name
 from gridloop.dispatch import selectors as dispatch
 from gridloop.evidence.selectors import outward_of
-from gridloop.flow.models import Task
 from gridloop.flow.selectors import task_row, tasks_of
 from gridloop.journal.messages import FactRow
 from gridloop.journal.selectors import chain_facts, facts_called, reading
@@ -107,7 +107,7 @@ def _item(viewer: Viewer, row: Case, units: dict[int, Any], names: dict[str, str
 def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
     """Everything a desk shows of one case."""
     row = selectors.case_row(viewer, code)
-    tasks = tasks_of(code)
+    tasks = [task_data(t) for t in tasks_of(code)]
     sources = selectors.sources_of(viewer, code)
     candidates = DIRECTORY.candidates("handle", (row.proposal or {}).get("type") or row.type, row.region, clock.now())[:CANDIDATES]
     ids = [*row.unit_ids, *row.supporting_ids, *(c.id for c in candidates), *(t.unit_id for t in tasks if t.unit_id)]
@@ -123,7 +123,7 @@ def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
         "proposal": _proposal(viewer, row, units),
         "candidates": _candidates(viewer, row, candidates, units),
         "supporting": [_named(u, units) for u in row.supporting_ids],
-        "verbs": list(case_verbs(case, [task_data(t) for t in tasks], viewer)),
+        "verbs": list(case_verbs(case, tasks, viewer)),
         "tasks": task_items(viewer, tasks, {code: row}),
         "rating": _rating(viewer, row),
         "supervision": _supervision(viewer, row),
@@ -332,23 +332,24 @@ def _supervision(viewer: Viewer, row: Case) -> list[dict[str, Any]]:
     ]
 
 
-def task_items(viewer: Viewer, tasks: Sequence[Task], cases: dict[str, Case] | None = None) -> list[dict[str, Any]]:
+def task_items(viewer: Viewer, tasks: Sequence[TaskData], cases: dict[str, Case] | None = None) -> list[dict[str, Any]]:
     """Tasks with what their case says and what the viewer may do; ``cases``: those already read as the viewer."""
     if cases is None:
-        cases = selectors.case_rows(viewer, {t.case_code for t in tasks})
+        cases = selectors.case_rows(viewer, {t.case for t in tasks})
     units = DIRECTORY.units([t.unit_id for t in tasks if t.unit_id is not None])
     staff = DIRECTORY.staff_names({t.staff_id for t in tasks if t.staff_id is not None})
     names = _region_names([c.region for c in cases.values()])
     named = _seen_in(viewer, list(cases.values()))
+    known = {code: case_data(case) for code, case in cases.items()}
     items = []
     for t in tasks:
-        case = cases.get(t.case_code)
+        case = cases.get(t.case)
         if case is None:
             continue
         items.append(
             {
-                "id": str(t.id),
-                "case": t.case_code,
+                "id": t.id,
+                "case": t.case,
                 "case_title": case.title,
                 "severity": case.severity,
                 "name": t.name,
@@ -360,7 +361,7 @@ def task_items(viewer: Viewer, tasks: Sequence[Task], cases: dict[str, Case] | N
                 "opened_at": t.opened_at,
                 "due_at": t.due_at,
                 "done_at": t.done_at,
-                "verbs": list(task_verbs(case_data(case), task_data(t), viewer)),
+                "verbs": list(task_verbs(known[t.case], t, viewer)),
                 "form": t.form,
                 "must": list(t.must),
                 "place": {"lon": case.lon, "lat": case.lat, "address": case.address, "metres": case.place_m},
@@ -417,22 +418,27 @@ def case_sources(viewer: Viewer, code: str) -> list[dict[str, Any]]:
 @reading
 def case_tasks(viewer: Viewer, code: str) -> list[dict[str, Any]]:
     row = selectors.case_row(viewer, code)
-    return task_items(viewer, tasks_of(code), {code: row})
+    return task_items(viewer, [task_data(t) for t in tasks_of(code)], {code: row})
 
 
 @reading
 def my_tasks(viewer: Viewer, status: str, mine: bool, limit: int, after: str = "") -> dict[str, Any]:
     rows, following = selectors.my_tasks(viewer, status, mine, limit, after)
-    return {"items": task_items(viewer, rows), "next": following}
+    return {"items": task_items(viewer, [task_data(t) for t in rows]), "next": following}
 
 
 @reading
 def one_task(viewer: Viewer, task_id: str) -> dict[str, Any]:
-    """One task; after a verb the case may no longer be this viewer's to see, then only the task's own end is told."""
-    items = task_items(viewer, [task_row(viewer, task_id)])
+    """One task; NotFound when its case is not this viewer's to see."""
+    items = task_items(viewer, [task_data(task_row(viewer, task_id))])
     if not items:
         raise NotFound("flow.no_such_task")
     return items[0]
+
+
+def acted(viewer: Viewer, done: Acted) -> dict[str, Any]:
+    """A task as its verb has left it, for whoever did it: from what the verb had in hand."""
+    return task_items(viewer, [done.task], {done.task.case: done.case})[0]
 
 
 @reading

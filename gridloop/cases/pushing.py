@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -39,7 +39,11 @@ def scene_of(case: Case) -> tuple[Scene, str]:
 
 def push(viewer: Viewer, code: str, run: Callable[[Machine], T], row: Case | None = None) -> T:
     """Lock the case for the viewer (unless its locked row is given), run one push of the machine, write what it changed."""
-    loaded = store.load(code, row)
+    return push_loaded(viewer, store.load(code, row), run)
+
+
+def push_loaded(viewer: Viewer, loaded: store.Loaded, run: Callable[[Machine], T]) -> T:
+    """The same with a case that is locked and read already; afterwards ``loaded`` holds it as it is now."""
     scene, _digest = scene_of(loaded.row)
     machine = Machine(loaded.situation, scene, DIRECTORY, clock.now(), viewer, scenes().for_type)
     answer = run(machine)
@@ -47,12 +51,8 @@ def push(viewer: Viewer, code: str, run: Callable[[Machine], T], row: Case | Non
     return answer
 
 
-def recount(row: Case, known: Sequence[Source] | None = None) -> None:
-    """Bring the list's summary of sources up to date; ``known``: all of them, when the caller has just made the case."""
-    summary: dict[str, dict[str, Any]] = {}
-    for source in known or _SOURCES(row.pk):
-        entry = summary.setdefault(source.kind, {"kind": source.kind, "at": source.first_at.isoformat(), "count": 0})
-        entry["count"] += source.count
-    row.sources = list(summary.values())
+def recount(row: Case) -> None:
+    """Bring the list's summary of sources up to date."""
+    row.sources = store.summary_of(_SOURCES(row.pk))
     row.updated_at = clock.now()
     update(row, ["sources", "updated_at"])

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
-
-from django.db import connection
 
 from gridloop.cases.messages import Report
 from gridloop.cases.models import Case
 from gridloop.cases.rules import END_STATUSES, SURE_PLACE_M
 from gridloop.cases.selectors import sealed_values
 from gridloop.dispatch.merging import NEAR_M, SHOWN, WITHIN_S, Told, speaks_against, worth_asking
+from gridloop.journal.rows import Rows, ask_together
 from gridloop.kernel import clock
 from gridloop.kernel.geo import distance_m, reach
 from gridloop.kernel.viewer import SYSTEM
@@ -23,54 +23,65 @@ COMPARED = 50  # open cases around, the newest
 _CELL = 0.01  # degrees: reports of one type in one such cell come in one after the other
 
 
-def _lock(text: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))", [text])
+Statement = tuple[str, list[Any]]
+
+_INSIDE = "lon BETWEEN %s AND %s AND lat BETWEEN %s AND %s AND reported_at >= %s AND status <> ALL(%s)"
+_NEAR = Rows(Case, f"WHERE type = %s AND {_INSIDE} AND (NOT %s OR same_thing = '') FOR UPDATE")
+_AROUND = Rows(Case, f"WHERE {_INSIDE} ORDER BY id DESC LIMIT {COMPARED}")
+
+
+def _locks(texts: Iterable[str]) -> Statement:
+    names = list(texts)
+    return f"SELECT {', '.join(['pg_advisory_xact_lock(hashtextextended(%s, 7))'] * len(names))}", names
 
 
 def lock_thing(scene: str, key: str) -> None:
     """Signals of one thing are taken one after the other, so that two never open two cases."""
-    _lock(f"thing:{scene}:{key}")
+    ask_together(_locks([f"thing:{scene}:{key}"]))
+
+
+def place_lock(case_type: str, lon: float, lat: float) -> Statement:
+    """The same for what opens a case of one type around a point, report or signal: its cell and those it nearly touches, in one order."""
+    edge = 0.1  # of a cell, about 100 m: wider than any usual radius
+    cells = {(math.floor(lon / _CELL + dx), math.floor(lat / _CELL + dy)) for dx in (-edge, edge) for dy in (-edge, edge)}
+    return _locks(f"place:{case_type}:{x}:{y}" for x, y in sorted(cells))
 
 
 def lock_place(case_type: str, lon: float | None, lat: float | None) -> None:
-    """The same for what opens a case of one type around a point, report or signal: its cell and those it nearly touches, in one order."""
-    if lon is None or lat is None:
-        return
-    edge = 0.1  # of a cell, about 100 m: wider than any usual radius
-    cells = {(math.floor(lon / _CELL + dx), math.floor(lat / _CELL + dy)) for dx in (-edge, edge) for dy in (-edge, edge)}
-    for x, y in sorted(cells):
-        _lock(f"place:{case_type}:{x}:{y}")
+    if lon is not None and lat is not None:
+        ask_together(place_lock(case_type, lon, lat))
 
 
-def find_near(
-    case_type: str,
-    lon: float | None,
-    lat: float | None,
-    now: datetime,
-    params: Mapping[str, Any],
-    keyless: bool = False,
-    fits: Callable[[Case], bool] = lambda case: True,
-) -> Case | None:
-    """The nearest open case of the type within the scene's radius (m) and time (s) that ``fits``, locked; None without a point.
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Open cases of one type within the scene's radius (m) and time (s) of a point. ``keyless``: only those no device's key has opened."""
 
-    ``keyless``: only cases that no device's key has opened.
-    """
-    if lon is None or lat is None:
-        return None
-    radius = float(params.get("radius_m") or RADIUS_M)
-    since = now - timedelta(seconds=float(params.get("within_s") or WITHIN_S))
-    d_lon, d_lat = reach(radius, lat)
-    near = (
-        Case.objects.select_for_update()
-        .filter(type=case_type, lon__range=(lon - d_lon, lon + d_lon), lat__range=(lat - d_lat, lat + d_lat), reported_at__gte=since)
-        .exclude(status__in=END_STATUSES)
-    )
-    if keyless:
-        near = near.filter(same_thing="")
-    found = [(float(distance_m(lon, lat, c.lon, c.lat)), c.id, c) for c in near if c.lon is not None and c.lat is not None]
-    found = [f for f in found if f[0] <= radius]
-    return next((case for _, _, case in sorted(found, key=lambda one: one[:2]) if fits(case)), None)
+    case_type: str
+    lon: float
+    lat: float
+    radius_m: float = RADIUS_M
+    within_s: float = WITHIN_S
+    keyless: bool = False
+
+    def statement(self) -> Statement:
+        """Locks what it finds."""
+        return _NEAR.sql, [self.case_type, *_box(self.lon, self.lat, self.radius_m, self.within_s), self.keyless]
+
+    def nearest(self, found: Sequence[tuple[Any, ...]], fits: Callable[[Case], bool] = lambda case: True) -> Case | None:
+        """The nearest of the statement's rows that ``fits``."""
+        cases = [c for c in _NEAR.read(found) if c.lon is not None and c.lat is not None]
+        ranked = sorted((float(distance_m(self.lon, self.lat, c.lon, c.lat)), c.id, c) for c in cases)  # type: ignore[arg-type]  # filtered
+        return next((case for metres, _, case in ranked if metres <= self.radius_m and fits(case)), None)
+
+
+def _box(lon: float, lat: float, metres: float, within_s: float) -> list[Any]:
+    d_lon, d_lat = reach(metres, lat)
+    return [lon - d_lon, lon + d_lon, lat - d_lat, lat + d_lat, clock.now() - timedelta(seconds=within_s), list(END_STATUSES)]
+
+
+def find_near(near: Near) -> Case | None:
+    """The nearest of them, locked."""
+    return near.nearest(ask_together(near.statement())[0])
 
 
 # ---- by what is learned of reports -----------------------------------------------------------------------------------
@@ -93,17 +104,19 @@ def is_another(case: Case, case_type: str, new: Report) -> bool:
     return speaks_against(_told(case, sealed_values(SYSTEM, [case.text_sealed])), _now_told(case_type, new))
 
 
-def much_alike(case_type: str, new: Report) -> list[tuple[str, float]]:
-    """Open cases around that may be the same matter, likeliest first: (code, probability), for the desk to merge or not."""
+def around(new: Report) -> Statement | None:
+    """The open cases around a report that may be the same matter; None when its place or its words say too little."""
     if new.lon is None or new.lat is None or not new.text.strip() or (new.place_m or 0.0) > SURE_PLACE_M:
+        return None
+    return _AROUND.sql, _box(new.lon, new.lat, NEAR_M, WITHIN_S)
+
+
+def much_alike(case_type: str, new: Report, found: Sequence[tuple[Any, ...]]) -> list[tuple[str, float]]:
+    """Of the cases ``around``, those that may be the same matter, likeliest first: (code, probability), for the desk to merge or not."""
+    cases = [case for case in _AROUND.read(found) if case.text_sealed is not None]
+    if not cases:
         return []
-    d_lon, d_lat = reach(NEAR_M, new.lat)
-    since = clock.now() - timedelta(seconds=WITHIN_S)
-    box = {"lon__range": (new.lon - d_lon, new.lon + d_lon), "lat__range": (new.lat - d_lat, new.lat + d_lat)}
-    around = list(Case.objects.filter(reported_at__gte=since, **box).exclude(status__in=END_STATUSES).order_by("-id")[:COMPARED])
-    if not around:
-        return []
-    texts = sealed_values(SYSTEM, [case.text_sealed for case in around])
+    texts = sealed_values(SYSTEM, [case.text_sealed for case in cases])
     told = _now_told(case_type, new)
-    found = [(case.code, round(worth_asking(_told(case, texts), told), 2)) for case in around if case.text_sealed is not None]
-    return sorted((one for one in found if one[1] > 0), key=lambda one: -one[1])[:SHOWN]
+    likely = [(case.code, round(worth_asking(_told(case, texts), told), 2)) for case in cases]
+    return sorted((one for one in likely if one[1] > 0), key=lambda one: -one[1])[:SHOWN]

@@ -3,29 +3,59 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
-
-from django.db import connection
+from typing import Any, NamedTuple
 
 from gridloop.cases.machine import Machine
-from gridloop.cases.models import Case
+from gridloop.cases.models import Case, Source
 from gridloop.cases.rules import DESK_STAGES, CaseData, LimitData, Secret, Situation, TaskData
 from gridloop.flow.actions import field_names, save_instance, save_limits, save_tasks
-from gridloop.flow.models import Limit, Task
-from gridloop.flow.selectors import pending_limits, state_of, tasks_of
-from gridloop.journal.actions import append_many, elevated, seal
+from gridloop.flow.models import Instance, Limit, Task
+from gridloop.journal.actions import NO_HEAD, append_many, elevated, seal
 from gridloop.journal.messages import FactIn
-from gridloop.journal.rows import Rows, insert, together, update
+from gridloop.journal.rows import Rows, ask_together, insert, together, update
 from gridloop.kernel import clock
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import Viewer
 
-_LOCKED = Rows(Case, "WHERE code = %s FOR UPDATE")
+NUMBERS = "SELECT nextval('cases_case_id_seq'), nextval('cases_code_seq')"
 _CASE_FIELDS = [f for f in field_names(CaseData) if f != "process_state"]
 _TASK_FIELDS = [f for f in field_names(TaskData) if f not in ("id", "case", "verbs", "must")]
 _LIMIT_FIELDS = [f for f in field_names(LimitData) if f not in ("id", "case", "task_id")]
+
+
+class _Asked(NamedTuple):
+    """The statements that read a case with all that is alive around it."""
+
+    case: Rows[Case]
+    instance: Rows[Instance]
+    tasks: Rows[Task]
+    limits: Rows[Limit]
+    head: str
+
+
+def _asked(code: str) -> _Asked:
+    """``code``: an expression with one parameter that gives the case's code."""
+    return _Asked(
+        Rows(Case, f"WHERE code = {code} FOR UPDATE"),
+        Rows(Instance, f"WHERE case_code = {code}"),
+        Rows(Task, f"WHERE case_code = {code} ORDER BY opened_at, id"),
+        Rows(Limit, f"WHERE case_code = {code} AND state = 'pending' ORDER BY due_at"),
+        f"SELECT seq, hash FROM journal_chainhead WHERE chain = 'case:' || {code} FOR UPDATE",
+    )
+
+
+_BY_CODE = _asked("%s::text")
+_BY_TASK = _asked("(SELECT of.case_code FROM flow_task of WHERE of.id = %s)")
+
+
+class Number(NamedTuple):
+    """What a new case is called: its row's id, and 一案一码: county (6 digits), day (yymmdd), running number (7 digits)."""
+
+    row_id: int
+    code: str
 
 
 @dataclass(slots=True)
@@ -37,14 +67,18 @@ class Loaded:
     tasks_before: dict[str, TaskData]
     limits_before: frozenset[str]  # ids of the due rows that were pending
     state_before: dict[str, Any]
+    head: tuple[int, str] | None  # of its chain of facts, locked; None once somebody may have appended to it
 
 
-def next_code(region: str) -> str:
-    """一案一码: county (6 digits), day (yymmdd), running number (7 digits)."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('cases_code_seq')")
-        number = cursor.fetchone()[0]
-    return f"{region[:6]:0<6}{clock.now():%y%m%d}{number % 10_000_000:07d}"
+def number_from(region: str, found: Sequence[tuple[Any, ...]]) -> Number:
+    """The numbers of a new case, from the rows that ``NUMBERS`` gave."""
+    row_id, running = found[0]
+    return Number(int(row_id), f"{region[:6]:0<6}{clock.now():%y%m%d}{running % 10_000_000:07d}")
+
+
+def next_number(region: str) -> Number:
+    """The numbers of a new case, asked for by themselves."""
+    return number_from(region, ask_together((NUMBERS, ()))[0])
 
 
 def case_data(row: Case) -> CaseData:
@@ -67,32 +101,55 @@ def load(code: str, row: Case | None = None) -> Loaded:
 
     NotFound when it is not there for the viewer of the frame.
     """
-    row = row or _LOCKED.first(code)
-    if row is None:
+    loaded = _read(_BY_CODE, code, row)
+    if loaded is None:
         raise NotFound("cases.no_such_case", code=code)
+    return loaded
+
+
+def load_of_task(task_id: str) -> Loaded:
+    """The same for the case of a task; NotFound when either is not there for the viewer of the frame."""
+    loaded = _read(_BY_TASK, task_id)
+    if loaded is None:
+        raise NotFound("flow.no_such_task")
+    return loaded
+
+
+def _read(by: _Asked, key: str, row: Case | None = None) -> Loaded | None:
+    """All in one round trip, the lock first: what follows sees the rows as the last push has left them."""
+    asked = (by.case.sql, by.instance.sql, by.tasks.sql, by.limits.sql, by.head)
+    cases, instances, tasks_found, limits_found, heads = ask_together(*((sql, [key]) for sql in asked))
+    row = row or next(iter(by.case.read(cases)), None)
+    if row is None:
+        return None
     case = case_data(row)
-    running = state_of(code)
-    if running:
-        case.process_state = running[1]
-    tasks = [task_data(t) for t in tasks_of(code)]
-    limits = [limit_data(x) for x in pending_limits(code)]
+    if running := by.instance.read(instances):
+        case.process_state = running[0].state
+    tasks = [task_data(t) for t in by.tasks.read(tasks_found)]
+    limits = [limit_data(x) for x in by.limits.read(limits_found)]
     before = {t.id: replace(t) for t in tasks}  # the machine sets fields of a task, it never changes a value in place
-    return Loaded(row, Situation(case, tasks, limits), before, frozenset(x.id for x in limits), case.process_state)
+    head = (int(heads[0][0]), str(heads[0][1])) if heads else None
+    return Loaded(row, Situation(case, tasks, limits), before, frozenset(x.id for x in limits), case.process_state, head)
 
 
-def save_new(machine: Machine, viewer: Viewer, digest: str) -> Case:
-    """Write a case that was just opened, with its tasks, limits, process state and facts. Returns its row."""
+def save_new(machine: Machine, viewer: Viewer, digest: str, row_id: int, source: Callable[[Case], Source] | None = None) -> Case:
+    """Write a case that was just opened, with its first source, its tasks, limits, process state and facts. Returns its row."""
     case = machine.case
     with together(), elevated():
         facts, sealed = _seal_facts(machine, case.code)
-        row = Case(updated_at=clock.now(), text_sealed=sealed.get("case_text"), reporter_sealed=sealed.get("reporter"))
+        row = Case(id=row_id, updated_at=clock.now(), text_sealed=sealed.get("case_text"), reporter_sealed=sealed.get("reporter"))
         _copy_case(machine.situation, row)
+        first = source(row) if source is not None else None
+        if first is not None:
+            row.sources = summary_of([first])
         insert([row])
+        if first is not None:
+            insert([first], numbered=False)
         save_tasks(machine.situation.tasks, [])
         save_limits(machine.situation.limits, [])
         if case.is_open:
             save_instance(case.code, digest, case.process_state, ended=False, is_new=True)
-        append_many(f"case:{case.code}", facts, viewer, case.code, new=True)
+        append_many(f"case:{case.code}", facts, viewer, case.code, head=NO_HEAD)
     return row
 
 
@@ -112,7 +169,16 @@ def save(loaded: Loaded, machine: Machine, viewer: Viewer) -> None:
         save_limits([x for x in machine.situation.limits if x.id not in known], [x for x in machine.situation.limits if x.id in known])
         if case.process_state is not loaded.state_before or not case.is_open:
             save_instance(case.code, machine.digest, case.process_state, ended=not case.is_open, is_new=False)
-        append_many(f"case:{case.code}", facts, viewer, case.code)
+        append_many(f"case:{case.code}", facts, viewer, case.code, head=loaded.head)
+
+
+def summary_of(sources: Iterable[Source]) -> list[dict[str, Any]]:
+    """What a list shows of a case's sources: since when each kind tells of it, and how often."""
+    summary: dict[str, dict[str, Any]] = {}
+    for source in sources:
+        entry = summary.setdefault(source.kind, {"kind": source.kind, "at": source.first_at.isoformat(), "count": 0})
+        entry["count"] += source.count
+    return list(summary.values())
 
 
 def _copy_case(situation: Situation, row: Case) -> list[str]:

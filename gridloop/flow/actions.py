@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from gridloop.flow.models import Definition, Instance, Limit, Task
 from gridloop.journal.frame import verb
-from gridloop.journal.rows import insert
+from gridloop.journal.rows import insert, update
 from gridloop.kernel import clock
 from gridloop.kernel.hashing import sha256_hex
 from gridloop.kernel.viewer import Viewer
@@ -20,6 +20,7 @@ from gridloop.kernel.viewer import Viewer
 RETRY_AFTER = timedelta(seconds=30)
 _TASK_CHANGES = ["status", "unit_id", "post_id", "staff_id", "due_at", "accepted_at", "done_at", "done_by", "outcome"]
 _UPDATE_TASK = f"UPDATE flow_task SET {', '.join(f'{name} = %s' for name in _TASK_CHANGES)} WHERE id = %s"
+_DROP_INSTANCE = "DELETE FROM flow_instance WHERE case_code = %s"
 _END_LIMITS = "UPDATE flow_limit SET state = %s, fired_at = %s WHERE id = ANY(%s::uuid[])"
 
 
@@ -63,11 +64,13 @@ def save_limits(new: Iterable[Any], changed: Sequence[Any]) -> None:
 def save_instance(case_code: str, digest: str, state: dict[str, Any], ended: bool, is_new: bool) -> None:
     """Keep the engine's state, or drop it when the case has ended; a digest when it runs on another definition from here on."""
     if ended:
-        Instance.objects.filter(case_code=case_code).delete()
+        with connection.cursor() as cursor:
+            cursor.execute(_DROP_INSTANCE, [case_code])
     elif is_new:
-        Instance.objects.create(case_code=case_code, definition_id=digest, state=state)
+        insert([Instance(case_code=case_code, definition_id=digest, state=state)])
     else:
-        Instance.objects.filter(case_code=case_code).update(state=state, **({"definition_id": digest} if digest else {}))
+        changed = Instance(case_code=case_code, definition_id=digest, state=state)
+        update(changed, ["state", "definition_id"] if digest else ["state"])
 
 
 def due_codes(batch: int) -> tuple[list[str], bool]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 from gridloop.flow.engine import Process, load_process
-from gridloop.flow.models import Definition, Instance, Limit, Task
+from gridloop.flow.models import Definition, Task
 from gridloop.journal.frame import reading
 from gridloop.journal.rows import Rows
 from gridloop.kernel.errors import NotFound
@@ -39,22 +38,10 @@ def diagram(viewer: Viewer, name: str) -> str:
 
 _TASKS = Rows(Task, "WHERE case_code = %s ORDER BY opened_at, id")
 _TASK = Rows(Task, "WHERE id = %s")
-_LIMITS = Rows(Limit, "WHERE case_code = %s AND state = 'pending' ORDER BY due_at")
-_INSTANCE = Rows(Instance, "WHERE case_code = %s")
 
 
 def tasks_of(case_code: str) -> list[Task]:
     return _TASKS(case_code)
-
-
-def pending_limits(case_code: str) -> list[Limit]:
-    return _LIMITS(case_code)
-
-
-def state_of(case_code: str) -> tuple[str, dict[str, Any]] | None:
-    """Digest and state of a running instance."""
-    row = _INSTANCE.first(case_code)
-    return (row.definition_id, row.state) if row else None
 
 
 @reading

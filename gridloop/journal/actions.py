@@ -28,6 +28,7 @@ from gridloop.kernel.ids import uuid7
 from gridloop.kernel.viewer import SYSTEM, Viewer
 
 __all__ = [
+    "NO_HEAD",
     "append",
     "append_many",
     "checkpoint",
@@ -56,16 +57,23 @@ def append(chain: str, action: str, data: dict[str, Any], viewer: Viewer, case: 
     return append_many(chain, [FactIn(action, data)], viewer, case)[0]
 
 
-def append_many(chain: str, facts: Iterable[FactIn], viewer: Viewer, case: str | None = None, *, new: bool = False) -> list[dict[str, Any]]:
+NO_HEAD = (0, ZERO_HASH)  # of a chain whose thing was just made under a number nobody had before
+_LOCK_HEAD = "SELECT seq, hash FROM journal_chainhead WHERE chain = %s FOR UPDATE"
+
+
+def append_many(
+    chain: str, facts: Iterable[FactIn], viewer: Viewer, case: str | None = None, *, head: tuple[int, str] | None = None
+) -> list[dict[str, Any]]:
     """Append facts to one chain in order: one lock on the chain's head, one insert, one update.
 
-    ``new``: the caller has just made the chain's thing under a number nobody had before, so there is no head to look for.
+    ``head``: the chain's head, when the caller has locked it and appended nothing since.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("a fact is appended in the transaction of its rows")
     at = stamp(clock.now())
     with connection.cursor() as cursor:
-        seq, previous = (0, ZERO_HASH) if new else _head(cursor, chain)
+        seq, previous = head or _head(cursor, chain)
+        new = head is NO_HEAD
         entries: list[dict[str, Any]] = []
         for fact in facts:
             seq += 1
@@ -111,11 +119,10 @@ def append_many(chain: str, facts: Iterable[FactIn], viewer: Viewer, case: str |
 
 def _head(cursor: Any, chain: str) -> tuple[int, str]:
     """Lock the chain's head; a new chain gets one (two writers of a new chain wait for each other at its key)."""
-    lock = "SELECT seq, hash FROM journal_chainhead WHERE chain = %s FOR UPDATE"
-    row = cursor.execute(lock, [chain]).fetchone()
+    row = cursor.execute(_LOCK_HEAD, [chain]).fetchone()
     if row is None:
         cursor.execute("INSERT INTO journal_chainhead (chain, seq, hash) VALUES (%s, 0, %s) ON CONFLICT DO NOTHING", [chain, ZERO_HASH])
-        row = cursor.execute(lock, [chain]).fetchone()
+        row = cursor.execute(_LOCK_HEAD, [chain]).fetchone()
     return int(row[0]), str(row[1])
 
 

@@ -1,7 +1,7 @@
 """The frame of every verb and every read: one transaction that carries its viewer into row security.
 
-Row security reads transaction-local settings, so each transaction, reads included, sets them first and a nested frame
-puts the outer viewer back when it ends.
+Row security reads transaction-local settings. Each statement is sent with those of its frame: they are set before the first
+statement that needs others than the transaction has, so that a change of viewer nobody asks anything under costs nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.db import connection, transaction
 
@@ -26,18 +26,32 @@ _NOBODY: Settings = ("", "", "", "", "", "")
 _SET = ", ".join(f"set_config('gridloop.{name}', %s, true)" for name in ("system", "user", "staff", "regions", "units", "places"))
 
 
+@dataclass(slots=True)
+class _Told:
+    """What row security was last told in the running transaction; None: nobody knows."""
+
+    settings: Settings | None = _NOBODY
+
+    def holds(self, wanted: Settings) -> bool:
+        known = self.settings
+        return known is not None and (wanted == known or bool(wanted[0] and known[0]))  # the system sees all, whoever else looks with it
+
+
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """An open frame: who looks, and what row security was last told inside its transaction."""
+    """An open frame: who looks, what row security must know for them, and what it knows."""
 
     viewer: Viewer
     elevated: bool
-    told: Settings
+    wanted: Settings
+    told: _Told
 
 
 _open: ContextVar[_Frame | None] = ContextVar("gridloop_frame", default=None)
+_SAVEPOINTS = ("SAVEPOINT", "RELEASE", "ROLLBACK")  # nothing can be told in a transaction that has failed
 
 
+@functools.lru_cache(maxsize=4096)
 def _settings(viewer: Viewer, elevated: bool) -> Settings:
     return (
         "on" if elevated else "",
@@ -49,9 +63,29 @@ def _settings(viewer: Viewer, elevated: bool) -> Settings:
     )
 
 
-def _tell(settings: Settings) -> None:
+def settle() -> None:
+    """Tell row security who looks now: only before a statement that does not go through Django's cursor (COPY, a bare connection)."""
+    frame = _open.get()
+    if frame is not None and not frame.told.holds(frame.wanted):
+        _tell(frame.told, frame.wanted)
+
+
+def _tell(told: _Told, settings: Settings) -> None:
+    told.settings = settings
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {_SET}", settings)
+
+
+def _tell_first(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    """Before a statement of a frame: row security learns who looks, unless it knows. Frames that ask nothing cost nothing."""
+    frame = _open.get()
+    if frame is not None:
+        if isinstance(sql, str) and sql.startswith(_SAVEPOINTS):
+            if sql.startswith("ROLLBACK"):  # takes with it what was told since
+                frame.told.settings = None
+        elif not frame.told.holds(frame.wanted):
+            _tell(frame.told, frame.wanted)
+    return execute(sql, params, many, context)
 
 
 @contextmanager
@@ -60,22 +94,29 @@ def _frame(viewer: Viewer, elevated: bool) -> Iterator[None]:
     elevated = elevated or viewer.system  # the system sees everything anyway: no second frame for its effects
     nested = connection.in_atomic_block
     outer = _open.get() if nested else None
-    if outer is not None and (outer.viewer, outer.elevated) == (viewer, elevated):
-        yield
-        return
-    wanted = _settings(viewer, elevated)
-    told = outer.told if outer is not None else _NOBODY
-    change = outer is None or not (wanted == told or (wanted[0] and told[0]))  # the system sees all, whoever else looks with it
-    with transaction.atomic(savepoint=outer is None):
-        if change:
-            _tell(wanted)
-        token = _open.set(_Frame(viewer, elevated, wanted if change else told))
-        try:
+    if outer is not None:
+        if (outer.viewer, outer.elevated) == (viewer, elevated):
             yield
-        finally:
-            _open.reset(token)
-        if change and nested:  # after a failure the transaction, or a savepoint around us, puts the settings back by itself
-            _tell(told)
+            return
+        with transaction.atomic(savepoint=False), _looking(_Frame(viewer, elevated, _settings(viewer, elevated), outer.told)):
+            yield
+        return
+    told = _Told()
+    with transaction.atomic(), connection.execute_wrapper(_tell_first):
+        frame = _Frame(viewer, elevated, _settings(viewer, elevated), told)
+        with _looking(frame):
+            yield
+        if nested and not told.holds(_NOBODY):  # the transaction goes on without us; a failure has undone it with our savepoint
+            _tell(told, _NOBODY)
+
+
+@contextmanager
+def _looking(frame: _Frame) -> Iterator[None]:
+    token = _open.set(frame)
+    try:
+        yield
+    finally:
+        _open.reset(token)
 
 
 @contextmanager

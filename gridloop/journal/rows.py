@@ -6,7 +6,7 @@ Everything else asks the ORM. Values pass through the fields as in the ORM; row 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -41,7 +41,10 @@ class Rows(Generic[M]):
     def __call__(self, *params: Any) -> list[M]:
         with connection.cursor() as cursor:
             cursor.execute(self.sql, params)
-            found = cursor.fetchall()
+            return self.read(cursor.fetchall())
+
+    def read(self, found: Sequence[tuple[Any, ...]]) -> list[M]:
+        """Rows of the model from what the statement gave."""
         return [self._row(values) for values in found]
 
     def first(self, *params: Any) -> M | None:
@@ -58,6 +61,16 @@ class Rows(Generic[M]):
         return self.model.from_db("default", self.names, values)
 
 
+def ask_together(*asked: tuple[str, Sequence[Any]]) -> list[list[tuple[Any, ...]]]:
+    """The rows of several statements sent in one round trip, run in this order; each sees what those before it have locked or done."""
+    with ExitStack() as stack:
+        cursors = [stack.enter_context(connection.cursor()) for _ in asked]
+        with together():
+            for cursor, (sql, params) in zip(cursors, asked, strict=True):
+                cursor.execute(sql, params)
+        return [cursor.fetchall() for cursor in cursors]
+
+
 @cache
 def _columns(model: type[Model], with_id: bool) -> tuple[list[Field[Any, Any]], str]:
     fields = [f for f in model._meta.concrete_fields if with_id or not f.primary_key]
@@ -68,18 +81,21 @@ def _value(field: Field[Any, Any], row: Model) -> Any:
     return field.get_db_prep_save(getattr(row, field.attname), connection)
 
 
-def insert(rows: Sequence[Model]) -> None:
-    """Insert rows of one model in one statement; a number the database gives (``id``) is put on the row."""
+def insert(rows: Sequence[Model], *, numbered: bool = True) -> None:
+    """Insert rows of one model in one statement; a number the database gives (``id``) is put on the row.
+
+    Not ``numbered``: nobody asks for the number, so nothing has to come back before the next statement.
+    """
     if not rows:
         return
     given = rows[0].pk is not None
+    wanted = numbered and not given
     fields, head = _columns(type(rows[0]), given)
     marks = f"({', '.join(['%s'] * len(fields))})"
     values = [_value(field, row) for row in rows for field in fields]
     with connection.cursor() as cursor:
-        back = "" if given else " RETURNING id"
-        cursor.execute(head + ", ".join([marks] * len(rows)) + back, values)
-        for row, (number,) in zip(rows, cursor.fetchall() if not given else (), strict=not given):
+        cursor.execute(head + ", ".join([marks] * len(rows)) + (" RETURNING id" if wanted else ""), values)
+        for row, (number,) in zip(rows, cursor.fetchall() if wanted else (), strict=wanted):
             row.pk = number
     for row in rows:
         row._state.adding, row._state.db = False, "default"

@@ -12,7 +12,7 @@ from gridloop.kernel import clock
 from gridloop.kernel.errors import Forbidden
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs.briefs import UnitBrief
-from gridloop.orgs.models import Duty, Post, Region, Shift, Staff, Unit
+from gridloop.orgs.models import Duty, Post, Shift, Staff, Unit
 from gridloop.orgs.selectors import calendar_for, unit_brief
 
 
@@ -20,13 +20,6 @@ from gridloop.orgs.selectors import calendar_for, unit_brief
 def units_by_id(viewer: Viewer, ids: Collection[int]) -> list[UnitBrief]:
     """Units by id, those no longer active included, so that old cases keep their names."""
     return [unit_brief(row) for row in Unit.objects.filter(pk__in=set(ids))]
-
-
-@reading
-def parent_code(viewer: Viewer, code: str) -> str:
-    """The region directly above, '' at the top."""
-    found = Region.objects.filter(code=code, valid_to__isnull=True).values_list("parent_code", flat=True).first()
-    return found or ""
 
 
 @reading

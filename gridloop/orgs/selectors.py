@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from gridloop.journal.selectors import reading
@@ -17,10 +14,12 @@ from gridloop.kernel.durations import OFFICE_HOURS, Ranges, WorkingCalendar
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.briefs import GridTeam, NearStaff, OnDuty, Page, ShiftBrief, StaffBrief, UnitBrief
+from gridloop.orgs.duties import duty_table
 from gridloop.orgs.messages import CalendarDayRow
 from gridloop.orgs.models import Assignment, CalendarDay, Department, Shift, Staff, Unit, WorkingHours
-from gridloop.orgs.rules import DEFAULT_ZONE, TEAM_ROLES, duty_open, read_ranges
+from gridloop.orgs.rules import DEFAULT_ZONE, TEAM_ROLES, read_ranges
 from gridloop.orgs.territory import (
+    RegionNames,
     child_counts,
     forget_regions,
     levels,
@@ -32,6 +31,7 @@ from gridloop.orgs.territory import (
     region_at,
     region_history,
     region_names,
+    region_table,
     regions,
     regions_at,
     regions_on,
@@ -41,11 +41,13 @@ from gridloop.orgs.territory import (
 )
 
 __all__ = [
+    "RegionNames",
     "calendar_days",
     "calendar_for",
     "child_counts",
     "competent_units",
     "department_names",
+    "duty_table",
     "forget_regions",
     "grid_team",
     "levels",
@@ -59,6 +61,7 @@ __all__ = [
     "region_at",
     "region_history",
     "region_names",
+    "region_table",
     "regions",
     "regions_at",
     "regions_on",
@@ -160,34 +163,12 @@ def units(
     return Page([unit_brief(r) for r in rows], following)
 
 
-_COMPETENT = """
-SELECT d.hours, u.id, u.name, u.code, u.region_code, u.department_id, p.id, p.name, u.path, u.kind, u.presence, u.parent_id, u.phone
-FROM orgs_duty d JOIN orgs_unit u ON u.id = d.unit_id LEFT JOIN orgs_post p ON p.id = d.post_id
-WHERE d.kind = %s AND starts_with(%s, d.case_type) AND starts_with(%s, d.region_code) AND u.active
-  AND d.valid_from <= %s AND (d.valid_to IS NULL OR d.valid_to > %s)
-ORDER BY length(d.case_type) DESC, length(d.region_code) DESC, d.priority, u.id, d.id
-"""
-
-
 @reading
 def competent_units(viewer: Viewer, duty: str, case_type: str, region_code: str, at: datetime | None = None) -> list[UnitBrief]:
     """Who has the duty there and then, most specific first: longest case type, then longest region, then priority. Each once."""
     at = at or clock.now()
     day = calendar_for(viewer, region_code).local(at).date()
-    with connection.cursor() as cursor:
-        cursor.execute(_COMPETENT, [duty, case_type, region_code, day, day])
-        rows = cursor.fetchall()
-    found: dict[tuple[int, int | None], UnitBrief] = {}
-    for hours, *columns in rows:
-        brief = UnitBrief(*columns)
-        if duty_open(_json(hours), at):
-            found.setdefault((brief.id, brief.post_id), brief)
-    return list(found.values())
-
-
-def _json(value: Any) -> Any:
-    """A jsonb column of a raw query: Django leaves it as text there."""
-    return json.loads(value) if isinstance(value, str) else value
+    return duty_table(viewer).holders(duty, case_type, region_code, at, day)
 
 
 # --- staff, teams, roster ------------------------------------------------------------------------------------------------

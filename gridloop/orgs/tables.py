@@ -14,6 +14,7 @@ from gridloop.orgs import rules
 from gridloop.orgs.loading import Column, Target
 from gridloop.orgs.models import Level, TableVersion
 from gridloop.orgs.selectors import unknown_regions
+from gridloop.orgs.territory import touched
 
 Found = Iterable[tuple[int, FieldFault]]
 
@@ -26,6 +27,7 @@ def touch(*names: str) -> None:
             "WHERE name = ANY (%s)",
             [list(names)],
         )
+    touched()
 
 
 def region_codes_known(viewer: Viewer, rows: list[Any]) -> Found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -31,12 +32,29 @@ class _Kept:
 
 _lock = threading.Lock()
 _kept: _Kept | None = None
+REMEMBERED = frozenset({"regions", "calendar"})  # asked by every report and every limit, changed a few times a year
+REMEMBERED_SECONDS, QUIET_SECONDS = 1.0, 60.0
+_versions: dict[str, tuple[float, int]] = {}
+_touched = -QUIET_SECONDS
 
 
 def table_version(name: str) -> int:
-    """The counter that every change of the table raises."""
-    found = TableVersion.objects.filter(name=name).values_list("value", flat=True).first()
-    return found or 0
+    """The counter that every change of the table raises; of territory and calendar at most a second old."""
+    seen = _versions.get(name)
+    now = time.monotonic()
+    if seen is not None and now < seen[0]:
+        return seen[1]
+    value = TableVersion.objects.filter(name=name).values_list("value", flat=True).first() or 0
+    if name in REMEMBERED and now > _touched + QUIET_SECONDS:
+        _versions[name] = (now + REMEMBERED_SECONDS, value)
+    return value
+
+
+def touched() -> None:
+    """This process changes a table: what it does next must see it, and what it rolls back must leave nothing behind."""
+    global _touched
+    _touched = time.monotonic()
+    _versions.clear()
 
 
 def _index() -> geo.RegionIndex:
@@ -62,8 +80,9 @@ def _index() -> geo.RegionIndex:
 
 def forget_regions() -> None:
     """Drop the remembered lookup of this process (tests that roll back need no call: counters never repeat)."""
-    global _kept
-    _kept = None
+    global _kept, _named
+    _kept = _named = None
+    _versions.clear()
 
 
 @reading
@@ -138,11 +157,34 @@ def region(viewer: Viewer, code: str, day: date | None = None) -> RegionView:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RegionNames:
+    """Every region that is or was: its last name, and of those that are what lies above."""
+
+    version: int
+    names: dict[str, str]
+    parents: dict[str, str]
+
+
+_named: RegionNames | None = None
+
+
+@reading
+def region_table(viewer: Viewer) -> RegionNames:
+    """Names and parents of all regions, kept by the process until a region changes."""
+    global _named
+    version = table_version("regions")
+    if _named is None or _named.version != version:
+        rows = list(Region.objects.order_by("code", "valid_from").values_list("code", "name", "parent_code", "valid_to"))
+        _named = RegionNames(version, {r[0]: r[1] for r in rows}, {r[0]: r[2] or "" for r in rows if r[3] is None})
+    return _named
+
+
 @reading
 def region_names(viewer: Viewer, codes: Collection[str]) -> dict[str, str]:
     """Names of many regions at once; one that is no more keeps its last name, an unknown code is left out."""
-    rows = Region.objects.filter(code__in=set(codes)).order_by("code", "valid_from").values_list("code", "name")
-    return dict(rows)
+    known = region_table(viewer).names
+    return {code: known[code] for code in set(codes) if code in known}
 
 
 @reading

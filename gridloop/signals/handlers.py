@@ -86,7 +86,6 @@ def apply_next(lease: positions.Lease, limit: int = BATCHES) -> positions.Lease 
     with scoped(SYSTEM):
         with connection.cursor() as cursor:  # a worker that stands still must not keep its locks for ever
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
-        connection.ensure_connection()
         batches = read_batches(connection.connection, lease.partition, lease.seq, limit)
         if not batches:
             return None

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from django.conf import settings
 from django.db import connection
 
-from gridloop.journal.frame import scoped
+from gridloop.journal.frame import scoped, settle
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.sdk.signals import Batch, Signal
@@ -94,7 +94,7 @@ def _hour_of_arrival(lease: positions.Lease) -> Iterator[Batch]:
     after, rows, end = lease.seq, 0, None
     while rows < _MOST_ROWS:
         with scoped(SYSTEM):
-            connection.ensure_connection()
+            settle()
             batches = read_batches(connection.connection, lease.partition, after, _READ)
         for batch in batches:
             end = end or hour_of(batch.at) + timedelta(hours=1)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from gridloop.journal.frame import current_viewer, elevated, scoped
+from gridloop.journal.frame import current_viewer, elevated, scoped, settle
 from gridloop.kernel.viewer import SYSTEM, Grant, Viewer
 
 CLERK = Viewer("clerk", user_id=7, staff_id=3, grants=(Grant("operator", "990101"),))
@@ -73,3 +73,40 @@ def test_a_frame_inside_of_a_transaction_of_others_leaves_it_blind() -> None:
         with pytest.raises(ValueError, match="wrong"), scoped(CLERK):
             raise ValueError("wrong")
         assert told() == (False, None, [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_savepoint_that_is_gone_takes_what_was_told_inside_with_it() -> None:
+    """The narrow settings were told inside of it: afterwards the wide ones hold again, and the next look must not use them."""
+    with scoped(CLERK):
+        with elevated():
+            assert told()[0] is True
+        before = transaction.savepoint()
+        assert told() == (False, 7, ["990101%"])
+        transaction.savepoint_rollback(before)
+        assert told() == (False, 7, ["990101%"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_failed_statement_in_a_savepoint_leaves_the_frame_usable() -> None:
+    with scoped(CLERK):
+        with pytest.raises(ProgrammingError), transaction.atomic(), elevated(), connection.cursor() as cursor:
+            cursor.execute("SELECT nothing_of_this_name")
+        assert told() == (False, 7, ["990101%"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_of_viewer_that_asks_nothing_costs_nothing() -> None:
+    with CaptureQueriesContext(connection) as seen, scoped(CLERK), elevated(), scoped(LEADER):
+        pass
+    assert not [q for q in seen if "set_config" in q["sql"]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_statement_past_djangos_cursor_is_settled_by_hand() -> None:
+    with scoped(CLERK):
+        assert told()[1] == 7
+        with scoped(LEADER):
+            settle()
+            user = connection.connection.execute("SELECT gl_user()").fetchone()[0]
+        assert user == 8
