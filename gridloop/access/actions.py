@@ -329,6 +329,7 @@ def end_token(viewer: Viewer, token_id: int) -> None:
 
 
 def _drop_token(viewer: Viewer, token: Token) -> None:
+    forget_viewers(token.user_id)
     append(_chain(token.user_id), "token_ended", {"user": token.user_id, "token": token.pk}, viewer)
     token.delete()
 

@@ -31,13 +31,16 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 KEPT_SECONDS = 5.0  # a right taken away in another process is felt after this long at the latest
+MOST_BEARERS = 10_000
 _kept: dict[int, tuple[float, Viewer]] = {}
+_bearers: dict[str, tuple[float, tuple[int, frozenset[str]]]] = {}  # by the token's hash
 _lock = threading.Lock()
 
 
 def forget_viewers(user_id: int | None = None) -> None:
     """Drop remembered viewers of this process after a change of accounts, grants or units."""
     with _lock:
+        _bearers.clear()
         if user_id is None:
             _kept.clear()
         else:
@@ -104,11 +107,22 @@ def hash_token(token: str) -> str:
 
 
 def check_bearer(token: str) -> tuple[int, frozenset[str]] | None:
-    """(user id, scopes) of a valid API token of an active account, or None. One indexed query; no rights needed."""
+    """(user id, scopes) of a valid API token of an active account, or None. One indexed query, remembered as long as a viewer is."""
+    digest = hash_token(token)
+    found = _bearers.get(digest)
+    if found is not None and time.monotonic() < found[0]:
+        return found[1]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT user_id, scopes FROM gl_bearer(%s, %s)", [hash_token(token), clock.now()])
+        cursor.execute("SELECT user_id, scopes FROM gl_bearer(%s, %s)", [digest, clock.now()])
         row = cursor.fetchone()
-    return (int(row[0]), frozenset(row[1].split())) if row else None
+    if row is None:
+        return None
+    known = int(row[0]), frozenset(row[1].split())
+    with _lock:
+        if len(_bearers) > MOST_BEARERS:
+            _bearers.clear()
+        _bearers[digest] = (time.monotonic() + KEPT_SECONDS, known)
+    return known
 
 
 def second_factor_missing(user_id: int) -> bool:

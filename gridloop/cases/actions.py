@@ -82,9 +82,11 @@ def act(viewer: Viewer, task_id: str, verb_name: str, payload: Mapping[str, Any]
 
 
 @verb("case.accept")
-def accept(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> None:
-    """受理/采纳: take the proposal; verifies, files and dispatches in this one transaction."""
-    push(viewer, code, lambda machine: machine.accept(payload))
+def accept(viewer: Viewer, code: str, payload: Mapping[str, Any]) -> store.Loaded:
+    """受理/采纳: take the proposal; verifies, files and dispatches in this one transaction. Returns the case as it is then."""
+    loaded = store.load(code)
+    push_loaded(viewer, loaded, lambda machine: machine.accept(payload))
+    return loaded
 
 
 def _is_below(region: str, machine: Machine) -> bool:

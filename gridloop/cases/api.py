@@ -224,8 +224,7 @@ def case_tasks(request: HttpRequest, code: str) -> dict[str, Any]:
 def accept(request: HttpRequest, code: str, body: AcceptIn) -> dict[str, Any]:
     viewer = need(request, "case.read")
     with scoped(viewer):
-        actions.accept(viewer, code, body.model_dump(exclude_none=True))
-        return present.case_detail(viewer, code)
+        return present.accepted(viewer, actions.accept(viewer, code, body.model_dump(exclude_none=True)))
 
 
 @router.post("/cases/{code}/route", response=CaseDetail, summary="Send to a unit, post or person")

@@ -150,11 +150,13 @@ class RowDirectory:
         if evidence:
             found += of_copies(alike(SYSTEM, task.case, task.id, evidence), case.code)
             found += of_cameras(cameras(SYSTEM, task.case, task.id, evidence), place, task.opened_at, self.calendar(case.region).tz)
-        for visits in selectors.visits_around(SYSTEM, case.code, at):
+        again = place if again_s and not case.same_thing else None
+        since = case.reported_at - timedelta(seconds=again_s)
+        before = selectors.before_closing(SYSTEM, case.code, case.type, again, since, case.reported_at, at)
+        for visits in before.people:
             found += of_visits(visits, case.code, place, task.opened_at)
-        if again_s and place is not None and not case.same_thing:
-            since = case.reported_at - timedelta(seconds=again_s)
-            found += of_repeats(selectors.closed_near(SYSTEM, case.code, case.type, place, since, case.reported_at), again_s, 0)
+        if again is not None:
+            found += of_repeats(before.closed, again_s, 0)
         return found
 
 

@@ -14,7 +14,7 @@ from gridloop.cases.directory import DIRECTORY
 from gridloop.cases.machine import RATE_WINDOW
 from gridloop.cases.models import Case, Source
 from gridloop.cases.rules import CENTRE, END_STATUSES, TaskData, case_verbs, reporter_subject, task_verbs
-from gridloop.cases.store import case_data, task_data
+from gridloop.cases.store import Loaded, case_data, task_data
 from gridloop.cases.types import type_name
 from gridloop.dispatch import selectors as dispatch
 from gridloop.evidence.selectors import outward_of
@@ -106,8 +106,17 @@ def _item(viewer: Viewer, row: Case, units: dict[int, Any], names: dict[str, str
 @reading
 def case_detail(viewer: Viewer, code: str) -> dict[str, Any]:
     """Everything a desk shows of one case."""
-    row = selectors.case_row(viewer, code)
-    tasks = [task_data(t) for t in tasks_of(code)]
+    return _detail(viewer, selectors.case_row(viewer, code), [task_data(t) for t in tasks_of(code)])
+
+
+@reading
+def accepted(viewer: Viewer, done: Loaded) -> dict[str, Any]:
+    """The same of a case as its verb has left it, from what the verb had in hand."""
+    return _detail(viewer, done.row, done.situation.tasks)
+
+
+def _detail(viewer: Viewer, row: Case, tasks: list[TaskData]) -> dict[str, Any]:
+    code = row.code
     sources = selectors.sources_of(viewer, code)
     candidates = DIRECTORY.candidates("handle", (row.proposal or {}).get("type") or row.type, row.region, clock.now())[:CANDIDATES]
     ids = [*row.unit_ids, *row.supporting_ids, *(c.id for c in candidates), *(t.unit_id for t in tasks if t.unit_id)]

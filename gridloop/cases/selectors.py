@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, DateTimeField, ExpressionWrapper, F, Func, Model, Q, QuerySet, Subquery, TextField, Value
+from django.db.models import Count, Func, Model, Q, QuerySet, TextField, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 
@@ -24,6 +24,7 @@ from gridloop.cases.models import Case, Source, Visit
 from gridloop.cases.rules import END_STATUSES, reporter_subject
 from gridloop.flow.models import Task
 from gridloop.journal.models import Sealed
+from gridloop.journal.rows import Rows, ask_together
 from gridloop.journal.selectors import reading
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
@@ -240,18 +241,42 @@ def case_map(viewer: Viewer, wanted: CaseFilter, zoom: float) -> dict[str, Any]:
     return {"points": [], "clusters": clusters}
 
 
+_CASES = Rows(Case, "WHERE code = ANY(%s)")
+
+
+def _sees(viewer: Viewer, row: Case) -> bool:
+    """The predicate of ``in_scope`` for a row that was found by its code."""
+    return (
+        viewer.system
+        or any(row.region.startswith(region) for region in viewer.regions)
+        or not viewer.unit_ids.isdisjoint(row.unit_ids)
+        or (viewer.staff_id is not None and viewer.staff_id in row.staff_ids)
+        or (viewer.user_id is not None and viewer.user_id == row.reporter_id)
+    )
+
+
 @reading
 def case_row(viewer: Viewer, code: str) -> Case:
     """One case; NotFound when it is not there or not this viewer's to see."""
-    row = in_scope(viewer).filter(code=code).first()
+    row = case_rows(viewer, [code]).get(code)
     if row is None:
         raise NotFound("cases.no_such_case", code=code)
     return row
 
 
 @reading
+def case_rows(viewer: Viewer, codes: Iterable[str]) -> dict[str, Case]:
+    """Cases by code, as far as the viewer sees them."""
+    return {row.code: row for row in _CASES(list(codes)) if _sees(viewer, row)}
+
+
+_SOURCES = Rows(Source, "JOIN cases_case c ON c.id = t.case_id WHERE c.code = %s ORDER BY t.first_at, t.id")
+_SEALED = Rows(Sealed, "WHERE t.id = ANY(%s::uuid[])")
+
+
+@reading
 def sources_of(viewer: Viewer, code: str) -> list[Source]:
-    return list(Source.objects.filter(case__code=code).order_by("first_at", "id"))
+    return _SOURCES(code)
 
 
 @reading
@@ -284,8 +309,8 @@ def my_tasks(viewer: Viewer, status: str = "live", mine: bool = True, limit: int
 @reading
 def sealed_values(viewer: Viewer, ids: Iterable[Any]) -> dict[str, Any]:
     """Values of sealed ids in one query; erased or invisible ones are None or absent."""
-    wanted = [i for i in ids if i is not None]
-    return {str(s.id): s.value for s in Sealed.objects.filter(id__in=wanted)} if wanted else {}
+    wanted = [str(i) for i in ids if i is not None]
+    return {str(s.id): s.value for s in _SEALED(wanted)} if wanted else {}
 
 
 @reading
@@ -304,48 +329,64 @@ def loads_of(viewer: Viewer, unit_ids: Iterable[int]) -> dict[int, int]:
     return {r["unit_id"]: r["n"] for r in rows if r["unit_id"] is not None}
 
 
-@reading
-def case_rows(viewer: Viewer, codes: Iterable[str]) -> dict[str, Case]:
-    """Cases by code, as far as the viewer sees them."""
-    return {c.code: c for c in in_scope(viewer).filter(code__in=list(codes))}
-
-
 # ---- what speaks against closing -----------------------------------------------------------------------------------------
 
 SAME_PLACE_M = 50.0
 VISITS_BEFORE = timedelta(days=1)
 
 
+_SINCE = """
+SELECT count(*) FROM cases_source s JOIN cases_case c ON c.id = s.case_id WHERE c.code = %s AND s.last_at > %s AND s.track_hash <> ''
+"""
+
+
 @reading
 def reported_since(viewer: Viewer, code: str, since: datetime) -> int:
     """How many people have reported the case since then."""
-    return Source.objects.filter(case__code=code, last_at__gt=since).exclude(track_hash="").count()
+    return int(ask_together((_SINCE, [code, since]))[0][0][0])
+
+
+_VISITS = Rows(
+    Visit,
+    """JOIN (SELECT staff_id, min(at) OVER () AS first FROM cases_visit WHERE case_code = %s) here USING (staff_id)
+    WHERE t.at >= here.first - %s AND t.at <= %s ORDER BY t.at""",
+)
+_NEAR_CLOSED = Rows(
+    Case,
+    """WHERE type = %s AND status = 'closed' AND closed_at BETWEEN %s AND %s AND lon BETWEEN %s AND %s AND lat BETWEEN %s AND %s
+    AND code <> %s ORDER BY closed_at DESC""",
+)
+
+
+def _people(rows: Iterable[Visit]) -> list[list[Seen]]:
+    people: dict[int, dict[int, Seen]] = {}
+    for row in rows:  # once for each of a person's check-ins at the case
+        people.setdefault(row.staff_id, {})[row.pk] = Seen(row.case_code, row.at, row.lon, row.lat)
+    return [list(seen.values()) for seen in people.values()]
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was there before a closing: the ways of those who checked in, and cases of the type closed at the same place."""
+
+    people: list[list[Seen]]
+    closed: list[str]
 
 
 @reading
-def visits_around(viewer: Viewer, code: str, until: datetime) -> list[list[Seen]]:
-    """For each person who checked in at the case: their check-ins anywhere from a day before the first there, oldest first."""
-    here = Visit.objects.filter(case_code=code)
-    first = here.order_by("at").values(start=ExpressionWrapper(F("at") - VISITS_BEFORE, DateTimeField()))[:1]
-    rows = Visit.objects.filter(staff_id__in=here.values("staff_id"), at__gte=Subquery(first), at__lte=until).order_by("at")
-    people: dict[int, list[Seen]] = {}
-    for row in rows:
-        people.setdefault(row.staff_id, []).append(Seen(row.case_code, row.at, row.lon, row.lat))
-    return list(people.values())
+def before_closing(
+    viewer: Viewer, code: str, case_type: str, place: tuple[float, float] | None, since: datetime, until: datetime, now: datetime
+) -> Before:
+    """For each person who checked in at the case their check-ins anywhere from a day before the first there, oldest first;
 
-
-@reading
-def closed_near(viewer: Viewer, code: str, case_type: str, place: tuple[float, float], since: datetime, until: datetime) -> list[str]:
-    """Codes of other cases of the type at the same place that were closed in that time, the last first."""
-    lon, lat = place
-    d_lon, d_lat = reach(SAME_PLACE_M, lat)
-    near = Case.objects.filter(
-        type=case_type,
-        status="closed",
-        closed_at__gte=since,
-        closed_at__lte=until,
-        lon__range=(lon - d_lon, lon + d_lon),
-        lat__range=(lat - d_lat, lat + d_lat),
-    ).exclude(code=code)
-    found = [row for row in near.order_by("-closed_at") if float(distance_m(lon, lat, row.lon or 0.0, row.lat or 0.0)) <= SAME_PLACE_M]
-    return [row.code for row in found[:NAMED]]
+    and the codes of other cases of the type that were closed at the place from ``since`` to ``until``, the last first.
+    """
+    asked: list[tuple[str, list[Any]]] = [(_VISITS.sql, [code, VISITS_BEFORE, now])]
+    if place is not None:
+        lon, lat = place
+        d_lon, d_lat = reach(SAME_PLACE_M, lat)
+        asked.append((_NEAR_CLOSED.sql, [case_type, since, until, lon - d_lon, lon + d_lon, lat - d_lat, lat + d_lat, code]))
+    visits, *closed = ask_together(*asked)
+    near = _NEAR_CLOSED.read(closed[0]) if closed and place is not None else []
+    there = [row.code for row in near if place and float(distance_m(*place, row.lon or 0.0, row.lat or 0.0)) <= SAME_PLACE_M]
+    return Before(_people(_VISITS.read(visits)), there[:NAMED])

@@ -81,18 +81,25 @@ def next_number(region: str) -> Number:
     return number_from(region, ask_together((NUMBERS, ()))[0])
 
 
+def _copied(value: Any) -> Any:
+    return copy.copy(value) if type(value) in (list, dict) else value
+
+
 def case_data(row: Case) -> CaseData:
     """The rules' view of a case row (lists copied, so that the row keeps what it was read with)."""
-    return CaseData(**{name: copy.copy(getattr(row, name)) for name in _CASE_FIELDS})
+    values = row.__dict__
+    return CaseData(**{name: _copied(values[name]) for name in _CASE_FIELDS})
 
 
 def task_data(row: Task) -> TaskData:
-    values = {name: copy.copy(getattr(row, name)) for name in _TASK_FIELDS}
+    held = row.__dict__
+    values = {name: _copied(held[name]) for name in _TASK_FIELDS}
     return TaskData(id=str(row.id), case=row.case_code, verbs=tuple(row.verbs), must=tuple(row.must), **values)
 
 
 def limit_data(row: Limit) -> LimitData:
-    values = {name: getattr(row, name) for name in _LIMIT_FIELDS}
+    held = row.__dict__
+    values = {name: held[name] for name in _LIMIT_FIELDS}
     return LimitData(id=str(row.id), case=row.case_code, task_id=str(row.task_id) if row.task_id else None, **values)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 from django.db import connection
 from django.db.models import Q
@@ -36,9 +37,14 @@ def install_definition(viewer: Viewer, name: str, xml: bytes) -> str:
 
 def row_values(item: Any) -> dict[str, Any]:
     """A dataclass of the rules as keyword arguments of its row (``case`` is the column ``case_code``)."""
-    values = asdict(item)
+    values = {name: getattr(item, name) for name in _names(cast(Hashable, type(item)))}
     values["case_code"] = values.pop("case")
     return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+@cache
+def _names(kind: Hashable) -> tuple[str, ...]:
+    return tuple(field_names(cast(type, kind)))
 
 
 def save_tasks(new: Iterable[Any], changed: Iterable[Any]) -> None:
