@@ -18,7 +18,7 @@ from gridloop.cases.types import case_types
 from gridloop.dispatch import actions as dispatch
 from gridloop.dispatch.messages import HEADS, Decided, Outcome, TrainingReport
 from gridloop.dispatch.store import current as current_version
-from gridloop.journal.actions import consume, scoped, set_cursor
+from gridloop.journal.actions import FULL, consume, scoped, set_cursor
 from gridloop.journal.messages import FactRow
 from gridloop.journal.selectors import end_of_trace
 from gridloop.kernel.viewer import SYSTEM
@@ -38,12 +38,12 @@ TESTED = 0.2  # share of the examples, the newest, that measure a training
 
 def run_learn() -> bool:
     """Job: teach the learners the next decisions."""
-    return consume(LEARN, _learn, actions=ACCEPTED) > 0
+    return consume(LEARN, _learn, actions=ACCEPTED) == FULL
 
 
 def run_outcomes() -> bool:
     """Job: keep books on proposals, on which cases said the same, and on where addresses are."""
-    return consume(OUTCOMES, _note, actions=ACCEPTED) > 0
+    return consume(OUTCOMES, _note, actions=ACCEPTED) == FULL
 
 
 def _known() -> dict[str, list[str]]:

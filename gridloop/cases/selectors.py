@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
+import orjson
 from django.db import connection
 from django.db.models import Count, Func, Model, Q, QuerySet, TextField, Value
 from django.db.models.expressions import RawSQL
@@ -277,6 +278,30 @@ _SEALED = Rows(Sealed, "WHERE t.id = ANY(%s::uuid[])")
 @reading
 def sources_of(viewer: Viewer, code: str) -> list[Source]:
     return _SOURCES(code)
+
+
+class Reporter(NamedTuple):
+    """A source of a case with what its reporter left: name, contact and key, None once erased."""
+
+    source: int
+    sealed: str
+    value: Any
+
+
+_REPORTERS = """
+SELECT c.code, s.id, s.reporter_sealed::text, v.value
+FROM cases_source s JOIN cases_case c ON c.id = s.case_id LEFT JOIN journal_sealed v ON v.id = s.reporter_sealed
+WHERE c.code = ANY(%s) AND s.reporter_sealed IS NOT NULL ORDER BY s.first_at, s.id
+"""
+
+
+@reading
+def reporters_of(viewer: Viewer, codes: Iterable[str]) -> dict[str, list[Reporter]]:
+    """Those who reported these cases and left a way to reach them."""
+    found: dict[str, list[Reporter]] = {}
+    for code, source, sealed, value in ask_together((_REPORTERS, [list(codes)]))[0]:
+        found.setdefault(code, []).append(Reporter(source, sealed, orjson.loads(value) if isinstance(value, str) else value))
+    return found
 
 
 @reading

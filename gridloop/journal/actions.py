@@ -28,6 +28,7 @@ from gridloop.kernel.ids import uuid7
 from gridloop.kernel.viewer import SYSTEM, Viewer
 
 __all__ = [
+    "FULL",
     "NO_HEAD",
     "append",
     "append_many",
@@ -138,16 +139,16 @@ def _hint() -> None:
 
 def seal(value: Any, *, subject: str, purpose: str, case: str | None = None) -> dict[str, str]:
     """Keep a personal value or free text beside the trace, as long as its purpose allows; the returned commitment goes into the fact."""
-    return seal_all([(value, subject)], purpose=purpose, case=case)[0]
+    return seal_all([(value, subject, case)], purpose=purpose)[0]
 
 
-def seal_all(values: Sequence[tuple[Any, str]], *, purpose: str, case: str | None = None) -> list[dict[str, str]]:
-    """Keep several values, each with its subject, in one statement; commitments in their order."""
+def seal_all(values: Sequence[tuple[Any, str, str | None]], *, purpose: str) -> list[dict[str, str]]:
+    """Keep several values, each with its subject and its case, in one statement; commitments in their order."""
     now = clock.now()
     until = now + timedelta(days=RETENTION[purpose].days)
     rows = [
         Sealed(id=uuid7(), subject=subject, purpose=purpose, case_code=case, value=value, key=new_key(), retain_until=until, created_at=now)
-        for value, subject in values
+        for value, subject, case in values
     ]
     insert(rows)
     return [{"sealed": str(row.id), "commitment": commitment(bytes(row.key or b""), row.value)} for row in rows]
@@ -234,7 +235,10 @@ def forget_answers() -> bool:
     return False
 
 
-def consume(name: str, handler: Callable[[list[FactRow]], None], batch: int = 500, actions: Collection[str] = ()) -> int:
+FULL = 500  # facts handed out together; a job that got fewer has all there were, and lets more come together until its next turn
+
+
+def consume(name: str, handler: Callable[[list[FactRow]], None], batch: int = FULL, actions: Collection[str] = ()) -> int:
     """Hand the next facts to a durable consumer; its effects and its cursor move in one transaction.
 
     Facts of transactions still open are not handed out, so none is skipped when they commit late. With ``actions`` only facts of

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from gridloop.cases.models import Case
 from gridloop.cases.rules import reporter_subject
-from gridloop.cases.selectors import LIVE_TASK, sealed_values, sources_of
+from gridloop.cases.selectors import LIVE_TASK, Reporter
 from gridloop.flow.selectors import tasks_of
 from gridloop.journal.messages import FactRow
 from gridloop.kernel import clock
@@ -21,12 +21,20 @@ from gridloop.sdk.pack import Pack
 MOST_UNROSTERED = 3  # without a roster not a whole department is woken
 
 
-Duty = Callable[[int], OnDuty]  # who answers for a unit now
+class Asked(Protocol):
+    """What is asked once for all facts that are worked on together."""
+
+    def duty(self, unit: int) -> OnDuty:
+        """Who answers for a unit now."""
+
+    @property
+    def reporters(self) -> dict[str, list[Reporter]]:
+        """Who reported, by the case's code."""
 
 
-def recipients(audience: str, case: Case, fact: FactRow, pack: Pack, duty: Duty) -> list[Recipient]:
+def recipients(audience: str, case: Case, fact: FactRow, pack: Pack, asked: Asked) -> list[Recipient]:
     """Everyone of the audience, each once; empty when there is nobody or no way to reach them."""
-    found = {r.key: r for r in _FIND[audience](case, fact, pack, duty)}
+    found = {r.key: r for r in _FIND[audience](case, fact, pack, asked)}
     return list(found.values())
 
 
@@ -39,56 +47,55 @@ def _people(now: OnDuty) -> list[Recipient]:
     return _staff(now.staff if now.source == "roster" else now.staff[:MOST_UNROSTERED])
 
 
-def _lead(case: Case, fact: FactRow, pack: Pack, duty: Duty) -> list[Recipient]:
+def _lead(case: Case, fact: FactRow, pack: Pack, asked: Asked) -> list[Recipient]:
     """The person it was given to, else the people on duty of the lead unit."""
     if person := fact.data.get("staff"):
         return _staff(orgs.staff_briefs(SYSTEM, [int(person)]).values())
     unit = fact.data.get("unit") or case.lead_unit_id
-    return _people(duty(int(unit))) if unit else []
+    return _people(asked.duty(int(unit))) if unit else []
 
 
-def _supporting(case: Case, fact: FactRow, pack: Pack, duty: Duty) -> list[Recipient]:
-    return [r for unit in case.supporting_ids for r in _people(duty(unit))]
+def _supporting(case: Case, fact: FactRow, pack: Pack, asked: Asked) -> list[Recipient]:
+    return [r for unit in case.supporting_ids for r in _people(asked.duty(unit))]
 
 
-def _above(case: Case, fact: FactRow, pack: Pack, duty: Duty) -> list[Recipient]:
+def _above(case: Case, fact: FactRow, pack: Pack, asked: Asked) -> list[Recipient]:
     """The commander on duty of the unit the fact names; without one its people."""
     unit = fact.data.get("unit")
     if not unit:
         return []
-    now = duty(int(unit))
+    now = asked.duty(int(unit))
     return _staff([now.commander]) if now.commander else _people(now)
 
 
-def _holders(case: Case, fact: FactRow, pack: Pack, duty: Duty) -> list[Recipient]:
+def _holders(case: Case, fact: FactRow, pack: Pack, asked: Asked) -> list[Recipient]:
     """Who has the case's live tasks in hand (the person, else the unit's people on duty), and the commander on duty of each unit."""
     found: list[Recipient] = []
     for task in tasks_of(case.code):
         if task.status not in LIVE_TASK or task.unit_id is None:
             continue
         person = orgs.staff_briefs(SYSTEM, [task.staff_id]).values() if task.staff_id is not None else ()
-        now = duty(task.unit_id)
+        now = asked.duty(task.unit_id)
         found += [*(_staff(person) or _people(now)), *(_staff([now.commander]) if now.commander else [])]
     return found
 
 
-def _holder(task: str) -> Callable[[Case, FactRow, Pack, Duty], list[Recipient]]:
-    def find(case: Case, fact: FactRow, pack: Pack, duty: Duty) -> list[Recipient]:
+def _holder(task: str) -> Callable[[Case, FactRow, Pack, Asked], list[Recipient]]:
+    def find(case: Case, fact: FactRow, pack: Pack, asked: Asked) -> list[Recipient]:
         units = orgs.competent_units(SYSTEM, task, case.type, case.region, clock.now())
-        return _people(duty(units[0].id)) if units else []
+        return _people(asked.duty(units[0].id)) if units else []
 
     return find
 
 
-def _reporter(case: Case, fact: FactRow, pack: Pack, duty: Duty) -> list[Recipient]:
+def _reporter(case: Case, fact: FactRow, pack: Pack, asked: Asked) -> list[Recipient]:
     """A fact about one report tells its reporter; one about the case tells every reporter of it."""
-    sources = [s for s in sources_of(SYSTEM, case.code) if s.reporter_sealed]
+    told = asked.reporters.get(case.code, [])
     if named := fact.data.get("reporter"):
-        sources = [s for s in sources if str(s.reporter_sealed) == named.get("sealed")]
+        told = [one for one in told if one.sealed == named.get("sealed")]
     elif fact.action in ("reported", "joined"):
         return []
-    values = sealed_values(SYSTEM, [s.reporter_sealed for s in sources])
-    return [r for s in sources if (r := _reached(f"source:{s.pk}", reporter_subject(case.code), values.get(str(s.reporter_sealed))))]
+    return [r for one in told if (r := _reached(f"source:{one.source}", reporter_subject(case.code), one.value))]
 
 
 def _reached(key: str, subject: str, value: Any) -> Recipient | None:
@@ -97,7 +104,7 @@ def _reached(key: str, subject: str, value: Any) -> Recipient | None:
     return Recipient(key, str(value["contact"]), str(value.get("name", "")), subject, str(value.get("key", "")))
 
 
-def _owner(case: Case, fact: FactRow, pack: Pack, duty: Duty) -> list[Recipient]:
+def _owner(case: Case, fact: FactRow, pack: Pack, asked: Asked) -> list[Recipient]:
     """The registered owner of the vehicle the case is about."""
     plate = plate_of(case, pack)
     contact = plate_contact(SYSTEM, plate, "handle_case", f"{case.code} {fact.action}") if plate else None
@@ -110,7 +117,7 @@ def plate_of(case: Case, pack: Pack) -> str:
     return case.same_thing if source and source == pack.pack.same_thing.key else ""
 
 
-_FIND: dict[str, Callable[[Case, FactRow, Pack, Duty], list[Recipient]]] = {
+_FIND: dict[str, Callable[[Case, FactRow, Pack, Asked], list[Recipient]]] = {
     "lead": _lead,
     "supporting": _supporting,
     "above": _above,

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import cast
 from uuid import UUID
 
@@ -15,9 +15,9 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.utils.module_loading import import_string
 
 from gridloop.cases.models import Case
-from gridloop.cases.selectors import case_rows
+from gridloop.cases.selectors import Reporter, case_rows, reporters_of
 from gridloop.cases.types import type_name
-from gridloop.journal.actions import consume, seal_all
+from gridloop.journal.actions import FULL, consume, seal_all
 from gridloop.journal.messages import FactRow
 from gridloop.journal.rows import insert
 from gridloop.kernel import clock
@@ -31,6 +31,7 @@ from gridloop.notices.messages import PackBook, Recipient
 from gridloop.notices.models import Delivery
 from gridloop.notices.rules import HOUSE, Quiet, fill, first_at, local_time, wait_words
 from gridloop.orgs import selectors as orgs
+from gridloop.orgs.briefs import OnDuty
 from gridloop.registry.selectors import address_at
 from gridloop.sdk.pack import Pack, Template
 
@@ -52,43 +53,81 @@ def quiet() -> Quiet:
 
 
 def run() -> bool:
-    """Job: the next facts. True when more may be waiting."""
-    return consume(CONSUMER, handle) > 0
+    """Job: the next facts. True when more are waiting."""
+    return consume(CONSUMER, handle) == FULL
 
 
 class Batch:
     """Facts read together: what they ask of other rooms is asked once."""
 
     def __init__(self, facts: Sequence[FactRow]) -> None:
-        codes = {f.case_code for f in facts if f.case_code and f.action not in OWN_FACTS}
-        self.cases = case_rows(SYSTEM, codes) if codes else {}
-        self.duty = cache(lambda unit: orgs.on_duty(SYSTEM, unit))
+        told = [f for f in facts if f.case_code and f.action not in OWN_FACTS]
+        self.cases = case_rows(SYSTEM, {str(f.case_code) for f in told}) if told else {}
+        self._duties: dict[int, OnDuty] = {}
         self.calendar = cache(lambda region: orgs.calendar_for(SYSTEM, region))
+        self.unit = cache(lambda unit: orgs.unit_names(SYSTEM, [unit]).get(unit, ""))
+        self.new: list[tuple[Delivery, dict[str, str] | None, str]] = []  # with what is told, and of whom
         self._words: dict[str, dict[str, str]] = {}
+        self._facts = [f.id for f in told]
+
+    @cached_property
+    def made(self) -> set[tuple[int, str, str, str]]:
+        """What these facts have called for already: a second reading is rare (after a restore), not impossible."""
+        rows = Delivery.objects.filter(fact_id__in=self._facts).values_list("fact_id", "template", "channel", "recipient")
+        return set(rows)
+
+    @cached_property
+    def reporters(self) -> dict[str, list[Reporter]]:
+        """Who reported these cases, by code."""
+        return reporters_of(SYSTEM, self.cases)
+
+    def keep(self) -> None:
+        """Write all that was made, in as few statements as there are tables."""
+        told = [(row, value, who) for row, value, who in self.new if value is not None]
+        entries = seal_all([(value, who, row.case_code) for row, value, who in told], purpose="notice")
+        for (row, _value, _who), entry in zip(told, entries, strict=True):
+            row.sealed = UUID(entry["sealed"])
+        insert([row for row, _value, _who in self.new])
+        for row, value, _who in self.new:
+            if value is None:
+                settle([(row, Result(error="notices.nobody", permanent=True))])
+
+    def duty(self, unit: int) -> OnDuty:
+        """Who answers for a unit now."""
+        if unit not in self._duties:
+            self._duties[unit] = orgs.on_duty(SYSTEM, unit)
+        return self._duties[unit]
 
     def words(self, case: Case, pack: Pack) -> dict[str, str]:
         """What a template may name of a case."""
         if case.code not in self._words:
-            self._words[case.code] = _values(case, pack, "zh", self.calendar(case.region))
+            unit = self.unit(case.lead_unit_id) if case.lead_unit_id else ""
+            self._words[case.code] = _values(case, pack, "zh", self.calendar(case.region), unit)
         return self._words[case.code]
 
 
 def handle(facts: list[FactRow]) -> None:
-    """In the consumer's transaction. A fact that cannot be worked on is told and passed: it never blocks those behind it."""
-    batch = Batch(facts)
-    for fact in facts:
-        try:
-            _handle(fact, batch)
-        except (OperationalError, InterfaceError):
-            raise  # not the fact's fault: the whole batch is repeated
-        except Exception:  # told with its traceback; the fact itself stays, so the notice can be found missing
-            log.exception("fact %s (%s) called for a notice that could not be made", fact.id, fact.action)
+    """In the consumer's transaction. A fact that cannot be worked on is told and passed: it never blocks those beside it."""
+    try:
+        with transaction.atomic():
+            batch = Batch(facts)
+            for fact in facts:
+                _handle(fact, batch)
+            batch.keep()
+    except (OperationalError, InterfaceError):
+        raise  # not the facts' fault: the whole batch is repeated
+    except Exception:
+        if len(facts) > 1:  # one of them: each alone
+            for fact in facts:
+                handle([fact])
+            return
+        # told with its traceback; the fact itself stays, so the notice can be found missing
+        log.exception("fact %s (%s) called for a notice that could not be made", facts[0].id, facts[0].action)
 
 
 def _handle(fact: FactRow, batch: Batch) -> None:
     if fact.action == "personal_data_erased":
-        with transaction.atomic():
-            forget_sealed(fact.data.get("sealed", []))
+        forget_sealed(fact.data.get("sealed", []))
     elif fact.case_code and fact.action not in OWN_FACTS and (case := batch.cases.get(fact.case_code)) is not None:
         _tell(fact, case, batch)
 
@@ -99,8 +138,7 @@ def _tell(fact: FactRow, case: Case, batch: Batch) -> None:
     pack = packs().pack(case.scene_version_id)
     for name, template, audience, urgent in _called_for(fact, pack):
         if template is not None:
-            with transaction.atomic():
-                _make(Wanted(fact, case, pack, name, template, audience or template.audience, urgent), batch)
+            _make(Wanted(fact, case, pack, name, template, audience or template.audience, urgent), batch)
 
 
 def _called_for(fact: FactRow, pack: Pack) -> Iterator[tuple[str, Template | None, str, bool]]:
@@ -133,22 +171,16 @@ class Wanted:
 
 def _make(wanted: Wanted, batch: Batch) -> None:
     fact, case, template = wanted.fact, wanted.case, wanted.template
-    found = recipients(wanted.audience, case, fact, wanted.pack, batch.duty)
+    found = recipients(wanted.audience, case, fact, wanted.pack, batch)
     if not found and (wanted.audience == "reporter" or (wanted.audience == "supporting" and not case.supporting_ids)):
         return  # a reporter who leaves no number follows on the page of the report, no unit supports: nobody failed to be reached
-    found = found or [Recipient(f"none:{wanted.audience}", "")]
-    # the consumer's cursor makes a second reading of a fact rare (after a restore), not impossible
-    made = Delivery.objects.filter(fact_id=fact.id, template=wanted.name, channel=template.channel).values_list("recipient", flat=True)
-    told = set(made)
-    new = [(who, _delivery(wanted, who, batch)) for who in found if who.key not in told]
-    reached = [(who, row) for who, row in new if who.to or (who.subject and template.channel == "app")]
-    values = [({"to": who.to, "name": who.name, "text": _text(wanted, who, batch)}, who.subject) for who, _row in reached]
-    for (_who, row), entry in zip(reached, seal_all(values, purpose="notice", case=case.code), strict=True):
-        row.sealed = UUID(entry["sealed"])
-    insert([row for _who, row in new])
-    for _who, row in new:
-        if row.sealed is None:
-            settle([(row, Result(error="notices.nobody", permanent=True))])
+    for who in found or [Recipient(f"none:{wanted.audience}", "")]:
+        if (fact.id, wanted.name, template.channel, who.key) in batch.made:
+            continue
+        batch.made.add((fact.id, wanted.name, template.channel, who.key))
+        reached = who.to or (who.subject and template.channel == "app")
+        value = {"to": who.to, "name": who.name, "text": _text(wanted, who, batch)} if reached else None
+        batch.new.append((_delivery(wanted, who, batch), value, who.subject))
 
 
 def _delivery(wanted: Wanted, who: Recipient, batch: Batch) -> Delivery:
@@ -179,9 +211,8 @@ def _track_url(code: str, key: str) -> str:
     return f"{base}?key={key}" if key else base
 
 
-def _values(case: Case, pack: Pack, lang: str, calendar: WorkingCalendar) -> dict[str, str]:
+def _values(case: Case, pack: Pack, lang: str, calendar: WorkingCalendar, unit: str) -> dict[str, str]:
     """What a template may name."""
-    unit = orgs.unit_names(SYSTEM, [case.lead_unit_id]).get(case.lead_unit_id, "") if case.lead_unit_id else ""
     wait = pack.pack.params.get("wait")
     return {
         "code": case.code,

@@ -93,6 +93,7 @@ _TEMPLATE = """\
 
 (app) {{
 	reverse_proxy {web} {{
+		header_up X-Request-Start {{time.now.unix_ms}}
 		lb_try_duration 8s
 		lb_try_interval 100ms
 	}}
