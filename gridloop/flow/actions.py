@@ -22,7 +22,8 @@ RETRY_AFTER = timedelta(seconds=30)
 _TASK_CHANGES = ["status", "unit_id", "post_id", "staff_id", "due_at", "accepted_at", "done_at", "done_by", "outcome"]
 _UPDATE_TASK = f"UPDATE flow_task SET {', '.join(f'{name} = %s' for name in _TASK_CHANGES)} WHERE id = %s"
 _DROP_INSTANCE = "DELETE FROM flow_instance WHERE case_code = %s"
-_END_LIMITS = "UPDATE flow_limit SET state = %s, fired_at = %s WHERE id = ANY(%s::uuid[])"
+# by the case first: of a list of ids alone the database thinks anew at each call how to find them
+_END_LIMITS = "UPDATE flow_limit SET state = %s, fired_at = %s WHERE case_code = %s AND state = 'pending' AND id = ANY(%s::uuid[])"
 
 
 @verb("process.edit")
@@ -61,10 +62,10 @@ def save_limits(new: Iterable[Any], changed: Sequence[Any]) -> None:
     now = clock.now()
     insert([Limit(**row_values(x)) for x in new])
     for state in ("fired", "cancelled"):
-        ids = [x.id for x in changed if x.state == state]
-        if ids:
+        ended = [x for x in changed if x.state == state]
+        if ended:
             with connection.cursor() as cursor:
-                cursor.execute(_END_LIMITS, [state, now if state == "fired" else None, ids])
+                cursor.execute(_END_LIMITS, [state, now if state == "fired" else None, ended[0].case, [x.id for x in ended]])
 
 
 def save_instance(case_code: str, digest: str, state: dict[str, Any], ended: bool, is_new: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +20,7 @@ from SpiffWorkflow.util.task import TaskState
 
 from gridloop.flow import state as saved
 from gridloop.flow.diagram import Diagram, Reader
+from gridloop.flow.memory import Memory, Notes, place
 from gridloop.flow.rules import DURATION, Call, Param, ProcessFault, Step, UserTask, Wait, fits
 from gridloop.flow.spiff import CallTask, CelScriptEngine, WaitDefinition, build
 from gridloop.kernel.errors import Invalid, NotNow
@@ -56,6 +58,7 @@ class Process:
         self.messages: tuple[str, ...] = diagram.messages
         self.stages = tuple(sorted({task.stage for task in diagram.tasks.values()}))
         self.performers = tuple(sorted({task.performer for task in diagram.tasks.values()}))
+        self._memory = Memory()
         self.operations = tuple(sorted({call.operation for call in diagram.calls.values()}))
 
     def with_defaults(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -72,33 +75,52 @@ class Process:
     def start(self, data: dict[str, Any]) -> Step:
         """Begin: ``data`` is ``{"case": {...}, "params": {...}}``."""
         params = self.with_defaults(data.get("params", {}))
-        push = Push(self, {**self._diagram.data, **self._kept(data), "params": params}, 0)
-        push.top = BpmnWorkflow(self._spec, self._subprocesses, script_engine=push.engine)
-        return push.finish(None)
+        begun = {**self._diagram.data, **self._kept(data), "params": params}
+
+        def run(notes: Notes) -> Step:
+            push = Push(self, dict(begun), 0, notes)
+            push.top = BpmnWorkflow(self._spec, self._subprocesses, script_engine=push.engine)
+            return push.finish(None)
+
+        return self._memory.step(self.name, place("start", "", None), begun, run)
 
     def complete(self, state: dict[str, Any], ref: str, data: dict[str, Any]) -> Step:
         """A user task is done; ``data`` is the verb's payload (``outcome`` and what the diagram declares). NotNow when not open."""
-        push = self._resume(state, {"outcome": "", **data})
-        task = push.find(ref)
-        if task is None or task.state != TaskState.READY or not task.task_spec.manual:
-            raise NotNow("flow.not_waiting", ref=ref)
-        return push.finish(task.run, ref)
+
+        def act(push: Push) -> Step:
+            task = push.find(ref)
+            if task is None or task.state != TaskState.READY or not task.task_spec.manual:
+                raise NotNow("flow.not_waiting", ref=ref)
+            return push.finish(task.run, ref)
+
+        return self._push(state, {"outcome": "", **data}, "complete", ref, act)
 
     def due(self, state: dict[str, Any], ref: str, data: dict[str, Any]) -> Step:
         """A wait is over. NotNow when it is not running any more (the due row may be dropped)."""
-        push = self._resume(state, data)
-        found = push.wait_refs().get(ref)
-        if found is None:
-            raise NotNow("flow.not_waiting", ref=ref)
-        return push.finish(lambda: push.catch([found]), ref)
+
+        def act(push: Push) -> Step:
+            found = push.wait_refs().get(ref)
+            if found is None:
+                raise NotNow("flow.not_waiting", ref=ref)
+            return push.finish(lambda: push.catch([found]), ref)
+
+        return self._push(state, data, "due", ref, act)
 
     def message(self, state: dict[str, Any], name: str, data: dict[str, Any]) -> Step:
         """Something happened outside. NotNow, with what would be taken, when the process does not wait for it."""
-        push = self._resume(state, data)
-        takers = [(t, d) for t, d in push.waiting() if isinstance(d, MessageEventDefinition) and d.name == name]
-        if not takers:
-            raise NotNow("flow.no_message", name=name, allowed=", ".join(sorted(self.waiting_for(state))) or "-")
-        return push.finish(lambda: push.catch(takers))
+
+        def act(push: Push) -> Step:
+            takers = [(t, d) for t, d in push.waiting() if isinstance(d, MessageEventDefinition) and d.name == name]
+            if not takers:
+                raise NotNow("flow.no_message", name=name, allowed=", ".join(sorted(self.waiting_for(state))) or "-")
+            return push.finish(lambda: push.catch(takers))
+
+        return self._push(state, data, "message", name, act)
+
+    def _push(self, state: dict[str, Any], data: dict[str, Any], act: str, ref: str, run: Callable[[Push], Step]) -> Step:
+        """One step from a saved state, as another case made it before or by the engine."""
+        here = self._data(state, data)
+        return self._memory.step(self.name, place(act, ref, state), here, lambda notes: run(self._resume(state, data, notes)))
 
     def waiting_for(self, state: dict[str, Any]) -> tuple[str, ...]:
         """Names of the messages it would take now."""
@@ -113,13 +135,17 @@ class Process:
         """Only names the diagram knows stay with the case, so that its state stays small."""
         return {name: data[name] for name in ("case", "params", "outcome", *self._diagram.data) if name in data}
 
-    def _resume(self, state: dict[str, Any], data: dict[str, Any]) -> Push:
-        kept = self._kept(data)
-        kept.pop("params", None)  # parameters are fixed when the case starts
-        push = Push(self, {**state["d"], **kept}, state["n"])
+    def _data(self, state: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """What expressions see: the case's data with what is given now; parameters are fixed when the case starts."""
+        if state.get("p") != self.name or "w" not in state or "n" not in state:
+            raise Invalid("flow.state", process=self.name)
+        given = self._kept(data)
+        given.pop("params", None)
+        return {**state["d"], **given}
+
+    def _resume(self, state: dict[str, Any], data: dict[str, Any], notes: Notes | None = None) -> Push:
+        push = Push(self, self._data(state, data), state["n"], notes or Notes())
         try:
-            if state["p"] != self.name:
-                raise ValueError(state["p"])
             push.top = saved.restore(self._spec, self._subprocesses, push.engine, state)
         except (KeyError, ValueError) as error:
             raise Invalid("flow.state", process=self.name) from error
@@ -132,10 +158,10 @@ class Push:
 
     top: Any
 
-    def __init__(self, process: Process, data: dict[str, Any], last: int) -> None:
-        self.process, self.data, self.last = process, data, last
+    def __init__(self, process: Process, data: dict[str, Any], last: int, notes: Notes) -> None:
+        self.process, self.data, self.last, self.notes = process, data, last, notes
         self.diagram = process._diagram
-        self.engine = CelScriptEngine(self.diagram.expressions, data)
+        self.engine = CelScriptEngine(self.diagram.expressions, data, notes)
         self.calls: list[Call] = []
         self.ended: str | None = None
         self.tasks_before: set[str] = set()
@@ -161,7 +187,7 @@ class Push:
     def _user_task(self, ref: str, task: Any) -> UserTask:
         info = self.diagram.tasks[_element(task)]
         many = self.diagram.many.get(info.name)
-        must = info.must.value(self.engine.names(task)) if info.must else []
+        must = self.engine.value(info.must, task) if info.must else []
         return UserTask(
             ref=ref,
             name=info.name,
@@ -251,9 +277,8 @@ class Push:
         name = _element(task)
         if isinstance(task.task_spec, CallTask):
             info = self.diagram.calls[name]
-            names = self.engine.names(task)
-            self.calls.append(Call(info.operation, {key: value.value(names) for key, value in info.params.items()}))
-            self.data.update({key: value.value(names) for key, value in info.sets.items()})
+            self.calls.append(Call(info.operation, {key: self.engine.value(value, task) for key, value in info.params.items()}))
+            self.notes.put(self.data, {key: self.engine.value(value, task) for key, value in info.sets.items()})
         elif name in self.diagram.ends and task.workflow is self.top:
             self.ended = name.split("_", 1)[0]
 

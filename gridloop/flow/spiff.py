@@ -14,19 +14,20 @@ from SpiffWorkflow.bpmn.specs.mixins.bpmn_spec_mixin import BpmnSpecMixin
 from SpiffWorkflow.util.task import TaskState
 
 from gridloop.flow.diagram import Diagram
+from gridloop.flow.memory import Notes
 from gridloop.kernel.expressions import Expression, ExpressionFault
 
 
 class CelScriptEngine(PythonScriptEngine):  # type: ignore[misc]  # the library has no types
     """Evaluates conditions with CEL over the data of the case; can not execute anything. One per push (holds the data)."""
 
-    def __init__(self, expressions: dict[str, Expression], data: dict[str, Any]) -> None:
-        self.expressions, self.data = expressions, data
+    def __init__(self, expressions: dict[str, Expression], data: dict[str, Any], notes: Notes) -> None:
+        self.expressions, self.data, self.notes = expressions, data, notes
         self.environment = None  # the library would call Python's exec through it
 
-    def names(self, task: Any) -> dict[str, Any]:
-        """What an expression at this task sees: the case's data and, inside a multi-instance task, its element."""
-        return {"outcome": "", **self.data, **task.data}
+    def value(self, expression: Expression, task: Any) -> Any:
+        """Of an expression at this task: it sees the case's data and, inside a multi-instance task, its element."""
+        return self.notes.ask(expression, self.data, task.data)
 
     def validate(self, expression: str) -> None:
         Expression(expression)
@@ -36,7 +37,7 @@ class CelScriptEngine(PythonScriptEngine):  # type: ignore[misc]  # the library 
         known = self.expressions.get(expression)
         if known is None:
             raise ExpressionFault(f"{expression}: not an expression of this diagram")
-        return known.value(self.names(task))
+        return self.value(known, task)
 
     def execute(self, task: Any, script: str, external_context: Any = None) -> Any:
         raise ExpressionFault("scripts are never run")
@@ -57,7 +58,7 @@ class ManyTask(ParallelMultiInstanceTask):  # type: ignore[misc]
 
     def create_children(self, my_task: Any) -> None:
         try:
-            elements = self.items.value(my_task.workflow.script_engine.names(my_task))
+            elements = my_task.workflow.script_engine.value(self.items, my_task)
         except ExpressionFault:
             my_task.error()
             raise

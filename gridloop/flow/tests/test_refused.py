@@ -6,6 +6,7 @@ import pytest
 
 from gridloop.flow.diagram import local
 from gridloop.flow.engine import load_process
+from gridloop.flow.memory import Notes
 from gridloop.flow.rules import ProcessFault
 from gridloop.flow.spiff import CelScriptEngine
 from gridloop.flow.tests.diagrams import STANDARD, TASK, draw, line
@@ -81,7 +82,7 @@ def test_file_name_is_the_process_id() -> None:
 
 
 def test_engine_cannot_execute() -> None:
-    engine = CelScriptEngine({}, {})
+    engine = CelScriptEngine({}, {}, Notes())
     with pytest.raises(ExpressionFault):
         engine.execute(None, "import os")
     with pytest.raises(ExpressionFault):
