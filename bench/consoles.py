@@ -20,7 +20,7 @@ from typing import Any
 import psycopg
 from kit import screens
 from kit.record import percentile, record
-from kit.running import Callers, processor_seconds, product
+from kit.running import Callers, processor_seconds, product, settled
 
 A_SECOND, CHANGES = 1_000, 20
 BATCHES = 4  # a second
@@ -116,11 +116,13 @@ def measure(callers: Callers, traffic: Traffic, regions: list[str], tokens: list
         before = processor_seconds(callers.product)
         count = traffic.run(seconds)
         after = processor_seconds(callers.product)
+        behind = settled(callers.product)
         ours.send("end")
         results: list[dict[str, Any]] = _hear(ours, 180)
     finally:
         clients.kill()
     record("consoles_signals_taken", count / seconds, "signals/s", count)
+    record("consoles_worker_behind", behind, "s")
     record("consoles_batch_latest", traffic.late * 1000, "ms")
     for name in ("push", "web", "ingest", "worker"):
         record(f"consoles_processor_{name}", 100 * (after[name] - before[name]) / seconds, "% of a core", len(regions))

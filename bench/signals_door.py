@@ -10,16 +10,14 @@ import argparse
 import contextlib
 import itertools
 import statistics
-import time
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-import psycopg
 from kit import senders
 from kit.record import record
-from kit.running import Callers, product
+from kit.running import Callers, product, settled
 from kit.servers import bare_nats, installed, mosquitto
 
 HTTP = {  # name → NDJSON, gzip
@@ -30,22 +28,8 @@ HTTP = {  # name → NDJSON, gzip
 }
 BATCHES, SINGLES, MESSAGES = 60, 600, 1_600
 SINGLE_CONNECTIONS, MQTT_DEVICES = 16, 4
-QUIET_SECONDS = 60
-_LEFT = """SELECT count(*) FROM signals_partition p CROSS JOIN (VALUES ('effects')) AS n(name)
-LEFT JOIN signals_position c ON c.partition = p.partition AND c.consumer = n.name WHERE p.seq > COALESCE(c.seq, 0)"""
 
 Ways = dict[str, Callable[[int], float]]
-
-
-def settled(urls: dict[str, str]) -> None:
-    """Wait until the worker has caught up: one way must not pay for what the way before has left to do."""
-    end = time.monotonic() + QUIET_SECONDS
-    with psycopg.connect(urls["owner"], autocommit=True) as owner:
-        while time.monotonic() < end:
-            row = owner.execute(_LEFT).fetchone()
-            if row == (0,):
-                return
-            time.sleep(0.1)
 
 
 def meters(callers: Callers) -> list[tuple[str, str]]:
@@ -67,7 +51,7 @@ def ways(callers: Callers, pool: ProcessPoolExecutor, nats: int, plain: int | No
     devices, mqtt = meters(callers), int(running["mqtt"].rpartition(":")[2])
 
     def run(act: Callable[..., float], *arguments: Any) -> float:
-        settled(urls)
+        settled(callers.product)
         return pool.submit(act, *arguments).result(2 * senders.PATIENCE)
 
     def posts(ndjson: bool, zipped: bool) -> Callable[[int], float]:

@@ -156,6 +156,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "alarm_to_frame": ("告警受理→推送到达", "alarm accepted → frame"),
     "consoles_signals_taken": ("接收信号", "signals taken"),
     "consoles_batch_latest": ("批次最大迟到", "latest batch"),
+    "consoles_worker_behind": ("最后信号生效用时", "the last signals had their effects after"),
     "consoles_frames_a_second_most": ("单个控制台最多帧数（5 秒均值）", "most frames of a console (over 5 s)"),
     "consoles_unlike_a_fresh_read": ("与重新读取不一致的控制台", "consoles unlike a fresh read"),
     "consoles_alarms_missed": ("漏推的告警", "alarms not told"),

@@ -92,7 +92,8 @@ class Life:
         self.caller.call("POST", f"/api/v1/tasks/{self.task}/accept", "handler", {})
 
     def handle(self) -> None:
-        self.caller.call("POST", f"/api/v1/tasks/{self.task}/check_in", "handler", {"place": {"lon": self.place["lon"], "lat": self.place["lat"]}})
+        place = {"lon": self.place["lon"], "lat": self.place["lat"]}
+        self.caller.call("POST", f"/api/v1/tasks/{self.task}/check_in", "handler", {"place": place})
 
     def submit(self) -> None:
         self.caller.call("POST", f"/api/v1/tasks/{self.task}/submit", "handler", {"note": "已清理"})
@@ -110,8 +111,17 @@ class Life:
             raise RuntimeError(f"{self.code} was not found again")
 
 
-def _run(url: str, tokens: dict[str, str], unit: int, places: list[dict[str, Any]], threads: int, seconds: float, rate: float,
-         out: Any) -> None:
+def _feed(waiting: queue.SimpleQueue[dict[str, Any] | None], places: list[dict[str, Any]], seconds: float, rate: float) -> None:
+    """A place for a new life ``rate`` times a second, whether or not anybody is free to take it."""
+    began = time.perf_counter()
+    for turn, place in enumerate(places[: int(seconds * rate)]):
+        time.sleep(max(0.0, began + turn / rate - time.perf_counter()))
+        waiting.put(place)
+
+
+def _run(
+    url: str, tokens: dict[str, str], unit: int, places: list[dict[str, Any]], threads: int, seconds: float, rate: float, out: Any
+) -> None:
     """The client process: lives for so many seconds, as fast as they go or ``rate`` a second begun whatever the others do."""
     figures, lock = Figures(), threading.Lock()
     began = time.perf_counter()
@@ -153,12 +163,7 @@ def _run(url: str, tokens: dict[str, str], unit: int, places: list[dict[str, Any
     for one in at_work:
         one.start()
     if rate:
-        for turn, place in enumerate(places):
-            due = began + turn / rate
-            if due - began >= seconds:
-                break
-            time.sleep(max(0.0, due - time.perf_counter()))
-            waiting.put(place)
+        _feed(waiting, places, seconds, rate)
         for _ in at_work:
             waiting.put(None)
     for one in at_work:
@@ -166,12 +171,22 @@ def _run(url: str, tokens: dict[str, str], unit: int, places: list[dict[str, Any
     figures.seconds = time.perf_counter() - began
     used = resource.getrusage(resource.RUSAGE_SELF)
     figures.client_cpu = used.ru_utime + used.ru_stime
-    out.put((figures.lives, figures.seconds, figures.client_cpu, dict(figures.times), dict(figures.refused), figures.faults,
-             figures.finished))
+    out.put(
+        (figures.lives, figures.seconds, figures.client_cpu, dict(figures.times), dict(figures.refused), figures.faults, figures.finished)
+    )
 
 
-def lives(url: str, tokens: dict[str, str], unit: int, places: list[dict[str, Any]], *, seconds: float, threads: int = 4,
-          rate: float = 0.0, meanwhile: Callable[[], None] | None = None) -> Figures:
+def lives(
+    url: str,
+    tokens: dict[str, str],
+    unit: int,
+    places: list[dict[str, Any]],
+    *,
+    seconds: float,
+    threads: int = 4,
+    rate: float = 0.0,
+    meanwhile: Callable[[], None] | None = None,
+) -> Figures:
     """Lives for so many seconds from a client process of ``threads`` connections; ``meanwhile`` runs here beside it."""
     context = multiprocessing.get_context("spawn")
     out = context.Queue()
