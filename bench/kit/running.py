@@ -7,11 +7,13 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import psutil
+import psycopg
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))  # the tests' way to start the product is ours, too
 
@@ -46,6 +48,22 @@ def product(scale: float) -> Iterator[Callers]:
     finally:
         running.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+_LEFT = """SELECT count(*) FROM signals_partition p LEFT JOIN signals_position c ON c.partition = p.partition AND c.consumer = 'effects'
+WHERE p.seq > COALESCE(c.seq, 0)"""
+
+
+def settled(running: Product, seconds: float = 120) -> float:
+    """Wait until the worker has given every signal its effect; the seconds it took. Told on standard error when it does not get there."""
+    began = time.monotonic()
+    with psycopg.connect(running.run()["urls"]["owner"], autocommit=True) as owner:
+        while owner.execute(_LEFT).fetchone() != (0,):
+            if time.monotonic() - began > seconds:
+                sys.stderr.write(f"signals still wait for their effects after {seconds:.0f} s\n")
+                break
+            time.sleep(0.1)
+    return time.monotonic() - began
 
 
 def processor_seconds(running: Product) -> dict[str, float]:

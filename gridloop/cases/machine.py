@@ -261,7 +261,7 @@ class Machine(Steps):
             "unit": payload.get("unit") or proposal.get("unit"),
             "post": payload.get("post"),
             "staff": payload.get("person"),
-            "supporting": [int(u) for u in payload.get("supporting") or ()],
+            "supporting": list(dict.fromkeys(int(u) for u in payload.get("supporting") or ())),  # a unit named twice helps once
         }
         if payload.get("type") and chosen["type"] not in case_types():
             fault = FieldFault("/type", "cases.no_such_type", {"type": chosen["type"]})
@@ -273,9 +273,8 @@ class Machine(Steps):
         for unit in [chosen["unit"], *chosen["supporting"]]:
             if unit is not None and self.directory.unit(int(unit)) is None:
                 raise Invalid("cases.no_such_unit", errors=(FieldFault("/unit", "cases.no_such_unit", {"unit": unit}),), unit=unit)
-        if chosen["unit"] in chosen["supporting"]:
-            raise Invalid("cases.lead_is_supporting", errors=(FieldFault("/supporting", "cases.lead_is_supporting"),))
         self._chosen = chosen
+        self._lead_helps_not(chosen["unit"])
 
     def route(self, payload: Mapping[str, Any]) -> None:
         """Send to a unit, a post or a person: from the desk like accept; from a handler's hands as a new dispatch."""

@@ -22,7 +22,7 @@ from gridloop.cases.rules import (
 )
 from gridloop.flow.rules import Call, Step, UserTask, Wait
 from gridloop.kernel.durations import due_at, moment, parse_duration
-from gridloop.kernel.errors import Invalid
+from gridloop.kernel.errors import FieldFault, Invalid
 from gridloop.kernel.ids import uuid7
 from gridloop.kernel.viewer import SYSTEM, Viewer
 
@@ -238,6 +238,7 @@ class Steps:
                 self.note("nobody_competent", {"type": case.type, "region": case.region})
                 return
             unit = found.unit_id
+            self._lead_helps_not(unit)
         case.lead_unit_id = int(unit)
         case.supporting_ids = list(self._chosen.get("supporting", ()))
         for involved in [case.lead_unit_id, *case.supporting_ids]:
@@ -284,6 +285,10 @@ class Steps:
         case.escalations += 1
         case.status = self._sticky = "escalated"
         self.note("handed_up", {"to": desk.unit_id if desk else None, "region": case.desk_region, "times": case.escalations})
+
+    def _lead_helps_not(self, lead: int | None) -> None:
+        if lead in self._chosen.get("supporting", ()):
+            raise Invalid("cases.lead_is_supporting", errors=(FieldFault("/supporting", "cases.lead_is_supporting"),))
 
     # ---- small parts ---------------------------------------------------------------------------------------------
 

@@ -149,6 +149,20 @@ def test_lead_and_supporting_units_work_in_parallel(cast: Cast) -> None:
     assert present.case_detail(cast.operator, code)["status"] == "checking"
 
 
+def test_a_unit_named_twice_helps_once(cast: Cast) -> None:
+    code = report()
+    actions.accept(cast.operator, code, {"supporting": [cast.units["URBAN"], cast.units["URBAN"]]})
+    tasks = [t for t in present.case_tasks(SYSTEM, code) if t["stage"] == "support"]
+    assert [t["unit"]["name"] for t in tasks] == ["综合行政执法局"]
+
+
+def test_the_competent_unit_leads_and_does_not_help_too(cast: Cast) -> None:
+    code = actions.report(PUBLIC, new_report()).case
+    with pytest.raises(Invalid, match="lead_is_supporting"):  # another type without a unit: its competent one leads
+        actions.accept(cast.operator, code, {"type": "09009", "supporting": [cast.units["TRAFFIC"]]})
+    assert present.case_detail(cast.operator, code)["status"] == "verifying", "nothing of it stays"
+
+
 def test_void_needs_a_reason_and_ends_everything(cast: Cast) -> None:
     code = report()
     with pytest.raises(Invalid):

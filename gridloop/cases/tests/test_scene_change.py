@@ -13,8 +13,8 @@ from gridloop.cases.machine import Machine
 from gridloop.cases.messages import Report
 from gridloop.cases.rules import NewCase, Scene
 from gridloop.cases.tests.kit import EAST, HERE, Cast
+from gridloop.cases.tests.lives import packs, scene_of
 from gridloop.cases.tests.test_life import act, actions_of, machine_proof, task_of
-from gridloop.cases.tests.test_machine import packs, scene_of
 from gridloop.flow.models import Instance
 from gridloop.journal.actions import scoped
 from gridloop.kernel import clock
