@@ -1,167 +1,195 @@
-"""A case's life by HTTP on the whole product: cycles a second, each verb's time and processor time, report → open console, signals."""
+"""Whole lives of cases by HTTP at 0, 100,000 and 1,000,000 cases: lives a second in turns under one set-up, each call's time and
+
+processor time, a spike, and what happens beyond capacity. Afterwards every case begun is closed and the trace verifies.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import threading
+import shutil
+import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
-import httpx
+from kit.history import age, write_history
+from kit.lives import CALLS, PEOPLE, Caller, Figures, Life, Merged, Phase, Place, lives
 from kit.record import percentile, record
-from kit.running import Callers, product, spent
+from kit.running import Callers, Product, processor_seconds, spent
+from kit.territory import places, unit_of
 
-VERBS = ("report", "accept", "task_accept", "submit_with_photo", "check_approve", "search")
+from tests.house.product import command
+
+SPIKE: list[Phase] = [(20, 1), (30, 35), (30, 1)]
+CROWD = 160  # connections that call as fast as they can: far beyond what two cores do
+CONNECTIONS = 6
 
 
-class Life:
-    """One case from the report to the end; every step is timed under its verb's name."""
+def word(size: int) -> str:
+    """``0`` → empty, ``100000`` → 100k, ``1000000`` → 1m."""
+    return "empty" if not size else f"{size // 1_000_000}m" if size >= 1_000_000 else f"{size // 1000}k"
 
-    def __init__(self, callers: Callers, handler_unit: int) -> None:
-        self.callers, self.unit = callers, handler_unit
-        self.times: dict[str, list[float]] = defaultdict(list)
-        self.code = ""
-        self.task = ""
 
-    def report(self) -> None:
-        body = {"text": "路灯不亮，请派人看看", "kind": "28002", "place": self.callers.place()}
-        self.code = self.callers.post("/api/v1/reports", "citizen", body, 201)["case"]
+@dataclass
+class Deployment:
+    """A running product with so many cases, and what the lives in it gave."""
 
-    def accept(self) -> None:
-        case = self.callers.post(f"/api/v1/cases/{self.code}/accept", "operator", {"unit": self.unit})
-        self.task = next(t["id"] for t in case["tasks"] if t["stage"] == "handle" and t["status"] == "open")
+    size: int
+    callers: Callers
+    figures: list[Figures] = field(default_factory=list)
+    used: dict[str, float] = field(default_factory=dict)
+    places: list[Place] = field(default_factory=list)
+    unit: int = 0
 
-    def task_accept(self) -> None:
-        self.callers.post(f"/api/v1/tasks/{self.task}/accept", "handler", {})
+    def prepare(self) -> None:
+        for user in PEOPLE:
+            self.callers.token(user)
+        self.unit = unit_of(self.callers, "handler")
+        self.places = places(self.callers)
 
-    def submit_with_photo(self) -> None:
-        photo = self.callers.photo("handler")
-        self.callers.post(f"/api/v1/tasks/{self.task}/submit", "handler", {"evidence": [photo], "note": "已处理"})
+    def take(self, count: int) -> list[Place]:
+        """Places nobody has used, so that no report joins another."""
+        taken, self.places = self.places[:count], self.places[count:]
+        return taken
 
-    def check_approve(self) -> None:
-        tasks = self.callers.get(f"/api/v1/cases/{self.code}/tasks", "supervisor")["items"]
-        task = next(t["id"] for t in tasks if t["stage"] == "check" and t["status"] == "open")
-        self.callers.post(f"/api/v1/tasks/{task}/approve", "supervisor", {})
+    def live(self, seconds: float, threads: int, phases: list[Phase] | None = None) -> Figures:
+        count = int(sum(s * r for s, r in phases)) + 1 if phases else int(seconds * 120)
+        tokens = {user: self.callers.token(user) for user in PEOPLE}
+        return lives(self.callers.url, tokens, self.unit, self.take(count), seconds=seconds, threads=threads, phases=phases)
 
-    def search(self) -> None:
-        self.callers.get("/api/v1/cases", "operator", q=self.code[-5:], limit=20)
+    def turn(self, seconds: float, threads: int) -> None:
+        before = processor_seconds(self.callers.product)
+        self.figures.append(self.live(seconds, threads))
+        after = processor_seconds(self.callers.product)
+        for name, seconds_used in after.items():
+            self.used[name] = self.used.get(name, 0.0) + seconds_used - before.get(name, 0.0)
 
-    def step(self, verb: str) -> None:
+
+def load(size: int, folder: Path) -> Deployment:
+    """A product with the sample county and so many historic cases, imported and aged."""
+    callers = Callers(Product(folder / "data", GRIDLOOP_SAMPLE_SCALE="0.5"), folder / "data")
+    callers.product.wait_ready(400)
+    if size:
+        file = write_history(callers, folder / "cases.csv", size)
         began = time.perf_counter()
-        getattr(self, verb)()
-        self.times[verb].append((time.perf_counter() - began) * 1000)
-
-    def run(self) -> None:
-        for verb in VERBS:
-            self.step(verb)
-
-
-def verbs_one_by_one(callers: Callers, unit: int, count: int) -> None:
-    """Each verb over many cases in a row, so that its processor time can be read."""
-    lives = [Life(callers, unit) for _ in range(count)]
-
-    def each(verb: str) -> Callable[[], None]:
-        return lambda: [life.step(verb) for life in lives] and None
-
-    for verb in VERBS:
-        used = spent(callers.product, each(verb))
-        times = [t for life in lives for t in life.times[verb]]
-        record(f"{verb}_p50", percentile(times, 0.5), "ms", count)
-        record(f"{verb}_p95", percentile(times, 0.95), "ms", count)
-        record(f"{verb}_processor", sum(used.values()) * 1000 / count, "ms", count)
-        record(f"{verb}_processor_web", used.get("web", 0.0) * 1000 / count, "ms", count)
+        done = command("import", "cases", str(file), "--data-dir", str(callers.folder), seconds=3600)
+        if done.returncode:
+            raise SystemExit(f"import: {done.stderr[-500:]}")
+        record("historic_cases_imported", size / (time.perf_counter() - began), "cases/s", size)
+        age(callers)
+    deployment = Deployment(size, callers)
+    deployment.prepare()
+    return deployment
 
 
-def lives_a_second(callers: Callers, unit: int, count: int, clients: int) -> None:
-    lives = [Life(callers, unit) for _ in range(count)]
-    began = time.perf_counter()
-
-    def all_of_them() -> None:
-        with ThreadPoolExecutor(clients) as pool:
-            list(pool.map(Life.run, lives))
-
-    used = spent(callers.product, all_of_them)
-    record("life_cycles", count / (time.perf_counter() - began), "cases/s", count)
-    record("life_cycle_processor", sum(used.values()) * 1000 / count, "ms", count)
-
-
-class Console:
-    """An open console: when each case appeared."""
-
-    def __init__(self, callers: Callers) -> None:
-        self.seen: dict[str, float] = {}
-        self.news = threading.Condition()
-        headers = {"Authorization": f"Bearer {callers.token('operator')}"}
-        self.lines = self._lines(f"{callers.url}/api/v1/live", headers)
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _lines(self, url: str, headers: dict[str, str]) -> Iterator[str]:
-        with httpx.stream("GET", url, headers=headers, timeout=httpx.Timeout(10, read=60), trust_env=False) as stream:
-            yield from stream.iter_lines()
-
-    def _read(self) -> None:
-        with contextlib.suppress(httpx.HTTPError):  # the product ends before its consoles do
-            for line in self.lines:
-                if line.startswith("data: {"):
-                    data: dict[str, Any] = json.loads(line[6:])
-                    with self.news:
-                        self.seen.setdefault(str(data.get("code")), time.perf_counter())
-                        self.news.notify_all()
-
-    def wait(self, code: str) -> float:
-        with self.news:
-            if not self.news.wait_for(lambda: code in self.seen, 10):
-                raise SystemExit(f"{code} did not appear on the open console")
-            return self.seen[code]
+def in_turns(deployments: Sequence[Deployment], seconds: float, rounds: int, threads: int) -> None:
+    """The same set-up for each size, one after the other, again and again: what disturbs the machine disturbs all of them."""
+    for deployment in deployments:
+        deployment.live(10, threads)  # plans and caches are warm
+    for _ in range(rounds):
+        for deployment in deployments:
+            deployment.turn(seconds / rounds, threads)
+    rates = {}
+    for one in deployments:
+        faults = [fault for f in one.figures for fault in f.faults]
+        if faults:
+            raise SystemExit(f"{len(faults)} lives failed: {faults[0]}")
+        count = sum(f.lives for f in one.figures)
+        rates[one.size] = count / sum(f.seconds for f in one.figures)
+        record(f"life_cycles_{word(one.size)}", rates[one.size], "cases/s", count)
+        record(f"life_cycle_processor_{word(one.size)}", sum(one.used.values()) * 1000 / count, "ms", count)
+        record(f"life_cycle_client_processor_{word(one.size)}", sum(f.client_cpu for f in one.figures) * 1000 / count, "ms", count)
+    most = deployments[-1]
+    for name, used in most.used.items():
+        record(f"life_cycle_processor_{word(most.size)}_{name}", used * 1000 / sum(f.lives for f in most.figures), "ms")
+    for call in CALLS:
+        times = [t for f in most.figures for t in f.times.get(call, [])]
+        record(f"{call}_p50", percentile(times, 0.5), "ms", len(times))
+        record(f"{call}_p95", percentile(times, 0.95), "ms", len(times))
+    if most.size and deployments[0].size == 0:
+        record(f"life_cycles_{word(most.size)}_of_empty", 100 * rates[most.size] / rates[0], "%")
 
 
-def report_to_console(callers: Callers, count: int) -> None:
-    console = Console(callers)
-    time.sleep(1)
-    times = []
-    for _ in range(count):
-        life = Life(callers, 0)
-        began = time.perf_counter()
-        life.report()
-        times.append((console.wait(life.code) - began) * 1000)
-    record("report_to_open_console_p50", percentile(times, 0.5), "ms", count)
-    record("report_to_open_console_p99", percentile(times, 0.99), "ms", count)
+def call_by_call(deployment: Deployment, count: int) -> None:
+    """Each call over many lives in a row, so that what it costs all processes can be read."""
+    caller = Caller(deployment.callers.url, {user: deployment.callers.token(user) for user in PEOPLE})
+    at_work: list[Life] = []
+    for place in deployment.take(count):
+        at_work.append(Life(caller, deployment.unit, place))
+
+    def each(call: str) -> None:
+        for life in list(at_work):
+            try:
+                getattr(life, call)()
+            except Merged:
+                at_work.remove(life)
+        time.sleep(1.5)  # what follows of it, too: notices, live screens
+
+    for call in CALLS:
+        used = spent(deployment.callers.product, lambda call=call: each(call))  # type: ignore[misc]
+        record(f"{call}_processor", sum(used.values()) * 1000 / len(at_work), "ms", len(at_work))
 
 
-def signals_by_http(callers: Callers, batches: int, size: int = 500) -> None:
-    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    bodies = [
-        [{"id": f"b{b}-{n}", "source": "bench", "device": f"m{n}", "kind": "rain", "at": at, "value": n} for n in range(size)]
-        for b in range(batches)
-    ]
-    began = time.perf_counter()
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda body: callers.post("/api/v1/signals", "admin", body, 202), bodies))
-    record("signals_by_http_batches_of_500", batches * size / (time.perf_counter() - began), "signals/s", batches * size)
+def spike(deployment: Deployment) -> None:
+    """From 1 a second to 35 and back: no error, and how soon it is as before."""
+    figures = deployment.live(0, 96, SPIKE)
+    times = [t for call in CALLS for t in figures.times.get(call, [])]
+    start, end = SPIKE[0][0], SPIKE[0][0] + SPIKE[1][0]
+    calm = percentile([ms for at, ms in figures.finished if at < start] or [0.0], 0.95)
+    late = [at for at, ms in figures.finished if at > end and ms > max(2 * calm, calm + 200)]
+    record("spike_request_p95", percentile(times, 0.95), "ms", len(times))
+    record("spike_life_p95", percentile([ms for _at, ms in figures.finished], 0.95), "ms", figures.lives)
+    record("spike_refused_or_failed", len(figures.faults) + sum(figures.refused.values()), "requests", len(times))
+    record("spike_back_to_normal", max(late, default=end) - end, "s")
+
+
+def overload(deployment: Deployment, seconds: float) -> None:
+    """Far beyond capacity: refused by 429 in good time, nothing fails otherwise, and what is let in goes on."""
+    figures = deployment.live(seconds, CROWD)
+    answered = [t for times in figures.times.values() for t in times]
+    record("overload_refused", sum(figures.refused.values()), "requests", len(answered))
+    record("overload_failed", len(figures.faults), "requests", len(answered))
+    record("overload_answer_p99", percentile(answered, 0.99), "ms", len(answered))
+    record("overload_life_cycles", figures.lives / figures.seconds, "cases/s", figures.lives)
+    if figures.faults:
+        raise SystemExit(f"overload: {figures.faults[0]}")
+
+
+def proven(deployment: Deployment) -> None:
+    """The trace verifies and every life that was lived to its end is closed."""
+    lived = sum(f.lives for f in deployment.figures)
+    closed = deployment.callers.get("/api/v1/cases/counts", "operator", since=time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime()))
+    if closed["status"].get("closed", 0) < lived:
+        raise SystemExit(f"{lived} lives, but only {closed['status']} of today")
+    done = command("verify", "--data-dir", str(deployment.callers.folder), seconds=3600)
+    if done.returncode:
+        raise SystemExit(f"verify: {done.stdout[-300:]} {done.stderr[-300:]}")
 
 
 def main() -> None:
     options = argparse.ArgumentParser()
-    options.add_argument("--count", type=int, default=100)
-    options.add_argument("--clients", type=int, default=4)
-    options.add_argument("--scale", type=float, default=0.5)
+    options.add_argument("--cases", type=int, nargs="+", default=[0, 100_000])
+    options.add_argument("--seconds", type=float, default=60, help="of lives at each size")
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--clients", type=int, default=CONNECTIONS)
+    options.add_argument("--count", type=int, default=60, help="lives whose calls are measured one by one")
     chosen, _ = options.parse_known_args()
-    with product(chosen.scale) as callers:
-        for user in ("citizen", "operator", "handler", "supervisor", "admin"):
-            callers.token(user)
-        callers.place()
-        unit = callers.get("/api/v1/me", "handler")["unit"]["id"]
-        for _ in range(5):
-            Life(callers, unit).run()  # everything warm
-        verbs_one_by_one(callers, unit, chosen.count)
-        lives_a_second(callers, unit, chosen.count, chosen.clients)
-        report_to_console(callers, chosen.count)
-        signals_by_http(callers, 100)
+    folder = Path(tempfile.mkdtemp(prefix="gl-lives-"))
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        deployments = []
+        for size in sorted(chosen.cases):
+            deployments.append(load(size, folder / word(size)))
+            stack.callback(deployments[-1].callers.product.stop)
+        in_turns(deployments, chosen.seconds, chosen.rounds, chosen.clients)
+        most = deployments[-1]
+        call_by_call(most, chosen.count)
+        spike(most)
+        overload(most, 20)
+        for deployment in deployments:
+            proven(deployment)
 
 
 if __name__ == "__main__":

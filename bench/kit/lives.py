@@ -37,20 +37,13 @@ class Figures:
     faults: list[str] = field(default_factory=list)
     finished: list[tuple[float, float]] = field(default_factory=list)  # (seconds since the start, ms of the whole life)
 
-    def add(self, other: Figures) -> None:
-        self.lives += other.lives
-        self.seconds = max(self.seconds, other.seconds)
-        self.client_cpu += other.client_cpu
-        self.faults += other.faults
-        self.finished += other.finished
-        for call, times in other.times.items():
-            self.times[call] += times
-        for call, count in other.refused.items():
-            self.refused[call] += count
-
 
 class Refused(Exception):
     """The product is busy and says so (429)."""
+
+
+class Merged(Exception):
+    """Another case of the type was open at that place."""
 
 
 class Caller:
@@ -82,7 +75,10 @@ class Life:
     def report(self) -> None:
         place = {"lon": self.place["lon"], "lat": self.place["lat"]}
         body = {"text": TEXT, "kind": self.place["kind"], "place": place, "contact": "13900000000"}
-        self.code = self.caller.call("POST", "/api/v1/reports", "citizen", body, 201)["case"]
+        answer = self.caller.call("POST", "/api/v1/reports", "citizen", body, 201)
+        if answer["merged"]:
+            raise Merged
+        self.code = answer["case"]
 
     def accept(self) -> None:
         case = self.caller.call("POST", f"/api/v1/cases/{self.code}/accept", "operator", {"unit": self.unit})
@@ -92,7 +88,9 @@ class Life:
         self.caller.call("POST", f"/api/v1/tasks/{self.task}/accept", "handler", {})
 
     def handle(self) -> None:
-        self.caller.call("POST", f"/api/v1/tasks/{self.task}/check_in", "handler", {})  # one person can't be everywhere: the guard would say so
+        self.caller.call(
+            "POST", f"/api/v1/tasks/{self.task}/check_in", "handler", {}
+        )  # one person can't be everywhere: the guard would say so
 
     def submit(self) -> None:
         self.caller.call("POST", f"/api/v1/tasks/{self.task}/submit", "handler", {"note": "已清理"})
@@ -110,93 +108,106 @@ class Life:
             raise RuntimeError(f"{self.code} was not found again")
 
 
-def _feed(waiting: queue.SimpleQueue[dict[str, Any] | None], places: list[dict[str, Any]], seconds: float, rate: float) -> None:
-    """A place for a new life ``rate`` times a second, whether or not anybody is free to take it."""
-    began = time.perf_counter()
-    for turn, place in enumerate(places[: int(seconds * rate)]):
-        time.sleep(max(0.0, began + turn / rate - time.perf_counter()))
-        waiting.put(place)
+Place = dict[str, Any]
+Phase = tuple[float, float]  # seconds, lives begun a second
 
 
-def _run(
-    url: str, tokens: dict[str, str], unit: int, places: list[dict[str, Any]], threads: int, seconds: float, rate: float, out: Any
-) -> None:
-    """The client process: lives for so many seconds, as fast as they go or ``rate`` a second begun whatever the others do."""
-    figures, lock = Figures(), threading.Lock()
-    began = time.perf_counter()
-    waiting: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-    turns = iter(places)
+def _feed(waiting: queue.SimpleQueue[tuple[Place, float] | None], places: list[Place], phases: list[Phase]) -> None:
+    """A place for each new life when its time has come, whether or not anybody is free to take it."""
+    turns, due = iter(places), time.perf_counter()
+    for seconds, rate in phases:
+        for _ in range(int(seconds * rate)):
+            time.sleep(max(0.0, due - time.perf_counter()))
+            waiting.put((next(turns), due))
+            due += 1 / rate
 
-    def next_place() -> dict[str, Any] | None:
-        if rate:
-            return waiting.get()
-        with lock:
-            return next(turns, None) if time.perf_counter() - began < seconds else None
 
-    def live() -> None:
-        caller = Caller(url, tokens)
-        while (place := next_place()) is not None:
-            life, start = Life(caller, unit, place), time.perf_counter()
-            call = ""
-            try:
-                for call in CALLS:
-                    at = time.perf_counter()
-                    getattr(life, call)()
-                    with lock:
-                        figures.times[call].append((time.perf_counter() - at) * 1000)
-            except Refused:
-                with lock:
-                    figures.refused[call] += 1
-                continue
-            except Exception as fault:
-                with lock:
-                    figures.faults.append(f"{call}: {type(fault).__name__}: {fault}"[:300])
-                caller = Caller(url, tokens)
-                continue
-            now = time.perf_counter()
-            with lock:
-                figures.lives += 1
-                figures.finished.append((now - began, (now - start) * 1000))
+class _Client:
+    """The client process: connections that live lives, as fast as they go or when their time has come."""
 
-    at_work = [threading.Thread(target=live) for _ in range(threads)]
-    for one in at_work:
-        one.start()
-    if rate:
-        _feed(waiting, places, seconds, rate)
-        for _ in at_work:
-            waiting.put(None)
-    for one in at_work:
-        one.join()
-    figures.seconds = time.perf_counter() - began
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    figures.client_cpu = used.ru_utime + used.ru_stime
-    out.put(
-        (figures.lives, figures.seconds, figures.client_cpu, dict(figures.times), dict(figures.refused), figures.faults, figures.finished)
-    )
+    def __init__(self, url: str, tokens: dict[str, str], unit: int) -> None:
+        self.url, self.tokens, self.unit = url, tokens, unit
+        self.figures, self.lock = Figures(), threading.Lock()
+        self.began = time.perf_counter()
+        self.waiting: queue.SimpleQueue[tuple[Place, float] | None] = queue.SimpleQueue()
+
+    def run(self, places: list[Place], threads: int, seconds: float, phases: list[Phase]) -> Figures:
+        turns = iter(places)
+
+        def at_once() -> tuple[Place, float] | None:
+            with self.lock:
+                now = time.perf_counter()
+                place = next(turns, None) if now - self.began < seconds else None
+            return (place, now) if place is not None else None
+
+        at_work = [threading.Thread(target=self._work, args=(self.waiting.get if phases else at_once,)) for _ in range(threads)]
+        for one in at_work:
+            one.start()
+        if phases:
+            _feed(self.waiting, places, phases)
+            for _ in at_work:
+                self.waiting.put(None)
+        for one in at_work:
+            one.join()
+        self.figures.seconds = time.perf_counter() - self.began
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        self.figures.client_cpu = used.ru_utime + used.ru_stime
+        return self.figures
+
+    def _work(self, following: Callable[[], tuple[Place, float] | None]) -> None:
+        caller = Caller(self.url, self.tokens)
+        while (turn := following()) is not None:
+            if not self._live(Life(caller, self.unit, turn[0]), turn[1]):
+                caller = Caller(self.url, self.tokens)
+
+    def _live(self, life: Life, due: float) -> bool:
+        """False when the connection may be spoilt."""
+        call = ""
+        try:
+            for call in CALLS:
+                at = time.perf_counter()
+                getattr(life, call)()
+                with self.lock:
+                    self.figures.times[call].append((time.perf_counter() - at) * 1000)
+        except Merged:
+            return True  # the place was taken: no life of its own
+        except Refused:
+            with self.lock:
+                self.figures.refused[call] += 1
+                self.figures.times["refused"].append((time.perf_counter() - at) * 1000)
+            return True
+        except Exception as fault:
+            with self.lock:
+                self.figures.faults.append(f"{call}: {type(fault).__name__}: {fault}"[:300])
+            return False
+        now = time.perf_counter()
+        with self.lock:
+            self.figures.lives += 1
+            self.figures.finished.append((now - self.began, (now - due) * 1000))
+        return True
+
+
+def _run(out: Any, url: str, tokens: dict[str, str], unit: int, *how: Any) -> None:
+    figures = _Client(url, tokens, unit).run(*how)
+    figures.times, figures.refused = dict(figures.times), dict(figures.refused)
+    out.put(figures)
 
 
 def lives(
     url: str,
     tokens: dict[str, str],
     unit: int,
-    places: list[dict[str, Any]],
+    places: list[Place],
     *,
-    seconds: float,
+    seconds: float = 0.0,
     threads: int = 4,
-    rate: float = 0.0,
-    meanwhile: Callable[[], None] | None = None,
+    phases: list[Phase] | None = None,
 ) -> Figures:
-    """Lives for so many seconds from a client process of ``threads`` connections; ``meanwhile`` runs here beside it."""
+    """Lives from a client process of ``threads`` connections: for so many seconds as fast as they go, or begun in ``phases``."""
     context = multiprocessing.get_context("spawn")
     out = context.Queue()
-    client = context.Process(target=_run, args=(url, tokens, unit, places, threads, seconds, rate, out))
+    client = context.Process(target=_run, args=(out, url, tokens, unit, places, threads, seconds, phases or []))
     client.start()
-    if meanwhile is not None:
-        meanwhile()
-    count, took, cpu, times, refused, faults, finished = out.get()
+    figures: Figures = out.get()
     client.join()
-    figures = Figures(count, took, cpu)
-    figures.times.update(times)
-    figures.refused.update(refused)
-    figures.faults, figures.finished = faults, finished
     return figures
