@@ -138,12 +138,17 @@ def _hear(pipe: Any, seconds: float) -> Any:
     return found
 
 
+def car_of(signal: str) -> str:
+    """A case remembers the last signal of a device only: that of the car when it stood, or when it was gone."""
+    return signal.rpartition("-")[0]
+
+
 def judge(callers: Callers, traffic: Traffic, regions: list[str], results: list[dict[str, Any]]) -> None:
     with psycopg.connect(callers.product.run()["urls"]["owner"]) as owner:
-        cases = {signal: (code, region) for signal, code, region in owner.execute(_CASES)}
+        cases = {car_of(signal): (code, region) for signal, code, region in owner.execute(_CASES)}
     told, in_page, missed = [], [], 0
     for alarm, at in traffic.accepted.items():
-        code, region = cases.get(alarm, ("", ""))
+        code, region = cases.get(car_of(alarm), ("", ""))
         for scope, screen in zip(regions, results, strict=True):
             if not region.startswith(scope):
                 continue
@@ -152,7 +157,7 @@ def judge(callers: Callers, traffic: Traffic, regions: list[str], results: list[
                 told.append((screen["told"][code] - at) * 1000)
             if code in screen["in_page"]:
                 in_page.append((screen["in_page"][code] - at) * 1000)
-    opened = sum(alarm in cases for alarm in traffic.accepted)
+    opened = sum(car_of(alarm) in cases for alarm in traffic.accepted)
     record("consoles_alarms_without_case", len(traffic.accepted) - opened, "alarms", len(traffic.accepted))
     record("alarm_to_frame_p50", percentile(told, 0.5), "ms", len(told))
     record("alarm_to_frame_p99", percentile(told, 0.99), "ms", len(told))

@@ -17,7 +17,7 @@ from kit.figures import CROWDED, SECTIONS, TARGETS, WORSE, Figure, Target, read,
 from kit.record import RESULTS, ROOT
 
 PICTURES = ROOT / "docs" / "pictures"
-MOST_BARS = 14
+MOST_BARS = 20
 _MARK = {"worse": ("变差", "worse"), "better": ("变好", "better"), "same": ("持平", "same"), "unknown": ("–", "")}
 STYLE = """
 :root { color-scheme: light; font: 15px/1.5 system-ui, 'Noto Sans CJK SC', sans-serif; color: #1f2937; }
