@@ -41,15 +41,15 @@ class Traffic:
 
     def batch(self, number: int) -> tuple[list[dict[str, Any]], list[str]]:
         at = datetime.now(UTC).isoformat()
-        readings = [
-            {"id": f"r{number}-{n}", "source": "bench", "device": f"m{n}", "kind": "rain", "at": at, "value": n / 7}
-            for n in range((A_SECOND - CHANGES) // BATCHES)
-        ]
         half = CHANGES // BATCHES // 2
         more = number % 2  # five a batch: two and three in turns
         standing = [self.car(number, n, at, 200.0) for n in range(half + more)]
         before = number - STAY
         gone = [self.car(before, n, at, 0.0) for n in range(half + before % 2)] if before >= 0 else []
+        readings = [
+            {"id": f"r{number}-{n}", "source": "bench", "device": f"m{n}", "kind": "rain", "at": at, "value": n / 7}
+            for n in range(A_SECOND // BATCHES - len(standing) - len(gone))
+        ]
         return readings + standing + gone, [one["id"] for one in standing]
 
     def car(self, number: int, n: int, at: str, value: float) -> dict[str, Any]:
@@ -58,8 +58,8 @@ class Traffic:
         one = {"id": f"a{number}-{n}-{value:.0f}", "source": "bench", "device": f"cam{n}", "kind": "vehicle_stopped", "at": at}
         return one | {"value": value, "place": place, "data": data}
 
-    def run(self, seconds: float) -> int:
-        """Returns how many signals were accepted."""
+    def run(self, seconds: float) -> float:
+        """Returns how many signals a second were accepted."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         began, count = time.monotonic(), 0
@@ -77,7 +77,7 @@ class Traffic:
             self.late = max(self.late, now - due)
             self.accepted |= dict.fromkeys(alarms, now)
             count += len(items)
-        return count
+        return count / max(seconds, time.monotonic() - began)
 
 
 def territories(callers: Callers, count: int, wide: int) -> list[str]:
@@ -114,17 +114,17 @@ def measure(callers: Callers, traffic: Traffic, regions: list[str], tokens: list
     try:
         _hear(ours, 180)
         before = processor_seconds(callers.product)
-        count = traffic.run(seconds)
+        speed = traffic.run(seconds)
         after = processor_seconds(callers.product)
         behind = settled(callers.product)
         ours.send("end")
         results: list[dict[str, Any]] = _hear(ours, 180)
     finally:
         clients.kill()
-    record("consoles_signals_taken", count / seconds, "signals/s", count)
+    record("consoles_signals_taken", round(speed), "signals/s")
     record("consoles_worker_behind", behind, "s")
     record("consoles_batch_latest", traffic.late * 1000, "ms")
-    for name in ("push", "web", "ingest", "worker"):
+    for name in ("push", "web", "ingest", "worker", "postgres"):
         record(f"consoles_processor_{name}", 100 * (after[name] - before[name]) / seconds, "% of a core", len(regions))
     return results
 
@@ -138,12 +138,17 @@ def _hear(pipe: Any, seconds: float) -> Any:
     return found
 
 
+def car_of(signal: str) -> str:
+    """A case remembers the last signal of a device only: that of the car when it stood, or when it was gone."""
+    return signal.rpartition("-")[0]
+
+
 def judge(callers: Callers, traffic: Traffic, regions: list[str], results: list[dict[str, Any]]) -> None:
     with psycopg.connect(callers.product.run()["urls"]["owner"]) as owner:
-        cases = {signal: (code, region) for signal, code, region in owner.execute(_CASES)}
-    told, in_page, missed = [], [], 0
+        cases = {car_of(signal): (code, region) for signal, code, region in owner.execute(_CASES)}
+    told, in_page, missed, gone = list[float](), list[float](), 0, 0
     for alarm, at in traffic.accepted.items():
-        code, region = cases.get(alarm, ("", ""))
+        code, region = cases.get(car_of(alarm), ("", ""))
         for scope, screen in zip(regions, results, strict=True):
             if not region.startswith(scope):
                 continue
@@ -152,12 +157,14 @@ def judge(callers: Callers, traffic: Traffic, regions: list[str], results: list[
                 told.append((screen["told"][code] - at) * 1000)
             if code in screen["in_page"]:
                 in_page.append((screen["in_page"][code] - at) * 1000)
-    opened = sum(alarm in cases for alarm in traffic.accepted)
+            gone += code in screen["told"] and code not in screen["in_page"]
+    opened = sum(car_of(alarm) in cases for alarm in traffic.accepted)
     record("consoles_alarms_without_case", len(traffic.accepted) - opened, "alarms", len(traffic.accepted))
     record("alarm_to_frame_p50", percentile(told, 0.5), "ms", len(told))
     record("alarm_to_frame_p99", percentile(told, 0.99), "ms", len(told))
     record("alarm_in_page_p50", percentile(in_page, 0.5), "ms", len(in_page))
     record("alarm_in_page_p99", percentile(in_page, 0.99), "ms", len(in_page))
+    record("alarms_gone_before_the_list", gone, "alarms", len(told))
     record("consoles_frames_a_second_most", max(s["frames_a_second"] for s in results), "frames/s", len(results))
     record("consoles_lists_read_again", sum(s["reads"] for s in results), "reads", len(results))
     record("consoles_alarms_missed", missed, "alarms", len(told))

@@ -25,6 +25,10 @@ def is_theirs(name: str) -> bool:
     return any(word in name for word in THEIRS) and "_of_" not in name
 
 
+def _paint(colour: str, crowded: bool) -> str:
+    return f'fill="#fff" stroke="{colour}"' if crowded else f'fill="{colour}"'
+
+
 def bars(figures: Sequence[Figure], unit: str) -> str:
     """Horizontal bars, longest value the whole width; other programs' in grey."""
     most = max((f.now.value for f in figures), default=0) or 1
@@ -39,9 +43,14 @@ def bars(figures: Sequence[Figure], unit: str) -> str:
         rows += [
             f'<text x="0" y="{top + 14}" fill="{INK}" font-size="14">{escape(zh)}</text>',
             f'<text x="0" y="{top + 31}" fill="{MUTED}" font-size="11">{escape(en)}</text>',
-            f'<rect x="{LABEL}" y="{top + 4}" width="{long:.1f}" height="{BAR + 6}" rx="2" fill="{colour}"/>',
+            f'<rect x="{LABEL}" y="{top + 4}" width="{long:.1f}" height="{BAR + 6}" rx="2" {_paint(colour, one.now.crowded)}/>',
             f'<text x="{LABEL + long + 6:.1f}" y="{top + 21}" fill="{INK}" font-size="13">{figure(one.now.value)}</text>',
         ]
+    if any(one.now.crowded for one in figures):
+        height += 20
+        rows.append(
+            f'<text x="0" y="{height - 8}" fill="{MUTED}" font-size="12">空心：测量时机器繁忙 / hollow: taken on a crowded machine</text>'
+        )
     title = "; ".join(f"{words(f.name)[1]}: {figure(f.now.value)} {unit}" for f in figures)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="100%" role="img" {FONT}>'

@@ -153,6 +153,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "signals_door": ("接入（不含 HTTP）", "door without HTTP"),
     "signals_effects": ("信号生效", "effects"),
     "alarm_in_page": ("告警受理→列表可见", "alarm accepted → in the list"),
+    "alarms_gone_before_the_list": ("列表读到前已结束的告警", "alarms over before the list was read"),
     "alarm_to_frame": ("告警受理→推送到达", "alarm accepted → frame"),
     "consoles_signals_taken": ("接收信号", "signals taken"),
     "consoles_batch_latest": ("批次最大迟到", "latest batch"),

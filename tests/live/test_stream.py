@@ -115,6 +115,27 @@ def _place(event_id: str) -> tuple[int, ...]:
     return tuple(int(part) for part in event_id.split("."))
 
 
+def test_changes_come_in_four_frames_a_second_at_most(live: Live, screens: list[Screen]) -> None:
+    """However much happens: of each case the latest change, and all of them seen in the end."""
+    screen = opened(live, screens, "operator")
+    codes = [live.report()[0] for _ in range(3)]
+    screen.wait(codes[-1])
+    begin = len(screen.events)
+    until, urged = time.monotonic() + 3, 0
+    while time.monotonic() < until:
+        live.post(f"/api/v1/cases/{codes[urged % 3]}/urge", "operator", {"note": f"第{urged}次"})
+        urged += 1
+    time.sleep(1 + crowd() / 4)
+    news = [(data["code"], at) for _, event, data, at in screen.events[begin:] if event == "case"]
+    frames = [at for n, (_, at) in enumerate(news) if n == 0 or at - news[n - 1][1] > 0.05]
+    assert urged > 12, "more happened than frames may tell"
+    assert len(frames) <= 4 * (frames[-1] - frames[0]) + 2, frames
+    assert len(news) <= 3 * len(frames), "one message of a case in a frame"
+    assert {code for code, _ in news} == set(codes)
+    last = [data["action"] for _, event, data, _ in screen.events if event == "case"][-1]
+    assert last == "urged"
+
+
 def test_nonsense_as_last_id_means_read_afresh(live: Live, screens: list[Screen]) -> None:
     screen = opened(live, screens, "operator", "not-an-id")
     assert "reset" in [event for _, event, _, _ in screen.events]
