@@ -60,7 +60,9 @@ def items(body: bytes, ndjson: bool) -> list[object]:
 
 
 def _malformed(fault: ValueError) -> list[object]:
-    raise Fault("signals.malformed", cause=str(fault)) from fault
+    if isinstance(fault, json.JSONDecodeError):
+        raise Fault("signals.malformed", line=fault.lineno, column=fault.colno) from fault
+    raise Fault("signals.too_deep") from fault
 
 
 def _looks_like_lines(body: bytes) -> bool:
@@ -84,7 +86,8 @@ def _lines(body: bytes) -> list[object]:
         try:
             found.append(loads(line))
         except ValueError as fault:
-            found.append(ItemFault("", "signals.line_malformed", cause=str(fault)))
+            column = fault.colno if isinstance(fault, json.JSONDecodeError) else 0
+            found.append(ItemFault("", "signals.line_malformed", column=column) if column else ItemFault("", "signals.too_deep"))
     return found
 
 
