@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
 import uuid
 from typing import Any
 
 import orjson
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
-from django.db import DataError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
@@ -23,6 +24,7 @@ from gridloop.access.api import signed_in
 from gridloop.cases.api import router as cases_router
 from gridloop.cases.api import track_router
 from gridloop.doors.http.problems import language, plain_problem, problem, too_large
+from gridloop.doors.http.watch import database_down
 from gridloop.doors.http.wrong_fields import fault_of
 from gridloop.evidence.api import router as evidence_router
 from gridloop.flow.api import router as flow_router
@@ -128,9 +130,7 @@ def _too_large(request: HttpRequest, error: Any) -> HttpResponse:
 
 def _database_down(request: HttpRequest, error: Any) -> HttpResponse:
     log.error("database: %s", error)
-    response = plain_problem(request, 503, "doors.database_down")
-    response["Retry-After"] = "2"
-    return response
+    return database_down(request)
 
 
 def _unexpected(request: HttpRequest, error: Any) -> HttpResponse:
@@ -146,11 +146,18 @@ for _api in (api, track_api):
     _api.add_exception_handler(HttpError, _http_error)
     _api.add_exception_handler(AuthenticationError, _not_logged_in)
     _api.add_exception_handler(DataError, _unfit)
-    _api.add_exception_handler(OperationalError, _database_down)
+    for _away in (OperationalError, InterfaceError):
+        _api.add_exception_handler(_away, _database_down)
     _api.add_exception_handler(RequestDataTooBig, _too_large)
     for _kind in (MultiPartParserError, TooManyFilesSent, TooManyFieldsSent):
         _api.add_exception_handler(_kind, _bad_form)
     _api.add_exception_handler(Exception, _unexpected)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """What failed before or after a room was asked, in a middleware: Django's own page would be no answer to a machine."""
+    error = sys.exc_info()[1]
+    return _database_down(request, error) if isinstance(error, OperationalError | InterfaceError) else _unexpected(request, error)
 
 
 def docs(request: HttpRequest) -> HttpResponse:
@@ -158,4 +165,4 @@ def docs(request: HttpRequest) -> HttpResponse:
     return Swagger().render_page(request, api)
 
 
-__all__ = ["api", "docs", "language", "track_api"]
+__all__ = ["api", "docs", "language", "server_error", "track_api"]

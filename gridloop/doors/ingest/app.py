@@ -28,7 +28,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-WITHIN_SECONDS = 1.9  # answered within 2 s of the body's end, whatever the database does
+WITHIN_SECONDS = 1.5  # answered within 2 s of the body's end, whatever the database does
 READ_SECONDS = 60.0  # for a whole body: one that drips is given up
 _STRIDE = 500  # items parsed before other requests have a turn
 
