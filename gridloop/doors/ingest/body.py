@@ -43,6 +43,8 @@ def unpack(body: bytes, coding: str) -> bytes:
 def items(body: bytes, ndjson: bool) -> list[object]:
     """Raw items in order; an unreadable line of NDJSON stands as its ``ItemFault``."""
     body = body.removeprefix(_BOM)
+    if not body or body.isspace():
+        raise Fault("signals.empty")
     if ndjson:
         found = _lines(body)
     else:
