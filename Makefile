@@ -7,7 +7,7 @@ PORT ?= 8000
 ARGS ?=
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/tests/*' 2>/dev/null | grep -v ' ')
 
-.PHONY: run install install-dev test lint unit web-test bench soak clean
+.PHONY: run install install-dev test lint unit web-test bench soak fuzz clean
 
 run: install
 	@exec .venv/bin/gridloop up --port $(PORT) --simulate 10 $(ARGS)
@@ -68,6 +68,10 @@ MINUTES ?= 20
 soak: install-dev
 	@mkdir -p bench/results
 	GRIDLOOP_SOAK_MINUTES=$(MINUTES) .venv/bin/pytest -q -p no:xdist --timeout=0 tests/proof/test_kill.py tests/proof/test_full_disk.py
+
+# every parser of outside bytes under the fuzzer, each for its share of MINUTES; what crashes lies in var/fuzz
+fuzz: install-dev
+	.venv/bin/python -m tests.fuzz.run $$(( $(MINUTES) * 60 / 19 ))
 
 clean:
 	rm -rf .venv web/node_modules web/dist

@@ -48,6 +48,7 @@ from gridloop.cases.selectors import CaseFilter
 from gridloop.cases.types import case_types
 from gridloop.evidence import actions as evidence
 from gridloop.journal.selectors import scoped
+from gridloop.kernel.bodies import read_json, refuse_nul
 from gridloop.kernel.errors import FieldFault, Invalid
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Viewer
 
@@ -63,6 +64,8 @@ def _bbox(text: str) -> tuple[float, float, float, float] | None:
         west, south, east, north = (float(part) for part in text.split(","))
     except ValueError as error:
         raise Invalid("doors.bad_bbox", errors=(FieldFault("/bbox", "doors.bad_bbox"),)) from error
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):  # false for what is no number, too
+        raise Invalid("doors.bad_bbox", errors=(FieldFault("/bbox", "doors.bad_bbox"),))
     return west, south, east, north
 
 
@@ -357,13 +360,17 @@ def report(request: HttpRequest) -> Status[dict[str, Any]]:
 
 def _read_report(request: HttpRequest) -> ReportIn:
     """The body as JSON or as a form; ninja's own error shape for what does not fit."""
-    if request.content_type == "multipart/form-data":
+    if request.content_type in ("multipart/form-data", "application/x-www-form-urlencoded"):
         fields: dict[str, Any] = {k: v for k, v in request.POST.items() if k in ReportIn.model_fields}
         if "lon" in request.POST or "lat" in request.POST:
             fields["place"] = {"lon": request.POST.get("lon"), "lat": request.POST.get("lat")}
         fields["evidence"] = request.POST.getlist("evidence")
-        return _validated(lambda: ReportIn.model_validate(fields))
-    return _validated(lambda: ReportIn.model_validate_json(request.body or b"{}"))
+        refuse_nul(fields)
+    else:
+        fields = read_json(request.body or b"{}")
+        if not isinstance(fields, dict):  # the schema would read a list's or a text's attributes
+            raise Invalid("doors.not_an_object", errors=(FieldFault("/", "doors.not_an_object"),))
+    return _validated(lambda: ReportIn.model_validate(fields))
 
 
 def _validated(make: Callable[[], ReportIn]) -> ReportIn:

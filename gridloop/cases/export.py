@@ -9,6 +9,7 @@ from typing import Any
 
 from gridloop.cases import present, selectors
 from gridloop.cases.selectors import CaseFilter
+from gridloop.kernel.formulas import quoted
 from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import Viewer
 
@@ -18,7 +19,6 @@ COLUMNS = (
 )
 PAGE = 500
 MOST = 20_000  # rows; a larger export belongs to the indicators and the history files
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def case_csv(viewer: Viewer, wanted: CaseFilter) -> Iterator[str]:
@@ -49,7 +49,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     text = value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return quoted(text)
 
 
 def _lines(rows: list[list[str]]) -> str:

@@ -84,6 +84,7 @@ INSTALLED_APPS = [
 ]
 AUTH_USER_MODEL = "access.User"
 MIDDLEWARE = [
+    "gridloop.doors.http.watch.DatabaseWatchMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -153,7 +154,7 @@ TIME_ZONE = "Asia/Shanghai"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"  # made by the deployment (base map); the edge serves it and the built front end
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 2**20
+DATA_UPLOAD_MAX_MEMORY_SIZE = 12_000_000  # doors.http.problems.BODY_LIMIT; said in docs/reference/limits.md
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("GRIDLOOP_HTTPS", "") == "1"

@@ -14,3 +14,5 @@ urlpatterns: list[object] = [
     path("track/", track_api.urls),
     *pages.urlpatterns,
 ]
+
+handler500 = "gridloop.doors.http.api.server_error"

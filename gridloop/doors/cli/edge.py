@@ -6,14 +6,28 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import orjson
+
 from gridloop.doors.cli.deployment import ROOT
+from gridloop.kernel.texts import LANGUAGES, say
 
 # No inline script anywhere; MapLibre needs workers from blobs and tiles as data images; styles are set by the chart library.
 POLICY = (
     "default-src 'self'; worker-src 'self' blob:; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
     "connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
-SIGNALS_LIMIT, OTHER_LIMIT = "16MB", "30MB"
+# A body whose length is said is refused before it is read (the patterns), one that comes in pieces when it goes over (bytes).
+# The processes behind have limits of their own and say them better; these are a little wider.
+SIGNALS_LIMIT, SIGNALS_OVER = 20_000_000, "^([0-9]{9,}|[2-9][0-9]{7})$"
+BODY_LIMIT, BODY_OVER = 12_000_000, "^([0-9]{9,}|[2-9][0-9]{7}|1[2-9][0-9]{6})$"
+FORM_LIMIT, FORM_OVER = 30_000_000, "^([0-9]{9,}|[3-9][0-9]{7})$"
+_REFUSALS = {
+    413: "doors.body_too_large",
+    408: "doors.too_slow",
+    502: "doors.server_away",
+    503: "doors.server_away",
+    504: "doors.server_away",
+}
 
 # Paths of the application server; anything else that a browser asks for as a page belongs to the desk.
 _WEB = (
@@ -41,6 +55,8 @@ class Edge:
     names: tuple[str, ...] = ()  # with ``tls``: the names and addresses the local certificate is for
     tls: bool = False
     behind_proxy: bool = False  # believe what a proxy on a private address says about the caller and about HTTPS
+    header_seconds: int = 15  # a request whose head drips is cut then
+    body_seconds: int = 180  # the same for a whole request: 25 MB of pictures over 1 Mbit/s
 
     def _site(self) -> str:
         if self.tls:
@@ -57,7 +73,15 @@ class Edge:
             policy=POLICY,
             web_paths=_WEB,
             signals_limit=SIGNALS_LIMIT,
-            other_limit=OTHER_LIMIT,
+            signals_over=SIGNALS_OVER,
+            body_limit=BODY_LIMIT,
+            body_over=BODY_OVER,
+            form_limit=FORM_LIMIT,
+            form_over=FORM_OVER,
+            whole=FORM_LIMIT + 1,
+            header_seconds=self.header_seconds,
+            body_seconds=self.body_seconds,
+            errors=_errors(),
             web=f"unix/{self.sockets}/web.sock",
             push=f"unix/{self.sockets}/push.sock",
             ingest=f"unix/{self.sockets}/ingest.sock",
@@ -67,6 +91,33 @@ class Edge:
             static=self.data / "static",
             storage=self.data / "caddy",
         )
+
+
+def _errors() -> str:
+    """What the edge itself refuses, as the problem documents the processes behind would give; English where it is asked for first."""
+    told = [
+        "\t\t@english header_regexp Accept-Language (?i)^\\s*en\n",
+        "\t\t@signals path /api/v1/signals\n",
+        "\t\t@form header Content-Type multipart/form-data*\n",
+    ]
+    for status, key in _REFUSALS.items():
+        answered = 503 if status in (502, 504) else status
+        told.append(f"\t\t@s{status} expression {{http.error.status_code}} == {status}\n\t\thandle @s{status} {{\n")
+        told += ["\t\t\theader Retry-After 5\n"] if answered == 503 else []
+        for kind, limit in ((" @signals", 16), (" @form", FORM_LIMIT // 10**6), ("", BODY_LIMIT // 10**6))[0 if status == 413 else 2 :]:
+            told.append(f"\t\t\thandle{kind} {{\n{_by_language(answered, key, limit)}\t\t\t}}\n")
+        told.append("\t\t}\n")
+    return "".join(told)
+
+
+def _by_language(status: int, key: str, limit: int) -> str:
+    bodies = {}
+    for lang in LANGUAGES:
+        title, detail = say(f"doors.status_{status}", lang), say(key, lang, limit=limit)
+        bodies[lang] = orjson.dumps({"type": f"urn:gridloop:{key}", "title": title, "status": status, "detail": detail, "errors": []})
+    head = "\t\t\t\t\theader Content-Type application/problem+json\n"
+    english = f"\t\t\t\thandle @english {{\n{head}\t\t\t\t\trespond `{bodies['en'].decode()}` {status}\n\t\t\t\t}}\n"
+    return english + f"\t\t\t\thandle {{\n{head}\t\t\t\t\trespond `{bodies['zh'].decode()}` {status}\n\t\t\t\t}}\n"
 
 
 _TEMPLATE = """\
@@ -84,16 +135,18 @@ _TEMPLATE = """\
 	servers {{
 		{trusted}
 		timeouts {{
-			read_header 15s
-			read_body 5m
+			read_header {header_seconds}s
+			read_body {body_seconds}s
 			idle 3m
 		}}
 	}}
 }}
 
+# a body is whole before it goes on: one that drips holds a connection here, not a thread of the application
 (app) {{
 	reverse_proxy {web} {{
 		header_up X-Request-Start {{time.now.unix_ms}}
+		request_buffers {whole}
 		lb_try_duration 8s
 		lb_try_interval 100ms
 	}}
@@ -119,7 +172,11 @@ _TEMPLATE = """\
 			lb_try_interval 100ms
 		}}
 	}}
+	handle_errors {{
+{errors}	}}
 	handle /api/v1/signals {{
+		@over header_regexp Content-Length {signals_over}
+		error @over 413
 		request_body {{
 			max_size {signals_limit}
 		}}
@@ -131,8 +188,23 @@ _TEMPLATE = """\
 
 	route {{
 		encode zstd gzip
-		request_body {{
-			max_size {other_limit}
+		@form header Content-Type multipart/form-data*
+		@form_over {{
+			header Content-Type multipart/form-data*
+			header_regexp Content-Length {form_over}
+		}}
+		@plain_over {{
+			not header Content-Type multipart/form-data*
+			header_regexp Content-Length {body_over}
+		}}
+		error @form_over 413
+		error @plain_over 413
+		request_body @form {{
+			max_size {form_limit}
+		}}
+		@plain not header Content-Type multipart/form-data*
+		request_body @plain {{
+			max_size {body_limit}
 		}}
 
 		@far_metrics {{

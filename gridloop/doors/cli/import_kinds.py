@@ -17,6 +17,7 @@ import shapely
 
 from gridloop.kernel import geo
 from gridloop.kernel.errors import FieldFault
+from gridloop.kernel.formulas import unquoted
 from gridloop.orgs import messages as orgs
 from gridloop.orgs.rules import significant
 from gridloop.registry import messages as registry
@@ -239,12 +240,12 @@ def columns_for(kind: Kind, header: list[str], wanted: Mapping[str, str]) -> dic
 
 
 def text_of(cell: Any) -> str:
-    """A cell as text: a number that Excel made of a code loses its ``.0``."""
+    """A cell as text: a number that Excel made of a code loses its ``.0``, a text the quote that our own files put before it."""
     if cell is None:
         return ""
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    return str(cell).replace("\x00", "").strip()
+    return unquoted(str(cell).replace("\x00", "").strip())
 
 
 def value_of(name: str, kind: Any, cell: Any) -> Any:

@@ -30,6 +30,7 @@ from gridloop.doors.cli.import_kinds import (
 )
 from gridloop.doors.cli.sheets import Line, SheetFault, read_sheet
 from gridloop.kernel.errors import FieldFault
+from gridloop.kernel.formulas import quoted
 from gridloop.kernel.texts import say
 
 BATCH = 2_000  # rows whose coordinates are looked up together
@@ -87,9 +88,9 @@ class Rejects:
         if self._file is None:
             self._file = self.path.open("w", encoding="utf-8-sig", newline="")
             self._header = list(cells)
-            csv.writer(self._file).writerow(["row", "reason", *self._header])
+            csv.writer(self._file).writerow(["row", "reason", *map(quoted, self._header)])
         reason = f"{say(fault.key, 'zh', **fault.params)} / {say(fault.key, 'en', **fault.params)}"
-        csv.writer(self._file).writerow([line.number, reason, *(cells.get(name, "") for name in self._header)])
+        csv.writer(self._file).writerow([line.number, reason, *(quoted(cells.get(name, "")) for name in self._header)])
         self.count += 1
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import openpyxl
 
 ENCODINGS = ("utf-8-sig", "gb18030")  # Excel in China saves CSV as GBK
 _PROBE = 1 << 20
+MOST_UNPACKED = 512 * 2**20  # bytes; the list of every village of the country has a tenth of it
 
 
 class SheetFault(Exception):
@@ -41,9 +43,37 @@ def kind_of(path: Path) -> str:
     raise SheetFault(f"{path.name}: only .csv, .tsv, .xlsx and .geojson (plain, .gz or .xz) can be read / 只支持 CSV、Excel 和 GeoJSON")
 
 
+class _Unpacked(io.RawIOBase):
+    """A packed file that is read no further than ``MOST_UNPACKED``: a few kilobytes may hold terabytes."""
+
+    def __init__(self, packed: Any, name: str) -> None:
+        self._packed, self._name, self._left = packed, name, MOST_UNPACKED
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = int(self._packed.readinto(buffer))
+        self._left -= count
+        if self._left < 0:
+            raise _too_large(self._name)
+        return count
+
+    def close(self) -> None:
+        self._packed.close()
+        super().close()
+
+
+def _too_large(name: str) -> SheetFault:
+    most = MOST_UNPACKED // 2**20
+    return SheetFault(f"{name}: larger than {most} MB when unpacked; split it / 解压后超过 {most} MB，请拆分后再导入")
+
+
 def _bytes(path: Path) -> Any:
-    opener = gzip.open if path.suffix == ".gz" else lzma.open if path.suffix == ".xz" else open
-    return opener(path, "rb")
+    if path.suffix not in (".gz", ".xz"):
+        return path.open("rb")
+    packed: Any = gzip.open(path) if path.suffix == ".gz" else lzma.open(path)  # noqa: SIM115  # closed with the reader around it
+    return io.BufferedReader(_Unpacked(packed, path.name))
 
 
 def read_sheet(path: Path) -> Iterator[Line]:
@@ -82,8 +112,8 @@ def _encoding(path: Path) -> str:
 def _csv(path: Path) -> Iterator[Line]:
     encoding = _encoding(path)
     with io.TextIOWrapper(_bytes(path), encoding=encoding, newline="") as text:
-        first = text.readline()
-        text.seek(0)
+        first = text.readline(_PROBE)
+    with io.TextIOWrapper(_bytes(path), encoding=encoding, newline="") as text:
         delimiter = max(",\t;", key=first.count)
         rows = csv.reader(text, delimiter=delimiter)
         header = [name.strip() for name in next(rows, [])]
@@ -95,7 +125,12 @@ def _csv(path: Path) -> Iterator[Line]:
 
 def _xlsx(path: Path) -> Iterator[Line]:
     with _bytes(path) as file:
-        sheet = openpyxl.load_workbook(io.BytesIO(file.read()), read_only=True, data_only=True).worksheets[0]
+        book = io.BytesIO(file.read())
+        with zipfile.ZipFile(book) as parts:
+            if sum(part.file_size for part in parts.infolist()) > MOST_UNPACKED:
+                raise _too_large(path.name)
+        sheet = openpyxl.load_workbook(book, read_only=True, data_only=True).worksheets[0]
+        sheet.reset_dimensions()  # a sheet of one cell may claim to reach the last corner: rows would be filled up to it
         rows = sheet.iter_rows(values_only=True)
         header = [str(name).strip() if name is not None else "" for name in next(rows, ())]
         _check_header(path, header)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
 import uuid
 from typing import Any
 
 import orjson
-from django.core.exceptions import TooManyFieldsSent, TooManyFilesSent
-from django.db import DataError, OperationalError
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
@@ -22,10 +23,13 @@ from gridloop.access.api import router as access_router
 from gridloop.access.api import signed_in
 from gridloop.cases.api import router as cases_router
 from gridloop.cases.api import track_router
-from gridloop.doors.http.problems import language, plain_problem, problem
+from gridloop.doors.http.problems import language, plain_problem, problem, too_large
+from gridloop.doors.http.watch import database_down
+from gridloop.doors.http.wrong_fields import fault_of
 from gridloop.evidence.api import router as evidence_router
 from gridloop.flow.api import router as flow_router
 from gridloop.insight.api import router as insight_router
+from gridloop.kernel.bodies import read_json
 from gridloop.kernel.errors import Fault, FieldFault, Invalid
 from gridloop.notices.api import router as notices_router
 from gridloop.orgs.api import router as orgs_router
@@ -49,10 +53,7 @@ class FastParser(Parser):
     """orjson for bodies; what is wrong comes with its place."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        try:
-            return orjson.loads(request.body)
-        except orjson.JSONDecodeError as error:
-            raise Invalid("doors.bad_json", what=str(error)) from error
+        return read_json(request.body)
 
 
 api = NinjaAPI(
@@ -91,13 +92,9 @@ def _fault(request: HttpRequest, fault: Any) -> HttpResponse:
 
 def _validation(request: HttpRequest, error: Any) -> HttpResponse:
     """What pydantic found, as field faults with JSON pointers; the sentence says where."""
-    faults = []
-    for e in error.errors:
-        where = [str(part) for part in e.get("loc", ()) if part not in ("body", "query", "path", "form", "file")]
-        pointer = "/" + "/".join(where)
-        faults.append(FieldFault(pointer, "doors.bad_field", {"field": where[-1] if where else "body", "what": str(e.get("msg", ""))}))
+    faults = tuple(fault_of(found, language(request)) for found in error.errors)
     first = faults[0] if faults else FieldFault("/", "doors.bad_field", {"field": "body", "what": ""})
-    return problem(request, Invalid(first.key, errors=tuple(faults), **first.params))
+    return problem(request, Invalid(first.key, errors=faults, **first.params))
 
 
 def _not_there(request: HttpRequest, error: Any) -> HttpResponse:
@@ -105,6 +102,8 @@ def _not_there(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _http_error(request: HttpRequest, error: Any) -> HttpResponse:
+    if isinstance(error.__cause__, Fault):  # the framework's own words around what our parser said
+        return problem(request, error.__cause__)
     return plain_problem(request, error.status_code, str(error))
 
 
@@ -120,14 +119,18 @@ def _unfit(request: HttpRequest, error: Any) -> HttpResponse:
 
 def _bad_form(request: HttpRequest, error: Any) -> HttpResponse:
     """A multipart body without its boundary, cut short, or of too many parts."""
-    return plain_problem(request, 400, "doors.bad_form", what=str(error)[:200])
+    log.info("bad form at %s %s: %s", request.method, request.path, str(error)[:200])
+    return plain_problem(request, 400, "doors.bad_form")
+
+
+def _too_large(request: HttpRequest, error: Any) -> HttpResponse:
+    """Fields of a form that are larger than a whole body of JSON may be."""
+    return too_large(request)
 
 
 def _database_down(request: HttpRequest, error: Any) -> HttpResponse:
     log.error("database: %s", error)
-    response = plain_problem(request, 503, "doors.database_down")
-    response["Retry-After"] = "2"
-    return response
+    return database_down(request)
 
 
 def _unexpected(request: HttpRequest, error: Any) -> HttpResponse:
@@ -143,10 +146,18 @@ for _api in (api, track_api):
     _api.add_exception_handler(HttpError, _http_error)
     _api.add_exception_handler(AuthenticationError, _not_logged_in)
     _api.add_exception_handler(DataError, _unfit)
-    _api.add_exception_handler(OperationalError, _database_down)
+    for _away in (OperationalError, InterfaceError):
+        _api.add_exception_handler(_away, _database_down)
+    _api.add_exception_handler(RequestDataTooBig, _too_large)
     for _kind in (MultiPartParserError, TooManyFilesSent, TooManyFieldsSent):
         _api.add_exception_handler(_kind, _bad_form)
     _api.add_exception_handler(Exception, _unexpected)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """What failed before or after a room was asked, in a middleware: Django's own page would be no answer to a machine."""
+    error = sys.exc_info()[1]
+    return _database_down(request, error) if isinstance(error, OperationalError | InterfaceError) else _unexpected(request, error)
 
 
 def docs(request: HttpRequest) -> HttpResponse:
@@ -154,4 +165,4 @@ def docs(request: HttpRequest) -> HttpResponse:
     return Swagger().render_page(request, api)
 
 
-__all__ = ["api", "docs", "language", "track_api"]
+__all__ = ["api", "docs", "language", "server_error", "track_api"]

@@ -49,6 +49,21 @@ def plain_problem(request: HttpRequest, status: int, key: str, **params: Any) ->
     return problem(request, fault)
 
 
+BODY_LIMIT: Final = 12_000_000  # bytes of a body without files
+FORM_LIMIT: Final = 30_000_000  # bytes of a form with them; a picture may have 25 MB
+
+
+def too_large(request: HttpRequest) -> HttpResponse:
+    """413, said before anything of the body is read."""
+    limit = FORM_LIMIT if request.content_type == "multipart/form-data" else BODY_LIMIT
+    return plain_problem(request, 413, "doors.body_too_large", limit=limit // 10**6)
+
+
+def _said_too_large(request: HttpRequest) -> bool:
+    length = request.META.get("CONTENT_LENGTH") or ""
+    return length.isdigit() and int(length) > (FORM_LIMIT if request.content_type == "multipart/form-data" else BODY_LIMIT)
+
+
 MACHINES: Final = ("/api/", "/track/")
 _REFUSALS: Final = {400: "doors.bad_request", 404: "doors.no_such_address", 405: "doors.no_such_method"}
 
@@ -60,6 +75,8 @@ class ProblemMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if _said_too_large(request):
+            return too_large(request)
         response = self.get_response(request)
         key = _REFUSALS.get(response.status_code)
         if key is None or not request.path.startswith(MACHINES) or "json" in response.headers.get("Content-Type", ""):

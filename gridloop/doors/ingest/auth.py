@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -99,7 +98,7 @@ class Senders:
 def _basic(encoded: str) -> tuple[str, str]:
     try:
         device, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, not even ASCII, or no UTF-8 in it
         raise Unauthorized("signals.bad_credential") from None
     if not device or not colon:
         raise Unauthorized("signals.bad_credential")

@@ -43,6 +43,8 @@ def unpack(body: bytes, coding: str) -> bytes:
 def items(body: bytes, ndjson: bool) -> list[object]:
     """Raw items in order; an unreadable line of NDJSON stands as its ``ItemFault``."""
     body = body.removeprefix(_BOM)
+    if not body or body.isspace():
+        raise Fault("signals.empty")
     if ndjson:
         found = _lines(body)
     else:
@@ -60,7 +62,9 @@ def items(body: bytes, ndjson: bool) -> list[object]:
 
 
 def _malformed(fault: ValueError) -> list[object]:
-    raise Fault("signals.malformed", cause=str(fault)) from fault
+    if isinstance(fault, json.JSONDecodeError):
+        raise Fault("signals.malformed", line=fault.lineno, column=fault.colno) from fault
+    raise Fault("signals.too_deep") from fault
 
 
 def _looks_like_lines(body: bytes) -> bool:
@@ -84,7 +88,8 @@ def _lines(body: bytes) -> list[object]:
         try:
             found.append(loads(line))
         except ValueError as fault:
-            found.append(ItemFault("", "signals.line_malformed", cause=str(fault)))
+            column = fault.colno if isinstance(fault, json.JSONDecodeError) else 0
+            found.append(ItemFault("", "signals.line_malformed", column=column) if column else ItemFault("", "signals.too_deep"))
     return found
 
 

@@ -86,7 +86,7 @@ def test_nobody_reads_the_answer_of_an_account(cast: Cast) -> None:
 @pytest.mark.parametrize("path", ["/api/v1/reports"])
 def test_a_value_the_database_cannot_hold_is_the_senders(cast: Cast, path: str) -> None:
     answer = Client().post(path, {"text": "a\x00b", "place": PLACE}, content_type="application/json")
-    assert (answer.status_code, answer.json()["type"]) == (422, "urn:gridloop:doors.unfit_value")
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:gridloop:doors.nul")
 
 
 def test_the_description_needs_no_foreign_origin(cast: Cast) -> None:

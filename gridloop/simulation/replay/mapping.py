@@ -161,16 +161,16 @@ def read_records(path: Path, mapping: Mapping) -> Iterator[Record | BadRow]:
         for row in reader:
             try:
                 yield _record(row, reader.line_num, mapping, zone)
-            except (ValueError, KeyError) as error:
+            except (ValueError, KeyError, OverflowError) as error:  # the last: a day before the year 1 in another zone
                 yield BadRow(reader.line_num, str(error))
 
 
 def _record(row: dict[str, str], line: int, mapping: Mapping, zone: ZoneInfo) -> Record:
     c = mapping.report.columns
-    at = datetime.strptime(row[c.at].strip(), mapping.report.time.format).replace(tzinfo=zone).astimezone(UTC)
+    at = datetime.strptime(_text(row, c.at), mapping.report.time.format).replace(tzinfo=zone).astimezone(UTC)
     return Record(
         line=line,
-        id=row[c.id].strip(),
+        id=_text(row, c.id),
         at=at,
         text=_text(row, c.text),
         address=_text(row, c.address)[:300],
