@@ -20,6 +20,10 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_PROXIES": ("deployment", "trusted proxies in front of `web`; 2 with a proxy of yours"),
     "GRIDLOOP_MQTT_LISTEN": ("deployment", "address of the MQTT door. Default: 127.0.0.1:1883, or a free port when that is taken"),
     "GRIDLOOP_SAMPLE_SCALE": ("deployment", "(0–1]: load fewer people and devices of the sample county"),
+    "GRIDLOOP_METRICS_FROM": (
+        "deployment",
+        "networks that may read `/metrics` besides this machine, such as `10.3.0.0/16`, comma separated; none by default",
+    ),
     "NO_COLOR": ("deployment", "anything: no colours in the supervisor's lines"),
     "GRIDLOOP_REQUIRE_MFA_ROLES": (
         "people",

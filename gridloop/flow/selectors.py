@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -64,3 +65,10 @@ def task_row(viewer: Viewer, task_id: str) -> Task:
     if row is None:
         raise NotFound("flow.no_such_task")
     return row
+
+
+@reading
+def overdue_limits(viewer: Viewer, now: datetime) -> tuple[int, datetime | None]:
+    """Limits that should have fired (counted up to 10,000) and since when the oldest has been due; by the partial index only."""
+    rows = Limit.objects.filter(state="pending", due_at__lte=now).order_by("due_at")
+    return len(rows.values_list("id")[:10_000]), rows.values_list("due_at", flat=True).first()

@@ -12,6 +12,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.db import connection
 from django.utils.module_loading import import_string
+from prometheus_client import Counter
 
 from gridloop.journal.actions import append_many
 from gridloop.journal.frame import scoped
@@ -29,6 +30,7 @@ from gridloop.sdk.channels import ChannelError, Forgetful, Message
 log = logging.getLogger(__name__)
 TAKEN_SECONDS = 600  # a sender that died gives its deliveries back after this long, by the deployment clock
 KEPT_DAYS = 400
+DELIVERIES = Counter("gridloop_deliveries_total", "Notices that ended", ["channel", "outcome"])
 _DUE = Rows(Delivery, "WHERE status = 'waiting' AND next_at <= %s ORDER BY next_at LIMIT %s FOR UPDATE SKIP LOCKED")
 _TAKEN = "UPDATE notices_delivery SET attempts = attempts + 1, next_at = %s WHERE id = ANY(%s)"
 
@@ -113,6 +115,7 @@ def settle(ended: Sequence[tuple[Delivery, Result]]) -> None:
 
 def _end(row: Delivery, result: Result) -> FactIn:
     row.status = "failed" if result.error else "sent"
+    DELIVERIES.labels(row.channel, row.status).inc()
     row.done_at, row.next_at, row.reference = clock.now(), None, result.reference[:100]
     row.error = say(result.error, "zh")[:300] if result.error else ""
     update(row, ["status", "done_at", "next_at", "reference", "error"])

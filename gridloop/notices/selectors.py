@@ -73,6 +73,13 @@ def waiting(viewer: Viewer) -> dict[str, int]:
     return dict.fromkeys(("waiting", "sent", "failed"), 0) | found
 
 
+@reading
+def waiting_now(viewer: Viewer) -> tuple[int, datetime | None]:
+    """Deliveries that wait (counted up to 10,000) and when the first of them is or was due; by the partial index only."""
+    rows = Delivery.objects.filter(status="waiting").order_by("next_at")
+    return len(rows.values_list("id")[:10_000]), rows.values_list("next_at", flat=True).first()
+
+
 def doctor(viewer: Viewer) -> list[tuple[str, str, str]]:
     """A line for ``gridloop doctor``: level, name, what is."""
     with scoped(SYSTEM):

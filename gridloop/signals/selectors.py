@@ -46,14 +46,19 @@ class State:
 
 
 @reading
-def state(viewer: Viewer) -> State:
-    """Lags of the consumers, signals that could not be taken, and whether most devices fell silent together."""
+def lags(viewer: Viewer) -> dict[str, Lag]:
+    """How far behind the log's end each of its consumers is."""
     with connection.cursor() as cursor:
         cursor.execute(_LAG, [list(CONSUMERS)])
-        lags = {name: Lag(int(batches), since) for name, batches, since in cursor.fetchall()}
+        return {name: Lag(int(batches), since) for name, batches, since in cursor.fetchall()}
+
+
+@reading
+def state(viewer: Viewer) -> State:
+    """Lags of the consumers, signals that could not be taken, and whether most devices fell silent together."""
     last = Trouble.objects.order_by("-at").first()
     late = len(overdue_devices(viewer, clock.now(), limit=most_late(viewer)))
-    return State(lags, Trouble.objects.count(), last.error if last else "", is_mass_silence(late, device_counts(viewer)["online"]))
+    return State(lags(viewer), Trouble.objects.count(), last.error if last else "", is_mass_silence(late, device_counts(viewer)["online"]))
 
 
 def doctor(viewer: Viewer) -> list[tuple[str, str, str]]:

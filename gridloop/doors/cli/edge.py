@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
+from ipaddress import ip_network
 from pathlib import Path
+
+import click
 
 from gridloop.doors.cli.deployment import ROOT
 
@@ -15,11 +19,23 @@ POLICY = (
 )
 SIGNALS_LIMIT, OTHER_LIMIT = "16MB", "30MB"
 
+LOOPBACK = ("127.0.0.0/8", "::1/128")
 # Paths of the application server; anything else that a browser asks for as a page belongs to the desk.
 _WEB = (
     "/api /api/* /_allauth/* /login /login/* /logout /logout/* /accounts/* /identity/* /.well-known/* "
     "/open311/* /cap/* /healthz /readyz /track/*"
 )
+
+
+def metrics_from() -> tuple[str, ...]:
+    """``GRIDLOOP_METRICS_FROM``: networks whose callers may read ``/metrics``, this machine always; a wrong one stops the start."""
+    wanted = [word.strip() for word in os.environ.get("GRIDLOOP_METRICS_FROM", "").split(",") if word.strip()]
+    try:
+        return LOOPBACK + tuple(str(ip_network(word, strict=False)) for word in wanted)
+    except ValueError as fault:
+        raise click.ClickException(
+            f"GRIDLOOP_METRICS_FROM: {fault}; networks such as 10.0.0.0/8, comma separated / 应为以逗号分隔的网段"
+        ) from fault
 
 
 def _docs_static() -> Path:
@@ -40,6 +56,7 @@ class Edge:
     data: Path
     names: tuple[str, ...] = ()  # with ``tls``: the names and addresses the local certificate is for
     tls: bool = False
+    metrics_from: tuple[str, ...] = LOOPBACK  # who may read /metrics: networks
     behind_proxy: bool = False  # believe what a proxy on a private address says about the caller and about HTTPS
 
     def _site(self) -> str:
@@ -51,6 +68,7 @@ class Edge:
         """The Caddyfile."""
         return _TEMPLATE.format(
             site=self._site(),
+            metrics_from=" ".join(self.metrics_from),
             tls="tls internal" if self.tls else "",
             bind=self.bind,
             trusted="trusted_proxies static private_ranges\n\t\ttrusted_proxies_strict" if self.behind_proxy else "",
@@ -136,11 +154,17 @@ _TEMPLATE = """\
 
 		@far_metrics {{
 			path /metrics
-			not client_ip private_ranges
+			not remote_ip {metrics_from}
 		}}
 		respond @far_metrics 403
+		# whoever comes through a proxy: the figures are read at our own port
+		@proxied_metrics {{
+			path /metrics
+			header X-Forwarded-For *
+		}}
+		respond @proxied_metrics 403
 		handle /metrics {{
-			reverse_proxy {ingest}
+			import app
 		}}
 
 		handle /local-ca.crt {{

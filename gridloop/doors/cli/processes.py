@@ -15,6 +15,7 @@ import click
 from gridloop.doors.cli.common import attach, data_dir_option
 from gridloop.doors.cli.deployment import Deployment
 from gridloop.doors.cli.supervisor import die_with_parent
+from gridloop.doors.figures_folder import use_folder
 
 _WSGI = "gridloop.project.wsgi"  # by name: doors do not import the project, the project wires the doors
 _SOCKET = click.option("--socket", "uds", type=click.Path(path_type=Path), help="Listen on this Unix socket.")
@@ -24,6 +25,7 @@ _LISTEN = click.option("--listen", default="127.0.0.1:0", show_default=True, hel
 def _prepare(name: str, data_dir: Path | None) -> Deployment:
     deployment = attach(data_dir)
     os.environ["GRIDLOOP_PROCESS"] = name
+    use_folder(deployment.run)
     # libraries speak up when something is wrong; only we tell what goes on
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout, force=True)
     logging.getLogger("gridloop").setLevel(logging.INFO)

@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 
 import click
 
+from gridloop.doors import figures_folder
 from gridloop.doors.cli import services
 from gridloop.doors.cli.common import data_dir_option, embedded, refuse_moved_clock
 from gridloop.doors.cli.database import DatabaseFault, Urls
 from gridloop.doors.cli.deployment import Deployment, default_folder, free_port, lan_address
-from gridloop.doors.cli.edge import Edge
+from gridloop.doors.cli.edge import Edge, metrics_from
 from gridloop.doors.cli.main import COMMANDS
 from gridloop.doors.cli.prepare import open_database, run_prepare
 from gridloop.doors.cli.supervisor import Log, Service, Supervisor
@@ -99,6 +100,7 @@ def up(
             refuse_moved_clock(deployment, os.environ)
             clock.set_clock(at or clock.now(), rate or 1.0, deployment.folder)
         deployment.end_leftovers()
+        figures_folder.clear(deployment.run)
         sys.exit(Start(deployment, options).go())
 
 
@@ -237,7 +239,14 @@ class Start:
         options = self.options
         names = tuple(dict.fromkeys(["localhost", "127.0.0.1", lan_address()])) if options.lan else ()
         return Edge(
-            options.port, options.host, self.deployment.sockets, self.deployment.folder, names, options.lan, bool(options.proxy_url)
+            options.port,
+            options.host,
+            self.deployment.sockets,
+            self.deployment.folder,
+            names,
+            options.lan,
+            metrics_from(),
+            bool(options.proxy_url),
         )
 
     def _simulator(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from gridloop.doors.figures import registry
 from gridloop.doors.ingest import body as bodies
 from gridloop.doors.ingest import figures
 from gridloop.doors.ingest.auth import Sender, Senders, Unauthorized
@@ -52,7 +53,7 @@ class SignalsApp:
         if path == "/healthz":
             return await _answer(send, 200, {"status": "ok"})
         if path == "/metrics":
-            return await _send(send, 200, generate_latest(), CONTENT_TYPE_LATEST)
+            return await _send(send, 200, generate_latest(registry()), CONTENT_TYPE_LATEST)
         if path != "/api/v1/signals":
             return await _answer(send, 404, {"type": "about:blank", "title": "not found"}, problem=True)
         lang = language(headers.get("accept-language", ""))

@@ -13,8 +13,10 @@ import orjson
 from django.db import close_old_connections
 
 from gridloop.cases.selectors import case_rows
+from gridloop.doors import figures
 from gridloop.journal.messages import FactRow
 from gridloop.journal.selectors import end_of_trace, facts_after, scoped
+from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM, Viewer
 
 log = logging.getLogger(__name__)
@@ -147,6 +149,9 @@ class Tail:
         if not facts:
             return False
         self.place = (facts[-1].tx, facts[-1].id)
+        now = clock.now()
+        for fact in facts:
+            figures.PUSH_LAG.observe(max(0.0, (now - fact.at).total_seconds()))
         if messages:
             if len(self.ring) + len(messages) > RING:
                 self.start = self.ring[min(len(messages), len(self.ring)) - 1].place
