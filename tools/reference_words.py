@@ -24,6 +24,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
         "deployment",
         "networks that may read `/metrics` besides this machine, such as `10.3.0.0/16`, comma separated; none by default",
     ),
+    "GRIDLOOP_LOG_FORMAT": ("deployment", "`json`: every line is a JSON object, see [deploy](../deploy.md#lines-of-the-log)"),
     "NO_COLOR": ("deployment", "anything: no colours in the supervisor's lines"),
     "GRIDLOOP_REQUIRE_MFA_ROLES": (
         "people",
@@ -43,6 +44,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_TEST_DATABASE_URL": ("tests", "run the tests on this server instead of the embedded one"),
     "GRIDLOOP_DATA": ("tests", "folder with the evaluation data; without it the tests marked `shared_data` are left out"),
     "GRIDLOOP_URL": ("tests", "the running product that the front end's development server talks to"),
+    "PROMETHEUS_MULTIPROC_DIR": ("up", "where a process keeps its figures: `run/metrics/<host>` of the data folder"),
     "GRIDLOOP_APP_URL": ("up", "database as the ordinary role: row security binds it"),
     "GRIDLOOP_OWNER_URL": ("up", "database as its owner: for `prepare`, `migrate` and administrators' commands only, never for a child"),
     "GRIDLOOP_INGEST_URL": ("up", "database as the role that appends to the signal log"),

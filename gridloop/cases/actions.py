@@ -294,7 +294,7 @@ def fire_due(batch: int = 200) -> bool:
         try:
             _fire_case(code)
         except Exception:  # one due row of the case is poisoned: its neighbours fire without it
-            log.warning("limits of case %s failed together, now each alone", code, exc_info=True)
+            log.warning("limits of case %s failed together, now each alone", code, exc_info=True, extra={"case": code})
             _fire_case_singly(code)
     return more
 
@@ -306,7 +306,7 @@ def _fire_case_singly(code: str) -> None:
         try:
             _fire_case(code, limit_id)
         except Exception as fault:  # reported and pushed ahead
-            log.exception("limit %s of case %s failed", limit_id, code)
+            log.exception("limit %s of case %s failed", limit_id, code, extra={"case": code})
             with scoped(SYSTEM):
                 flow.push_ahead(limit_id, f"{type(fault).__name__}: {fault}")
 

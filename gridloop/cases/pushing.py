@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+from structlog.contextvars import bound_contextvars
 
 from gridloop.cases import store
 from gridloop.cases.directory import DIRECTORY
@@ -39,6 +40,11 @@ def scene_of(case: Case) -> tuple[Scene, str]:
 
 def push(viewer: Viewer, code: str, run: Callable[[Machine], T], row: Case | None = None) -> T:
     """Lock the case for the viewer (unless its locked row is given), run one push of the machine, write what it changed."""
+    with bound_contextvars(case=code):
+        return _push(viewer, code, run, row)
+
+
+def _push(viewer: Viewer, code: str, run: Callable[[Machine], T], row: Case | None) -> T:
     loaded = store.load(code, row)
     scene, _digest = scene_of(loaded.row)
     machine = Machine(loaded.situation, scene, DIRECTORY, clock.now(), viewer, scenes().for_type)

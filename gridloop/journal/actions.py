@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ import orjson
 from django.db import connection, transaction
 from django.db.models import Func, Q, TextField, Value
 from django.db.models.functions import Cast
+from structlog.contextvars import bind_contextvars, get_contextvars
 
 from gridloop.journal.frame import elevated, scoped, verb
 from gridloop.journal.messages import FactIn, FactRow, stamp
@@ -48,6 +50,7 @@ __all__ = [
 ERASED_BODY = '{"erased":true}'
 ANSWERS_KEPT = timedelta(days=1)
 CHECKPOINT_FACTS = 50_000  # at most so many facts in one checkpoint, so that its transaction stays short
+_told = logging.getLogger("gridloop.trace")
 _hint_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
 
@@ -106,7 +109,19 @@ def append_many(chain: str, facts: Iterable[FactIn], viewer: Viewer, case: str |
         else:
             cursor.execute("UPDATE journal_chainhead SET seq = %s, hash = %s WHERE chain = %s", [seq, previous, chain])
     transaction.on_commit(_hint)
+    if _told.isEnabledFor(logging.INFO):
+        transaction.on_commit(lambda: _tell(entries, case))
     return entries
+
+
+def _tell(entries: Sequence[dict[str, Any]], case: str | None) -> None:
+    """A line for each fact that now stands: collected, the lines of all processes tell a case's way."""
+    bound = get_contextvars()
+    if case and "case" not in bound and "request" in bound:
+        bind_contextvars(case=case)  # a report learns its case only here
+    for entry in entries:
+        said = {"action": entry["action"], "chain": entry["chain"], "seq": entry["seq"], "actor": entry["actor"]}
+        _told.info("fact", extra=said | ({"case": case} if case else {}))
 
 
 def _head(cursor: Any, chain: str) -> tuple[int, str]:

@@ -84,6 +84,7 @@ INSTALLED_APPS = [
 ]
 AUTH_USER_MODEL = "access.User"
 MIDDLEWARE = [
+    "gridloop.doors.http.requests.RequestMiddleware",
     "gridloop.doors.http.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from gridloop.doors.cli.deployment import ROOT
+from gridloop.doors.logs import as_json
 
 # No inline script anywhere; MapLibre needs workers from blobs and tiles as data images; styles are set by the chart library.
 POLICY = (
@@ -69,6 +70,7 @@ class Edge:
         return _TEMPLATE.format(
             site=self._site(),
             metrics_from=" ".join(self.metrics_from),
+            log_format="json" if as_json() else "console",
             tls="tls internal" if self.tls else "",
             bind=self.bind,
             trusted="trusted_proxies static private_ranges\n\t\ttrusted_proxies_strict" if self.behind_proxy else "",
@@ -97,7 +99,13 @@ _TEMPLATE = """\
 	grace_period 5s
 	log {{
 		level INFO
-		format console
+		format filter {{
+			request>headers delete
+			request>uri query {{
+				replace key REDACTED
+			}}
+			wrap {log_format}
+		}}
 	}}
 	servers {{
 		{trusted}

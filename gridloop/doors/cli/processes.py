@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gridloop.doors import logs
 from gridloop.doors.cli.common import attach, data_dir_option
 from gridloop.doors.cli.deployment import Deployment
 from gridloop.doors.cli.supervisor import die_with_parent
@@ -26,9 +25,7 @@ def _prepare(name: str, data_dir: Path | None) -> Deployment:
     deployment = attach(data_dir)
     os.environ["GRIDLOOP_PROCESS"] = name
     use_folder(deployment.run)
-    # libraries speak up when something is wrong; only we tell what goes on
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout, force=True)
-    logging.getLogger("gridloop").setLevel(logging.INFO)
+    logs.set_up(name)
     return deployment
 
 
@@ -98,6 +95,7 @@ def _asgi(name: str, uds: Path | None, listen: str) -> None:
         loop="uvloop",
         access_log=False,
         log_level="warning",
+        log_config=None,  # its lines go the way of ours
         server_header=False,
         timeout_graceful_shutdown=4,
         forwarded_allow_ips="*",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -16,6 +17,7 @@ from gridloop.doors.ingest import figures
 from gridloop.doors.ingest.auth import Sender, Senders, Unauthorized
 from gridloop.doors.ingest.mqtt import MqttDoor
 from gridloop.doors.ingest.writer import Writer
+from gridloop.doors.logs import request_id
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Fault, TooMuch, Unavailable
 from gridloop.kernel.texts import say
@@ -56,13 +58,15 @@ class SignalsApp:
             return await _send(send, 200, generate_latest(registry()), CONTENT_TYPE_LATEST)
         if path != "/api/v1/signals":
             return await _answer(send, 404, {"type": "about:blank", "title": "not found"}, problem=True)
+        number = request_id(headers.get("x-request-id", ""))
         lang = language(headers.get("accept-language", ""))
         try:
             if scope["method"] != "POST":
                 raise NotAllowed("signals.method")
-            return await _answer(send, 202, await self._take(headers, receive, lang))
+            return await _answer(send, 202, await self._take(headers, receive, lang), headers=[(b"x-request-id", number.encode())])
         except Fault as fault:
-            return await _refuse(send, fault, lang)
+            logging.getLogger("gridloop.access_log").info("request", extra={"request": number, "route": path, "status": fault.status})
+            return await _refuse(send, fault, lang, number)
 
     async def _take(self, headers: dict[str, str], receive: Receive, lang: str) -> dict[str, Any]:
         sender = await self._within(self._senders.check(headers.get("authorization", "")))
@@ -127,8 +131,8 @@ async def _read(headers: dict[str, str], receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-async def _refuse(send: Send, fault: Fault, lang: str) -> None:
-    headers = []
+async def _refuse(send: Send, fault: Fault, lang: str, number: str) -> None:
+    headers = [(b"x-request-id", number.encode())]
     retry = {429: fault.params.get("retry_after", 1), 503: 2}.get(fault.status)
     if retry is not None:
         headers.append((b"retry-after", str(retry).encode()))

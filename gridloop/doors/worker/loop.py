@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
 from gridloop.doors import figures
 
 log = logging.getLogger("gridloop.worker")
@@ -81,6 +83,8 @@ class Loop:
         state = self.states[job.name]
         state.busy_since = time.time()
         began = time.perf_counter()
+        clear_contextvars()
+        bind_contextvars(job=job.name)
         try:
             more = job.run()
         except Exception as fault:
