@@ -25,6 +25,10 @@ SETTINGS: dict[str, tuple[str, str]] = {
         "networks that may read `/metrics` besides this machine, such as `10.3.0.0/16`, comma separated; none by default",
     ),
     "GRIDLOOP_LOG_FORMAT": ("deployment", "`json`: every line is a JSON object, see [deploy](../deploy.md#lines-of-the-log)"),
+    "OTEL_EXPORTER_OTLP_ENDPOINT": (
+        "deployment",
+        "where traces go over OTLP/HTTP, such as `http://127.0.0.1:4318`; the library's other `OTEL_…` variables hold, too",
+    ),
     "NO_COLOR": ("deployment", "anything: no colours in the supervisor's lines"),
     "GRIDLOOP_REQUIRE_MFA_ROLES": (
         "people",

@@ -24,7 +24,7 @@ from gridloop.journal.models import Answer, Checkpoint, Consumer, Sealed
 from gridloop.journal.rows import insert
 from gridloop.journal.rules import FEWEST_DIGITS, RETENTION, digits_of, names_one
 from gridloop.journal.selectors import facts_after, facts_between, facts_of_kind_after, horizon
-from gridloop.kernel import clock
+from gridloop.kernel import clock, tracing
 from gridloop.kernel.hashing import ZERO_HASH, commitment, fact_hash, new_key
 from gridloop.kernel.ids import uuid7
 from gridloop.kernel.viewer import SYSTEM, Viewer
@@ -85,7 +85,8 @@ def append_many(chain: str, facts: Iterable[FactIn], viewer: Viewer, case: str |
             entries.append(entry)
         if not entries:
             return []
-        row = "(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s)"
+        trace = _place_in_trace(entries)
+        row = "(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s)"
         values: list[Any] = []
         for e in entries:
             values += [
@@ -98,9 +99,10 @@ def append_many(chain: str, facts: Iterable[FactIn], viewer: Viewer, case: str |
                 e["previous_hash"],
                 e["hash"],
                 case,
+                trace,
             ]
         cursor.execute(
-            "INSERT INTO journal_fact (chain, seq, at, actor, action, data, previous_hash, hash, case_code) VALUES "
+            "INSERT INTO journal_fact (chain, seq, at, actor, action, data, previous_hash, hash, case_code, trace) VALUES "
             + ", ".join([row] * len(entries)),
             values,
         )
@@ -112,6 +114,14 @@ def append_many(chain: str, facts: Iterable[FactIn], viewer: Viewer, case: str |
     if _told.isEnabledFor(logging.INFO):
         transaction.on_commit(lambda: _tell(entries, case))
     return entries
+
+
+def _place_in_trace(entries: Sequence[dict[str, Any]]) -> str | None:
+    """A span for the facts, whose place is kept beside them: what reads them later, in another process, goes on from there."""
+    if not tracing.on():
+        return None
+    with tracing.span("fact " + ", ".join(dict.fromkeys(e["action"] for e in entries)), kind="producer", chain=entries[0]["chain"]):
+        return tracing.here() or None
 
 
 def _tell(entries: Sequence[dict[str, Any]], case: str | None) -> None:

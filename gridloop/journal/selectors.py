@@ -18,7 +18,7 @@ from gridloop.kernel.viewer import Viewer
 
 __all__ = ["chain_facts", "facts_after", "facts_between", "facts_called", "horizon", "lag", "reading", "scoped", "unseal", "verify"]
 
-_COLUMNS = "id, tx, chain, seq, at, actor, action, data, previous_hash, hash, case_code"
+_COLUMNS = "id, tx, chain, seq, at, actor, action, data, previous_hash, hash, case_code, trace"
 
 
 def _rows(sql: str, params: list[Any]) -> list[FactRow]:
@@ -28,10 +28,10 @@ def _rows(sql: str, params: list[Any]) -> list[FactRow]:
 
 
 def _row(r: tuple[Any, ...]) -> FactRow:
-    fact_id, tx, chain, seq, at, actor, action, data, previous_hash, digest, case_code = r
+    fact_id, tx, chain, seq, at, actor, action, data, previous_hash, digest, case_code, trace = r
     if isinstance(data, str | bytes):
         data = orjson.loads(data)
-    return FactRow(fact_id, tx, chain, seq, at, actor, action, data, previous_hash, digest, case_code)
+    return FactRow(fact_id, tx, chain, seq, at, actor, action, data, previous_hash, digest, case_code, trace or "")
 
 
 def horizon() -> int:

@@ -15,6 +15,7 @@ from gridloop.doors.cli.common import attach, data_dir_option
 from gridloop.doors.cli.deployment import Deployment
 from gridloop.doors.cli.supervisor import die_with_parent
 from gridloop.doors.figures_folder import use_folder
+from gridloop.kernel import tracing
 
 _WSGI = "gridloop.project.wsgi"  # by name: doors do not import the project, the project wires the doors
 _SOCKET = click.option("--socket", "uds", type=click.Path(path_type=Path), help="Listen on this Unix socket.")
@@ -26,6 +27,8 @@ def _prepare(name: str, data_dir: Path | None) -> Deployment:
     os.environ["GRIDLOOP_PROCESS"] = name
     use_folder(deployment.run)
     logs.set_up(name)
+    if name != "web":  # its workers do so, each after its fork
+        tracing.set_up(name)
     return deployment
 
 
@@ -39,6 +42,7 @@ def _host_port(listen: str) -> tuple[str, int]:
 def _load_wsgi(*_: Any) -> Callable[..., Any]:
     """Runs in each granian worker: it ends with its master, also when that one is killed."""
     die_with_parent()
+    tracing.set_up("web")
     return _application()
 
 

@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 
 from gridloop.doors.logs import request_id
+from gridloop.kernel import tracing
 
 log = logging.getLogger("gridloop.access_log")
 _CASE = re.compile(r"[A-Z]{2}[0-9A-Z-]{4,30}")  # what people type in its place is not written down
@@ -30,13 +31,25 @@ class RequestMiddleware:
         number = request_id(request.headers.get("X-Request-ID", ""))
         bind_contextvars(request=number)
         try:
-            response = self.get_response(request)
+            response = self._traced(request) if tracing.on() else self.get_response(request)
             response["X-Request-ID"] = number
             if log.isEnabledFor(logging.INFO):
                 self._tell(request, response, time.perf_counter() - began)
             return response
         finally:
             clear_contextvars()
+
+    def _traced(self, request: HttpRequest) -> HttpResponseBase:
+        with tracing.span(str(request.method), request.headers.get("traceparent", ""), "server") as span:
+            response = self.get_response(request)
+            route = request.resolver_match.route if request.resolver_match else "none"
+            span.update_name(f"{request.method} /{route}")
+            span.set_attributes(
+                {"http.request.method": str(request.method), "http.route": route, "http.response.status_code": response.status_code}
+            )
+            if case := get_contextvars().get("case"):
+                span.set_attribute("gridloop.case", case)
+            return response
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: dict[str, Any]) -> None:
         """The address is resolved: its case, task and verb are known from here on."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -18,7 +19,7 @@ from gridloop.doors.ingest.auth import Sender, Senders, Unauthorized
 from gridloop.doors.ingest.mqtt import MqttDoor
 from gridloop.doors.ingest.writer import Writer
 from gridloop.doors.logs import request_id
-from gridloop.kernel import clock
+from gridloop.kernel import clock, tracing
 from gridloop.kernel.errors import Fault, TooMuch, Unavailable
 from gridloop.kernel.texts import say
 from gridloop.sdk.signals import Signal
@@ -63,7 +64,9 @@ class SignalsApp:
         try:
             if scope["method"] != "POST":
                 raise NotAllowed("signals.method")
-            return await _answer(send, 202, await self._take(headers, receive, lang), headers=[(b"x-request-id", number.encode())])
+            with tracing.span("POST /api/v1/signals", headers.get("traceparent", ""), "server"):
+                taken = await self._take(headers, receive, lang)
+            return await _answer(send, 202, taken, headers=[(b"x-request-id", number.encode())])
         except Fault as fault:
             logging.getLogger("gridloop.access_log").info("request", extra={"request": number, "route": path, "status": fault.status})
             return await _refuse(send, fault, lang, number)
@@ -73,7 +76,10 @@ class SignalsApp:
         raw = bodies.unpack(await _read(headers, receive), headers.get("content-encoding", "").strip().lower())
         found = bodies.items(raw, "ndjson" in headers.get("content-type", "") or "jsonl" in headers.get("content-type", ""))
         signals, rejected = await parse(found, sender, lang)
-        outcome = await self._writer.append(signals, WITHIN_SECONDS)
+        with tracing.span("signal log append", kind="producer", signals=len(signals)):
+            if place := tracing.here():
+                signals = [replace(s, trace=place) for s in signals]
+            outcome = await self._writer.append(signals, WITHIN_SECONDS)
         figures.ACCEPTED.labels("http").inc(outcome.accepted)
         figures.DUPLICATES.labels("http").inc(outcome.duplicates)
         figures.REJECTED.labels("http").inc(len(rejected))

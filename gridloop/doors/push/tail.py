@@ -16,7 +16,7 @@ from gridloop.cases.selectors import case_rows
 from gridloop.doors import figures
 from gridloop.journal.messages import FactRow
 from gridloop.journal.selectors import end_of_trace, facts_after, scoped
-from gridloop.kernel import clock
+from gridloop.kernel import clock, tracing
 from gridloop.kernel.viewer import SYSTEM, Viewer
 
 log = logging.getLogger(__name__)
@@ -87,11 +87,22 @@ def _frame(fact: FactRow, case: Any) -> bytes:
         "at": fact.at,
         "title": case.title,
     }
+    place_in_trace = _traced(fact)
+    if place_in_trace:
+        body["traceparent"] = place_in_trace
     frame = b"id: " + place + b"\nevent: case\ndata: " + orjson.dumps(body) + b"\n\n"
     if "task" in fact.data:
         task = {"id": fact.data["task"], "case": case.code, "status": fact.action}
         frame += b"id: " + place + b"\nevent: task\ndata: " + orjson.dumps(task) + b"\n\n"
     return frame
+
+
+def _traced(fact: FactRow) -> str:
+    """The frame's own place in the fact's trace, so that a screen can go on from it; '' when traces are not collected."""
+    if not fact.trace or not tracing.on():
+        return ""
+    with tracing.span(f"push {fact.action}", fact.trace, "producer"):
+        return tracing.here()
 
 
 class Tail:
