@@ -45,6 +45,10 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_SIGNAL_PARTITIONS": ("signals", "partitions of the signal log, 1 to 1024; may be raised at any time"),
     "GRIDLOOP_LOG_HOURS": ("signals", "how long the log keeps what every consumer has behind it"),
     "GRIDLOOP_HISTORY_DAYS": ("signals", "how long the Parquet history of readings is kept"),
+    "GRIDLOOP_KEEP_DAYS": (
+        "people",
+        "how long kinds of data are kept, as `looks=400,visits=14`; the kinds stand in [deploy](../deploy.md#how-long-things-are-kept)",
+    ),
     "GRIDLOOP_TEST_DATABASE_URL": ("tests", "run the tests on this server instead of the embedded one"),
     "GRIDLOOP_DATA": ("tests", "folder with the evaluation data; without it the tests marked `shared_data` are left out"),
     "GRIDLOOP_URL": ("tests", "the running product that the front end's development server talks to"),
@@ -64,6 +68,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
 
 # Facts outside of a case: they are read by administrators, so no screen has a sentence for them.
 FACTS: dict[str, tuple[str, str]] = {
+    "retention_applied": ("到期数据清除", "What was kept long enough was removed: how many of each kind"),
     "account_closed": ("账号停用", "Account closed"),
     "account_created": ("账号开通", "Account created"),
     "account_opened": ("账号恢复", "Account opened again"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
-from datetime import timedelta
 from typing import Any, NamedTuple, cast
 
 from gridloop.cases import selectors, store
@@ -19,10 +18,11 @@ from gridloop.cases.types import type_name
 from gridloop.evidence import actions as evidence
 from gridloop.flow import actions as flow
 from gridloop.flow.selectors import task_row
-from gridloop.journal.actions import append, elevated, erase, scoped, seal, verb
+from gridloop.journal.actions import append, drop, elevated, erase, scoped, seal, verb
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotFound
 from gridloop.kernel.hashing import sha256_hex
+from gridloop.kernel.retention import kept
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import desk
 from gridloop.registry.actions import forget_addresses
@@ -50,7 +50,6 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 ERASE_RULE = "subject_request"
-VISITS_KEPT = timedelta(days=30)
 
 
 # ---- people's verbs --------------------------------------------------------------------------------------------------
@@ -325,8 +324,7 @@ def _fire_all(machine: Machine, ids: Iterable[str]) -> None:
         machine.fire(limit_id)
 
 
-def forget_visits() -> bool:
-    """Job: where people checked in is nobody's business after a month; the trace keeps that they did."""
+def forget_visits(limit: int = 500, dry: bool = False) -> int:
+    """Retention: where people checked in is nobody's business after a month; the trace keeps that they did."""
     with scoped(SYSTEM):
-        Visit.objects.filter(at__lt=clock.now() - VISITS_KEPT).delete()
-    return False
+        return drop(Visit.objects.filter(at__lt=clock.now() - kept("visits")), limit, dry)

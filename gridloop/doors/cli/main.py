@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("gridloop.doors.cli.imports:import_table", "Import regions, units, people, houses, enterprises, devices from files."),
     "train": ("gridloop.doors.cli.train:train", "Train the proposals from all decided cases."),
     "erase": ("gridloop.doors.cli.erase:erase", "Erase a person or a case's reporter everywhere."),
+    "retention": ("gridloop.doors.cli.retention:retention", "Remove what is kept long enough, or count it."),
     "verify": ("gridloop.doors.cli.admin:verify", "Re-compute the hash chain of the trace."),
     "doctor": ("gridloop.doors.cli.doctor:doctor", "What is configured, reachable, behind, silent."),
     "check-packs": ("gridloop.doors.cli.packs:check_packs", "Check scene packs strictly."),
