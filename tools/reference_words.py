@@ -29,6 +29,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
         "deployment",
         "where traces go over OTLP/HTTP, such as `http://127.0.0.1:4318`; the library's other `OTEL_…` variables hold, too",
     ),
+    "NOTIFY_SOCKET": ("up", "where systemd hears that everything answers (`Type=notify`); set by it"),
     "NO_COLOR": ("deployment", "anything: no colours in the supervisor's lines"),
     "GRIDLOOP_REQUIRE_MFA_ROLES": (
         "people",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from functools import cache
@@ -62,6 +63,7 @@ def run() -> bool:
         with scoped(SYSTEM):
             append("org", "retention_applied", {"removed": told}, SYSTEM)
     _note({"at": time.time(), "removed": removed, "failed": failed})
+    _note_disk()
     return more
 
 
@@ -76,8 +78,20 @@ def _apply(rule: Rule) -> tuple[int, bool]:
     return total, True
 
 
+def _note_disk() -> None:
+    """A sample of the free space for the forecast of ``gridloop doctor``: at most one an hour, a fortnight of them."""
+    path = Path(settings.DATA_DIR) / "disk.json"
+    samples = json.loads(path.read_text(encoding="utf-8"))["free"] if path.exists() else []
+    now = time.time()
+    if not samples or now - samples[-1][0] > 3000:
+        _write(path, {"free": [*samples[-336:], [now, shutil.disk_usage(settings.DATA_DIR).free]]})
+
+
 def _note(state: dict[str, Any]) -> None:
-    path = state_file()
+    _write(state_file(), state)
+
+
+def _write(path: Path, state: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".tmp")
     partial.write_text(json.dumps(state), encoding="utf-8")

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from gridloop.doors.cli import settings_files
+
 # name: (module:command, one line for --help)
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("gridloop.doors.cli.up:up", "Start everything; Ctrl-C ends it."),
@@ -62,6 +64,11 @@ def main(arguments: list[str] | None = None) -> Any:
     from gridloop.kernel.errors import Fault
     from gridloop.kernel.texts import say
 
+    try:
+        settings_files.read()
+    except click.ClickException as fault:
+        fault.show()
+        sys.exit(fault.exit_code)
     try:
         return cli.main(args=arguments, prog_name="gridloop")
     except Fault as fault:

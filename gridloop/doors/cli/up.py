@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import click
 
 from gridloop.doors import figures_folder
-from gridloop.doors.cli import services
+from gridloop.doors.cli import service_manager, services
 from gridloop.doors.cli.common import data_dir_option, embedded, refuse_moved_clock
 from gridloop.doors.cli.database import DatabaseFault, Urls
 from gridloop.doors.cli.deployment import Deployment, default_folder, free_port, lan_address
@@ -161,6 +161,7 @@ class Start:
                 seconds=time.monotonic() - self.began,
                 mqtt=self.mqtt,
             )
+            service_manager.tell("READY=1")
             self.supervisor.run()
             return 0
         except DatabaseFault as fault:
@@ -169,6 +170,7 @@ class Start:
         finally:
             if self.supervisor.stopping():
                 click.echo("ending / 正在停止 …")
+            service_manager.tell("STOPPING=1")
             self.supervisor.end()
 
     def _start(self) -> bool:
