@@ -15,22 +15,18 @@ import time
 from pathlib import Path
 
 import psycopg
-from kit.record import ROOT, percentile, record
+from kit.record import percentile, record
 from kit.running import Callers, forget_connection
 from many_cases import fill
 
 from tests.house.product import COMMAND, Product, clean_environment, command
 
+NEW = COMMAND[0]
 
-class OldProduct(Product):
-    """The same commands by the old checkout's interpreter."""
 
-    def __init__(self, old: Path, folder: Path, *arguments: str, **env: str) -> None:
-        COMMAND[0] = str(old / ".venv" / "bin" / "python")
-        try:
-            super().__init__(folder, *arguments, **env)
-        finally:
-            COMMAND[0] = str(ROOT / ".venv" / "bin" / "python")
+def speak_as(interpreter: str) -> None:
+    """Whose commands are meant from now on, those of ``token`` too: each version speaks to its own schema."""
+    COMMAND[0] = interpreter
 
 
 class Work(threading.Thread):
@@ -70,12 +66,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gl-upgrade-") as name:
         Path(name).chmod(0o711)
         folder = Path(name) / "data"
-        product = OldProduct(chosen.old, folder, GRIDLOOP_SAMPLE_SCALE=chosen.scale)
+        old = str(chosen.old / ".venv" / "bin" / "python")
+        speak_as(old)
+        product = Product(folder, GRIDLOOP_SAMPLE_SCALE=chosen.scale)
         try:
             product.wait_ready(300)
             callers = Callers(product, folder)
             fill(callers, chosen.cases)
             upgrade(callers, chosen.cases, chosen.scale)
+            go_back(old, callers, chosen.scale)
         finally:
             product.stop()
 
@@ -89,7 +88,7 @@ def upgrade(callers: Callers, count: int, scale: str) -> None:
     began = time.time()
     environment = clean_environment(GRIDLOOP_DATA_DIR=str(callers.folder))
     migrated = subprocess.run(
-        [*COMMAND, "migrate", "--data-dir", str(callers.folder)], env=environment, capture_output=True, text=True, check=False
+        [NEW, *COMMAND[1:], "migrate", "--data-dir", str(callers.folder)], env=environment, capture_output=True, text=True, check=False
     )
     ended = time.time()
     assert migrated.returncode == 0, migrated.stderr
@@ -107,6 +106,7 @@ def upgrade(callers: Callers, count: int, scale: str) -> None:
     sys.stdout.write("".join(f"  {fault}\n" for fault in work.faults[:5]))
     old.stop()
     stopped = time.time()
+    speak_as(NEW)
     new = Product(callers.folder, GRIDLOOP_SAMPLE_SCALE=scale)
     try:
         new.wait_ready(300)
@@ -131,6 +131,21 @@ def prove(new: Product, callers: Callers) -> None:
     code, _ = callers.report()
     callers.post(f"/api/v1/cases/{code}/accept", "operator")
     sys.stdout.write("an old case goes on, a new one is accepted, the trace verifies\n")
+
+
+def go_back(old: str, callers: Callers, scale: str) -> None:
+    """v0.1.0 once more over the new schema: what was made meanwhile is there, and work goes on."""
+    speak_as(old)
+    product = Product(callers.folder, GRIDLOOP_SAMPLE_SCALE=scale)
+    try:
+        product.wait_ready(300)
+        callers.product = product
+        forget_connection()
+        code, _ = callers.report()
+        callers.post(f"/api/v1/cases/{code}/accept", "operator")
+        sys.stdout.write("v0.1.0 works again over the new schema\n")
+    finally:
+        product.stop()
 
 
 if __name__ == "__main__":

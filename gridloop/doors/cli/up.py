@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 import click
 
 from gridloop.doors import figures_folder
-from gridloop.doors.cli import service_manager, services
+from gridloop.doors.cli import services
 from gridloop.doors.cli.common import data_dir_option, embedded, refuse_moved_clock
 from gridloop.doors.cli.database import DatabaseFault, Urls
 from gridloop.doors.cli.deployment import Deployment, default_folder, free_port, lan_address
 from gridloop.doors.cli.edge import Edge, metrics_from
 from gridloop.doors.cli.main import COMMANDS
 from gridloop.doors.cli.prepare import open_database, run_prepare
+from gridloop.doors.cli.service_manager import Manager
 from gridloop.doors.cli.supervisor import Log, Service, Supervisor
 from gridloop.doors.cli.welcome import welcome
 from gridloop.kernel import clock
@@ -139,6 +140,7 @@ class Start:
         self.deployment = deployment
         self.options = options
         self.began = time.monotonic()
+        self.manager = Manager()
         self.facts = {"url": options.local_url, "public_url": options.url, "pid": os.getpid()}
         self.supervisor = Supervisor(Log(deployment.logs), self._note)
         self.sample = bool(deployment.read("deployment.json").get("sample"))
@@ -161,7 +163,7 @@ class Start:
                 seconds=time.monotonic() - self.began,
                 mqtt=self.mqtt,
             )
-            service_manager.tell("READY=1")
+            self.manager.tell("READY=1")
             self.supervisor.run()
             return 0
         except DatabaseFault as fault:
@@ -170,7 +172,7 @@ class Start:
         finally:
             if self.supervisor.stopping():
                 click.echo("ending / 正在停止 …")
-            service_manager.tell("STOPPING=1")
+            self.manager.tell("STOPPING=1")
             self.supervisor.end()
 
     def _start(self) -> bool:
