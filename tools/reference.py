@@ -178,9 +178,7 @@ def facts() -> str:
     text += "## Case status\n\n"
     rows = [(f"`{k.removeprefix('cases.status_')}`", v["zh"], v["en"]) for k, v in texts.items() if k.startswith("cases.status_")]
     text += _table(("status", "中文", "English"), rows)
-    text += (
-        "## Sealed values 封存的值\n\nErased with their key when their time is over (job `journal.erase_due`), or sooner on request.\n\n"
-    )
+    text += "## Sealed values 封存的值\n\nErased with their key when their time is over (job `retention`), or sooner on request.\n\n"
     kept = ((f"`{purpose}`", one.zh, one.en, str(one.days)) for purpose, one in RETENTION.items())
     return text + _table(("purpose", "中文", "English", "days"), kept)
 

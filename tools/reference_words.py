@@ -20,6 +20,16 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_PROXIES": ("deployment", "trusted proxies in front of `web`; 2 with a proxy of yours"),
     "GRIDLOOP_MQTT_LISTEN": ("deployment", "address of the MQTT door. Default: 127.0.0.1:1883, or a free port when that is taken"),
     "GRIDLOOP_SAMPLE_SCALE": ("deployment", "(0–1]: load fewer people and devices of the sample county"),
+    "GRIDLOOP_METRICS_FROM": (
+        "deployment",
+        "networks that may read `/metrics` besides this machine, such as `10.3.0.0/16`, comma separated; none by default",
+    ),
+    "GRIDLOOP_LOG_FORMAT": ("deployment", "`json`: every line is a JSON object, see [deploy](../deploy.md#lines-of-the-log)"),
+    "OTEL_EXPORTER_OTLP_ENDPOINT": (
+        "deployment",
+        "where traces go over OTLP/HTTP, such as `http://127.0.0.1:4318`; the library's other `OTEL_…` variables hold, too",
+    ),
+    "NOTIFY_SOCKET": ("up", "where systemd hears that everything answers (`Type=notify`); set by it"),
     "NO_COLOR": ("deployment", "anything: no colours in the supervisor's lines"),
     "GRIDLOOP_REQUIRE_MFA_ROLES": (
         "people",
@@ -36,9 +46,14 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_SIGNAL_PARTITIONS": ("signals", "partitions of the signal log, 1 to 1024; may be raised at any time"),
     "GRIDLOOP_LOG_HOURS": ("signals", "how long the log keeps what every consumer has behind it"),
     "GRIDLOOP_HISTORY_DAYS": ("signals", "how long the Parquet history of readings is kept"),
+    "GRIDLOOP_KEEP_DAYS": (
+        "people",
+        "how long kinds of data are kept, as `looks=400,visits=14`; the kinds stand in [deploy](../deploy.md#how-long-things-are-kept)",
+    ),
     "GRIDLOOP_TEST_DATABASE_URL": ("tests", "run the tests on this server instead of the embedded one"),
     "GRIDLOOP_DATA": ("tests", "folder with the evaluation data; without it the tests marked `shared_data` are left out"),
     "GRIDLOOP_URL": ("tests", "the running product that the front end's development server talks to"),
+    "PROMETHEUS_MULTIPROC_DIR": ("up", "where a process keeps its figures: `run/metrics/<host>` of the data folder"),
     "GRIDLOOP_APP_URL": ("up", "database as the ordinary role: row security binds it"),
     "GRIDLOOP_OWNER_URL": ("up", "database as its owner: for `prepare`, `migrate` and administrators' commands only, never for a child"),
     "GRIDLOOP_INGEST_URL": ("up", "database as the role that appends to the signal log"),
@@ -54,6 +69,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
 
 # Facts outside of a case: they are read by administrators, so no screen has a sentence for them.
 FACTS: dict[str, tuple[str, str]] = {
+    "retention_applied": ("到期数据清除", "What was kept long enough was removed: how many of each kind"),
     "account_closed": ("账号停用", "Account closed"),
     "account_created": ("账号开通", "Account created"),
     "account_opened": ("账号恢复", "Account opened again"),

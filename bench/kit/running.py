@@ -37,6 +37,11 @@ class Callers(Live):
         return answer
 
 
+def forget_connection() -> None:
+    """The product answers elsewhere from now on."""
+    _local.http = None
+
+
 @contextlib.contextmanager
 def product(scale: float) -> Iterator[Callers]:
     """The product with the sample county at this scale, in a folder that goes with it."""

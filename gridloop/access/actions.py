@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from allauth.idp.oidc.models import Token
 from allauth.usersessions.models import UserSession
@@ -16,15 +16,14 @@ from gridloop.access.messages import SampleLogin
 from gridloop.access.models import LookLog, RoleGrant, User
 from gridloop.access.rules import PURPOSES, ROLES, scope_known
 from gridloop.access.selectors import BadToken, active_grants, forget_viewers, hash_token, may_administer, need_whole_account
-from gridloop.journal.actions import append, elevated, scoped, verb
+from gridloop.journal.actions import append, drop, elevated, scoped, verb
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotFound, NotNow
 from gridloop.kernel.ids import secret_key
+from gridloop.kernel.retention import kept
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import selectors as orgs
 from gridloop.orgs.briefs import StaffBrief
-
-LOOKS_KEPT = timedelta(days=365)  # the law asks for six months at least
 
 
 def _chain(user_id: int) -> str:
@@ -361,9 +360,15 @@ def log_sign_in(user_id: int, action: str, method: str) -> None:
         append(_chain(user_id), action, {"method": method}, Viewer(name="public", user_id=None if action == "login_failed" else user_id))
 
 
-def forget_looks(limit: int = 1000) -> bool:
-    """Delete looks older than a year; True when there may be more."""
+def forget_looks(limit: int = 500, dry: bool = False) -> int:
+    """Retention: looks at personal data, after a year; returns how many went."""
     with scoped(SYSTEM):
-        old = list(LookLog.objects.filter(at__lt=clock.now() - LOOKS_KEPT).values_list("pk", flat=True)[:limit])
-        LookLog.objects.filter(pk__in=old).delete()
-    return len(old) == limit
+        return drop(LookLog.objects.filter(at__lt=clock.now() - kept("looks")), limit, dry)
+
+
+def forget_sessions(limit: int = 500, dry: bool = False) -> int:
+    """Retention: sessions that are over, in real time as the library counts it."""
+    from django.contrib.sessions.models import Session
+
+    with scoped(SYSTEM):
+        return drop(Session.objects.filter(expire_date__lt=datetime.now(UTC)), limit, dry)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
-from datetime import timedelta
 from typing import Any, NamedTuple, cast
 
 from gridloop.cases import selectors, store
@@ -19,11 +18,12 @@ from gridloop.cases.types import type_name
 from gridloop.evidence import actions as evidence
 from gridloop.flow import actions as flow
 from gridloop.flow.selectors import task_row
-from gridloop.journal.actions import append, elevated, erase, scoped, seal, verb
+from gridloop.journal.actions import append, drop, elevated, erase, scoped, seal, verb
 from gridloop.journal.rows import insert
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotFound
 from gridloop.kernel.hashing import sha256_hex
+from gridloop.kernel.retention import kept
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import desk
 from gridloop.registry.actions import forget_addresses
@@ -51,7 +51,6 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 ERASE_RULE = "subject_request"
-VISITS_KEPT = timedelta(days=30)
 
 
 # ---- people's verbs --------------------------------------------------------------------------------------------------
@@ -305,7 +304,7 @@ def fire_due(batch: int = 200) -> bool:
         try:
             _fire_case(code)
         except Exception:  # one due row of the case is poisoned: its neighbours fire without it
-            log.warning("limits of case %s failed together, now each alone", code, exc_info=True)
+            log.warning("limits of case %s failed together, now each alone", code, exc_info=True, extra={"case": code})
             _fire_case_singly(code)
     return more
 
@@ -317,7 +316,7 @@ def _fire_case_singly(code: str) -> None:
         try:
             _fire_case(code, limit_id)
         except Exception as fault:  # reported and pushed ahead
-            log.exception("limit %s of case %s failed", limit_id, code)
+            log.exception("limit %s of case %s failed", limit_id, code, extra={"case": code})
             with scoped(SYSTEM):
                 flow.push_ahead(limit_id, f"{type(fault).__name__}: {fault}")
 
@@ -336,8 +335,7 @@ def _fire_all(machine: Machine, ids: Iterable[str]) -> None:
         machine.fire(limit_id)
 
 
-def forget_visits() -> bool:
-    """Job: where people checked in is nobody's business after a month; the trace keeps that they did."""
+def forget_visits(limit: int = 500, dry: bool = False) -> int:
+    """Retention: where people checked in is nobody's business after a month; the trace keeps that they did."""
     with scoped(SYSTEM):
-        Visit.objects.filter(at__lt=clock.now() - VISITS_KEPT).delete()
-    return False
+        return drop(Visit.objects.filter(at__lt=clock.now() - kept("visits")), limit, dry)

@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+from structlog.contextvars import bound_contextvars
 
 from gridloop.cases import store
 from gridloop.cases.directory import DIRECTORY
@@ -44,6 +45,11 @@ def push(viewer: Viewer, code: str, run: Callable[[Machine], T], row: Case | Non
 
 def push_loaded(viewer: Viewer, loaded: store.Loaded, run: Callable[[Machine], T]) -> T:
     """The same with a case that is locked and read already; afterwards ``loaded`` holds it as it is now."""
+    with bound_contextvars(case=loaded.row.code):
+        return _push(viewer, loaded, run)
+
+
+def _push(viewer: Viewer, loaded: store.Loaded, run: Callable[[Machine], T]) -> T:
     scene, _digest = scene_of(loaded.row)
     machine = Machine(loaded.situation, scene, DIRECTORY, clock.now(), viewer, scenes().for_type)
     answer = run(machine)

@@ -22,15 +22,15 @@ from gridloop.access.rules import LONG_NUMBER
 from gridloop.cases.doubting import NAMED
 from gridloop.cases.doubting import Visit as Seen
 from gridloop.cases.models import Case, Source, Visit
-from gridloop.cases.rules import END_STATUSES, reporter_subject
+from gridloop.cases.rules import END_STATUSES, RATE_DAYS, reporter_subject
 from gridloop.flow.models import Task
 from gridloop.journal.models import Sealed
 from gridloop.journal.rows import Rows, ask_together
-from gridloop.journal.selectors import reading
+from gridloop.journal.selectors import reading, scoped
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
 from gridloop.kernel.geo import distance_m, reach
-from gridloop.kernel.viewer import Viewer
+from gridloop.kernel.viewer import SYSTEM, Viewer
 
 COUNT_LIMIT = 10_000
 POINTS_LIMIT = 2_000
@@ -352,6 +352,14 @@ def loads_of(viewer: Viewer, unit_ids: Iterable[int]) -> dict[int, int]:
     """Live tasks each unit has in hand."""
     rows = Task.objects.filter(unit_id__in=list(unit_ids), status__in=LIVE_TASK).order_by().values("unit_id").annotate(n=Count("id"))
     return {r["unit_id"]: r["n"] for r in rows if r["unit_id"] is not None}
+
+
+def held(codes: Iterable[str]) -> set[str]:
+    """Of these, the cases whose records no retention may touch: those at work, and those that may still be rated or taken up again."""
+    lately = clock.now() - timedelta(days=RATE_DAYS)
+    ended = Q(status__in=END_STATUSES) & (Q(closed_at__lt=lately) | Q(closed_at__isnull=True, updated_at__lt=lately))
+    with scoped(SYSTEM):
+        return set(Case.objects.filter(code__in=list(codes)).exclude(ended).values_list("code", flat=True))
 
 
 # ---- what speaks against closing -----------------------------------------------------------------------------------------

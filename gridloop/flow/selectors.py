@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import lru_cache
 
 from gridloop.flow.engine import Process, load_process
-from gridloop.flow.models import Definition, Task
+from gridloop.flow.models import Definition, Limit, Task
 from gridloop.journal.frame import reading
 from gridloop.journal.rows import Rows
 from gridloop.kernel.errors import NotFound
@@ -51,3 +52,10 @@ def task_row(viewer: Viewer, task_id: str) -> Task:
     if row is None:
         raise NotFound("flow.no_such_task")
     return row
+
+
+@reading
+def overdue_limits(viewer: Viewer, now: datetime) -> tuple[int, datetime | None]:
+    """Limits that should have fired (counted up to 10,000) and since when the oldest has been due; by the partial index only."""
+    rows = Limit.objects.filter(state="pending", due_at__lte=now).order_by("due_at")
+    return len(rows.values_list("id")[:10_000]), rows.values_list("due_at", flat=True).first()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -12,9 +13,12 @@ from operator import or_
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Func, Q, TextField, Value
+from django.db.models import Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
+from django.utils.module_loading import import_string
+from structlog.contextvars import bind_contextvars, get_contextvars
 
 from gridloop.journal.frame import elevated, scoped, verb
 from gridloop.journal.messages import FactIn, FactRow, stamp
@@ -22,9 +26,10 @@ from gridloop.journal.models import Answer, Checkpoint, Consumer, Sealed
 from gridloop.journal.rows import insert
 from gridloop.journal.rules import FEWEST_DIGITS, RETENTION, digits_of, names_one
 from gridloop.journal.selectors import facts_after, facts_between, facts_of_kind_after, horizon
-from gridloop.kernel import clock
+from gridloop.kernel import clock, tracing
 from gridloop.kernel.hashing import ZERO_HASH, commitment, fact_hash, new_key
 from gridloop.kernel.ids import uuid7
+from gridloop.kernel.retention import kept
 from gridloop.kernel.viewer import SYSTEM, Viewer
 
 __all__ = [
@@ -34,11 +39,13 @@ __all__ = [
     "append_many",
     "checkpoint",
     "consume",
+    "drop",
     "elevated",
     "erase",
     "erase_due",
     "erase_naming",
     "forget_answers",
+    "held_cases",
     "scoped",
     "seal",
     "seal_all",
@@ -48,8 +55,9 @@ __all__ = [
 ]
 
 ERASED_BODY = '{"erased":true}'
-ANSWERS_KEPT = timedelta(days=1)
+HELD_FOR = timedelta(days=30)  # what a case at work holds is looked at again then
 CHECKPOINT_FACTS = 50_000  # at most so many facts in one checkpoint, so that its transaction stays short
+_told = logging.getLogger("gridloop.trace")
 _hint_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
 
@@ -91,7 +99,8 @@ def append_many(
             entries.append(entry)
         if not entries:
             return []
-        row = "(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s)"
+        trace = _place_in_trace(entries)
+        row = "(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s)"
         values: list[Any] = []
         for e in entries:
             values += [
@@ -104,9 +113,10 @@ def append_many(
                 e["previous_hash"],
                 e["hash"],
                 case,
+                trace,
             ]
         cursor.execute(
-            "INSERT INTO journal_fact (chain, seq, at, actor, action, data, previous_hash, hash, case_code) VALUES "
+            "INSERT INTO journal_fact (chain, seq, at, actor, action, data, previous_hash, hash, case_code, trace) VALUES "
             + ", ".join([row] * len(entries)),
             values,
         )
@@ -115,7 +125,27 @@ def append_many(
         else:
             cursor.execute("UPDATE journal_chainhead SET seq = %s, hash = %s WHERE chain = %s", [seq, previous, chain])
     transaction.on_commit(_hint)
+    if _told.isEnabledFor(logging.INFO):
+        transaction.on_commit(lambda: _tell(entries, case))
     return entries
+
+
+def _place_in_trace(entries: Sequence[dict[str, Any]]) -> str | None:
+    """A span for the facts, whose place is kept beside them: what reads them later, in another process, goes on from there."""
+    if not tracing.on():
+        return None
+    with tracing.span("fact " + ", ".join(dict.fromkeys(e["action"] for e in entries)), kind="producer", chain=entries[0]["chain"]):
+        return tracing.here() or None
+
+
+def _tell(entries: Sequence[dict[str, Any]], case: str | None) -> None:
+    """A line for each fact that now stands: collected, the lines of all processes tell a case's way."""
+    bound = get_contextvars()
+    if case and "case" not in bound and "request" in bound:
+        bind_contextvars(case=case)  # a report learns its case only here
+    for entry in entries:
+        said = {"action": entry["action"], "chain": entry["chain"], "seq": entry["seq"], "actor": entry["actor"]}
+        _told.info("fact", extra=said | ({"case": case} if case else {}))
 
 
 def _head(cursor: Any, chain: str) -> tuple[int, str]:
@@ -221,18 +251,40 @@ def _erase_answers(words: set[str]) -> None:
             cursor.execute("UPDATE journal_answer SET body = %s WHERE body LIKE ANY(%s)", [ERASED_BODY, [f"%{one}%" for one in literal]])
 
 
-def erase_due(limit: int = 500) -> bool:
-    """Retention: erase values whose time is over. True when there may be more."""
+def erase_due(limit: int = 500, dry: bool = False) -> int:
+    """Retention: erase values whose time is over and return how many were looked at; those of cases still at work wait another month."""
     with scoped(SYSTEM):
-        rows = list(Sealed.objects.filter(erased_at__isnull=True, retain_until__lt=clock.now()).select_for_update(skip_locked=True)[:limit])
-        return _erase(SYSTEM, rows, "retention") == limit
+        due = Sealed.objects.filter(erased_at__isnull=True, retain_until__lt=clock.now())
+        if dry:
+            codes = {code for code in due.values_list("case_code", flat=True).distinct() if code}
+            return due.count() - due.filter(case_code__in=held_cases(codes)).count()
+        rows = list(due.order_by("retain_until").select_for_update(skip_locked=True)[:limit])
+        held = held_cases({row.case_code for row in rows if row.case_code})
+        waiting = [row.pk for row in rows if row.case_code in held]
+        Sealed.objects.filter(pk__in=waiting).update(retain_until=clock.now() + HELD_FOR)
+        _erase(SYSTEM, [row for row in rows if row.pk not in set(waiting)], "retention")
+        return len(rows)
 
 
-def forget_answers() -> bool:
-    """Drop kept answers of idempotent requests after a day."""
+def held_cases(codes: Collection[str]) -> Collection[str]:
+    """Which of these cases hold what belongs to them: the room of cases says so (setting ``GRIDLOOP_HOLDS``)."""
+    holds: Callable[[Collection[str]], Collection[str]] = import_string(settings.GRIDLOOP_HOLDS)
+    return holds(codes) if codes else ()
+
+
+def forget_answers(limit: int = 500, dry: bool = False) -> int:
+    """Drop kept answers of idempotent requests when their day is over; returns how many."""
     with scoped(SYSTEM):
-        Answer.objects.filter(at__lt=clock.now() - ANSWERS_KEPT).delete()
-    return False
+        return drop(Answer.objects.filter(at__lt=clock.now() - kept("answers")), limit, dry)
+
+
+def drop(due: QuerySet[Any], limit: int, dry: bool) -> int:
+    """Delete at most so many rows, or only count them all."""
+    if dry:
+        return due.count()
+    ids = list(due.values_list("pk", flat=True)[:limit])
+    due.model._default_manager.filter(pk__in=ids).delete()
+    return len(ids)
 
 
 FULL = 500  # facts handed out together; a job that got fewer has all there were, and lets more come together until its next turn

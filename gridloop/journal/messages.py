@@ -17,7 +17,10 @@ class FactIn:
 
 @dataclass(frozen=True, slots=True)
 class FactRow:
-    """A fact as consumers and doors see it, with its place (tx, id) in the trace."""
+    """A fact as consumers and doors see it, with its place (tx, id) in the trace.
+
+    ``trace``: the W3C traceparent of the span that wrote it, '' when traces were not collected; it is no part of the hash.
+    """
 
     id: int
     tx: int
@@ -30,6 +33,7 @@ class FactRow:
     previous_hash: str
     hash: str
     case_code: str | None
+    trace: str = ""
 
     def public(self) -> dict[str, Any]:
         """The contract's shape; the hash is over this without ``hash``."""

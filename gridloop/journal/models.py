@@ -21,6 +21,7 @@ class Fact(models.Model):
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
     case_code = models.TextField(null=True)
+    trace = models.CharField(max_length=55, null=True, help_text="W3C traceparent, when traces are collected; not hashed")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["chain", "seq"], name="journal_fact_once_in_chain")]

@@ -12,13 +12,15 @@ from typing import Any, cast
 from django.conf import settings
 from django.db import connection
 from django.utils.module_loading import import_string
+from prometheus_client import Counter
 
-from gridloop.journal.actions import append_many
+from gridloop.journal.actions import append_many, drop
 from gridloop.journal.frame import scoped
 from gridloop.journal.messages import FactIn
 from gridloop.journal.rows import Rows, update
 from gridloop.journal.selectors import unseal
 from gridloop.kernel import clock
+from gridloop.kernel.retention import kept
 from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.notices.messages import ChannelBook
@@ -28,7 +30,7 @@ from gridloop.sdk.channels import ChannelError, Forgetful, Message
 
 log = logging.getLogger(__name__)
 TAKEN_SECONDS = 600  # a sender that died gives its deliveries back after this long, by the deployment clock
-KEPT_DAYS = 400
+DELIVERIES = Counter("gridloop_deliveries_total", "Notices that ended", ["channel", "outcome"])
 _DUE = Rows(Delivery, "WHERE status = 'waiting' AND next_at <= %s ORDER BY next_at LIMIT %s FOR UPDATE SKIP LOCKED")
 _TAKEN = "UPDATE notices_delivery SET attempts = attempts + 1, next_at = %s WHERE id = ANY(%s)"
 
@@ -113,6 +115,7 @@ def settle(ended: Sequence[tuple[Delivery, Result]]) -> None:
 
 def _end(row: Delivery, result: Result) -> FactIn:
     row.status = "failed" if result.error else "sent"
+    DELIVERIES.labels(row.channel, row.status).inc()
     row.done_at, row.next_at, row.reference = clock.now(), None, result.reference[:100]
     row.error = say(result.error, "zh")[:300] if result.error else ""
     update(row, ["status", "done_at", "next_at", "reference", "error"])
@@ -128,8 +131,7 @@ def forget_sealed(sealed: Sequence[str]) -> int:
     return sum(channel.forget(ids) for channel in channels().all() if isinstance(channel, Forgetful)) if ids else 0
 
 
-def forget_old() -> bool:
-    """Job: deliveries older than ``KEPT_DAYS``; messages in files go earlier, with their sealed value."""
-    with scoped(SYSTEM), connection.cursor() as cursor:
-        cursor.execute("DELETE FROM notices_delivery WHERE created_at < %s", [clock.now() - timedelta(days=KEPT_DAYS)])
-    return False
+def forget_old(limit: int = 500, dry: bool = False) -> int:
+    """Retention: records of deliveries; messages in files go earlier, with their sealed value. Returns how many went."""
+    with scoped(SYSTEM):
+        return drop(Delivery.objects.filter(created_at__lt=clock.now() - kept("deliveries")), limit, dry)

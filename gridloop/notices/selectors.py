@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count
 
@@ -73,10 +74,16 @@ def waiting(viewer: Viewer) -> dict[str, int]:
     return dict.fromkeys(("waiting", "sent", "failed"), 0) | found
 
 
-def doctor(viewer: Viewer) -> list[tuple[str, str, str]]:
-    """A line for ``gridloop doctor``: level, name, what is."""
+@reading
+def waiting_now(viewer: Viewer) -> tuple[int, datetime | None]:
+    """Deliveries that wait (counted up to 10,000) and when the first of them is or was due; by the partial index only."""
+    rows = Delivery.objects.filter(status="waiting").order_by("next_at")
+    return len(rows.values_list("id")[:10_000]), rows.values_list("next_at", flat=True).first()
+
+
+def doctor(viewer: Viewer) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """A line for ``gridloop doctor``: level, name, sentence and what stands in it."""
     with scoped(SYSTEM):
         late = Delivery.objects.filter(status="waiting", attempts__gt=1).count()
     counts = waiting(viewer)
-    text = f"{counts['sent']} sent, {counts['waiting']} waiting ({late} after a failure), {counts['failed']} failed"
-    return [("warn" if late else "ok", "notices", text)]
+    return [("warn" if late else "ok", "notices", "notices.doctor", {**counts, "late": late})]

@@ -54,6 +54,7 @@ DATABASES = {
 INGEST_URL = os.environ.get("GRIDLOOP_INGEST_URL", "")
 NATS_URL = os.environ.get("GRIDLOOP_NATS_URL", "")
 GRIDLOOP_SCENE_BOOK = "gridloop.scenes.book.BOOK"  # where the cases room finds the scene of a case
+GRIDLOOP_HOLDS = "gridloop.cases.selectors.held"  # cases whose values and files are kept though their time is over
 GRIDLOOP_ASSISTANT_BOOK = "gridloop.project.assistants.current"  # the language model that drafts, if any
 GRIDLOOP_CHANNEL_BOOK = "gridloop.project.channels.BOOK"  # which adapter carries which kind of notice
 DOCTORS = ("gridloop.signals.selectors.doctor", "gridloop.notices.selectors.doctor")  # what rooms tell `gridloop doctor`
@@ -84,6 +85,8 @@ INSTALLED_APPS = [
 ]
 AUTH_USER_MODEL = "access.User"
 MIDDLEWARE = [
+    "gridloop.doors.http.requests.RequestMiddleware",
+    "gridloop.doors.http.metrics.MetricsMiddleware",
     "gridloop.doors.http.watch.DatabaseWatchMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -31,6 +31,7 @@ class Signal:
     lon: float | None = None
     lat: float | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    trace: str = field(default="", compare=False)  # W3C traceparent of the request that brought it, when traces are collected
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -87,14 +88,17 @@ def partition_of(signal: Signal, partitions: int) -> int:
 
 def pack(signals: Sequence[Signal]) -> bytes:
     """Signals as compressed JSON rows; times are whole microseconds since 1970."""
-    rows = [[s.id, s.source, s.device, s.kind, _microseconds(s.at), s.value, s.lon, s.lat, dict(s.data)] for s in signals]
+    rows = [
+        [s.id, s.source, s.device, s.kind, _microseconds(s.at), s.value, s.lon, s.lat, dict(s.data), *([s.trace] if s.trace else ())]
+        for s in signals
+    ]
     return zstandard.ZstdCompressor(level=_LEVEL).compress(orjson.dumps(rows))
 
 
 def unpack(data: bytes) -> tuple[Signal, ...]:
     """The signals that ``pack`` packed."""
     rows = orjson.loads(zstandard.ZstdDecompressor().decompress(data))
-    return tuple(Signal(r[0], r[1], r[2], r[3], datetime.fromtimestamp(r[4] / 1e6, UTC), r[5], r[6], r[7], r[8]) for r in rows)
+    return tuple(Signal(r[0], r[1], r[2], r[3], datetime.fromtimestamp(r[4] / 1e6, UTC), r[5], r[6], r[7], *r[8:10]) for r in rows)
 
 
 def _microseconds(at: datetime) -> int:

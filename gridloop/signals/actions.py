@@ -13,10 +13,11 @@ from django.conf import settings
 from django.db import connection
 
 from gridloop.cases.actions import erase_reporters_named
-from gridloop.journal.actions import append, elevated, erase_naming, verb
+from gridloop.journal.actions import append, drop, elevated, erase_naming, verb
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid
+from gridloop.kernel.retention import kept
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.registry.actions import erase_person as forget_person
 from gridloop.registry.actions import marks_of, set_device_status
@@ -31,8 +32,6 @@ from gridloop.signals.models import Seen, Trouble
 from gridloop.signals.positions import done_by_all
 from gridloop.signals.rules import OWN_SOURCE, SILENT_LEAST, Marks, Watch, erased
 
-SEEN_DAYS = 8  # one more than promised, because a day is cut somewhere
-TROUBLE_DAYS = 30
 MASS_SHARE = 0.5  # more than this share of all devices silent at once: our own door, not so many devices …
 MASS_LEAST = 20
 MASS_HOLDS = timedelta(days=1)  # … for a day, in which the doctor tells it; then, if others are heard, those are truly silent
@@ -126,13 +125,16 @@ def is_mass_silence(late: int, online: int) -> bool:
     return late >= MASS_LEAST and late > MASS_SHARE * online
 
 
-def forget() -> bool:
-    """Job: identities after eight days, troubles after thirty."""
-    now = clock.now()
+def forget_seen(limit: int = 500, dry: bool = False) -> int:
+    """Retention: identities, one day longer than promised, because a day is cut somewhere."""
     with scoped(SYSTEM):
-        Seen.objects.filter(day__lt=(now - timedelta(days=SEEN_DAYS)).date()).delete()
-        Trouble.objects.filter(at__lt=now - timedelta(days=TROUBLE_DAYS)).delete()
-    return False
+        return drop(Seen.objects.filter(day__lt=(clock.now() - kept("seen")).date()), limit, dry)
+
+
+def forget_troubles(limit: int = 500, dry: bool = False) -> int:
+    """Retention: signals that could not be taken."""
+    with scoped(SYSTEM):
+        return drop(Trouble.objects.filter(at__lt=clock.now() - kept("troubles")), limit, dry)
 
 
 def log_hours() -> float:

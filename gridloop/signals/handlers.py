@@ -23,7 +23,7 @@ from django.utils.module_loading import import_string
 from gridloop.cases.actions import receive_signal
 from gridloop.cases.messages import SceneMatch
 from gridloop.journal.frame import scoped
-from gridloop.kernel import clock
+from gridloop.kernel import clock, tracing
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.orgs.selectors import region_at
 from gridloop.registry.actions import devices_heard
@@ -127,13 +127,13 @@ def _recognise(known: Sequence[tuple[Batch, Signal]]) -> None:
 
 def _placed(s: Signal, lon: float, lat: float | None) -> Signal:
     """A signal without a place lies where its device stands."""
-    return Signal(s.id, s.source, s.device, s.kind, s.at, s.value, lon, lat, s.data)
+    return Signal(s.id, s.source, s.device, s.kind, s.at, s.value, lon, lat, s.data, s.trace)
 
 
 def _receive(batch: Batch, s: Signal, match: SceneMatch) -> None:
     """One effect in a savepoint: a signal that cannot be taken is written down and passed, it never blocks those behind it."""
     try:
-        with transaction.atomic():
+        with transaction.atomic(), tracing.span("signal effect", s.trace, "consumer", signal=s.kind):
             receive_signal(SYSTEM, s, match)
     except (OperationalError, InterfaceError):
         raise  # a dead-lock or a lost connection is no fault of the signal: the whole turn is repeated

@@ -23,6 +23,7 @@ from django.db import connection
 
 from gridloop.journal.frame import scoped, settle
 from gridloop.kernel import clock
+from gridloop.kernel.retention import kept
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.sdk.signals import Batch, Signal
 from gridloop.signals import positions
@@ -53,9 +54,10 @@ def folder() -> Path:
     return Path(settings.DATA_DIR) / "history"
 
 
-def retention_days() -> float:
-    """``GRIDLOOP_HISTORY_DAYS`` (365): how long readings are kept."""
-    return float(os.environ.get("GRIDLOOP_HISTORY_DAYS", "365"))
+def retention() -> timedelta:
+    """``GRIDLOOP_HISTORY_DAYS``, or the table's: how long readings are kept."""
+    days = os.environ.get("GRIDLOOP_HISTORY_DAYS", "")
+    return timedelta(days=float(days)) if days else kept("history")
 
 
 def write_hours(owner: str = "") -> bool:
@@ -157,16 +159,18 @@ def read_file(path: Path) -> list[Row]:
     return rows
 
 
-def drop_old() -> bool:
-    """Job: remove hours older than the retention."""
-    oldest = (clock.now() - timedelta(days=retention_days())).strftime("%Y-%m-%d")
-    for day in sorted(folder().glob("????-??-??")):
-        if day.name < oldest:
-            for path in sorted(day.glob("*/*"), reverse=True):
-                path.unlink()
-            for path in [*day.glob("*"), day]:
-                path.rmdir()
-    return False
+def drop_old(limit: int = 500, dry: bool = False) -> int:
+    """Retention: remove days of readings older than the retention, at most so many; returns how many days."""
+    oldest = (clock.now() - retention()).strftime("%Y-%m-%d")
+    old = [day for day in sorted(folder().glob("????-??-??")) if day.name < oldest]
+    if dry:
+        return len(old)
+    for day in old[:limit]:
+        for path in sorted(day.glob("*/*"), reverse=True):
+            path.unlink()
+        for path in [*day.glob("*"), day]:
+            path.rmdir()
+    return len(old[:limit])
 
 
 def erase(marks: Marks, rule: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -46,29 +47,56 @@ class State:
 
 
 @reading
-def state(viewer: Viewer) -> State:
-    """Lags of the consumers, signals that could not be taken, and whether most devices fell silent together."""
+def lags(viewer: Viewer) -> dict[str, Lag]:
+    """How far behind the log's end each of its consumers is."""
     with connection.cursor() as cursor:
         cursor.execute(_LAG, [list(CONSUMERS)])
-        lags = {name: Lag(int(batches), since) for name, batches, since in cursor.fetchall()}
+        return {name: Lag(int(batches), since) for name, batches, since in cursor.fetchall()}
+
+
+@reading
+def state(viewer: Viewer) -> State:
+    """Lags of the consumers, signals that could not be taken, and whether most devices fell silent together."""
     last = Trouble.objects.order_by("-at").first()
     late = len(overdue_devices(viewer, clock.now(), limit=most_late(viewer)))
-    return State(lags, Trouble.objects.count(), last.error if last else "", is_mass_silence(late, device_counts(viewer)["online"]))
+    return State(lags(viewer), Trouble.objects.count(), last.error if last else "", is_mass_silence(late, device_counts(viewer)["online"]))
 
 
-def doctor(viewer: Viewer) -> list[tuple[str, str, str]]:
-    """Lines for ``gridloop doctor``: level, name, what is."""
+def doctor(viewer: Viewer) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """Lines for ``gridloop doctor``: level, name, sentence and what stands in it."""
     now = clock.now()
     found = state(viewer)
-    lines = []
+    lines: list[tuple[str, str, str, dict[str, Any]]] = []
+    said: dict[str, Any]
     for name, lag in sorted(found.lags.items()):
         age = (now - lag.since).total_seconds() if lag.since else 0.0
         most = HISTORY_LATE if name == "history" else EFFECTS_LATE
-        normal = f"up to {most:.0f} s is normal" + (": history is written by the hour" if name == "history" else "")
-        text = f"{lag.batches} batches behind, the first waits {age:.0f} s ({normal})"
-        lines.append(("warn" if age > most else "ok", f"signals {name}", text))
+        said = {"batches": lag.batches, "age": f"{age:.0f}", "most": f"{most:.0f}"}
+        lines.append(("warn" if age > most else "ok", f"signals {name}", "signals.doctor_lag", said))
     if found.troubles:
-        lines.append(("warn", "signals without effect", f"{found.troubles} in the last 30 days, last: {found.last_trouble}"))
+        said = {"count": found.troubles, "last": found.last_trouble}
+        lines.append(("warn", "signals without effect", "signals.doctor_troubles", said))
     if found.mass_silence:
-        lines.append(("BAD", "devices", "many have fallen silent together: look at ingest, network and NATS"))
+        lines.append(("BAD", "devices", "signals.doctor_silence", {}))
     return lines
+
+
+_FAULTS = """
+SELECT p.partition, p.seq, count(b.seq), min(b.seq), max(b.seq), (SELECT max(c.seq) FROM signals_position c WHERE c.partition = p.partition)
+FROM signals_partition p LEFT JOIN signals_batch b ON b.partition = p.partition GROUP BY p.partition, p.seq ORDER BY p.partition
+"""
+
+
+@reading
+def log_faults(viewer: Viewer) -> list[str]:
+    """Whether what the log keeps is gapless up to its end, and no consumer is beyond it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FAULTS)
+        rows = cursor.fetchall()
+    faults = []
+    for partition, end, count, first, last, reached in rows:
+        if count and (last != end or count != last - first + 1):
+            faults.append(f"partition {partition}: batches {first} to {last} of {end}, {count} of them")
+        if reached is not None and reached > end:
+            faults.append(f"partition {partition}: a consumer is at {reached}, the end is {end}")
+    return faults

@@ -91,7 +91,7 @@ class Live:
 @pytest.fixture(scope="session")
 def live() -> Iterator[Live]:
     folder = Path(tempfile.mkdtemp(prefix="gl-live-"))
-    product = Product(folder / "data", GRIDLOOP_SAMPLE_SCALE=str(SCALE))
+    product = Product(folder / "data", GRIDLOOP_SAMPLE_SCALE=str(SCALE), GRIDLOOP_LOG_FORMAT="json")
     try:
         product.wait_ready(240)
         yield Live(product, folder / "data")

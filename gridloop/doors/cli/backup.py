@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -23,6 +25,7 @@ from gridloop.doors.cli.database import Urls
 from gridloop.doors.cli.deployment import Deployment, default_folder
 from gridloop.doors.cli.postgres import BIN, EmbeddedPostgres
 from gridloop.doors.cli.prepare import open_database
+from gridloop.doors.cli.proving import prove
 
 FOLDERS = ("evidence", "history", "static")
 FILES = ("deployment.json", "clock.json")
@@ -60,11 +63,28 @@ def _run(program: str, *arguments: str) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--keep", type=click.IntRange(1), help="FILE is a folder: write a file with the time in its name, keep so many of the newest."
+)
 @data_dir_option
-def backup(file: Path, data_dir: Path | None) -> None:
+def backup(file: Path, keep: int | None, data_dir: Path | None) -> None:
     """Write one consistent file (a tar) while the deployment runs or stands still. It holds personal data: keep it safe."""
     deployment = Deployment(data_dir or default_folder())
+    if keep is None:
+        _write(deployment, file)
+        return
+    if not file.is_dir():
+        raise click.ClickException(f"{file}: with --keep a folder is wanted / 使用 --keep 时应为文件夹")
+    _write(deployment, file / f"gridloop-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar")
+    for old in sorted(file.glob("gridloop-????????T??????Z.tar"))[:-keep]:
+        old.unlink()
+        click.echo(f"  {old.name} removed / 已删除")
+
+
+def _write(deployment: Deployment, file: Path) -> None:
+    if file.is_dir():
+        raise click.ClickException(f"{file} is a folder: name a file, or use --keep / 这是文件夹：请给出文件名，或使用 --keep")
     if file.exists():
         raise click.ClickException(f"{file} exists already / 文件已存在")
     if not file.absolute().parent.is_dir():
@@ -82,9 +102,23 @@ def backup(file: Path, data_dir: Path | None) -> None:
             for name in (*FILES, *FOLDERS):
                 if (deployment.folder / name).exists():
                     click.echo(f"  {name} …")
-                    archive.add(deployment.folder / name, name)
+                    _add(archive, deployment.folder / name, name)
+    with partial.open("rb") as whole:
+        os.fsync(whole.fileno())
     partial.replace(file)
+    note = {"at": time.time(), "file": str(file.absolute()), "bytes": file.stat().st_size, "seconds": round(time.monotonic() - began, 1)}
+    deployment.write("backup.json", note)
     click.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB in {time.monotonic() - began:.1f} s")
+
+
+def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
+    """A file or folder as it is now; what vanishes meanwhile (retention, an hour of history written anew) is not in it."""
+    with contextlib.suppress(FileNotFoundError):
+        archive.add(path, name, recursive=False)
+        if path.is_dir():
+            for child in sorted(path.iterdir()):
+                if not child.name.startswith(".new-"):
+                    _add(archive, child, f"{name}/{child.name}")
 
 
 def _add_text(archive: tarfile.TarFile, name: str, content: dict[str, object]) -> None:
@@ -96,9 +130,10 @@ def _add_text(archive: tarfile.TarFile, name: str, content: dict[str, object]) -
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--verify/--no-verify", "proof", default=True, show_default=True, help="Prove trace, evidence and log afterwards.")
 @click.option("--replace", is_flag=True, help="Also into a deployment that holds something: what it holds is lost.")
 @data_dir_option
-def restore(file: Path, replace: bool, data_dir: Path | None) -> None:
+def restore(file: Path, proof: bool, replace: bool, data_dir: Path | None) -> None:
     """Restore a backup into a stopped, empty deployment."""
     deployment = Deployment(data_dir or default_folder())
     deployment.make_folders()
@@ -116,6 +151,11 @@ def restore(file: Path, replace: bool, data_dir: Path | None) -> None:
                 database.continue_order(connection)
             deployment.write("run.json", {"urls": vars(urls)})
         _move_in(Path(scratch), deployment)
+    faults = prove(deployment.folder) if proof else []  # after the lock: whoever holds it counts as running
+    for fault in faults:
+        click.echo(f"FAULT / 有误: {fault}", err=True)
+    if faults:
+        sys.exit(1)
     click.echo(f"restored into {deployment.folder}: start it with gridloop up / 恢复完成")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
@@ -122,13 +123,26 @@ def continue_order(connection: Any) -> None:
         )
 
 
+_LOCK_WAIT, _ATTEMPTS, _LOCK_NOT_AVAILABLE = "3s", 20, "55P03"
+
+
 def migrate(progress: bool = False) -> None:
     """Bring the schema up to date as the owner, then give the ordinary roles their rights."""
     from django.core.management import call_command
-    from django.db import connections
+    from django.db import OperationalError, connections
 
-    call_command("migrate", database="owner", verbosity=1 if progress else 0, interactive=False)
-    grant_app(connections["owner"])
+    owner = connections["owner"]
+    for attempt in range(1, _ATTEMPTS + 1):
+        with owner.cursor() as cursor:  # a change of a table waits in front of everybody else: rather wait again than long
+            cursor.execute(f"SET lock_timeout = '{_LOCK_WAIT}'")
+        try:
+            call_command("migrate", database="owner", verbosity=1 if progress else 0, interactive=False)
+            break
+        except OperationalError as fault:
+            if attempt == _ATTEMPTS or getattr(fault.__cause__, "sqlstate", "") != _LOCK_NOT_AVAILABLE:
+                raise
+            time.sleep(1)
+    grant_app(owner)
 
 
 def setup_django(urls: Urls | None = None) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,50 +12,57 @@ import click
 import psutil
 
 from gridloop.doors.cli.common import data_dir_option, django_on
-from gridloop.doors.cli.deployment import ROOT, Deployment, default_folder
+from gridloop.doors.cli.deployment import Deployment, default_folder
+from gridloop.doors.cli.examining import MACHINE_CHECKS
+from gridloop.doors.cli.findings import BAD, OK, WARN, Line
 from gridloop.doors.cli.services import ready
-from gridloop.sdk.channels import real_channels
+from gridloop.kernel.texts import say
 
-OK, WARN, BAD = "ok", "warn", "BAD"
 _LAG_WARN = 5.0  # seconds a consumer of the trace may be behind
-_SILENT = 15.0  # seconds without a heartbeat
-Line = tuple[str, str, str]
+_DRIFT_WARN, _DRIFT_BAD = 1.0, 30.0  # seconds between our clock and the database's
 
 
 def _front(deployment: Deployment) -> Iterator[Line]:
     run = deployment.read("run.json")
     if not deployment.running():
-        yield WARN, "deployment", f"{deployment.folder} does not run"
+        yield WARN, "deployment", "doors.doctor_stopped", {"folder": deployment.folder}
         return
     url = str(run.get("url"))
-    yield (OK if ready(url) else BAD), "front door", url
+    yield (OK if ready(url) else BAD), "front door", "doors.doctor_front", {"url": url}
     for name, (pid, started) in run.get("children", {}).items():
         alive = psutil.pid_exists(pid) and abs(psutil.Process(pid).create_time() - started) < 1
-        yield (OK if alive else BAD), f"process {name}", f"pid {pid}" if alive else "not running"
-
-
-def _worker(deployment: Deployment) -> Iterator[Line]:
-    for path in sorted(deployment.run.glob("worker*.json")):
-        beat: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        age = time.time() - beat["at"]
-        yield (OK if age < _SILENT else BAD), path.stem, f"heartbeat {age:.0f} s ago, {len(beat['jobs'])} jobs"
-        for name, state in beat["jobs"].items():
-            if state["in_a_row"]:
-                yield BAD, f"job {name}", f"{state['in_a_row']} failures in a row: {state['last_error']}"
+        key = "doors.doctor_process" if alive else "doors.doctor_process_gone"
+        yield (OK if alive else BAD), f"process {name}", key, {"pid": pid}
 
 
 def _database(deployment: Deployment) -> Iterator[Line]:
+    import time
+
     from django.db import connection
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT version(), pg_size_pretty(pg_database_size(current_database())), current_user")
         version, size, user = cursor.fetchone()
-        yield OK, "database", f"{version.split(' on ')[0]}, {size}, as {user}"
-        cursor.execute(
-            "SELECT count(*), coalesce(max(extract(epoch FROM now() - xact_start)), 0) FROM pg_stat_activity WHERE xact_start IS NOT NULL"
-        )
-        _, oldest = cursor.fetchone()
-        yield (OK if oldest < _LAG_WARN else WARN), "longest transaction", f"{oldest:.1f} s (consumers of the trace wait for it)"
+        yield OK, "database", "doors.doctor_database", {"version": version.split(" on ")[0], "size": size, "user": user}
+        cursor.execute("SELECT coalesce(max(extract(epoch FROM now() - xact_start)), 0) FROM pg_stat_activity WHERE xact_start IS NOT NULL")
+        oldest = float(cursor.fetchone()[0])
+        yield (OK if oldest < _LAG_WARN else WARN), "longest transaction", "doors.doctor_transaction", {"age": f"{oldest:.1f}"}
+        before = time.time()
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
+        theirs, after = float(cursor.fetchone()[0]), time.time()
+        drift = max(0.0, before - theirs, theirs - after)
+        level = BAD if drift > _DRIFT_BAD else WARN if drift > _DRIFT_WARN else OK
+        yield level, "clock drift", "doors.doctor_drift", {"seconds": f"{drift:.1f}"}
+
+
+def _migrations(deployment: Deployment) -> Iterator[Line]:
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    due = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    key = "doors.doctor_migrations_due" if due else "doors.doctor_migrations"
+    yield (BAD if due else OK), "migrations", key, {"count": len(due)}
 
 
 def _consumers(deployment: Deployment) -> Iterator[Line]:
@@ -65,11 +70,11 @@ def _consumers(deployment: Deployment) -> Iterator[Line]:
     from gridloop.kernel.viewer import SYSTEM
 
     for name, behind in sorted(lag(SYSTEM).items()):
-        yield (OK if behind < 1000 else WARN), f"consumer {name}", f"{behind} facts behind"
+        yield (OK if behind < 1000 else WARN), f"consumer {name}", "doors.doctor_consumer", {"count": behind}
 
 
 def _parts(deployment: Deployment) -> Iterator[Line]:
-    """What the rooms tell about themselves: ``doctor(viewer) -> [(level, name, text)]`` named in the settings."""
+    """What the rooms tell about themselves: ``doctor(viewer) -> [(level, name, key, params)]`` named in the settings."""
     from django.conf import settings
     from django.utils.module_loading import import_string
 
@@ -79,29 +84,30 @@ def _parts(deployment: Deployment) -> Iterator[Line]:
         yield from import_string(target)(SYSTEM)
 
 
-def _machine(deployment: Deployment) -> Iterator[Line]:
-    usage = shutil.disk_usage(deployment.folder)
-    free = usage.free / usage.total
-    yield (OK if free > 0.1 else WARN), "disk", f"{usage.free / 1e9:.1f} GB free ({free:.0%})"
-    built = (ROOT / "web" / "dist" / "index.html").exists()
-    yield (OK if built else WARN), "front end", "built" if built else "not built: make install"
-    yield OK, "channels", ", ".join(real_channels()) or "console and file only"
-    moved = (deployment.folder / "clock.json").exists()
-    yield (WARN if moved else OK), "clock", "moved: sample or test deployment only" if moved else "real time"
+DATABASE_CHECKS: tuple[Callable[[Deployment], Iterator[Line]], ...] = (_migrations, _database, _consumers, _parts)
 
 
-CHECKS: tuple[Callable[[Deployment], Iterator[Line]], ...] = (_front, _worker, _machine)
-DATABASE_CHECKS: tuple[Callable[[Deployment], Iterator[Line]], ...] = (_database, _consumers, _parts)
+def _told(line: Line) -> dict[str, Any]:
+    level, name, key, params = line
+    return {"level": level, "part": name, "key": key, "zh": say(key, "zh", **params), "en": say(key, "en", **params)}
 
 
 @click.command()
+@click.option("--json", "as_json", is_flag=True, help="A JSON array of {level, part, key, zh, en} instead of lines.")
 @data_dir_option
-def doctor(data_dir: Path | None) -> None:
+def doctor(as_json: bool, data_dir: Path | None) -> None:
     """What is configured, reachable, behind, silent. Exit status 1 when something is BAD."""
     deployment = Deployment(data_dir or default_folder())
-    lines = [line for check in CHECKS for line in check(deployment)] if deployment.folder.exists() else []
+    checks = (_front, *MACHINE_CHECKS)
+    lines = [line for check in checks for line in check(deployment)] if deployment.folder.exists() else []
     with django_on(data_dir):
         lines += [line for check in DATABASE_CHECKS for line in check(deployment)]
-    for level, name, text in lines:
-        click.echo(f"{click.style(f'{level:<5}', fg={OK: 'green', WARN: 'yellow', BAD: 'red'}[level])}{name:<28} {text}")
-    sys.exit(1 if any(level == BAD for level, _, _ in lines) else 0)
+    found = [_told(line) for line in lines]
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+    else:
+        for one in found:
+            level = click.style(f"{one['level']:<5}", fg={OK: "green", WARN: "yellow", BAD: "red"}[one["level"]])
+            text = one["zh"] if one["zh"] == one["en"] else f"{one['zh']} / {one['en']}"
+            click.echo(f"{level}{one['part']:<28} {text}")
+    sys.exit(1 if any(level == BAD for level, *_ in lines) else 0)

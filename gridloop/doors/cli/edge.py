@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
+from ipaddress import ip_network
 from pathlib import Path
 
+import click
 import orjson
 
 from gridloop.doors.cli.deployment import ROOT
+from gridloop.doors.logs import as_json
 from gridloop.kernel.texts import LANGUAGES, say
 
 # No inline script anywhere; MapLibre needs workers from blobs and tiles as data images; styles are set by the chart library.
@@ -29,11 +33,23 @@ _REFUSALS = {
     504: "doors.server_away",
 }
 
+LOOPBACK = ("127.0.0.0/8", "::1/128")
 # Paths of the application server; anything else that a browser asks for as a page belongs to the desk.
 _WEB = (
     "/api /api/* /_allauth/* /login /login/* /logout /logout/* /accounts/* /identity/* /.well-known/* "
     "/open311/* /cap/* /healthz /readyz /track/*"
 )
+
+
+def metrics_from() -> tuple[str, ...]:
+    """``GRIDLOOP_METRICS_FROM``: networks whose callers may read ``/metrics``, this machine always; a wrong one stops the start."""
+    wanted = [word.strip() for word in os.environ.get("GRIDLOOP_METRICS_FROM", "").split(",") if word.strip()]
+    try:
+        return LOOPBACK + tuple(str(ip_network(word, strict=False)) for word in wanted)
+    except ValueError as fault:
+        raise click.ClickException(
+            f"GRIDLOOP_METRICS_FROM: {fault}; networks such as 10.0.0.0/8, comma separated / 应为以逗号分隔的网段"
+        ) from fault
 
 
 def _docs_static() -> Path:
@@ -54,6 +70,7 @@ class Edge:
     data: Path
     names: tuple[str, ...] = ()  # with ``tls``: the names and addresses the local certificate is for
     tls: bool = False
+    metrics_from: tuple[str, ...] = LOOPBACK  # who may read /metrics: networks
     behind_proxy: bool = False  # believe what a proxy on a private address says about the caller and about HTTPS
     header_seconds: int = 15  # a request whose head drips is cut then
     body_seconds: int = 180  # the same for a whole request: 25 MB of pictures over 1 Mbit/s
@@ -67,6 +84,8 @@ class Edge:
         """The Caddyfile."""
         return _TEMPLATE.format(
             site=self._site(),
+            metrics_from=" ".join(self.metrics_from),
+            log_format="json" if as_json() else "console",
             tls="tls internal" if self.tls else "",
             bind=self.bind,
             trusted="trusted_proxies static private_ranges\n\t\ttrusted_proxies_strict" if self.behind_proxy else "",
@@ -130,7 +149,13 @@ _TEMPLATE = """\
 	grace_period 5s
 	log {{
 		level INFO
-		format console
+		format filter {{
+			request>headers delete
+			request>uri query {{
+				replace key REDACTED
+			}}
+			wrap {log_format}
+		}}
 	}}
 	servers {{
 		{trusted}
@@ -209,11 +234,17 @@ _TEMPLATE = """\
 
 		@far_metrics {{
 			path /metrics
-			not client_ip private_ranges
+			not remote_ip {metrics_from}
 		}}
 		respond @far_metrics 403
+		# whoever comes through a proxy: the figures are read at our own port
+		@proxied_metrics {{
+			path /metrics
+			header X-Forwarded-For *
+		}}
+		respond @proxied_metrics 403
 		handle /metrics {{
-			reverse_proxy {ingest}
+			import app
 		}}
 
 		handle /local-ca.crt {{

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from gridloop.doors.cli import settings_files
+
 # name: (module:command, one line for --help)
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("gridloop.doors.cli.up:up", "Start everything; Ctrl-C ends it."),
@@ -21,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("gridloop.doors.cli.imports:import_table", "Import regions, units, people, houses, enterprises, devices from files."),
     "train": ("gridloop.doors.cli.train:train", "Train the proposals from all decided cases."),
     "erase": ("gridloop.doors.cli.erase:erase", "Erase a person or a case's reporter everywhere."),
+    "retention": ("gridloop.doors.cli.retention:retention", "Remove what is kept long enough, or count it."),
     "verify": ("gridloop.doors.cli.admin:verify", "Re-compute the hash chain of the trace."),
     "doctor": ("gridloop.doors.cli.doctor:doctor", "What is configured, reachable, behind, silent."),
     "check-packs": ("gridloop.doors.cli.packs:check_packs", "Check scene packs strictly."),
@@ -61,6 +64,11 @@ def main(arguments: list[str] | None = None) -> Any:
     from gridloop.kernel.errors import Fault
     from gridloop.kernel.texts import say
 
+    try:
+        settings_files.read()
+    except click.ClickException as fault:
+        fault.show()
+        sys.exit(fault.exit_code)
     try:
         return cli.main(args=arguments, prog_name="gridloop")
     except Fault as fault:

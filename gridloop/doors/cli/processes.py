@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gridloop.doors import logs
 from gridloop.doors.cli.common import attach, data_dir_option
 from gridloop.doors.cli.deployment import Deployment
 from gridloop.doors.cli.supervisor import die_with_parent
+from gridloop.doors.figures_folder import use_folder
+from gridloop.kernel import tracing
 
 _WSGI = "gridloop.project.wsgi"  # by name: doors do not import the project, the project wires the doors
 _SOCKET = click.option("--socket", "uds", type=click.Path(path_type=Path), help="Listen on this Unix socket.")
@@ -24,9 +25,10 @@ _LISTEN = click.option("--listen", default="127.0.0.1:0", show_default=True, hel
 def _prepare(name: str, data_dir: Path | None) -> Deployment:
     deployment = attach(data_dir)
     os.environ["GRIDLOOP_PROCESS"] = name
-    # libraries speak up when something is wrong; only we tell what goes on
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout, force=True)
-    logging.getLogger("gridloop").setLevel(logging.INFO)
+    use_folder(deployment.run)
+    logs.set_up(name)
+    if name != "web":  # its workers do so, each after its fork
+        tracing.set_up(name)
     return deployment
 
 
@@ -40,6 +42,7 @@ def _host_port(listen: str) -> tuple[str, int]:
 def _load_wsgi(*_: Any) -> Callable[..., Any]:
     """Runs in each granian worker: it ends with its master, also when that one is killed."""
     die_with_parent()
+    tracing.set_up("web")
     return _application()
 
 
@@ -96,6 +99,7 @@ def _asgi(name: str, uds: Path | None, listen: str) -> None:
         loop="uvloop",
         access_log=False,
         log_level="warning",
+        log_config=None,  # its lines go the way of ours
         server_header=False,
         timeout_graceful_shutdown=4,
         forwarded_allow_ips="*",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import logging
 import logging.handlers
 import os
@@ -17,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+
+from gridloop.doors.logs import as_json
 
 _COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
 _PR_SET_PDEATHSIG = 1
@@ -73,6 +76,7 @@ class Log:
         self.folder = folder
         self.width = width
         self.colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self.json = as_json()
         self._files: dict[str, logging.Handler] = {}
         self._lock = threading.Lock()
 
@@ -83,10 +87,16 @@ class Log:
                 path = self.folder / f"{name}.log"
                 file = logging.handlers.RotatingFileHandler(path, maxBytes=10 * 2**20, backupCount=5, encoding="utf-8")
                 self._files[name] = file
-            stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-            file.emit(logging.LogRecord(name, logging.INFO, "", 0, f"{stamp} {line}", None, None))
+            file.emit(logging.LogRecord(name, logging.INFO, "", 0, self._stamped(name, line), None, None))
             if loud:
                 self._show(name, line)
+
+    def _stamped(self, name: str, line: str) -> str:
+        """Lines that are JSON already stay as they are; others (PostgreSQL, NATS) get a coat when JSON is wanted."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        if not self.json:
+            return f"{stamp} {line}"
+        return line if line.startswith("{") else json.dumps({"event": line, "process": name, "timestamp": stamp}, ensure_ascii=False)
 
     def _show(self, name: str, line: str) -> None:
         prefix = f"{name:<{self.width}}│"

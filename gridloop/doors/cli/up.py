@@ -13,13 +13,15 @@ from urllib.parse import urlsplit
 
 import click
 
+from gridloop.doors import figures_folder
 from gridloop.doors.cli import services
 from gridloop.doors.cli.common import data_dir_option, embedded, refuse_moved_clock
 from gridloop.doors.cli.database import DatabaseFault, Urls
 from gridloop.doors.cli.deployment import Deployment, default_folder, free_port, lan_address
-from gridloop.doors.cli.edge import Edge
+from gridloop.doors.cli.edge import Edge, metrics_from
 from gridloop.doors.cli.main import COMMANDS
 from gridloop.doors.cli.prepare import open_database, run_prepare
+from gridloop.doors.cli.service_manager import Manager
 from gridloop.doors.cli.supervisor import Log, Service, Supervisor
 from gridloop.doors.cli.welcome import welcome
 from gridloop.kernel import clock
@@ -99,6 +101,7 @@ def up(
             refuse_moved_clock(deployment, os.environ)
             clock.set_clock(at or clock.now(), rate or 1.0, deployment.folder)
         deployment.end_leftovers()
+        figures_folder.clear(deployment.run)
         sys.exit(Start(deployment, options).go())
 
 
@@ -137,6 +140,7 @@ class Start:
         self.deployment = deployment
         self.options = options
         self.began = time.monotonic()
+        self.manager = Manager()
         self.facts = {"url": options.local_url, "public_url": options.url, "pid": os.getpid()}
         self.supervisor = Supervisor(Log(deployment.logs), self._note)
         self.sample = bool(deployment.read("deployment.json").get("sample"))
@@ -159,6 +163,7 @@ class Start:
                 seconds=time.monotonic() - self.began,
                 mqtt=self.mqtt,
             )
+            self.manager.tell("READY=1")
             self.supervisor.run()
             return 0
         except DatabaseFault as fault:
@@ -167,6 +172,7 @@ class Start:
         finally:
             if self.supervisor.stopping():
                 click.echo("ending / 正在停止 …")
+            self.manager.tell("STOPPING=1")
             self.supervisor.end()
 
     def _start(self) -> bool:
@@ -237,7 +243,14 @@ class Start:
         options = self.options
         names = tuple(dict.fromkeys(["localhost", "127.0.0.1", lan_address()])) if options.lan else ()
         return Edge(
-            options.port, options.host, self.deployment.sockets, self.deployment.folder, names, options.lan, bool(options.proxy_url)
+            options.port,
+            options.host,
+            self.deployment.sockets,
+            self.deployment.folder,
+            names,
+            options.lan,
+            metrics_from(),
+            bool(options.proxy_url),
         )
 
     def _simulator(self) -> None:

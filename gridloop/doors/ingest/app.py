@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from gridloop.doors.figures import registry
 from gridloop.doors.ingest import body as bodies
 from gridloop.doors.ingest import figures
 from gridloop.doors.ingest.auth import Sender, Senders, Unauthorized
 from gridloop.doors.ingest.mqtt import MqttDoor
 from gridloop.doors.ingest.writer import Writer
-from gridloop.kernel import clock
+from gridloop.doors.logs import request_id
+from gridloop.kernel import clock, tracing
 from gridloop.kernel.errors import Fault, TooMuch, Unavailable
 from gridloop.kernel.texts import say
 from gridloop.sdk.signals import Signal
@@ -61,16 +65,20 @@ class SignalsApp:
         if path == "/healthz":
             return await _answer(send, 200, {"status": "ok"})
         if path == "/metrics":
-            return await _send(send, 200, generate_latest(), CONTENT_TYPE_LATEST)
+            return await _send(send, 200, generate_latest(registry()), CONTENT_TYPE_LATEST)
         if path != "/api/v1/signals":
             return await _answer(send, 404, {"type": "about:blank", "title": "not found"}, problem=True)
+        number = request_id(headers.get("x-request-id", ""))
         lang = language(headers.get("accept-language", ""))
         try:
             if scope["method"] != "POST":
                 raise NotAllowed("signals.method")
-            return await _answer(send, 202, await self._take(headers, receive, lang))
+            with tracing.span("POST /api/v1/signals", headers.get("traceparent", ""), "server"):
+                taken = await self._take(headers, receive, lang)
+            return await _answer(send, 202, taken, headers=[(b"x-request-id", number.encode())])
         except Fault as fault:
-            return await _refuse(send, fault, lang)
+            logging.getLogger("gridloop.access_log").info("request", extra={"request": number, "route": path, "status": fault.status})
+            return await _refuse(send, fault, lang, number)
 
     async def _take(self, headers: dict[str, str], receive: Receive, lang: str) -> dict[str, Any]:
         began = time.monotonic()
@@ -79,7 +87,10 @@ class SignalsApp:
         raw = bodies.unpack(await self._read(headers, receive), headers.get("content-encoding", "").strip().lower())
         found = bodies.items(raw, "ndjson" in headers.get("content-type", "") or "jsonl" in headers.get("content-type", ""))
         signals, rejected = await parse(found, sender, lang)
-        outcome = await self._writer.append(signals, max(left, 0.1))
+        with tracing.span("signal log append", kind="producer", signals=len(signals)):
+            if place := tracing.here():
+                signals = [replace(s, trace=place) for s in signals]
+            outcome = await self._writer.append(signals, max(left, 0.1))
         figures.ACCEPTED.labels("http").inc(outcome.accepted)
         figures.DUPLICATES.labels("http").inc(outcome.duplicates)
         figures.REJECTED.labels("http").inc(len(rejected))
@@ -143,8 +154,8 @@ async def _read(headers: dict[str, str], receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-async def _refuse(send: Send, fault: Fault, lang: str) -> None:
-    headers = []
+async def _refuse(send: Send, fault: Fault, lang: str, number: str) -> None:
+    headers = [(b"x-request-id", number.encode())]
     retry = {429: fault.params.get("retry_after", 1), 503: 2}.get(fault.status)
     if retry is not None:
         headers.append((b"retry-after", str(retry).encode()))

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from gridloop.access.selectors import check_bearer, viewer_for, viewer_of_session
+from gridloop.doors import figures
 from gridloop.doors.push.tail import Message, Place, Tail, event_id, read_event_id
 from gridloop.kernel.errors import Fault
 from gridloop.kernel.texts import say
@@ -53,6 +54,7 @@ class Listener:
             return
         if len(self.pending) + len(mine) > BACKLOG:
             self.pending, self.overrun = [], True
+            figures.OVERRUNS.inc()
         else:
             self.pending.extend(mine)
         self.wake.set()
@@ -187,6 +189,7 @@ async def _live(scope: Scope, receive: Receive, send: Send) -> None:
         await _plain(send, status, f'{{"status":{status},"title":"{text}"}}'.encode(), b"application/problem+json")
         return
     listener = Listener(viewer)
+    figures.CONSOLES.inc()
     hub.listeners.add(listener)  # before the past is read: nothing between the two is lost, a double is harmless
     gone = asyncio.create_task(_until_gone(receive))
     try:
@@ -195,6 +198,7 @@ async def _live(scope: Scope, receive: Receive, send: Send) -> None:
         pass  # the screen went away in the middle of a frame
     finally:
         hub.listeners.discard(listener)
+        figures.CONSOLES.dec()
         gone.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await gone
@@ -228,6 +232,7 @@ async def _stream(listener: Listener, headers: dict[str, str], send: Send, gone:
         await send(_chunk(body or b": still here\n\n"))
         sent = time.monotonic()
         if body:
+            figures.FRAMES.inc()
             await asyncio.sleep(FRAME_EVERY)
 
 

@@ -13,8 +13,10 @@ import orjson
 from django.db import close_old_connections
 
 from gridloop.cases.selectors import case_rows
+from gridloop.doors import figures
 from gridloop.journal.messages import FactRow
 from gridloop.journal.selectors import end_of_trace, facts_after, scoped
+from gridloop.kernel import clock, tracing
 from gridloop.kernel.viewer import SYSTEM, Viewer
 
 log = logging.getLogger(__name__)
@@ -85,11 +87,22 @@ def _frame(fact: FactRow, case: Any) -> bytes:
         "at": fact.at,
         "title": case.title,
     }
+    place_in_trace = _traced(fact)
+    if place_in_trace:
+        body["traceparent"] = place_in_trace
     frame = b"id: " + place + b"\nevent: case\ndata: " + orjson.dumps(body) + b"\n\n"
     if "task" in fact.data:
         task = {"id": fact.data["task"], "case": case.code, "status": fact.action}
         frame += b"id: " + place + b"\nevent: task\ndata: " + orjson.dumps(task) + b"\n\n"
     return frame
+
+
+def _traced(fact: FactRow) -> str:
+    """The frame's own place in the fact's trace, so that a screen can go on from it; '' when traces are not collected."""
+    if not fact.trace or not tracing.on():
+        return ""
+    with tracing.span(f"push {fact.action}", fact.trace, "producer"):
+        return tracing.here()
 
 
 class Tail:
@@ -147,6 +160,9 @@ class Tail:
         if not facts:
             return False
         self.place = (facts[-1].tx, facts[-1].id)
+        now = clock.now()
+        for fact in facts:
+            figures.PUSH_LAG.observe(max(0.0, (now - fact.at).total_seconds()))
         if messages:
             if len(self.ring) + len(messages) > RING:
                 self.start = self.ring[min(len(messages), len(self.ring)) - 1].place

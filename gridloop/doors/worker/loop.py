@@ -14,6 +14,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from gridloop.doors import figures
+
 log = logging.getLogger("gridloop.worker")
 
 _LONGEST_PAUSE = 60.0
@@ -78,12 +82,16 @@ class Loop:
 
         state = self.states[job.name]
         state.busy_since = time.time()
+        began = time.perf_counter()
+        clear_contextvars()
+        bind_contextvars(job=job.name)
         try:
             more = job.run()
         except Exception as fault:
             # no job may end the worker: whatever it was is logged with its traceback, shown by doctor and tried again
             state.failures += 1
             state.in_a_row += 1
+            figures.JOB_RUNS.labels(job.name, "failed").inc()
             state.last_error = f"{type(fault).__name__}: {fault}"[:300]
             log.exception("job %s failed (%d in a row)", job.name, state.in_a_row)
             pause: float = min(max(job.every_seconds, 0.5) * 2 ** min(state.in_a_row, 10), _LONGEST_PAUSE)
@@ -91,9 +99,12 @@ class Loop:
         else:
             state.in_a_row = 0
             state.last_ok = time.time()
+            figures.JOB_RUNS.labels(job.name, "ok").inc()
+            figures.JOB_LAST.labels(job.name).set(state.last_ok)
             return 0.0 if more else job.every_seconds
         finally:
             state.runs += 1
+            figures.JOB_SECONDS.labels(job.name).observe(time.perf_counter() - began)
             state.busy_since = 0.0
             close_old_connections()
 

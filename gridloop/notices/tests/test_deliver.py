@@ -206,4 +206,4 @@ def test_the_doctor_tells_of_deliveries(county: Cast, outbox: Book) -> None:
     work()
     with clock.fixed(clock.now() + timedelta(minutes=5)):
         work()
-    assert selectors.doctor(SYSTEM) == [("warn", "notices", "0 sent, 1 waiting (1 after a failure), 0 failed")]
+    assert selectors.doctor(SYSTEM) == [("warn", "notices", "notices.doctor", {"sent": 0, "waiting": 1, "failed": 0, "late": 1})]

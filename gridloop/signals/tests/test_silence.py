@@ -168,7 +168,7 @@ def test_the_doctor_tells_of_lags_and_troubles(county: Cast, log: PostgresLog) -
         assert ("warn", "signals effects") in [line[:2] for line in doctor(SYSTEM)]
         run_all()
         lines = doctor(SYSTEM)
-    assert "0 batches behind" in next(text for _, name, text in lines if name == "signals effects")
+    assert next(said for _, name, _, said in lines if name == "signals effects")["batches"] == 0
 
 
 def test_after_our_own_absence_devices_get_their_time_again(county: Cast, log: PostgresLog) -> None:

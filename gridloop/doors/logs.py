@@ -1,0 +1,97 @@
+"""One way of logging for every process: for people by default, JSON lines with ``GRIDLOOP_LOG_FORMAT=json``.
+
+A line carries what is known where it is written: process, request id, job, verb, task, the case's code, the account's number. Never a
+name, a body, a token or the values inside a database's complaint.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import traceback
+from collections.abc import MutableMapping
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from structlog.contextvars import get_contextvars, merge_contextvars
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SHOWN = ("job", "case", "request")  # of the context, in lines for people
+Event = MutableMapping[str, Any]
+
+
+def as_json() -> bool:
+    """``GRIDLOOP_LOG_FORMAT``: ``json`` or ``text``."""
+    return os.environ.get("GRIDLOOP_LOG_FORMAT", "text") == "json"
+
+
+def request_id(sent: str) -> str:
+    """The caller's ``X-Request-ID`` when it is a short word, else a new one."""
+    return sent if _REQUEST_ID.fullmatch(sent) else uuid4().hex
+
+
+def set_up(process: str) -> None:
+    """Once per process, before its work: libraries speak up when something is wrong; only we tell what goes on."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_json_lines(process) if as_json() else _ForPeople("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("gridloop").setLevel(logging.INFO)
+    # one line per request and per fact is for machines that collect lines
+    for chatty in ("gridloop.access_log", "gridloop.trace"):
+        logging.getLogger(chatty).setLevel(logging.INFO if as_json() else logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.add_logger_name,
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.render_to_log_kwargs,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def _json_lines(process: str) -> logging.Formatter:
+    def place(_: Any, __: str, event: Event) -> Event:
+        event["process"], event["pid"] = process, os.getpid()
+        return event
+
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            merge_contextvars,
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.stdlib.ExtraAdder(),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            place,
+            _frames_only,
+        ],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer(ensure_ascii=False)],
+    )
+
+
+def _frames_only(_: Any, __: str, event: Event) -> Event:
+    """A fault's kind, its first line and its frames: a database's further lines quote the row's values."""
+    info = event.pop("exc_info", None)
+    fault = info[1] if isinstance(info, tuple) else info
+    if isinstance(fault, BaseException):
+        told = (str(fault).splitlines() or [""])[0][:200]
+        frames = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(fault.__traceback__)]
+        event["exception"] = {"kind": type(fault).__name__, "told": told, "frames": frames[-12:]}
+    return event
+
+
+class _ForPeople(logging.Formatter):
+    """The line and, behind it, where in the work it was written."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        context = {**get_contextvars(), **{k: v for k, v in vars(record).items() if k in _SHOWN}}
+        record.message = record.getMessage()
+        words = " ".join(f"{name}={context[name]}" for name in _SHOWN if name in context)
+        text = super().format(record)
+        head, _, rest = text.partition("\n")
+        return f"{head}{f' [{words}]' if words else ''}{chr(10) + rest if rest else ''}"

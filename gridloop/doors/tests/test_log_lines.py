@@ -1,0 +1,61 @@
+"""A line says where it was written; a fault in it quotes no row."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+from structlog.contextvars import bound_contextvars
+
+from gridloop.doors import logs
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = before
+
+
+def _fail() -> None:
+    raise ValueError("duplicate key\nDETAIL:  Key (phone)=(13900001111) already exists.")
+
+
+def test_json_lines_carry_the_work_and_hide_values(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("GRIDLOOP_LOG_FORMAT", "json")
+    logs.set_up("worker")
+    with bound_contextvars(job="cases.fire_due", case="YL1"):
+        try:
+            _fail()
+        except ValueError:
+            logging.getLogger("gridloop.worker").exception("job failed")
+    out = capsys.readouterr().out
+    line = json.loads(out)
+    assert (line["process"], line["job"], line["case"], line["level"], line["event"]) == (
+        "worker",
+        "cases.fire_due",
+        "YL1",
+        "error",
+        "job failed",
+    )
+    assert line["exception"]["kind"] == "ValueError"
+    assert line["exception"]["told"] == "duplicate key"
+    assert "_fail" in line["exception"]["frames"][-1]
+    assert "13900001111" not in out
+
+
+def test_lines_for_people_end_with_the_work(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("GRIDLOOP_LOG_FORMAT", raising=False)
+    logs.set_up("web")
+    with bound_contextvars(request="r1"):
+        logging.getLogger("gridloop.web").warning("slow", extra={"case": "YL2"})
+        logging.getLogger("gridloop.access_log").info("request")
+    assert capsys.readouterr().out == "WARNING gridloop.web: slow [case=YL2 request=r1]\n"
+
+
+@pytest.mark.parametrize(("sent", "kept"), [("abc-1.2_x", True), ("", False), ("a b", False), ("x" * 65, False), ("a\n", False)])
+def test_a_callers_request_id_is_a_short_word(sent: str, kept: bool) -> None:
+    assert (logs.request_id(sent) == sent) is kept
