@@ -288,7 +288,7 @@ def _open_split(viewer: Viewer, row: Case, source: Source) -> str:
         proposal=proposal(given(origin.type), text, source.kind, region),
     )
     machine = Machine.open(opened, scene, DIRECTORY, clock.now(), viewer)
-    machine.note("split_from", {"case": row.code})
+    machine.note("split_from", {})  # which one, not everybody who sees this case may know: the source does (came_under)
     made = store.save_new(machine, viewer, digest, number.row_id)
     withdraw(viewer, moved, "split")
     source.case, source.came_under = made, source.came_under or row.code

@@ -27,3 +27,9 @@ export function pair(items: EvidenceItem[]): { before: EvidenceItem[]; after: Ev
   const after = items.filter((item) => item.kind === "after");
   return { before: items.filter((item) => !after.includes(item)), after };
 }
+
+/** The text key of a task's state: work in the field is signed for, a decision at a desk is not. */
+export function stateKey(task: Pick<TaskItem, "status" | "stage">): string {
+  const signed = task.stage === "handle" || task.stage === "support";
+  return task.status === "open" && !signed ? "taskStatus.waiting" : `taskStatus.${task.status}`;
+}

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { address, cookie, headersFor, newKey, Problem, readProblem } from "@/api/client";
 import { faultText } from "@/lib/faults";
 import { fieldsOf, missing } from "@/lib/form";
-import { byTimeLeft, isLate, pair } from "@/lib/tasks";
+import { byTimeLeft, isLate, pair, stateKey } from "@/lib/tasks";
 import { treeOf } from "@/lib/tree";
 import { metres, twinsOf } from "@/lib/twins";
 import { changed, fromAddress, toQuery } from "@/screens/cases/filters";
@@ -126,5 +126,13 @@ describe("the tour", () => {
     expect(readTour()).toBeNull();
     keepTour(null);
     expect(readTour()).toBeNull();
+  });
+});
+
+describe("the state of a task", () => {
+  it("is signed for in the field, and done at a desk", () => {
+    expect(stateKey({ status: "open", stage: "handle" })).toBe("taskStatus.open");
+    expect(stateKey({ status: "open", stage: "check" })).toBe("taskStatus.waiting");
+    expect(stateKey({ status: "done", stage: "check" })).toBe("taskStatus.done");
   });
 });

@@ -27,7 +27,7 @@ export default {
     deputy: "Deputy", mediator: "Mediator", inspector: "Inspector", designer: "Process designer", admin: "Administrator",
     integrator: "Integrator", device: "Device",
   },
-  taskStatus: { open: "To sign for", accepted: "In progress", done: "Done", cancelled: "Cancelled" },
+  taskStatus: { open: "To sign for", waiting: "To do", accepted: "In progress", done: "Done", cancelled: "Cancelled" },
   verb: {
     accept: "Sign for", return: "Return", transfer: "Transfer", delegate: "Delegate", submit: "Submit", approve: "Approve", reject: "Reject",
     suspend: "Suspend", resume: "Resume", extend: "Extend", escalate: "Escalate", check_in: "Check in",

@@ -25,7 +25,7 @@ export default {
     duty_commander: "值班长", supervisor: "督办考评", leader: "领导", deputy: "人大代表", mediator: "调解员", inspector: "检查人员",
     designer: "流程管理员", admin: "系统管理员", integrator: "对接平台", device: "设备",
   },
-  taskStatus: { open: "待签收", accepted: "办理中", done: "已完成", cancelled: "已取消" },
+  taskStatus: { open: "待签收", waiting: "待处理", accepted: "办理中", done: "已完成", cancelled: "已取消" },
   verb: {
     accept: "签收", return: "退回", transfer: "转办", delegate: "委派", submit: "提交", approve: "通过", reject: "不通过", suspend: "挂起",
     resume: "恢复", extend: "延期", escalate: "提级", check_in: "到场签到",
