@@ -47,11 +47,11 @@ from gridloop.kernel.viewer import SYSTEM, Viewer
 START = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 CASE_VERBS = ("accept", "route", "hand down", "void", "merge", "urge", "supervise", "rate")
 # Where the status may go in one push, from the contract's list; staying is always allowed. Written out, not computed from the processes.
-AT_THE_DESK = {"filed", "dispatched", "rejected", "voided"}
+AT_THE_DESK = {"dispatched", "rejected", "voided"}
 AT_WORK = {"filed", "escalated", "dispatched", "voided"}
 DONE = {"submitted", "checking"}
 NEXT = {
-    "reported": AT_THE_DESK | {"closed"},  # closed: the thing went away by itself
+    "reported": AT_THE_DESK | {"closed", "filed"},  # closed: the thing went away by itself; filed: nobody is competent
     "verifying": {"reported", "dispatched", "voided"},
     "filed": AT_THE_DESK,
     "escalated": AT_THE_DESK,
@@ -59,7 +59,7 @@ NEXT = {
     "accepted": AT_WORK | DONE | {"handling"},
     "handling": AT_WORK | DONE,
     "reworked": AT_WORK | {"accepted"},  # signed for anew
-    "submitted": AT_WORK | {"checking"},  # a helper may still give back, the desk may still send elsewhere
+    "submitted": {"checking", "filed", "escalated", "voided"},  # a helper may still give back
     "checking": {"closed", "reworked", "voided"},
     **{end: set() for end in END_STATUSES},
 }
