@@ -3,6 +3,7 @@
 JOBS: tuple[tuple[str, float, str], ...] = (
     ("cases.fire_due", 1.0, "gridloop.cases.actions:fire_due"),
     ("cases.forget_visits", 3600.0, "gridloop.cases.actions:forget_visits"),
+    ("cases.index_words", 1.0, "gridloop.cases.history:index_words"),
     ("cases.learn", 1.0, "gridloop.cases.learning:run_learn"),
     ("cases.outcomes", 1.0, "gridloop.cases.learning:run_outcomes"),
     ("cases.train", 600.0, "gridloop.cases.learning:train_when_due"),
