@@ -94,6 +94,7 @@ FACTS: dict[str, tuple[str, str]] = {
     "person_erased": ("人员信息删除", "Person erased"),
     "personal_data_erased": ("密封信息删除", "Sealed values erased"),
     "records_loaded": ("批量导入", "Records loaded"),
+    "cases_imported": ("导入历史事件", "Historic cases imported"),
     "region_created": ("区划新建", "Region created"),
     "duty_ended": ("职责终止", "Duty of a unit ended"),
     "duty_given": ("职责赋予", "Duty given to a unit"),

@@ -237,7 +237,6 @@ MASKS: Final[dict[str, Callable[[str], str]]] = {
     "contact": mask_contact,
 }
 _IN_TEXT = re.compile(r"(?<!\d)(?:(?P<id>\d{17}[\dXx])|(?:\+?86[ -]?)?1\d{2}[ -]?\d{4}[ -]?\d{4})(?!\d)")
-LONG_NUMBER: Final = r"\d[\d -]{5,}[\dXx]"  # as PostgreSQL reads it: what nobody finds by searching, wider than what is masked
 
 
 def mask_text(value: str) -> str:

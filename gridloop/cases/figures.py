@@ -11,7 +11,7 @@ from django.db.models.functions import Substr
 
 from gridloop.cases.models import Case
 from gridloop.cases.rules import END_STATUSES
-from gridloop.cases.selectors import in_scope
+from gridloop.cases.selectors import CaseFilter, case_page, in_scope
 from gridloop.journal.selectors import reading
 from gridloop.kernel.viewer import Viewer
 
@@ -128,4 +128,4 @@ def worst_overdue(viewer: Viewer, region: str, now: datetime, most: int = 8) -> 
 
 @reading
 def newest(viewer: Viewer, region: str, most: int = 7) -> list[Case]:
-    return list(_within(viewer, region).order_by("-reported_at", "-id")[:most])
+    return case_page(viewer, CaseFilter(region=region), most)[0]

@@ -53,6 +53,26 @@ class Forgotten:
         return Forgotten(self.cases + other.cases, self.values + other.values, self.files + other.files)
 
 
+@dataclass(slots=True)
+class HistoricCase:
+    """An ended case of the system before. ``unit``: id of who led it; ``title`` '' is made from type and place."""
+
+    code: str
+    type: str
+    region_code: str
+    reported_at: datetime
+    status: str = "closed"
+    closed_at: datetime | None = None
+    title: str = ""
+    severity: int = 4
+    address: str = ""
+    text: str = ""
+    lon: float | None = None
+    lat: float | None = None
+    source: str = "hotline"
+    unit: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class SceneMatch:
     """What a scene makes of a signal: open (or join) a case, or tell an open one something.

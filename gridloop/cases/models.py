@@ -71,7 +71,6 @@ class Case(models.Model):
         ]
         indexes = [
             models.Index(fields=["-reported_at", "-id"], name="cases_case_newest"),
-            models.Index(models.F("region"), models.F("reported_at").desc(), name="cases_case_region"),
             models.Index(fields=["region"], name="cases_case_region_prefix", opclasses=["text_pattern_ops"]),
             models.Index(fields=["severity", "stage_due_at"], name="cases_case_todo", condition=Q(desk_waits=True)),
             models.Index(
@@ -79,6 +78,11 @@ class Case(models.Model):
                 name="cases_case_live",
                 condition=~Q(status__in=["closed", "voided", "rejected"]),
             ),
+            models.Index(
+                fields=["severity", "stage_due_at", "id"], name="cases_case_ended", condition=Q(status__in=["closed", "voided", "rejected"])
+            ),
+            models.Index(fields=["closed_at"], name="cases_case_closed", condition=Q(closed_at__isnull=False)),
+            models.Index(fields=["type"], name="cases_case_type_prefix", opclasses=["varchar_pattern_ops"]),
             models.Index(fields=["lon", "lat"], name="cases_case_place"),
             GinIndex(fields=["unit_ids"], name="cases_case_units"),
             GinIndex(fields=["staff_ids"], name="cases_case_staff"),

@@ -357,6 +357,7 @@ class Counts(Schema):
     status: dict[str, int]
     box: dict[str, int]
     overdue: int
+    more: bool = Field(False, description="more ended cases than the 10,000 counted: say 10,000+")
 
 
 class Point(Schema):
@@ -378,6 +379,7 @@ class Cluster(Schema):
 class CaseMap(Schema):
     points: list[Point]
     clusters: list[Cluster]
+    more: bool = Field(False, description="the clusters hold the newest 10,000 only")
 
 
 class TrackStep(Schema):

@@ -14,11 +14,9 @@ from uuid import UUID
 
 import orjson
 from django.db import connection
-from django.db.models import Count, Func, Model, Q, QuerySet, TextField, Value
+from django.db.models import Count, Model, Q, QuerySet
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Cast
 
-from gridloop.access.rules import LONG_NUMBER
 from gridloop.cases.doubting import NAMED
 from gridloop.cases.doubting import Visit as Seen
 from gridloop.cases.models import Case, Source, Visit
@@ -34,6 +32,8 @@ from gridloop.kernel.viewer import SYSTEM, Viewer
 
 COUNT_LIMIT = 10_000
 POINTS_LIMIT = 2_000
+EVERY = 2**31 - 1
+OPEN_BOXES = ("todo", "doing", "open")
 LIVE_TASK = ("open", "accepted")
 
 
@@ -63,87 +63,49 @@ class CaseFilter:
 
 
 def in_scope(viewer: Viewer) -> QuerySet[Case]:
-    """Cases the viewer may see, with a predicate the indexes can use (row security alone would be a filter over all rows)."""
-    if viewer.system:
+    """Cases the viewer may see: what row security says, once more. For one case, for those still open, for a span of time; whatever
+    might read all cases goes by ``found``."""
+    if viewer.system or any(not region for region in viewer.regions):
         return Case.objects.all()
-    sees = [Q(region__startswith=region) if region else Q() for region in viewer.regions]
-    if any(not region for region in viewer.regions):
-        return Case.objects.all()
-    if viewer.unit_ids or viewer.staff_id is not None or viewer.user_id is not None:
-        sees.append(Q(id__in=RawSQL("SELECT gl_cases_involving(%s::int[], %s, %s)", _parts(viewer))))
+    sees = [Q(region__startswith=region) for region in viewer.regions]
+    if viewer.unit_ids:
+        sees.append(Q(unit_ids__overlap=sorted(viewer.unit_ids)))
+    if viewer.staff_id is not None:
+        sees.append(Q(staff_ids__contains=[viewer.staff_id]))
+    if viewer.user_id is not None:
+        sees.append(Q(reporter_id=viewer.user_id))
     return Case.objects.filter(reduce(or_, sees)) if sees else Case.objects.none()
 
 
-def _parts(viewer: Viewer) -> tuple[list[int], int | None, int | None]:
-    """What makes a case this viewer's own: their units, their work, their reports."""
-    return sorted(viewer.unit_ids), viewer.staff_id, viewer.user_id
-
-
-def _filtered(viewer: Viewer, wanted: CaseFilter) -> QuerySet[Case]:
-    rows = in_scope(viewer)
-    plain: dict[str, Any] = {
-        "status__in": wanted.status,
-        "type__startswith": wanted.type,
-        "region__startswith": wanted.region,
-        "reported_at__gte": wanted.since,
-        "reported_at__lt": wanted.until,
-        "scene": wanted.scene,
-        "card": wanted.card,
-        "severity": wanted.severity,
-        "stage": wanted.stage,
-        "code__in": wanted.codes,
-        "closed_at__gte": wanted.closed_since,
-    }
-    rows = rows.filter(**{k: v for k, v in plain.items() if v not in (None, "", ())})
-    if wanted.unit is not None:
-        rows = rows.filter(unit_ids__contains=[wanted.unit])
-    if wanted.source:
-        rows = rows.filter(sources__contains=[{"kind": wanted.source}])
-    if wanted.origin:
-        rows = rows.filter(_sent_by(wanted.origin, wanted.origin_id))
-    if wanted.q:
-        rows = rows.filter(_search(wanted.q.strip()))
-    if wanted.bbox:
-        west, south, east, north = wanted.bbox
-        rows = rows.filter(lon__range=(west, east), lat__range=(south, north))
+def _words_of(wanted: CaseFilter, **more: Any) -> dict[str, Any]:
+    """The filter as ``gl_cases_ids`` reads it (migration 0012). ``part``: open or done, when it can be nothing else; open cases are few."""
+    words: dict[str, Any] = {name: value for name in _PLAIN if (value := getattr(wanted, name)) not in (None, "", ())}
+    words["q"] = wanted.q.strip()
     if wanted.overdue:
-        rows = rows.filter(stage_due_at__lt=clock.now()).exclude(status__in=END_STATUSES)
-    return _in_box(rows, wanted.box)
+        words["late"] = clock.now()
+    ended = {status in END_STATUSES for status in wanted.status}
+    if wanted.overdue or ended == {False}:
+        words["part"] = "open"
+    elif ended == {True}:
+        words["part"] = "done"
+    return words | more
 
 
-def _sent_by(origin: str, origin_id: str) -> Q:
-    """Cases that hold a report of a sending platform; with its own number that one's case, wherever it was joined."""
-    sent = Source.objects.filter(source=origin, device="").exclude(signal_id="")
-    return Q(id__in=(sent.filter(signal_id=origin_id) if origin_id else sent).values("case_id"))
+_PLAIN = (
+    *("status", "type", "region", "unit", "source", "scene", "since", "until", "bbox", "card", "severity", "stage", "box", "codes"),
+    *("closed_since", "origin", "origin_id"),
+)
 
 
-def _search(words: str) -> Q:
-    holds = "contains" if words.upper() == words.lower() else "icontains"  # Chinese and digits have no case: three times as fast
-    texts = _texts(words).values("case_code")
-    return Q(code__startswith=words) | Q(**{f"title__{holds}": words}) | Q(**{f"address__{holds}": words}) | Q(code__in=texts)
+def _ids(*parts: tuple[dict[str, Any], int]) -> RawSQL:
+    """Ids of at most so many cases of each part. The owner's function sees what the frame's viewer may see, and nothing without one."""
+    calls = ["SELECT gl_cases_ids(%s::jsonb, %s)"] * len(parts)
+    return RawSQL(" UNION ALL ".join(calls), [value for words, most in parts for value in (orjson.dumps(words).decode(), most)])
 
 
-def _texts(words: str) -> QuerySet[Sealed]:
-    """Reports that say the words. Long numbers are shown masked, so nobody finds them by trying digits either."""
-    texts = Sealed.objects.filter(purpose="case_text")
-    if not any(c.isdigit() for c in words):
-        return texts.filter(value__icontains=words)
-    masked = Func(
-        Cast("value", TextField()), Value(LONG_NUMBER), Value("*"), Value("g"), function="regexp_replace", output_field=TextField()
-    )
-    return texts.annotate(shown=masked).filter(shown__icontains=words)
-
-
-def _in_box(rows: QuerySet[Case], box: str) -> QuerySet[Case]:
-    if box == "todo":
-        return rows.filter(desk_waits=True).exclude(status__in=END_STATUSES)
-    if box == "doing":
-        return rows.filter(desk_waits=False).exclude(status__in=END_STATUSES)
-    if box == "open":
-        return rows.exclude(status__in=END_STATUSES)
-    if box == "done":
-        return rows.filter(status__in=END_STATUSES)
-    return rows
+def found(wanted: CaseFilter, most: int, **more: Any) -> QuerySet[Case]:
+    """The rows of at most so many cases, the newest; they are read under row security."""
+    return Case.objects.filter(id__in=_ids((_words_of(wanted, **more), most)))
 
 
 T = TypeVar("T")
@@ -183,15 +145,13 @@ def _earlier(column: str, at: datetime, row_id: Any) -> Q:
 @reading
 def case_page(viewer: Viewer, wanted: CaseFilter, limit: int = 50, after: str = "", order: str = "newest") -> tuple[list[Case], str | None]:
     """A page of cases and the cursor of the next: newest first, or the most pressing first (severity, then time left)."""
-    rows = _filtered(viewer, wanted)
     if order == "urgent":
-        if after:
-            level, at, row_id = _after(after, lambda s, d, i: (int(s), _moment(d), int(i)))
-            rows = rows.filter(severity__gte=level).filter(Q(severity__gt=level) | _later("stage_due_at", at, row_id))
-        return _page(rows.order_by("severity", "stage_due_at", "id"), limit, lambda c: _cursor(c.severity, c.stage_due_at, c.id))
-    if after:
-        rows = rows.filter(_earlier("reported_at", *_after(after, lambda d, i: (datetime.fromisoformat(d), int(i)))))
-    return _page(rows.order_by("-reported_at", "-id"), limit, lambda c: _cursor(c.reported_at, c.id))
+        place = _after(after, lambda s, d, i: (int(s), _moment(d), int(i))) if after else None
+        rows = found(wanted, limit + 1, order="urgent", **({"after": place} if place else {})).order_by("severity", "stage_due_at", "id")
+        return _page(rows, limit, lambda c: _cursor(c.severity, c.stage_due_at, c.id))
+    start = _after(after, lambda d, i: (datetime.fromisoformat(d), int(i))) if after else None
+    rows = found(wanted, limit + 1, **({"after": start} if start else {})).order_by("-reported_at", "-id")
+    return _page(rows, limit, lambda c: _cursor(c.reported_at, c.id))
 
 
 def _page(rows: QuerySet[M], limit: int, cursor: Callable[[M], str]) -> tuple[list[M], str | None]:
@@ -202,44 +162,54 @@ def _page(rows: QuerySet[M], limit: int, cursor: Callable[[M], str]) -> tuple[li
 @reading
 def case_total(viewer: Viewer, wanted: CaseFilter) -> int | str:
     """How many: exact up to 10,000, then ``"10000+"``."""
-    total = _filtered(viewer, wanted).order_by()[: COUNT_LIMIT + 1].count()
+    with connection.cursor() as cursor:  # ids are the viewer's own to see: no row is read a second time
+        cursor.execute("SELECT count(*) FROM gl_cases_ids(%s::jsonb, %s)", [orjson.dumps(_words_of(wanted)).decode(), COUNT_LIMIT + 1])
+        total = int(cursor.fetchone()[0])
     return total if total <= COUNT_LIMIT else f"{COUNT_LIMIT}+"
 
 
 @reading
 def case_counts(viewer: Viewer, wanted: CaseFilter) -> dict[str, Any]:
-    """Counts by severity, status and box, and how many are overdue now."""
-    rows = _filtered(viewer, wanted)
-    now = clock.now()
-    groups = (
-        rows.order_by().values("severity", "status", "desk_waits").annotate(n=Count("id"), late=Count("id", filter=Q(stage_due_at__lt=now)))
-    )
-    counts: dict[str, Any] = {"severity": {}, "status": {}, "box": {"todo": 0, "doing": 0, "done": 0}, "overdue": 0}
-    for g in groups:
+    """Counts by severity, status and box, and how many are overdue now.
+
+    Open cases are all counted. Of the ended ones the newest 10,000 are; ``more``: there are others.
+    """
+    words, now = _words_of(wanted), clock.now()
+    parts = [] if words.get("part") == "done" or wanted.box == "done" else [({**words, "part": "open"}, EVERY)]
+    if words.get("part") != "open" and wanted.box in ("", "all", "done"):
+        parts.append(({**words, "part": "done"}, COUNT_LIMIT + 1))
+    groups = Case.objects.filter(id__in=_ids(*parts)).order_by().values("severity", "status", "desk_waits")
+    counts: dict[str, Any] = {"severity": {}, "status": {}, "box": {"todo": 0, "doing": 0, "done": 0}, "overdue": 0, "more": False}
+    for g in groups.annotate(n=Count("id"), late=Count("id", filter=Q(stage_due_at__lt=now))):
         ended = g["status"] in END_STATUSES
         box = "done" if ended else "todo" if g["desk_waits"] else "doing"
         for kind, key in (("severity", str(g["severity"])), ("status", g["status"]), ("box", box)):
             counts[kind][key] = counts[kind].get(key, 0) + g["n"]
         counts["overdue"] += 0 if ended else g["late"]
+    counts["more"] = counts["box"]["done"] > COUNT_LIMIT
     return counts
 
 
 @reading
 def case_map(viewer: Viewer, wanted: CaseFilter, zoom: float) -> dict[str, Any]:
-    """Points up to 2,000; beyond, clusters of a cell about 60 screen pixels wide, with the worst severity of each."""
-    rows = _filtered(viewer, wanted).filter(lon__isnull=False).order_by()
-    points = list(rows.values("code", "lon", "lat", "severity", "status", "title")[: POINTS_LIMIT + 1])
+    """Points up to 2,000; beyond, clusters of a cell about 60 screen pixels wide, with the worst severity of each.
+
+    Clusters hold every open case, and of all others the newest 10,000; ``more``: there are others.
+    """
+    most = EVERY if wanted.box in OPEN_BOXES or wanted.overdue else COUNT_LIMIT
+    columns = ("code", "lon", "lat", "severity", "status", "title")
+    points = list(found(wanted, POINTS_LIMIT + 1, placed=True).order_by().values(*columns))
     if len(points) <= POINTS_LIMIT:
-        return {"points": points, "clusters": []}
+        return {"points": points, "clusters": [], "more": False}
     cell = 360.0 / 2 ** max(0.0, min(zoom, 20.0)) * 60 / 512
-    sql, params = rows.values("lon", "lat", "severity").query.sql_with_params()
+    sql, params = found(wanted, most, placed=True).order_by().values("lon", "lat", "severity").query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT avg(lon), avg(lat), count(*), min(severity) FROM ({sql}) AS c GROUP BY floor(lon / %s), floor(lat / %s)",
             [*params, cell, cell],
         )
         clusters = [{"lon": r[0], "lat": r[1], "count": r[2], "worst": r[3]} for r in cursor.fetchall()]
-    return {"points": [], "clusters": clusters}
+    return {"points": [], "clusters": clusters, "more": sum(c["count"] for c in clusters) >= COUNT_LIMIT and most == COUNT_LIMIT}
 
 
 _CASES = Rows(Case, "WHERE code = ANY(%s)")

@@ -2,6 +2,7 @@
 
 JOBS: tuple[tuple[str, float, str], ...] = (
     ("cases.fire_due", 1.0, "gridloop.cases.actions:fire_due"),
+    ("cases.index_words", 1.0, "gridloop.cases.history:index_words"),
     ("cases.learn", 1.0, "gridloop.cases.learning:run_learn"),
     ("cases.outcomes", 1.0, "gridloop.cases.learning:run_outcomes"),
     ("cases.train", 600.0, "gridloop.cases.learning:train_when_due"),

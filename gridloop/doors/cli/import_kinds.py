@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import shapely
 
+from gridloop.cases.messages import HistoricCase
 from gridloop.kernel import geo
 from gridloop.kernel.errors import FieldFault
 from gridloop.kernel.formulas import unquoted
@@ -64,6 +65,36 @@ _REGION = ("区划代码", "行政区划代码", "网格编码", "所属网格�
 _PHONE = ("电话", "联系电话", "手机", "手机号", "手机号码", "联系方式")
 _ADDRESS = ("地址", "详细地址", "注册地址", "住所")
 KINDS: dict[str, Kind] = {
+    "cases": Kind(
+        HistoricCase,
+        "cases",
+        {
+            "code": (*_CODE, "事件编号", "案件编号", "案件号"),
+            "type": ("类型", "事件类型", "案件类型", "类型代码"),
+            "region_code": _REGION,
+            "reported_at": ("上报时间", "受理时间", "登记时间"),
+            "status": ("状态", "办理状态"),
+            "closed_at": ("办结时间", "结案时间"),
+            "title": ("标题", "事件标题"),
+            "severity": ("等级", "紧急程度"),
+            "address": (*_ADDRESS, "事发地址"),
+            "text": ("内容", "问题描述", "诉求内容", "描述"),
+            "source": ("来源", "事件来源"),
+            "unit": ("主办单位", "主办单位编码", "承办单位编码"),
+            **_PLACE,
+        },
+        {
+            "status": {
+                "办结": "closed",
+                "已办结": "closed",
+                "结案": "closed",
+                "已结案": "closed",
+                "作废": "voided",
+                "不予受理": "rejected",
+            },
+            "source": {"热线": "hotline", "群众": "citizen", "网格员": "grid_worker", "部门": "department", "巡查": "patrol"},
+        },
+    ),
     "regions": Kind(
         orgs.RegionRow,
         "orgs",

@@ -232,6 +232,14 @@ class Importer:
                 values["region_code"] = code
 
 
+def importer_of(kind: str) -> type[Importer]:
+    if kind != "cases":
+        return Importer
+    from gridloop.doors.cli.import_cases import CasesImporter
+
+    return CasesImporter
+
+
 @click.command("import")
 @click.argument("kind", type=click.Choice(sorted(KINDS)))
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
@@ -250,7 +258,7 @@ def import_table(kind: str, file: Path, map_file: Path | None, only: str, dry_ru
         raise click.ClickException(f"{file}: no such file / 没有此文件")
     with django_on(data_dir):
         started = time.monotonic()
-        importer = Importer(KINDS[kind], file, plan, only)
+        importer = importer_of(kind)(KINDS[kind], file, plan, only)
         try:
             merged = importer.run(dry_run)
         except (SheetFault, OSError) as fault:

@@ -201,6 +201,8 @@ export interface CaseCounts {
   status: Record<string, number>;
   box: Record<string, number>;
   overdue: number;
+  /** More ended cases than the 10,000 that were counted. */
+  more?: boolean;
 }
 
 /** A point of level 0 has none: a device nothing is known of. */

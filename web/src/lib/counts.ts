@@ -1,0 +1,9 @@
+/** Counts as people read them: exact up to 10,000, then "10,000+". */
+export const MOST_COUNTED = 10_000;
+const figures = new Intl.NumberFormat("en-US"); // thousands are set apart in the same way in both languages
+
+export function counted(n: number | string): string {
+  const most = typeof n === "string" && n.endsWith("+");
+  const value = Number(String(n).replace("+", ""));
+  return most || value > MOST_COUNTED ? `${figures.format(Math.min(value, MOST_COUNTED))}+` : figures.format(value);
+}
