@@ -30,6 +30,7 @@ PATIENCE = 3
 @pytest.fixture(scope="module")
 def door(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder = tmp_path_factory.mktemp("edge")
+    assert live.token("operator") != live.token("admin")  # made now: that is a command of its own, and takes its time
     told = (live.folder / "caddy" / "Caddyfile").read_text(encoding="utf-8")
     inner = Path(next(word for word in told.split() if word.endswith("/web.sock")).removeprefix("unix/")).parent
     usual = Edge(free_port(), "127.0.0.1", inner, folder)
