@@ -69,8 +69,10 @@ soak: install-dev
 	@mkdir -p bench/results
 	GRIDLOOP_SOAK_MINUTES=$(MINUTES) .venv/bin/pytest -q -p no:xdist --timeout=0 tests/proof/test_kill.py tests/proof/test_full_disk.py
 
-# every parser of outside bytes under the fuzzer, each for its share of MINUTES; what crashes lies in var/fuzz
+# many requests of every operation, then every parser of outside bytes under the fuzzer, each for its share of MINUTES;
+# what crashes lies in var/fuzz
 fuzz: install-dev
+	GRIDLOOP_FUZZ=$$(( $(MINUTES) * 10 )) .venv/bin/pytest -q -p no:xdist --timeout=0 tests/access/test_fuzz.py
 	.venv/bin/python -m tests.fuzz.run $$(( $(MINUTES) * 60 / 19 ))
 
 clean:

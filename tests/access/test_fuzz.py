@@ -1,11 +1,12 @@
 """Whatever is sent to the API: an answer with a reason, never a failure of the server. Requests are made from the OpenAPI document.
 
-``GRIDLOOP_FUZZ=300`` makes so many requests of every operation instead of a dozen.
+``GRIDLOOP_FUZZ=300`` makes so many requests of every operation instead of six.
 """
 
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Any
 
 import jsonschema
@@ -24,7 +25,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 from gridloop.doors.http.api import api
 from tests.access.test_permissions import operations
 
-EXAMPLES = int(os.environ.get("GRIDLOOP_FUZZ", "12"))
+EXAMPLES = int(os.environ.get("GRIDLOOP_FUZZ", "6"))
 CALLERS = (None, "citizen", "handler", "operator", "admin")
 EXCLUDED: dict[str, str] = {}  # operation → why it is not asked; the other processes' doors are asked by tests/live/bad_input
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
@@ -90,10 +91,15 @@ def fault_of(case: Case, answer: Response) -> str:
     return ""
 
 
+@cache
+def document() -> Any:
+    return schemathesis.openapi.from_dict(api.get_openapi_schema())
+
+
 def answers(operation: str, world: dict[str, Any]) -> tuple[list[str], set[int]]:
     """The made requests of one operation that were not answered with a reason, and the statuses seen."""
     method, path = operation.split()
-    made = schemathesis.openapi.from_dict(api.get_openapi_schema())[f"/api/v1{path}"][method].as_strategy()
+    made = document()[f"/api/v1{path}"][method].as_strategy()
     wrong: list[str] = []
     seen: set[int] = set()
 
@@ -112,6 +118,16 @@ def answers(operation: str, world: dict[str, Any]) -> tuple[list[str], set[int]]
 
     ask()
     return wrong, seen
+
+
+def test_an_answer_of_another_shape_is_found(world: dict[str, Any]) -> None:
+    operation = document()["/api/v1/me"]["GET"]
+    case = operation.Case()
+    good = sent(case, world["tokens"]["operator"])
+    assert fault_of(case, good) == ""
+    assert fault_of(case, Response(200, {"Content-Type": ["application/json"]}, b'{"id": "x"}', good.request, 0.0, False))
+    assert fault_of(case, Response(422, {"Content-Type": ["application/problem+json"]}, b'{"title": "x"}', good.request, 0.0, False))
+    assert fault_of(case, Response(500, {"Content-Type": ["text/html"]}, b"", good.request, 0.0, False))
 
 
 def test_every_made_request_gets_a_reasoned_answer(world: dict[str, Any]) -> None:

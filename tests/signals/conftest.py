@@ -29,6 +29,7 @@ from gridloop.signals.log import PostgresLog
 
 TOKEN, CITIZEN, NARROW = "machine-token", "citizen-token", "narrow-token"
 PARTITIONS = 4
+READ_SECONDS = 2.0  # for a whole body; a minute in the product
 SECRET = "0123456789abcdef0123456789abcdef"
 
 
@@ -106,7 +107,7 @@ class Door:
     async def _serve(self) -> None:
         self.writer = Writer(PostgresLog(KeptConnection(self.url, "test"), PARTITIONS))
         senders = Senders(KeptConnection(self.url, "test-auth"))
-        app = SignalsApp(self.writer, senders)
+        app = SignalsApp(self.writer, senders, READ_SECONDS)
         self.server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=self.port, lifespan="off", log_level="warning"))
         running = asyncio.create_task(self.writer.run())
         self.ready.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import itertools
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,7 +16,7 @@ import psycopg
 import pytest
 
 from tests.house.product import crowd
-from tests.signals.conftest import CITIZEN, NARROW, PARTITIONS, SECRET, Client, item
+from tests.signals.conftest import CITIZEN, NARROW, PARTITIONS, READ_SECONDS, SECRET, TOKEN, Client, item
 from tests.signals.servers import until
 
 MANY = 40
@@ -100,6 +101,27 @@ def test_bodies_that_cannot_be_taken(client: Client, body: bytes, headers: dict[
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["title"]
     assert client.post(item(1)).status_code == 202
+
+
+def test_a_body_that_drips_is_given_up_and_holds_up_nobody(client: Client) -> None:
+    head = (
+        f"POST /api/v1/signals HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nAccept-Language: en\r\nContent-Length: 900\r\n\r\n["
+    )
+    began = time.monotonic()
+    lines = [socket.create_connection(("127.0.0.1", client.door.port), timeout=20) for _ in range(40)]
+    for line in lines:
+        line.sendall(head.encode())
+    asked = time.monotonic()
+    assert client.post(item(1)).status_code == 202
+    assert time.monotonic() - asked < crowd()
+    for line in lines:
+        told = b"".join(iter(lambda line=line: line.recv(65536), b""))  # type: ignore[misc]
+        assert told.startswith(b"HTTP/1.1 408")
+        assert b"doors.too_slow" in told
+        assert b"too slowly" in told
+        line.close()
+    assert time.monotonic() - began < (READ_SECONDS + 3) * crowd()
+    assert {s.id for s in client.logged()} == {"i1"}
 
 
 def test_who_may_send(client: Client) -> None:

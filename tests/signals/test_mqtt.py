@@ -31,7 +31,7 @@ class Doors:
     def client(self, device: str = "cam-1", secret: str = SECRET) -> aiomqtt.Client:
         return aiomqtt.Client("127.0.0.1", self.mqtt, username=device, password=secret, protocol=aiomqtt.ProtocolVersion.V311, timeout=15)
 
-    def publish(self, topic: str, payload: str, device: str = "cam-1", qos: int = 1, secret: str = SECRET) -> None:
+    def publish(self, topic: str, payload: str | bytes, device: str = "cam-1", qos: int = 1, secret: str = SECRET) -> None:
         async def run() -> None:
             async with self.client(device, secret) as client:
                 await client.publish(topic, payload, qos=qos)
@@ -126,6 +126,25 @@ def test_what_is_wrong_is_dropped_and_told_and_the_rest_goes_on(doors: Doors, tm
     doors.publish("gridloop/v1/cam-1/smoke", "1")
     until(lambda: doors.values() == {("cam-1", "smoke"): 1.0})
     assert (tmp_path / "ingest.log").read_text().count("mqtt message refused") == 6
+
+
+def test_odd_bytes_lose_themselves_only_and_rare_characters_stay(doors: Doors, tmp_path: Path) -> None:
+    items = [
+        {"kind": "rain", "value": 1, "data": {"text": "𠮷野家😀"}},
+        {"kind": "rain", "value": 2, "place": {"lon": 29.2, "lat": 121.6}},
+        {"kind": "rain", "value": 3, "at": "2200-01-01T00:00:00Z"},
+        {"kind": "rain", "value": 4, "data": {"text": "a\x00"}},
+        {"kind": "smoke", "value": 5},
+    ]
+    wrong = json.dumps({"kind": "rain", "value": 6, "data": {"text": "@"}}).encode().replace(b"@", "水表".encode("gbk"))
+    whole = json.dumps(items, ensure_ascii=False).encode()[:-1] + b"," + wrong + b"]"
+    for payload in (whole, "水".encode("utf-16"), b"\xff" * 100, b"[" * 50_000):
+        doors.publish("gridloop/v1/cam-1/rain", payload)
+    until(lambda: len(logged(doors.owner)) == 2)
+    assert doors.values() == {("cam-1", "rain"): 1.0, ("cam-1", "smoke"): 5.0}
+    assert [s.data for s in logged(doors.owner) if s.kind == "rain"] == [{"text": "𠮷野家😀"}]
+    told = tmp_path / "ingest.log"
+    until(lambda: told.read_text().count("mqtt message refused") == 7)
 
 
 def test_a_repeat_is_stored_once(doors: Doors) -> None:

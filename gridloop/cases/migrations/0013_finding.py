@@ -258,7 +258,9 @@ BEGIN
                 found := gl_cases_newest(code, low, high, most);
             END IF;
         END IF;
-        IF is_open OR char_length(words) > 1 AND gl_cases_estimate(said) < 10000 THEN  -- there are few: each is looked up
+        IF words ~ '^[0-9]{5,}$' AND found <> '{}' THEN
+            NULL;  -- so many digits that end a code are that code: texts show no long numbers
+        ELSIF is_open OR char_length(words) > 1 AND gl_cases_estimate(said) < 500 THEN  -- there are few: each is looked up
             EXECUTE 'SELECT ARRAY(SELECT c.id FROM cases_case c WHERE ' || said || ')' INTO piece;
             found := found || gl_cases_kept(piece, CASE WHEN char_length(words) = 1 THEN gl_case_says(words) ELSE format(
                 'CASE WHEN (SELECT w.words FROM cases_words w WHERE w.case_id = c.id) @> ARRAY(SELECT ((gl_fortnight(c.reported_at) & 4095) << 42) '
