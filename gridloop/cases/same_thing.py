@@ -27,7 +27,8 @@ Statement = tuple[str, list[Any]]
 
 _INSIDE = "lon BETWEEN %s AND %s AND lat BETWEEN %s AND %s AND reported_at >= %s AND status <> ALL(%s)"
 _NEAR = Rows(Case, f"WHERE type = %s AND {_INSIDE} AND (NOT %s OR same_thing = '') FOR UPDATE")
-_AROUND = Rows(Case, f"WHERE {_INSIDE} ORDER BY id DESC LIMIT {COMPARED}")
+# by place first: "the newest" alone would tempt the database to walk through all cases there are
+_AROUND = Rows(Case, f"WHERE {_INSIDE} ORDER BY id + 0 DESC LIMIT {COMPARED}")
 
 
 def _locks(texts: Iterable[str]) -> Statement:

@@ -65,16 +65,18 @@ def count(outcomes: Sequence[Outcome]) -> None:
 
 def remember(cases: Iterable[Decided]) -> None:
     """Keep which cases said the same, in the caller's transaction. A case told twice stands there once."""
+    told = [(store.digest(about), decided) for decided in cases if (about := matter(clean(decided.text)))]
     with scoped(SYSTEM):
-        for decided in cases:
-            if not (about := matter(clean(decided.text))):
-                continue
-            row, new = Likeness.objects.get_or_create(
-                digest=store.digest(about), type=decided.type, defaults={"cases": [decided.case], "at": clock.now()}
-            )
-            if not new and decided.case not in row.cases:
+        rows = {(row.digest, row.type): row for row in Likeness.objects.filter(digest__in={digest for digest, _ in told})}
+        changed: dict[tuple[bytes, str], Likeness] = {}
+        for digest, decided in told:
+            key = (digest, decided.type)
+            row = rows.setdefault(key, Likeness(digest=digest, type=decided.type, cases=[]))
+            if decided.case not in row.cases:
                 row.cases, row.at = [*row.cases, decided.case][-KEPT_ALIKE:], clock.now()
-                row.save(update_fields=["cases", "at"])
+                changed[key] = row
+        Likeness.objects.bulk_create([row for row in changed.values() if row.pk is None])
+        Likeness.objects.bulk_update([row for row in changed.values() if row.pk is not None], ["cases", "at"])
 
 
 def claim_training(every: timedelta) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,14 +11,14 @@ from functools import cache
 from typing import Any, cast
 
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.utils.module_loading import import_string
 from prometheus_client import Counter
 
-from gridloop.journal.actions import append_many, drop
+from gridloop.journal.actions import append_many, drop, lock_heads
 from gridloop.journal.frame import scoped
 from gridloop.journal.messages import FactIn
-from gridloop.journal.rows import Rows, update
+from gridloop.journal.rows import Rows, together, update
 from gridloop.journal.selectors import unseal
 from gridloop.kernel import clock
 from gridloop.kernel.retention import kept
@@ -29,6 +30,7 @@ from gridloop.notices.rules import next_pause
 from gridloop.sdk.channels import ChannelError, Forgetful, Message
 
 log = logging.getLogger(__name__)
+UNWRITTEN_SECONDS = 0.5  # at most so long what was sent waits to be written down
 TAKEN_SECONDS = 600  # a sender that died gives its deliveries back after this long, by the deployment clock
 DELIVERIES = Counter("gridloop_deliveries_total", "Notices that ended", ["channel", "outcome"])
 _DUE = Rows(Delivery, "WHERE status = 'waiting' AND next_at <= %s ORDER BY next_at LIMIT %s FOR UPDATE SKIP LOCKED")
@@ -51,20 +53,38 @@ class Result:
 
 
 def deliver(limit: int = 60) -> bool:
-    """Job: send what is due. Taken by compare-and-set, sent outside of any transaction, then written down, case by case.
+    """Job: send what is due. Taken by compare-and-set, sent outside of any transaction, then written down, some together.
 
     A crash between sending and writing sends again under the same message id. True when more may be waiting.
     """
     taken = _take(limit)
     values = unseal(SYSTEM, [str(row.sealed) for row in taken if row.sealed])
-    by_case: dict[str, list[Delivery]] = {}
+    began, results = time.monotonic(), list[tuple[Delivery, Result]]()
     for row in taken:
-        by_case.setdefault(row.case_code, []).append(row)
-    for rows in by_case.values():  # one chain's head is locked at a time: no two writers wait for each other
-        results = [(row, _send(row, values.get(str(row.sealed)))) for row in rows]
+        results.append((row, _send(row, values.get(str(row.sealed)))))
+        if time.monotonic() - began > UNWRITTEN_SECONDS:
+            _keep(results)
+            began, results = time.monotonic(), []
+    _keep(results)
+    return len(taken) == limit
+
+
+def _keep(results: Sequence[tuple[Delivery, Result]]) -> None:
+    """Write down what was sent, together; when that fails for one case's sake, case by case, so that nobody else is told twice."""
+    if not results:
+        return
+    try:
         with scoped(SYSTEM):
             _write_down(results)
-    return len(taken) == limit
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        codes = {row.case_code for row, _ in results}
+        if len(codes) == 1:
+            log.exception("deliveries of case %s were sent and could not be written down", *codes)
+            return
+        for code in sorted(codes):
+            _keep([one for one in results if one[0].case_code == code])
 
 
 def _take(limit: int) -> list[Delivery]:
@@ -106,11 +126,15 @@ def _write_down(results: Sequence[tuple[Delivery, Result]]) -> None:
 
 
 def settle(ended: Sequence[tuple[Delivery, Result]]) -> None:
-    """The end of deliveries of one case, each with its fact in the case's trace; inside the caller's transaction."""
-    if not ended:
-        return
-    code = ended[0][0].case_code
-    append_many(f"case:{code}", [_end(row, result) for row, result in ended], SYSTEM, code)
+    """The end of deliveries, each with its fact in its case's trace; inside the caller's transaction."""
+    by_case: dict[str, list[tuple[Delivery, Result]]] = {}
+    for one in ended:
+        by_case.setdefault(one[0].case_code, []).append(one)
+    heads = lock_heads(f"case:{code}" for code in by_case) if by_case else {}
+    with together():
+        for code, mine in by_case.items():
+            chain = f"case:{code}"
+            append_many(chain, [_end(row, result) for row, result in mine], SYSTEM, code, head=heads.get(chain))
 
 
 def _end(row: Delivery, result: Result) -> FactIn:

@@ -88,9 +88,7 @@ class Batch:
         for (row, _value, _who), entry in zip(told, entries, strict=True):
             row.sealed = UUID(entry["sealed"])
         insert([row for row, _value, _who in self.new])
-        for row, value, _who in self.new:
-            if value is None:
-                settle([(row, Result(error="notices.nobody", permanent=True))])
+        settle([(row, Result(error="notices.nobody", permanent=True)) for row, value, _who in self.new if value is None])
 
     def duty(self, unit: int) -> OnDuty:
         """Who answers for a unit now."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import Case, Count, F, Max, Q, When
 
 from gridloop.access.rules import mask_name, mask_phone, mask_plate
+from gridloop.journal.rows import ask_together
 from gridloop.journal.selectors import reading
 from gridloop.kernel import geo
 from gridloop.kernel.errors import NotFound
@@ -51,11 +52,20 @@ def buildings_near(viewer: Viewer, lon: float, lat: float, radius_m: float = 100
     return [BuildingView(r.pk, r.code, r.name, r.address, r.floors, r.region_code, r.lon, r.lat, round(m, 1)) for m, _, r in ranked[:limit]]
 
 
+_CLOSEST = """
+SELECT coalesce(nullif(address, ''), name) FROM registry_building
+WHERE lon BETWEEN %s - %s AND %s + %s AND lat BETWEEN %s - %s AND %s + %s
+ORDER BY power((lon - %s) * %s, 2) + power((lat - %s) * %s, 2), id LIMIT 1
+"""
+
+
 @reading
 def address_at(viewer: Viewer, lon: float, lat: float, radius_m: float = 150) -> str:
     """The address of the closest building, '' when none is near."""
-    near = buildings_near(viewer, lon, lat, radius_m, 1)
-    return (near[0].address or near[0].name) if near else ""
+    dx, dy = geo.reach(radius_m, lat)
+    box = [lon, dx, lon, dx, lat, dy, lat, dy]
+    found = ask_together((_CLOSEST, [*box, lon, radius_m / dx, lat, radius_m / dy]))[0]
+    return str(found[0][0]) if found else ""
 
 
 @reading
