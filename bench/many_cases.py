@@ -101,7 +101,7 @@ def fill(callers: Callers, count: int) -> None:
         record("history_imported", count / float(seconds.group(1)), "cases/s", count)
     with psycopg.connect(owner, autocommit=True) as connection:
         connection.execute(
-            "UPDATE cases_case SET status = 'dispatched', closed_at = NULL, desk_waits = id % 4 = 0, stage = 'handle', "
+            "UPDATE cases_case SET status = 'dispatched', closed_at = NULL, desk_waits = id %% 4 = 0, stage = 'handle', "
             "stage_due_at = reported_at + interval '5 days' WHERE id IN (SELECT id FROM cases_case ORDER BY reported_at DESC LIMIT %s) "
             "AND id %% 2 = 0",
             [min(OPEN, count // 10)],
@@ -135,7 +135,7 @@ def reads(callers: Callers, count: int, rounds: int) -> None:
         "{town}": "990101100",
         "{end}": code[-7:],
     }
-    for user in ("operator", "town", "handler"):
+    for user in ("operator", "worker", "handler"):
         callers.get("/api/v1/cases", user)  # token and connection are there before the clock runs
         for name, (path, query) in READS.items():
             asked = {k: known.get(str(v), v) for k, v in query.items()}

@@ -258,8 +258,11 @@ BEGIN
                 found := gl_cases_newest(code, low, high, most);
             END IF;
         END IF;
-        IF is_open OR char_length(words) > 1 AND gl_cases_estimate(said) < 10000 THEN  -- there are few: each is looked up
-            EXECUTE 'SELECT ARRAY(SELECT c.id FROM cases_case c WHERE ' || said || ')' INTO piece;
+        IF is_open OR char_length(words) > 1 AND gl_cases_estimate(said) < 10000 THEN
+            EXECUTE format('SELECT ARRAY(SELECT c.id FROM cases_case c WHERE %s LIMIT %s)', said, CASE WHEN is_open THEN 'ALL' ELSE '20001' END)
+                INTO piece;
+        END IF;
+        IF cardinality(piece) <= 20000 OR is_open THEN  -- there are few, as expected: each is looked up
             found := found || gl_cases_kept(piece, CASE WHEN char_length(words) = 1 THEN gl_case_says(words) ELSE format(
                 'CASE WHEN (SELECT w.words FROM cases_words w WHERE w.case_id = c.id) @> ARRAY(SELECT ((gl_fortnight(c.reported_at) & 4095) << 42) '
                 '| p FROM unnest(%L::bigint[]) p) THEN %s ELSE false END', gl_pairs(ARRAY[words], 0), gl_case_says(words)) END,
