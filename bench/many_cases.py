@@ -1,74 +1,144 @@
-"""Lists, maps and counts with 100,000 historic cases, and how fast the product with them starts again."""
+"""Lists, search, maps and counts with a long history loaded by ``gridloop import``, and how fast the product with it starts again."""
 
 from __future__ import annotations
 
 import argparse
+import csv
+import math
+import random
+import re
 import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 from kit.record import percentile, record
 from kit.running import Callers, product
 
-SEED = """
-INSERT INTO cases_case ({columns})
-SELECT {values} FROM cases_case c, generate_series(1, %(count)s) AS n,
-    LATERAL (SELECT code AS region, lon, lat FROM grids WHERE number = 1 + n %% (SELECT count(*) FROM grids)) AS g
-WHERE c.code = %(code)s
-"""
-GRIDS = """
-CREATE TEMP TABLE grids AS SELECT row_number() OVER (ORDER BY code) AS number, code, lon, lat
-FROM orgs_region WHERE length(code) = 18 AND valid_to IS NULL AND lon IS NOT NULL
-"""
-CHANGED = {
-    "code": "'990101251' || lpad(n::text, 10, '0')",
-    "region": "g.region",
-    "lon": "g.lon + (n %% 97) * 0.00002",
-    "lat": "g.lat + (n %% 89) * 0.00002",
-    "title": "c.title || n",
-    "severity": "1 + n %% 4",
-    "status": "CASE WHEN n %% 20 = 0 THEN 'reported' WHEN n %% 20 = 1 THEN 'accepted' WHEN n %% 50 = 3 THEN 'voided' ELSE 'closed' END",
-    "desk_waits": "n %% 20 = 0",
-    "reported_at": "now() - make_interval(mins => n * 5)",
-    "closed_at": "CASE WHEN n %% 20 > 1 THEN now() - make_interval(mins => n * 5 - 300) END",
-    "stage_due_at": "now() + make_interval(mins => n %% 3000 - 500)",
-    "same_thing": "''",
-}
-READS = {
+from tests.house.product import command
+
+START = 0x4E00  # Chinese characters from here on
+COMMON, RARE = "占道经营", "稀世珍词"  # one case in ten; ten cases in all
+OPEN = 20_000  # of the newest, every other one is open: what is in hand does not grow with the history
+READS: dict[str, tuple[str, dict[str, object]]] = {
     "list_newest": ("/api/v1/cases", {"limit": 50}),
+    "list_todo_urgent": ("/api/v1/cases", {"box": "todo", "order": "urgent", "limit": 50}),
     "list_todo_counted": ("/api/v1/cases", {"box": "todo", "count": "true", "limit": 50}),
-    "list_deep_search": ("/api/v1/cases", {"q": "99999", "limit": 50}),
-    "list_by_region_and_status": ("/api/v1/cases", {"region": "990101100", "status": "closed", "limit": 50}),
+    "list_done": ("/api/v1/cases", {"box": "done", "limit": 50}),
+    "list_counted": ("/api/v1/cases", {"count": "true", "limit": 50}),
+    "list_by_region_and_status": ("/api/v1/cases", {"region": "{town}", "status": "closed", "limit": 50}),
+    "search_two_characters": ("/api/v1/cases", {"q": COMMON[:2], "limit": 50}),
+    "search_four_characters": ("/api/v1/cases", {"q": COMMON, "limit": 50}),
+    "search_rare": ("/api/v1/cases", {"q": RARE, "limit": 50}),
+    "search_mixed": ("/api/v1/cases", {"q": "12号", "limit": 50}),
+    "search_code_end": ("/api/v1/cases", {"q": "{end}", "limit": 50}),
+    "search_counted": ("/api/v1/cases", {"q": COMMON, "count": "true", "limit": 50}),
     "counts": ("/api/v1/cases/counts", {}),
-    "counts_of_today": ("/api/v1/cases/counts", {"since": "2026-11-20T00:00:00Z"}),
     "map_county": ("/api/v1/cases/map", {"bbox": "121,29,123,31", "zoom": 10}),
+    "map_open": ("/api/v1/cases/map", {"bbox": "121,29,123,31", "zoom": 10, "box": "open"}),
     "map_streets": ("/api/v1/cases/map", {"bbox": "{near}", "zoom": 16}),
 }
 
 
+def _words() -> tuple[list[str], list[str]]:
+    """20,000 words of two to four characters, and 800 roads; always the same."""
+    letters = [chr(START + random.randrange(6000)) for _ in range(2500)]
+    words = ["".join(random.choice(letters) for _ in range(random.choice((2, 2, 2, 3, 4)))) for _ in range(20_000)]
+    return words, ["".join(random.choice(letters) for _ in range(2)) + random.choice("路街巷道") for _ in range(800)]
+
+
+def write_history(file: Path, count: int, places: list[tuple[str, float, float]], units: list[str]) -> None:
+    """A table as another platform would hand it over: a thousand days, words by Zipf's law, units and places of the sample county."""
+    random.seed(7)
+    words, roads = _words()
+    end, most = datetime.now(UTC).replace(microsecond=0), math.log(len(words))
+
+    def word() -> str:
+        return words[int(math.exp(random.random() * most)) - 1]
+
+    with file.open("w", encoding="utf-8", newline="") as out:
+        table = csv.writer(out)
+        table.writerow(["案件编号", "类型", "区划代码", "上报时间", "状态", "办结时间", "地址", "内容", "主办单位", "来源", "经度", "纬度"])
+        for n in range(count):
+            at = end - timedelta(days=3) - timedelta(days=1000) * ((count - n) / count)
+            region, lon, lat = random.choice(places)
+            said = (
+                f"{word()}，{word()}{word()}，{word()}"
+                + (COMMON if random.random() < 0.1 else "")
+                + (RARE if n % (count // 10) == 7 else "")
+            )
+            table.writerow(
+                (
+                    *(f"H{n:010d}", random.choice(("28002", "01037")), region, at.isoformat(), "作废" if n % 33 == 0 else "办结"),
+                    *((at + timedelta(days=2)).isoformat(), f"{random.choice(roads)}{random.randrange(300)}号", said),
+                    *(
+                        units[int(len(units) * random.random() ** 3)],
+                        "热线",
+                        f"{lon + random.random() / 500:.6f}",
+                        f"{lat + random.random() / 500:.6f}",
+                    ),
+                )
+            )
+
+
 def fill(callers: Callers, count: int) -> None:
-    """Copies of one real case over all micro-grids and two years."""
-    code, _key = callers.report()
+    """The history by ``gridloop import``; then some of the newest are opened again, for the lists of what is in hand."""
+    owner = callers.product.run()["urls"]["owner"]
+    with psycopg.connect(owner) as connection:
+        places = connection.execute(
+            "SELECT code, lon, lat FROM orgs_region WHERE length(code) = 18 AND valid_to IS NULL AND lon IS NOT NULL"
+        ).fetchall()
+        units = [
+            code for (code,) in connection.execute("SELECT code FROM orgs_unit WHERE department_id IS NOT NULL ORDER BY id").fetchall()
+        ]
+    file = callers.folder.parent / "history.csv"
+    write_history(file, count, places, units)
     began = time.perf_counter()
-    with psycopg.connect(callers.product.run()["urls"]["owner"]) as connection:
-        found = connection.execute(
-            "SELECT column_name FROM information_schema.columns WHERE table_name = 'cases_case' AND column_name <> 'id'"
+    done = command("import", "cases", str(file), "--data-dir", str(callers.folder), seconds=36_000)
+    assert f"{count:,} imported" in done.stdout, done.stdout + done.stderr
+    record("history_imported_and_worded", count / (time.perf_counter() - began), "cases/s", count)
+    if seconds := re.search(r"kept in ([\d.]+) s", done.stderr):
+        record("history_imported", count / float(seconds.group(1)), "cases/s", count)
+    with psycopg.connect(owner, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE cases_case SET status = 'dispatched', closed_at = NULL, desk_waits = id %% 4 = 0, stage = 'handle', "
+            "stage_due_at = reported_at + interval '5 days' WHERE id IN (SELECT id FROM cases_case ORDER BY reported_at DESC LIMIT %s) "
+            "AND id %% 2 = 0",
+            [min(OPEN, count // 10)],
         )
-        columns = [name for (name,) in found.fetchall()]
-        values = ", ".join(CHANGED.get(name, f"c.{name}") for name in columns)
-        connection.execute(GRIDS)
-        connection.execute(SEED.format(columns=", ".join(columns), values=values), {"count": count, "code": code})
-    with psycopg.connect(callers.product.run()["urls"]["owner"], autocommit=True) as connection:
-        connection.execute("ANALYZE cases_case")
-    record("historic_cases_loaded", count / (time.perf_counter() - began), "cases/s", count)
+        connection.execute("VACUUM ANALYZE cases_case, cases_words, journal_sealed")
+
+
+def right(callers: Callers) -> str:
+    """What is found is what a look at every text finds; returns a code to look for."""
+    query = (
+        "SELECT c.code FROM cases_case c WHERE c.title LIKE %(w)s OR c.address LIKE %(w)s OR EXISTS (SELECT 1 FROM journal_sealed s WHERE "
+        "s.case_code = c.code AND s.purpose = 'case_text' AND s.value::text LIKE %(w)s) ORDER BY c.reported_at DESC, c.id DESC LIMIT 50"
+    )
+    with psycopg.connect(callers.product.run()["urls"]["owner"]) as connection:
+        for words in (COMMON, RARE):
+            wanted = [code for (code,) in connection.execute(query, {"w": f"%{words}%"}).fetchall()]
+            found = [case["code"] for case in callers.get("/api/v1/cases", "operator", q=words, limit=50)["items"]]
+            assert found == wanted, (words, found, wanted)
+        assert len(wanted) == 10, wanted
+        (code,) = connection.execute("SELECT code FROM cases_case ORDER BY id OFFSET %s LIMIT 1", [777]).fetchone() or ("",)
+    found = [case["code"] for case in callers.get("/api/v1/cases", "operator", q=code[-7:], limit=50)["items"]]
+    assert code in found, (code, found)
+    return str(code)
 
 
 def reads(callers: Callers, count: int, rounds: int) -> None:
     place = callers.place()
-    near = f"{place['lon'] - 0.01},{place['lat'] - 0.01},{place['lon'] + 0.01},{place['lat'] + 0.01}"
-    for user in ("operator", "handler"):
+    code = right(callers)
+    known = {
+        "{near}": f"{place['lon'] - 0.01},{place['lat'] - 0.01},{place['lon'] + 0.01},{place['lat'] + 0.01}",
+        "{town}": "990101100",
+        "{end}": code[-7:],
+    }
+    for user in ("operator", "worker", "handler"):
         callers.get("/api/v1/cases", user)  # token and connection are there before the clock runs
         for name, (path, query) in READS.items():
-            asked = {k: near if v == "{near}" else v for k, v in query.items()}
+            asked = {k: known.get(str(v), v) for k, v in query.items()}
             times = []
             for _ in range(rounds):
                 began = time.perf_counter()

@@ -55,7 +55,9 @@ def keep_historic(viewer: Viewer, rows: Sequence[HistoricCase], staged: str | No
         cursor.execute(_STAGE)
         with cursor.copy("COPY history_stage FROM STDIN (FORMAT csv)") as copy:
             copy.write(staged if staged is not None else stage(rows))
-        cursor.execute("DELETE FROM history_stage s USING cases_case c WHERE c.code = s.code")
+        cursor.execute("SELECT code FROM cases_case WHERE code = ANY (%s)", [[r.code for r in rows]])  # by index, however many cases
+        if known := [code for (code,) in cursor.fetchall()]:
+            cursor.execute("DELETE FROM history_stage WHERE code = ANY (%s)", [known])
         cursor.execute(_KEEP, [SCENE, now])
         ids = [number for (number,) in cursor.fetchall()]
         cursor.execute(_SEAL, [RETENTION["case_text"].days, now])

@@ -68,7 +68,7 @@ def remember(cases: Iterable[Decided]) -> None:
     told = [(store.digest(about), decided) for decided in cases if (about := matter(clean(decided.text)))]
     with scoped(SYSTEM):
         rows = {(row.digest, row.type): row for row in Likeness.objects.filter(digest__in={digest for digest, _ in told})}
-        changed: dict[tuple[bytes, str], Likeness] = {}
+        changed: dict[tuple[str, str], Likeness] = {}
         for digest, decided in told:
             key = (digest, decided.type)
             row = rows.setdefault(key, Likeness(digest=digest, type=decided.type, cases=[]))

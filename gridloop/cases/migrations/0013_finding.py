@@ -221,7 +221,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET
 DECLARE
     said text := gl_cases_where(f); urgent boolean := coalesce(f ->> 'order', '') = 'urgent'; words text := gl_folded(f ->> 'q');
     is_open boolean := coalesce(f ->> 'box', '') IN ('todo', 'doing', 'open') OR coalesce(f ->> 'part', '') = 'open';
-    low timestamptz; high timestamptz; code text := ''; found bigint[] := '{}'; piece bigint[]; part text;
+    low timestamptz; high timestamptz; code text := ''; by_code boolean; found bigint[] := '{}'; piece bigint[]; part text;
 BEGIN
     IF f ? 'after' THEN said := said || ' AND ' || CASE
         WHEN NOT urgent THEN format('(c.reported_at, c.id) < (%L::timestamptz, %L::bigint)', f #>> '{after,0}', f #>> '{after,1}')
@@ -258,10 +258,14 @@ BEGIN
                 found := gl_cases_newest(code, low, high, most);
             END IF;
         END IF;
-        IF words ~ '^[0-9]{5,}$' AND found <> '{}' THEN
-            NULL;  -- so many digits that end a code are that code: texts show no long numbers
-        ELSIF is_open OR char_length(words) > 1 AND gl_cases_estimate(said) < 500 THEN  -- there are few: each is looked up
-            EXECUTE 'SELECT ARRAY(SELECT c.id FROM cases_case c WHERE ' || said || ')' INTO piece;
+        by_code := words ~ '^[0-9]{5,}$' AND found <> '{}';  -- so many digits that end a code are that code: texts show no long numbers
+        IF NOT by_code AND (is_open OR char_length(words) > 1 AND gl_cases_estimate(said) < 500) THEN
+            EXECUTE format('SELECT ARRAY(SELECT c.id FROM cases_case c WHERE %s LIMIT %s)', said, CASE WHEN is_open THEN 'ALL' ELSE '20001' END)
+                INTO piece;
+        END IF;
+        IF by_code THEN
+            NULL;
+        ELSIF cardinality(piece) <= 20000 OR is_open THEN  -- there are few, as expected: each is looked up
             found := found || gl_cases_kept(piece, CASE WHEN char_length(words) = 1 THEN gl_case_says(words) ELSE format(
                 'CASE WHEN (SELECT w.words FROM cases_words w WHERE w.case_id = c.id) @> ARRAY(SELECT ((gl_fortnight(c.reported_at) & 4095) << 42) '
                 '| p FROM unnest(%L::bigint[]) p) THEN %s ELSE false END', gl_pairs(ARRAY[words], 0), gl_case_says(words)) END,

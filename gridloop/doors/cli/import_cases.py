@@ -31,7 +31,7 @@ class CasesImporter(Importer):
         from gridloop.cases.history import CHUNK, index_words, keep_historic
 
         self._remember()
-        kept = 0
+        kept, began = 0, time.monotonic()
         lines = read_sheet(self.source)
         waiting: tuple[list[Any], str] = ([], "")
         with ThreadPoolExecutor(1) as reader:
@@ -50,6 +50,7 @@ class CasesImporter(Importer):
             finally:
                 reader.shutdown()
                 self.rejects.close()
+        click.echo(f"  {kept:,} kept in {time.monotonic() - began:.1f} s / 已写入", err=True)
         while not dry_run and index_words():
             self._show("words for the search / 建立检索词 …")
         return kept

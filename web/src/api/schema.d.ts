@@ -1683,6 +1683,12 @@ export interface components {
         CaseMap: {
             /** Clusters */
             clusters: components["schemas"]["Cluster"][];
+            /**
+             * More
+             * @description the clusters hold the newest 10,000 only
+             * @default false
+             */
+            more: boolean;
             /** Points */
             points: components["schemas"]["Point"][];
         };
@@ -1938,6 +1944,12 @@ export interface components {
             box: {
                 [key: string]: number;
             };
+            /**
+             * More
+             * @description more ended cases than the 10,000 counted: say 10,000+
+             * @default false
+             */
+            more: boolean;
             /** Overdue */
             overdue: number;
             /** Severity */
