@@ -84,7 +84,7 @@ INSTALLED_APPS = [
 ]
 AUTH_USER_MODEL = "access.User"
 MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
+    "gridloop.doors.http.headers.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -94,7 +94,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "gridloop.doors.http.problems.ProblemMiddleware",
     "gridloop.doors.http.idempotency.IdempotencyMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
 ]
@@ -157,6 +156,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 2**20
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("GRIDLOOP_HTTPS", "") == "1"
+STRICT_TRANSPORT = os.environ.get("GRIDLOOP_STRICT_TRANSPORT", "") == "1"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # set by our own front door, the only way in
 CSRF_FAILURE_VIEW = "gridloop.doors.http.pages.csrf_failure"
 SESSION_COOKIE_AGE = 12 * 3600  # seconds: one long shift

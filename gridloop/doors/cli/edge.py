@@ -7,12 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from gridloop.doors.cli.deployment import ROOT
+from gridloop.kernel.headers import HEADERS, STRICT_TRANSPORT
 
-# No inline script anywhere; MapLibre needs workers from blobs and tiles as data images; styles are set by the chart library.
-POLICY = (
-    "default-src 'self'; worker-src 'self' blob:; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
-    "connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
-)
 SIGNALS_LIMIT, OTHER_LIMIT = "16MB", "30MB"
 
 # Paths of the application server; anything else that a browser asks for as a page belongs to the desk.
@@ -40,12 +36,18 @@ class Edge:
     data: Path
     names: tuple[str, ...] = ()  # with ``tls``: the names and addresses the local certificate is for
     tls: bool = False
+    strict_transport: bool = False  # the public address is HTTPS with a certificate that browsers trust
     behind_proxy: bool = False  # believe what a proxy on a private address says about the caller and about HTTPS
 
     def _site(self) -> str:
         if self.tls:
             return ", ".join(f"https://{name}:{self.port}" for name in self.names)
         return f"http://:{self.port}"
+
+    def _headers(self) -> list[str]:
+        """One line a header; ``?`` leaves alone what the process behind has set."""
+        strict = {"Strict-Transport-Security": STRICT_TRANSPORT} if self.strict_transport else {}
+        return [f"?{name} `{value}`" for name, value in (HEADERS | strict).items()]
 
     def text(self) -> str:
         """The Caddyfile."""
@@ -54,7 +56,7 @@ class Edge:
             tls="tls internal" if self.tls else "",
             bind=self.bind,
             trusted="trusted_proxies static private_ranges\n\t\ttrusted_proxies_strict" if self.behind_proxy else "",
-            policy=POLICY,
+            headers="\n\t\t".join(self._headers()),
             web_paths=_WEB,
             signals_limit=SIGNALS_LIMIT,
             other_limit=OTHER_LIMIT,
@@ -102,12 +104,7 @@ _TEMPLATE = """\
 	bind {bind}
 	{tls}
 	header {{
-		Content-Security-Policy "{policy}"
-		X-Content-Type-Options nosniff
-		X-Frame-Options DENY
-		Referrer-Policy same-origin
-		Permissions-Policy "camera=(self), geolocation=(self), microphone=(self)"
-		Cross-Origin-Opener-Policy same-origin
+		{headers}
 		-Server
 	}}
 
