@@ -21,6 +21,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_MQTT_LISTEN": ("deployment", "address of the MQTT door. Default: 127.0.0.1:1883, or a free port when that is taken"),
     "GRIDLOOP_SAMPLE_SCALE": ("deployment", "(0–1]: load fewer people and devices of the sample county"),
     "NO_COLOR": ("deployment", "anything: no colours in the supervisor's lines"),
+    "GRIDLOOP_REPORTS_PER_MINUTE": ("people", "reports one address may send in a minute without an account; `0`: no limit"),
     "GRIDLOOP_REQUIRE_MFA_ROLES": (
         "people",
         "roles that must use a second factor, such as `operator,duty_commander,admin`; none by default",

@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "gridloop.doors.http.problems.ProblemMiddleware",
+    "gridloop.doors.http.limits.LimitsMiddleware",
     "gridloop.doors.http.idempotency.IdempotencyMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
@@ -121,6 +122,7 @@ ACCOUNT_EMAIL_NOTIFICATIONS = False
 ACCOUNT_PRESERVE_USERNAME_CASING = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_RATE_LIMITS = {"login": "120/m/ip", "login_failed": "30/m/ip,5/5m/key"}  # an office shares one address
+REPORTS_PER_MINUTE = int(os.environ.get("GRIDLOOP_REPORTS_PER_MINUTE", "60"))  # of one address without an account; 0 = no limit
 ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("GRIDLOOP_PROXIES", "1"))  # our own front door adds X-Forwarded-For
 HEADLESS_CLIENTS = ("browser",)
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
@@ -154,8 +156,9 @@ STATIC_ROOT = DATA_DIR / "static"  # made by the deployment (base map); the edge
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 2**20
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("GRIDLOOP_HTTPS", "") == "1"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = os.environ.get("GRIDLOOP_HTTPS", "") == "1"
 STRICT_TRANSPORT = os.environ.get("GRIDLOOP_STRICT_TRANSPORT", "") == "1"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # set by our own front door, the only way in
 CSRF_FAILURE_VIEW = "gridloop.doors.http.pages.csrf_failure"

@@ -113,7 +113,14 @@ def choose_language(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         set_language(selectors.viewer_for_request(request), lang)
     response = redirect(get_next_redirect_url(request) or "account_login")
-    response.set_cookie(settings.LANGUAGE_COOKIE_NAME, LANGUAGE_CODES[lang], max_age=365 * 86400, samesite="Lax")
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        LANGUAGE_CODES[lang],
+        max_age=365 * 86400,
+        samesite="Lax",
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        httponly=True,
+    )
     return response
 
 
