@@ -24,6 +24,7 @@ RETENTION: dict[str, Kept] = {
     "task_form": Kept(3 * YEAR, "任务表单", "the form of a task"),
     "evidence_origin": Kept(3 * YEAR, "照片的拍摄地点与时间", "where and when a photo was taken"),
     "erasure_reason": Kept(3 * YEAR, "删除个人信息的事由", "why a person was erased"),
+    "sign_in": Kept(YEAR, "登录的网络地址与浏览器", "address and browser of a log-in"),
     "notice": Kept(90, "通知的地址与内容", "address and text of a notice"),
 }
 

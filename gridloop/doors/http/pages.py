@@ -33,7 +33,7 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from gridloop.access import selectors
+from gridloop.access import selectors, watching
 from gridloop.access.actions import set_language
 from gridloop.access.rules import ROLES, SAMPLE_ROLES
 from gridloop.kernel.texts import say
@@ -153,6 +153,7 @@ def end_session(request: HttpRequest) -> HttpResponse:
     session = UserSession.objects.filter(user=request.user, pk=number).first() if number.isdecimal() else None
     if session is None:
         raise Http404
+    watching.end_one(request, session.user_id)
     if session.session_key == request.session.session_key:
         session.delete()
         logout(request)
