@@ -125,7 +125,9 @@ ACCOUNT_RATE_LIMITS = {"login": "120/m/ip", "login_failed": "30/m/ip,5/5m/key"} 
 REPORTS_PER_MINUTE = int(os.environ.get("GRIDLOOP_REPORTS_PER_MINUTE", "60"))  # of one address without an account; 0 = no limit
 ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("GRIDLOOP_PROXIES", "1"))  # our own front door adds X-Forwarded-For
 HEADLESS_CLIENTS = ("browser",)
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"  # a passkey alone logs in: holding the device is not enough
 MFA_TOTP_ISSUER = "Gridloop 网格闭环"
 USERSESSIONS_TRACK_ACTIVITY = False  # a write at every request for nothing anybody reads
 ROOT_URLCONF = "gridloop.project.urls"

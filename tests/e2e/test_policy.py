@@ -11,17 +11,19 @@ import pytest
 from playwright.sync_api import expect
 
 from gridloop.kernel.headers import HEADERS
-from tests.e2e.conftest import Deployment
+from tests.e2e.conftest import STEP_MS, Deployment
 from tests.e2e.people import Desk, Phone
 
 SCREENS = {  # path → who opens it, what stands there when all is loaded
     "/console": ("operator", "main"),
-    "/cockpit": ("leader", "main .tiles canvas, main .tiles svg, main .tiles"),
+    "/cockpit": ("leader", "main .tiles"),
     "/cases": ("commander", "main tbody tr"),
     "/tasks": ("handler", "main"),
     "/admin/org": ("admin", "main .tree .name"),
     "/admin/devices": ("admin", "main tbody tr"),
     "/admin/packs": ("designer", "main article"),
+    "/admin/accounts": ("security", "main tbody tr"),
+    "/audit": ("auditor", "main tbody tr"),
     "/m/": ("worker", "nav"),
     "/m/me": ("citizen", "section"),
     "/accounts/": ("operator", "#sessions"),
@@ -46,17 +48,17 @@ def test_screen(track: str, desk: Callable[..., Desk], path: str) -> None:
     answer = who.page.goto(f"{who.url}{path}", wait_until="networkidle" if path.startswith("/api") else "load")
     assert answer is not None
     assert answer.headers["content-security-policy"] == HEADERS["Content-Security-Policy"]
-    expect(who.page.locator(ready).first).to_be_visible()
+    expect(who.page.locator(ready).first).to_be_visible(timeout=STEP_MS)
 
 
 def test_console_shows_map_and_process(track: str, desk: Callable[..., Desk]) -> None:
     """The map's worker, its tiles, the chart library's tooltips: what once needed exceptions."""
     who = desk("commander")
     who.open(f"/console/{track.split('/')[-1].partition('?')[0]}")
-    expect(who.page.locator("main canvas").first).to_be_visible()
+    expect(who.page.locator("main canvas").first).to_be_visible(timeout=STEP_MS)
     who.open("/cockpit")
     box = who.page.locator("main canvas").first
-    expect(box).to_be_visible()
+    expect(box).to_be_visible(timeout=STEP_MS)
     box.hover()
 
 
@@ -64,7 +66,7 @@ def test_pages_without_an_account(track: str, phone: Callable[..., Phone]) -> No
     guest = phone(None)
     for path, ready in (("/login/", "button[value=operator]"), ("/m/report", "form"), (track, "ol.steps")):
         guest.open(path)
-        expect(guest.page.locator(ready).first).to_be_visible()
+        expect(guest.page.locator(ready).first).to_be_visible(timeout=STEP_MS)
 
 
 def test_an_inline_script_does_not_run(deployment: Deployment, contexts: Callable[..., object]) -> None:

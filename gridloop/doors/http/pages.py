@@ -1,6 +1,6 @@
 """The few server-rendered pages: log-in with one button per sample role, second factor, and one's own account.
 
-They work without scripts, so that a person can always get in. The account library does the work; these views choose
+They work without scripts, so that a person can always get in; passkeys alone need one. The account library does the work; these views choose
 its forms, our templates and our sentences.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import get_adapter
+from allauth.account.decorators import reauthentication_required
 from allauth.account.internal.flows.login import perform_login
 from allauth.account.models import Login
 from allauth.account.utils import get_next_redirect_url
@@ -22,6 +23,7 @@ from allauth.mfa.base import views as mfa
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
+from allauth.mfa.webauthn import views as webauthn
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import get_user_model, logout
@@ -139,10 +141,20 @@ def account(request: HttpRequest) -> HttpResponse:
         "current_session": request.session.session_key,
         "tokens": selectors.tokens(viewer),
         "totp": Authenticator.objects.filter(user=request.user, type=Authenticator.Type.TOTP).exists(),
+        "passkeys": Authenticator.objects.filter(user=request.user, type=Authenticator.Type.WEBAUTHN).exists(),
         "second_factor_missing": selectors.second_factor_missing(account_row.id),
         "has_password": request.user.is_authenticated and request.user.has_usable_password(),
     }
     return render(request, "pages/account.html", context)
+
+
+@login_required
+@never_cache
+@reauthentication_required(app="allauth.mfa")
+def passkeys(request: HttpRequest) -> HttpResponse:
+    """One's own passkeys: the list, and the page whose script adds and removes them."""
+    mine = Authenticator.objects.filter(user=request.user, type=Authenticator.Type.WEBAUTHN).order_by("created_at")
+    return render(request, "pages/passkeys.html", {"passkeys": mine})
 
 
 @require_POST
@@ -167,8 +179,18 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return render(request, "pages/message.html", {"text": page_texts(request)["say"]["csrf"]}, status=403)
 
 
-def _form(title: str, button: str, hint: str = "") -> dict[str, Any]:
-    return {"template_name": "pages/form.html", "extra_context": {"title_key": title, "button": button, "hint": hint}}
+def _form(title: str, button: str, hint: str = "", passkey: str = "") -> dict[str, Any]:
+    words = {"title_key": title, "button": button, "hint": hint, "passkey": passkey}
+    return {"template_name": "pages/form.html", "extra_context": words}
+
+
+class PasskeyAgain(webauthn.ReauthenticateWebAuthnView):  # type: ignore[misc]  # the library ships no types
+    """Confirm with a passkey that it is you; the page's script asks the browser API."""
+
+    template_name = "pages/passkey.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**kwargs), "next": get_next_redirect_url(self.request) or "/accounts/"}
 
 
 def _browser(view: Any) -> Any:
@@ -183,6 +205,10 @@ _API: dict[str, Any] = {
     "auth/reauthenticate": account_api.ReauthenticateView,
     "auth/2fa/authenticate": mfa_api.AuthenticateView,
     "auth/2fa/reauthenticate": mfa_api.ReauthenticateView,
+    "auth/webauthn/login": mfa_api.LoginWebAuthnView,
+    "auth/webauthn/authenticate": mfa_api.AuthenticateWebAuthnView,
+    "auth/webauthn/reauthenticate": mfa_api.ReauthenticateWebAuthnView,
+    "account/authenticators/webauthn": mfa_api.ManageWebAuthnView,
     "auth/sessions": session_api.SessionsView,
     "account/password/change": account_api.ChangePasswordView,
     "account/authenticators": mfa_api.AuthenticatorsView,
@@ -194,9 +220,10 @@ urlpatterns: list[URLPattern] = [
     path("login/", LoginPage.as_view(), name="account_login"),
     path("login/sample/", sample_login, name="sample_login"),
     path("login/language/", choose_language, name="choose_language"),
-    path("login/code/", mfa.AuthenticateView.as_view(**_form("code_title", "login", "code_hint")), name="mfa_authenticate"),
+    path("login/code/", mfa.AuthenticateView.as_view(**_form("code_title", "login", "code_hint", "authenticate")), name="mfa_authenticate"),
     path("login/again/", ReauthenticateView.as_view(**_form("again_title", "confirm", "again_hint")), name="account_reauthenticate"),
     path("login/again/code/", mfa.ReauthenticateView.as_view(**_form("again_title", "confirm", "code_hint")), name="mfa_reauthenticate"),
+    path("login/again/passkey/", PasskeyAgain.as_view(), name="mfa_reauthenticate_webauthn"),
     path(
         "login/closed/",
         lambda request: render(request, "pages/message.html", {"text": page_texts(request)["say"]["closed"]}),
@@ -204,6 +231,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("logout/", sign_out, name="account_logout"),
     path("accounts/", account, name="mfa_index"),
+    path("accounts/passkeys/", passkeys, name="mfa_list_webauthn"),
     path("accounts/sessions/", end_session, name="end_session"),
     path(
         "accounts/password/",
