@@ -21,6 +21,12 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_MQTT_LISTEN": ("deployment", "address of the MQTT door. Default: 127.0.0.1:1883, or a free port when that is taken"),
     "GRIDLOOP_SAMPLE_SCALE": ("deployment", "(0–1]: load fewer people and devices of the sample county"),
     "NO_COLOR": ("deployment", "anything: no colours in the supervisor's lines"),
+    "GRIDLOOP_OIDC_ISSUER": ("people", "address of the city's identity provider (OpenID Connect); none by default"),
+    "GRIDLOOP_OIDC_CLIENT_ID": ("people", "how it knows us"),
+    "GRIDLOOP_OIDC_CLIENT_SECRET": ("people", "the secret it gave us"),
+    "GRIDLOOP_OIDC_NAME": ("people", "the words on its button"),
+    "GRIDLOOP_OIDC_CLAIM": ("people", "which of its claims names an account at the first log-in"),
+    "GRIDLOOP_OIDC_MATCH": ("people", "what the claim is: `username` of an account, or `staff` code of its person"),
     "GRIDLOOP_REPORTS_PER_MINUTE": ("people", "reports one address may send in a minute without an account; `0`: no limit"),
     "GRIDLOOP_REQUIRE_MFA_ROLES": (
         "people",

@@ -24,7 +24,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "log_in": ("logged_in", "logged_out", "login_failed", "login_locked", "session_ended", "account_unlocked"),
     "factor": ("factor_added", "factor_removed", "factor_renewed", "password_changed", "password_reset"),
     "token": ("token_issued", "token_first_used", "token_ended"),
-    "right": ("role_granted", "role_ended", "account_created", "account_opened", "account_closed", "language_set"),
+    "right": ("role_granted", "role_ended", "account_created", "account_opened", "account_closed", "identity_linked", "language_set"),
     "look": ("looked", "audit_exported"),
 }
 COLUMNS = ("at", "action", "account", "actor", "how", "address", "agent", "data", "hash")

@@ -80,6 +80,8 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "allauth.headless",
     "allauth.idp.oidc",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "ninja",  # its templates and scripts for /api/docs
 ]
 AUTH_USER_MODEL = "access.User"
@@ -129,6 +131,37 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_USER_VERIFICATION = "required"  # a passkey alone logs in: holding the device is not enough
 MFA_TOTP_ISSUER = "Gridloop 网格闭环"
+# The city's own log-in (OpenID Connect), when the administrator named one. It opens accounts that exist; it never makes any.
+OIDC = {
+    "ISSUER": os.environ.get("GRIDLOOP_OIDC_ISSUER", ""),
+    "CLIENT_ID": os.environ.get("GRIDLOOP_OIDC_CLIENT_ID", ""),
+    "CLIENT_SECRET": os.environ.get("GRIDLOOP_OIDC_CLIENT_SECRET", ""),
+    "NAME": os.environ.get("GRIDLOOP_OIDC_NAME", "统一身份认证"),
+    "CLAIM": os.environ.get("GRIDLOOP_OIDC_CLAIM", "preferred_username"),
+    "MATCH": os.environ.get("GRIDLOOP_OIDC_MATCH", "username"),
+}
+OIDC_ON = bool(OIDC["ISSUER"] and OIDC["CLIENT_ID"])
+SOCIALACCOUNT_ADAPTER = "gridloop.access.identity.IdentityAdapter"
+SOCIALACCOUNT_AUTO_SIGNUP = False
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a form would be refused by our own policy at the redirect to another origin; the state is checked
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "city",
+                "name": OIDC["NAME"],
+                "client_id": OIDC["CLIENT_ID"],
+                "secret": OIDC["CLIENT_SECRET"],
+                "settings": {"server_url": OIDC["ISSUER"].rstrip("/")},
+            }
+        ]
+        if OIDC_ON
+        else [],
+    }
+}
 USERSESSIONS_TRACK_ACTIVITY = False  # a write at every request for nothing anybody reads
 ROOT_URLCONF = "gridloop.project.urls"
 WSGI_APPLICATION = "gridloop.project.wsgi.application"

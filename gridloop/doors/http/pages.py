@@ -1,7 +1,7 @@
 """The few server-rendered pages: log-in with one button per sample role, second factor, and one's own account.
 
-They work without scripts, so that a person can always get in; passkeys alone need one. The account library does the work; these views choose
-its forms, our templates and our sentences.
+They work without scripts, so that a person can always get in; passkeys alone need one. The account library does the
+work; these views choose its forms, our templates and our sentences.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
+from allauth.socialaccount.providers.openid_connect import views as city_views
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import get_user_model, logout
@@ -67,6 +68,7 @@ class LoginPage(LoginView):  # type: ignore[misc]  # the library ships no types
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         context["next"] = get_next_redirect_url(self.request) or ""
+        context["city"] = settings.OIDC["NAME"] if settings.OIDC_ON else ""
         context["sample"] = sample_roles(page_texts(self.request)["lang"]) if settings.SAMPLE else []
         return context
 
@@ -150,7 +152,7 @@ def account(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @never_cache
-@reauthentication_required(app="allauth.mfa")
+@reauthentication_required(app="allauth.mfa")  # type: ignore[untyped-decorator]  # the library ships no types
 def passkeys(request: HttpRequest) -> HttpResponse:
     """One's own passkeys: the list, and the page whose script adds and removes them."""
     mine = Authenticator.objects.filter(user=request.user, type=Authenticator.Type.WEBAUTHN).order_by("created_at")
@@ -219,6 +221,8 @@ _API: dict[str, Any] = {
 urlpatterns: list[URLPattern] = [
     path("login/", LoginPage.as_view(), name="account_login"),
     path("login/sample/", sample_login, name="sample_login"),
+    path("login/city/", city_views.login, {"provider_id": "city"}, name="openid_connect_login"),
+    path("login/city/callback/", city_views.callback, {"provider_id": "city"}, name="openid_connect_callback"),
     path("login/language/", choose_language, name="choose_language"),
     path("login/code/", mfa.AuthenticateView.as_view(**_form("code_title", "login", "code_hint", "authenticate")), name="mfa_authenticate"),
     path("login/again/", ReauthenticateView.as_view(**_form("again_title", "confirm", "again_hint")), name="account_reauthenticate"),
