@@ -27,6 +27,10 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_OIDC_NAME": ("people", "the words on its button"),
     "GRIDLOOP_OIDC_CLAIM": ("people", "which of its claims names an account at the first log-in"),
     "GRIDLOOP_OIDC_MATCH": ("people", "what the claim is: `username` of an account, or `staff` code of its person"),
+    "GRIDLOOP_OUTGOING_HOSTS": (
+        "people",
+        "hosts of the house's own network that notices and assistants may call, as `host` or `host:port`, comma separated",
+    ),
     "GRIDLOOP_REPORTS_PER_MINUTE": ("people", "reports one address may send in a minute without an account; `0`: no limit"),
     "GRIDLOOP_REQUIRE_MFA_ROLES": (
         "people",

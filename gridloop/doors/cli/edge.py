@@ -81,7 +81,20 @@ _TEMPLATE = """\
 	grace_period 5s
 	log {{
 		level INFO
-		format console
+		format filter {{
+			wrap console
+			fields {{
+				request>uri query {{
+					replace key ***
+					replace pass ***
+					replace token ***
+					replace code ***
+					replace state ***
+				}}
+				request>headers>Referer delete
+				request>headers>X-Csrftoken delete
+			}}
+		}}
 	}}
 	servers {{
 		{trusted}

@@ -15,6 +15,7 @@ import click
 from gridloop.doors.cli.common import attach, data_dir_option
 from gridloop.doors.cli.deployment import Deployment
 from gridloop.doors.cli.supervisor import die_with_parent
+from gridloop.kernel.masking import guard_logs
 
 _WSGI = "gridloop.project.wsgi"  # by name: doors do not import the project, the project wires the doors
 _SOCKET = click.option("--socket", "uds", type=click.Path(path_type=Path), help="Listen on this Unix socket.")
@@ -27,6 +28,7 @@ def _prepare(name: str, data_dir: Path | None) -> Deployment:
     # libraries speak up when something is wrong; only we tell what goes on
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout, force=True)
     logging.getLogger("gridloop").setLevel(logging.INFO)
+    guard_logs()
     return deployment
 
 
@@ -95,7 +97,7 @@ def _asgi(name: str, uds: Path | None, listen: str) -> None:
         http="httptools",
         loop="uvloop",
         access_log=False,
-        log_level="warning",
+        log_config=None,  # its lines go the way of all others, with their secrets covered
         server_header=False,
         timeout_graceful_shutdown=4,
         forwarded_allow_ips="*",
