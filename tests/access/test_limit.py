@@ -18,6 +18,7 @@ from gridloop.access.limits import Meter, network_of
 from gridloop.access.selectors import user_id_of
 from gridloop.access.tests.conftest import Cast
 from gridloop.cases.tests.kit import HERE, build
+from gridloop.doors.http.limits import WRONG_KEYS
 from gridloop.kernel.viewer import SYSTEM
 
 PASSWORD = "correct horse battery"
@@ -59,7 +60,7 @@ def test_keys_of_reporters_pages_cannot_be_tried_out() -> None:
     build()
     url = report("203.0.113.7").json()["track_url"]
     head = from_address("2001:db8:1:2::77")
-    for number in range(30):
+    for number in range(WRONG_KEYS.most):
         assert Client().get(f"{url}{number}", headers=head).status_code == 403
     for method in ("get", "post"):
         path = url if method == "get" else url.replace("?", "/urge?")

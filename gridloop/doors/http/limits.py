@@ -15,7 +15,7 @@ from gridloop.access.selectors import viewer_for_request
 from gridloop.doors.http.problems import problem
 from gridloop.kernel.errors import Busy, Fault
 
-WRONG_KEYS = Meter("track", 30, 300)
+WRONG_KEYS = Meter("track", 60, 300)
 LOCKED_SECONDS = 300  # the span of ACCOUNT_RATE_LIMITS["login_failed"] for one name
 _WAIT_SECONDS = 60  # of the log-in library's own limits, which tell no time
 _LOG_IN = ("/login/", "/_allauth/", "/accounts/")
