@@ -7,7 +7,7 @@ PORT ?= 8000
 ARGS ?=
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/tests/*' 2>/dev/null | grep -v ' ')
 
-.PHONY: run install install-dev test lint unit web-test bench soak fuzz clean
+.PHONY: run install install-dev test lint unit web-test audit bench soak fuzz clean
 
 run: install
 	@exec .venv/bin/gridloop up --port $(PORT) --simulate 10 $(ARGS)
@@ -51,12 +51,21 @@ lint: .venv/.dev
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/mypy gridloop conftest.py
+	.venv/bin/python tools/licences.py
 
 web-test: web/node_modules/.installed
 	cd web && ../tools/npm run --silent check && ../tools/npm test --silent
 
 unit: .venv/.dev
 	.venv/bin/pytest -q -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
+
+# known weaknesses of what we depend on: asks advisory services, so it needs them to be reachable (lint has what works without)
+audit: .venv/.dev web/node_modules/.installed
+	@test -x .venv/audit/bin/pip-audit || { .venv/bin/python -m venv .venv/audit && \
+		.venv/audit/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/audit.txt; }
+	.venv/audit/bin/pip-audit --require-hashes --disable-pip -r requirements/base.txt
+	.venv/audit/bin/pip-audit --require-hashes --disable-pip -r requirements/dev.txt
+	cd web && ../tools/npm audit --audit-level=high
 
 bench: install-dev
 	@mkdir -p bench/results

@@ -171,7 +171,8 @@ def facts() -> str:
                          ("device", "Device 设备 `device:<code>`"), ("org", "Organisation 组织 `org`")):  # fmt: skip
         rows = []
         for fact in (f for f in source.facts() if f.chain == chain):
-            said = texts.get(f"cases.did_{fact.action}", {}) if chain == "case" else {}
+            room = {"case": "cases", "account": "access"}.get(chain, "")
+            said = texts.get(f"{room}.did_{fact.action}", {})
             zh, en = FACTS.get(fact.action, (said.get("zh", ""), said.get("en", "")))
             rows.append((f"`{fact.action}`", zh, en, _code(fact.data), fact.room))
         text += f"## {title}\n\n" + _table(("action", "中文", "English", "data", "room"), rows)

@@ -31,6 +31,17 @@ SETTINGS: dict[str, tuple[str, str]] = {
     ),
     "NOTIFY_SOCKET": ("up", "where systemd hears that everything answers (`Type=notify`); set by it"),
     "NO_COLOR": ("deployment", "anything: no colours in the supervisor's lines"),
+    "GRIDLOOP_OIDC_ISSUER": ("people", "address of the city's identity provider (OpenID Connect); none by default"),
+    "GRIDLOOP_OIDC_CLIENT_ID": ("people", "how it knows us"),
+    "GRIDLOOP_OIDC_CLIENT_SECRET": ("people", "the secret it gave us"),
+    "GRIDLOOP_OIDC_NAME": ("people", "the words on its button"),
+    "GRIDLOOP_OIDC_CLAIM": ("people", "which of its claims names an account at the first log-in"),
+    "GRIDLOOP_OIDC_MATCH": ("people", "what the claim is: `username` of an account, or `staff` code of its person"),
+    "GRIDLOOP_OUTGOING_HOSTS": (
+        "people",
+        "hosts of the house's own network that notices and assistants may call, as `host` or `host:port`, comma separated",
+    ),
+    "GRIDLOOP_REPORTS_PER_MINUTE": ("people", "reports one address may send in a minute without an account; `0`: no limit"),
     "GRIDLOOP_REQUIRE_MFA_ROLES": (
         "people",
         "roles that must use a second factor, such as `operator,duty_commander,admin`; none by default",
@@ -61,7 +72,8 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_SECRET_KEY": ("up", "key of sessions; kept in `secrets.json`"),
     "GRIDLOOP_SAMPLE": ("up", "`1` in a sample deployment: role buttons, moving clock and banner are allowed"),
     "GRIDLOOP_ORIGINS": ("up", "origins whose forms are taken (CSRF)"),
-    "GRIDLOOP_HTTPS": ("up", "`1` with `--lan`: cookies for HTTPS only"),
+    "GRIDLOOP_HTTPS": ("up", "`1` with `--lan` or behind your proxy: cookies for HTTPS only"),
+    "GRIDLOOP_STRICT_TRANSPORT": ("up", "`1` behind your HTTPS proxy: browsers are told to use HTTPS only, for a year"),
     "GRIDLOOP_PUSH_HINT": ("up", "UDP ports on 127.0.0.1, comma separated, where push processes hear that something was committed"),
     "GRIDLOOP_PROCESS": ("up", "name of the process, shown by the database"),
     "GRIDLOOP_CONNECT_SECONDS": ("up", "how long to wait for a database connection"),
@@ -82,15 +94,8 @@ FACTS: dict[str, tuple[str, str]] = {
     "device_secret_issued": ("设备凭据签发", "Secret of a device issued"),
     "device_secrets_revoked": ("设备凭据吊销", "Secrets of a device revoked"),
     "device_status": ("设备状态变化", "Status of a device changed"),
-    "language_set": ("语言设置", "Language set"),
-    "logged_in": ("登录", "Logged in"),
-    "logged_out": ("退出", "Logged out"),
-    "login_failed": ("登录失败", "Log-in failed"),
-    "looked": ("调阅个人信息", "Personal data opened"),
     "pack_installed": ("场景包安装", "Scene pack installed"),
     "pack_switched": ("场景包启停", "Scene pack switched"),
-    "password_changed": ("修改密码", "Password changed"),
-    "password_reset": ("重置密码", "Password reset"),
     "person_erased": ("人员信息删除", "Person erased"),
     "personal_data_erased": ("密封信息删除", "Sealed values erased"),
     "records_loaded": ("批量导入", "Records loaded"),
@@ -103,8 +108,6 @@ FACTS: dict[str, tuple[str, str]] = {
     "region_renamed": ("区划更名", "Region renamed"),
     "region_retired": ("区划撤销", "Region retired"),
     "region_split": ("区划拆分", "Region split"),
-    "role_ended": ("授权收回", "Role taken away"),
-    "role_granted": ("授权", "Role granted"),
     "roster_set": ("排班", "Roster set"),
     "signals_erased": ("信号数据删除", "Signals erased"),
     "staff_added": ("人员登记", "Person added to the staff"),
@@ -116,8 +119,6 @@ FACTS: dict[str, tuple[str, str]] = {
     "unit_restored": ("单位恢复", "Unit back in service"),
     "unit_retired": ("单位停用", "Unit out of service"),
     "staff_assigned": ("网格任职", "Staff assigned to a region"),
-    "token_ended": ("令牌注销", "API token ended"),
-    "token_issued": ("令牌签发", "API token issued"),
     "working_hours_set": ("工作时间设置", "Working hours set"),
 }
 
@@ -128,6 +129,7 @@ An API token has scopes: `all`, a permission, or the part before its dot such as
 A permission holds in the territory or units of the grant that gives it, nowhere else: operator of a town and leader of the county takes
 in the town's cases and reads the county's ([why](../decisions/0012-bound-to-the-grant.md)). The desk's verbs belong to the desk that
 holds a case and those above it. An administrator changes the organisation, accounts and calendar of the own territory.
+Roles are given by the security officer, and what both did is read by the auditor: [three people](../decisions/0014-three-officers.md).
 
 Names, numbers, plates, contacts and the numbers in people's words are masked. `?purpose=` (one of the list) and `reason` open them
 where `people.unmask` is held: people, enterprises, vehicles, units, staff, `/cases/{code}/reporter`, `/cases/{code}/trace`. The look is
@@ -135,10 +137,10 @@ written down before anything is shown. A report's `source` is one the account's 
 """
 
 DOORS = """\
-JSON in UTF-8, times RFC 3339 with zone, coordinates WGS 84. Machines send `Authorization: Bearer TOKEN` (`gridloop token USERNAME`, or an
-administrator's `POST /users/{id}/tokens`), browsers their session cookie and, on unsafe requests, the CSRF token. An unsafe request may
-carry `Idempotency-Key`: the same key and body get the kept answer for a day. Errors: [errors.md](errors.md). The machine-readable form is
-`GET /api/v1/openapi.json`. Who may call what: [permissions.md](permissions.md).
+JSON in UTF-8, times RFC 3339 with zone, coordinates WGS 84. Machines send `Authorization: Bearer TOKEN` (`gridloop token USERNAME`, or for
+a machine account a security officer's `POST /users/{id}/tokens`), browsers their session cookie and, on unsafe requests, the CSRF token. An
+unsafe request may carry `Idempotency-Key`: the same key and body get the kept answer for a day. Errors: [errors.md](errors.md). The
+machine-readable form is `GET /api/v1/openapi.json`. Who may call what: [permissions.md](permissions.md).
 
 ## Doors beside the API
 

@@ -145,7 +145,9 @@ def _facts_of(path: str, function: ast.FunctionDef) -> Iterator[tuple[str, str, 
             for action in _texts_in(call.args[0]):
                 yield "case", action, _keys(call.args[1], function)
         elif name == "log_sign_in":
-            yield "account", _texts_in(call.args[1])[0], {"method"}
+            yield from (("account", action, {"count", "from", "method", "reason"}) for action in _texts_in(call.args[1]))
+        elif name == "log_factor":
+            yield "account", _texts_in(call.args[2])[0], {"from", "kind"}
 
 
 def _actions(path: str, node: ast.AST) -> list[str]:

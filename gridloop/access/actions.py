@@ -7,15 +7,16 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from allauth.idp.oidc.models import Token
-from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from gridloop.access.messages import SampleLogin
 from gridloop.access.models import LookLog, RoleGrant, User
-from gridloop.access.rules import PURPOSES, ROLES, scope_known
+from gridloop.access.rules import ALONE, PURPOSES, ROLES, clash, scope_known
 from gridloop.access.selectors import BadToken, active_grants, forget_viewers, hash_token, may_administer, need_whole_account
+from gridloop.access.watching import end_sessions, forget_failures, session_ended
 from gridloop.journal.actions import append, drop, elevated, scoped, verb
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotFound, NotNow
@@ -51,6 +52,12 @@ def _user_for(viewer: Viewer, user_id: int) -> User:
     if not all(may_administer(viewer, region) for region in regions):
         raise NotFound("access.no_account")
     return user
+
+
+def _not_an_officer(viewer: Viewer, user_id: int) -> None:
+    """Who could close or enter the accounts of those who watch would watch himself: their role is taken away first, by another officer."""
+    if not viewer.system and active_grants(user_id).filter(role__in=ALONE).exists():
+        raise NotNow("access.officer_account")
 
 
 def _person(viewer: Viewer, staff_id: int | None) -> list[StaffBrief]:
@@ -119,18 +126,26 @@ def _put_password(user: User, password: str) -> None:
         user.set_unusable_password()
 
 
-def create_admin(username: str = "admin", name: str = "管理员") -> str:
-    """An administrator of everything for a new deployment; returns its one-time password. NotNow when the name is taken."""
-    password = secret_key()
+OFFICERS = (("admin", "admin", "系统管理员"), ("security", "security_officer", "安全管理员"), ("auditor", "auditor", "安全审计员"))
+
+
+def create_officers() -> list[tuple[str, str]]:
+    """The three officers of a deployment, each where nobody holds that role yet: log-in names with their one-time passwords."""
+    made = []
     with scoped(SYSTEM):
-        if User.objects.filter(username=username).exists():
-            raise NotNow("access.name_taken", username=username)
-        user = User(username=username, name=name)
-        user.set_password(password)
-        user.save()
-        RoleGrant.objects.create(user=user, role="admin")
-        append(_chain(user.pk), "account_created", {"user": user.pk, "role": "admin", "region": ""}, SYSTEM)
-    return password
+        for username, role, name in OFFICERS:
+            if RoleGrant.objects.filter(role=role).exists():
+                continue
+            if User.objects.filter(username=username).exists():
+                raise NotNow("access.name_taken", username=username)
+            password = secret_key()
+            user = User(username=username, name=name)
+            user.set_password(password)
+            user.save()
+            RoleGrant.objects.create(user=user, role=role)
+            append(_chain(user.pk), "account_created", {"user": user.pk, "role": role, "region": ""}, SYSTEM)
+            made.append((username, password))
+    return made
 
 
 @verb("user.edit")
@@ -165,6 +180,7 @@ def set_active(viewer: Viewer, user_id: int, active: bool) -> None:
     if user_id == viewer.user_id:
         raise NotNow("access.not_oneself")
     with elevated():
+        _not_an_officer(viewer, user_id)
         _set_active(viewer, _user_for(viewer, user_id), active)
 
 
@@ -172,7 +188,7 @@ def _set_active(viewer: Viewer, user: User, active: bool) -> None:
     user.is_active = active
     user.save(update_fields=["is_active"])
     if not active:
-        _end_sessions(user.pk)
+        end_sessions(user.pk)
         Token.objects.filter(user_id=user.pk).delete()
     append(_chain(user.pk), "account_opened" if active else "account_closed", {"user": user.pk}, viewer)
     _changed(user.pk)
@@ -193,20 +209,16 @@ def close_accounts_of(viewer: Viewer, staff_id: int) -> int:
     return len(users)
 
 
-def _end_sessions(user_id: int) -> None:
-    for session in UserSession.objects.filter(user_id=user_id):
-        session.end()
-
-
 @verb("user.edit")
 def reset_password(viewer: Viewer, user_id: int) -> str:
     """Give an account a new one-time password, shown once to the administrator; its sessions end."""
     password = secret_key()
     with elevated():
+        _not_an_officer(viewer, user_id)
         user = _user_for(viewer, user_id)
         user.set_password(password)
         user.save(update_fields=["password"])
-        _end_sessions(user_id)
+        end_sessions(user_id)
         append(_chain(user_id), "password_reset", {"user": user_id}, viewer)
     return password
 
@@ -238,13 +250,13 @@ def set_language(viewer: Viewer, lang: str) -> None:
     _changed(viewer.user_id or 0)
 
 
-@verb("user.edit")
+@verb("role.grant")
 def grant_role(
     viewer: Viewer, user_id: int, role: str, *, region: str = "", unit_id: int | None = None, valid_to: datetime | None = None
 ) -> int:
-    """Give a role over a territory inside the administrator's own (and a unit); returns the grant's id, the old one if it stands.
+    """Give a role over a territory inside the officer's own (and a unit); returns the grant's id, the old one if it stands.
 
-    Nobody gives one to themselves: who runs accounts and who acts on cases stay two people.
+    Nobody gives one to themselves, and the roles of those who watch stand beside no other.
     """
     if user_id == viewer.user_id:
         raise NotNow("access.not_oneself")
@@ -259,6 +271,9 @@ def grant_role(
         same = active_grants(user_id).filter(role=role, region=region, unit=unit_id).first()
         if same is not None:
             return same.pk
+        other = clash((g.role for g in _not_over(user_id)), role)
+        if other is not None:
+            raise NotNow("access.roles_apart", role=role, other=other)
         grant = RoleGrant.objects.create(
             user_id=user_id, role=role, region=region, unit_id=unit_id, valid_from=clock.now(), valid_to=valid_to
         )
@@ -268,7 +283,12 @@ def grant_role(
     return grant.pk
 
 
-@verb("user.edit")
+def _not_over(user_id: int) -> QuerySet[RoleGrant]:
+    """Grants that hold now or later."""
+    return RoleGrant.objects.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=clock.now()), user_id=user_id)
+
+
+@verb("role.grant")
 def end_grant(viewer: Viewer, grant_id: int) -> None:
     """Take a role away now; ending it twice is no fault. Nobody takes away their own."""
     with elevated():
@@ -283,6 +303,23 @@ def end_grant(viewer: Viewer, grant_id: int) -> None:
             grant.save(update_fields=["valid_to"])
             append(_chain(grant.user_id), "role_ended", {"user": grant.user_id, "grant": grant.pk, "role": grant.role}, viewer)
     _changed(grant.user_id)
+
+
+@verb("session.end")
+def end_sessions_of(viewer: Viewer, user_id: int) -> int:
+    """Log an account out everywhere; returns how many sessions there were."""
+    with elevated():
+        count = end_sessions(_user_for(viewer, user_id).pk)
+        session_ended(viewer, user_id, count)
+    return count
+
+
+@verb("session.end")
+def unlock(viewer: Viewer, user_id: int) -> None:
+    """Let an account that was locked after wrong passwords or codes try again at once."""
+    with elevated():
+        forget_failures(_user_for(viewer, user_id))
+        append(_chain(user_id), "account_unlocked", {"user": user_id}, viewer)
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------------------------
@@ -300,6 +337,8 @@ def issue_token(viewer: Viewer, user_id: int, scopes: Iterable[str] = ("all",), 
         user = _user_for(viewer, user_id)
         if not user.is_active:
             raise NotNow("access.account_closed")
+        if not (user.machine or viewer.system):
+            raise NotNow("access.token_for_machines")  # it would let its issuer act and see as this person
         token = Token(type=Token.Type.ACCESS_TOKEN, hash=hash_token(value), user=user, data={"name": name})
         token.set_scopes(wanted)
         token.expires_at = clock.now() + timedelta(days=days) if days else None
@@ -333,7 +372,7 @@ def _drop_token(viewer: Viewer, token: Token) -> None:
     token.delete()
 
 
-# --- looks and log-ins -----------------------------------------------------------------------------------------------------------------
+# --- looks -----------------------------------------------------------------------------------------------------------------
 
 
 def log_look(viewer: Viewer, subject: str, purpose: str, reason: str = "", count: int = 1) -> int:
@@ -352,12 +391,6 @@ def log_look(viewer: Viewer, subject: str, purpose: str, reason: str = "", count
         chain = _chain(viewer.user_id) if viewer.user_id else "org"
         append(chain, "looked", {"look": look.pk, "subject": subject, "purpose": purpose, "count": count}, viewer)
     return look.pk
-
-
-def log_sign_in(user_id: int, action: str, method: str) -> None:
-    """The fact of a log-in, a failed one or a log-out (``logged_in``, ``login_failed``, ``logged_out``)."""
-    with scoped(SYSTEM):
-        append(_chain(user_id), action, {"method": method}, Viewer(name="public", user_id=None if action == "login_failed" else user_id))
 
 
 def forget_looks(limit: int = 500, dry: bool = False) -> int:

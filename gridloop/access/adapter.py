@@ -6,9 +6,11 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 
-from gridloop.access.actions import change_password, log_sign_in
+from gridloop.access import watching
+from gridloop.access.actions import change_password
 from gridloop.access.selectors import user_id_of, viewer_for
 
 
@@ -32,19 +34,35 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
         """The name alone: by default the address in the browser counts too, and every alias of this host gave five more guesses."""
         return str(credentials.get("username", "")).lower()
 
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """A locked name is written down once, not at every further try."""
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            watching.locked(request, user_id_of(str(credentials.get("username", ""))), "password")
+            raise
+
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """A fact for an account that exists; an unknown name leaves nothing behind, so that guessing fills no table."""
         user_id = user_id_of(str(credentials.get("username", "")))
-        if user_id is not None:
-            log_sign_in(user_id, "login_failed", "password")
+        watching.refused(request, user_id, "password", "wrong_password" if user_id is not None else "no_such_account")
+
+    def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
+        watching.refused(request, user.pk, "password", "closed")
+        response: HttpResponse = super().respond_user_inactive(request, user)
+        return response
 
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
-        records = request.session.get("account_authentication_methods", [])
-        log_sign_in(user.pk, "logged_in", "+".join(str(r.get("method", "")) for r in records) or "sample")
+        watching.log_sign_in(user.pk, "logged_in", _how(request), watching.origin_of(request))
         response: HttpResponse = super().post_login(request, user, **kwargs)
         return response
 
     def logout(self, request: HttpRequest) -> None:
         if request.user.is_authenticated:
-            log_sign_in(request.user.pk, "logged_out", "person")
+            watching.log_sign_in(request.user.pk, "logged_out", "person", watching.origin_of(request))
         super().logout(request)
+
+
+def _how(request: HttpRequest) -> str:
+    """The factors of this log-in in their order, such as ``password+totp``; ``sample`` for a button of the sample deployment."""
+    records = request.session.get("account_authentication_methods", [])
+    return "+".join(str(r.get("type") or r.get("provider") or r.get("method", "")) for r in records) or "sample"

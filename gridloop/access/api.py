@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from django.middleware.csrf import get_token
 from ninja import Query, Router, Status
 from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
-from gridloop.access import actions, selectors
+from gridloop.access import actions, auditing, selectors, watching
 from gridloop.access.rules import ROLES
 from gridloop.access.schemas import (
     ActiveIn,
+    AuditList,
+    AuditQuery,
+    CountOut,
     GrantIn,
     IdOut,
     LookList,
@@ -61,7 +64,9 @@ class BearerOrSession(AuthBase):
                 return viewer
             raise BadToken("access.not_logged_in")
         by_session = viewer.scopes is None
-        if by_session and request.method not in SAFE and check_csrf(request) is not None:
+        if not by_session:
+            watching.first_use(request, viewer.user_id)
+        elif request.method not in SAFE and check_csrf(request) is not None:
             raise Forbidden("access.csrf")
         return viewer
 
@@ -145,6 +150,17 @@ def reset_password(request: HttpRequest, user_id: int) -> dict[str, str]:
     return {"password": actions.reset_password(viewer_for_request(request), user_id)}
 
 
+@router.post("/users/{int:user_id}/unlock", response={204: None}, summary="Let an account that was locked try again at once")
+def unlock(request: HttpRequest, user_id: int) -> Status[None]:
+    actions.unlock(viewer_for_request(request), user_id)
+    return Status(204, None)
+
+
+@router.delete("/users/{int:user_id}/sessions", response=CountOut, summary="Log an account out everywhere")
+def end_sessions(request: HttpRequest, user_id: int) -> dict[str, int]:
+    return {"count": actions.end_sessions_of(viewer_for_request(request), user_id)}
+
+
 @router.post("/users/{int:user_id}/grants", response={201: IdOut}, summary="Give a role over a territory or unit")
 def grant_role(request: HttpRequest, user_id: int, body: GrantIn) -> Status[dict[str, int]]:
     grant_id = actions.grant_role(
@@ -179,3 +195,20 @@ def end_token(request: HttpRequest, token_id: int) -> Status[None]:
 @router.get("/looks", response=LookList, summary="Who opened whose personal data, and why")
 def looks(request: HttpRequest, page: Query[LookQuery]) -> dict[str, Any]:
     return _page(selectors.looks(viewer_for_request(request), page.subject, page.limit, page.before), page.limit)
+
+
+@router.get("/audit", response=AuditList, summary="The security log: log-ins, factors, tokens, rights and looks, newest first")
+def audit(request: HttpRequest, page: Query[AuditQuery]) -> dict[str, Any]:
+    return _page(auditing.audit(viewer_for_request(request), page.wanted()), page.limit)
+
+
+_CSV = {"responses": {200: {"description": "a CSV file", "content": {"text/csv": {"schema": {"type": "string"}}}}}}
+
+
+@router.get("/audit.csv", openapi_extra=_CSV, summary="The security log as a file, at most 50,000 rows; taking it is written down")
+def audit_csv(request: HttpRequest, page: Query[AuditQuery]) -> StreamingHttpResponse:
+    viewer = viewer_for_request(request)
+    name = auditing.export(viewer, page.wanted())
+    answer = StreamingHttpResponse(auditing.lines(viewer, page.wanted()), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer

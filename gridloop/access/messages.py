@@ -17,3 +17,11 @@ class SampleLogin:
     unit_code: str | None
     password: str = ""
     lang: str = "zh"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from: network address and what the browser calls itself."""
+
+    address: str
+    agent: str

@@ -105,3 +105,10 @@ class LookLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} ({self.purpose})"
+
+
+class TokenUse(models.Model):
+    """An API token that was used at least once."""
+
+    token = models.OneToOneField("allauth_idp_oidc.Token", primary_key=True, on_delete=models.CASCADE, related_name="+")
+    first_at = models.DateTimeField(default=clock.now)

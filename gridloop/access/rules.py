@@ -50,11 +50,18 @@ PERMISSIONS: Final[dict[str, tuple[str, str]]] = {
     "verify.read": ("校验存证", "Verify the trace"),
     "look.read": ("查看调阅登记", "Read the log of looks"),
     "token.issue": ("签发接口令牌", "Issue API tokens"),
+    "role.grant": ("授予与收回岗位", "Give and take roles"),
+    "session.end": ("强制下线与解除锁定", "End sessions and unlock accounts"),
+    "audit.read": ("查看安全日志", "Read the security log"),
     "user.read": ("查看账号", "Read accounts"),
     "user.edit": ("维护账号", "Edit accounts"),
     "system.edit": ("系统运维", "Run the deployment"),
 }
-ADMIN_ONLY: Final = frozenset({"user.edit", "token.issue", "system.edit"})
+# Three officers (三员分立): who makes accounts, who gives them rights, and who reads what both did are three people.
+ADMIN_ONLY: Final = frozenset({"user.edit", "system.edit"})
+SECURITY_ONLY: Final = frozenset({"role.grant", "session.end", "token.issue"})
+AUDIT_ONLY: Final = frozenset({"audit.read"})
+ALONE: Final = frozenset({"security_officer", "auditor"})  # an account with one of these roles holds no other
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,7 @@ _VIEW = _words(
     "case.report case.read task.read evidence.read org.read device.read pack.read process.read indicator.read notice.read"
 ) | _words("verify.read look.read positions.read")
 _ADMIN = (
-    _VIEW
+    (_VIEW - {"look.read"})
     | ADMIN_ONLY
     | _words("case.import org.edit device.edit people.read people.edit people.erase house.read enterprise.read")
     | _words("vehicle.read pack.switch process.edit signals.read signals.write positions.write notice.edit user.read evidence.add")
@@ -110,6 +117,8 @@ _ROLE_LIST = (
         _words("case.report org.read device.read pack.read pack.switch process.read process.edit indicator.read"),
     ),
     Role("admin", "系统管理员", "Administrator", _ADMIN),
+    Role("security_officer", "安全管理员", "Security officer", SECURITY_ONLY | _words("user.read org.read")),
+    Role("auditor", "安全审计员", "Auditor", AUDIT_ONLY | _words("look.read verify.read")),
     Role(
         "integrator",
         "对接平台",
@@ -136,6 +145,8 @@ SAMPLE_ROLES: Final[dict[str, str]] = {
     "inspector": "inspector",
     "designer": "designer",
     "admin": "admin",
+    "security": "security_officer",
+    "auditor": "auditor",
     "citizen": "citizen",
 }
 
@@ -156,6 +167,12 @@ PURPOSES: Final[dict[str, tuple[str, str]]] = {
 def permissions_of(roles: Iterable[str]) -> frozenset[str]:
     """The union of the roles' permissions; an unknown role (a grant older than this program) gives none."""
     return frozenset().union(*(ROLES[r].permissions for r in roles if r in ROLES))
+
+
+def clash(held: Iterable[str], wanted: str) -> str | None:
+    """The role among those held that cannot stand beside the wanted one; the database refuses the same."""
+    others = sorted(set(held) - {wanted})
+    return next((role for role in others if wanted in ALONE or role in ALONE), None)
 
 
 def scope_known(scope: str) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from ninja import Field, Schema
+
+from gridloop.access.auditing import GROUPS, AuditFilter
 
 
 class Named(Schema):
@@ -154,3 +156,42 @@ class LookQuery(Schema):
     subject: str = Field("", max_length=80)
     limit: int = Field(100, ge=1, le=500)
     before: int | None = Field(None, ge=1, le=2**62)
+
+
+class CountOut(Schema):
+    count: int
+
+
+class AuditOut(Schema):
+    id: int
+    at: datetime
+    action: str
+    text: str = Field(description="the action in the caller's language")
+    account: int
+    account_name: str
+    actor: str
+    actor_name: str
+    how: str
+    address: str = Field(description="'' once it was erased")
+    agent: str
+    data: dict[str, Any]
+    chain: str
+    seq: int
+    hash: str
+
+
+class AuditList(Schema):
+    items: list[AuditOut]
+    next: str | None
+
+
+class AuditQuery(Schema):
+    group: str = Field("", max_length=20, description=f"one of {', '.join(GROUPS)}")
+    user: int | None = Field(None, ge=0, le=2**62, description="an account; 0: tries with names nobody has")
+    since: datetime | None = None
+    until: datetime | None = None
+    before: int | None = Field(None, ge=1, le=2**62)
+    limit: int = Field(100, ge=1, le=500)
+
+    def wanted(self) -> AuditFilter:
+        return AuditFilter(self.group, self.user, self.since, self.until, self.before, self.limit)

@@ -78,7 +78,7 @@ def in_scope(viewer: Viewer) -> QuerySet[Case]:
 
 
 def _words_of(wanted: CaseFilter, **more: Any) -> dict[str, Any]:
-    """The filter as ``gl_cases_ids`` reads it (migration 0012). ``part``: open or done, when it can be nothing else; open cases are few."""
+    """The filter as ``gl_cases_ids`` reads it (migration 0013). ``part``: open or done, when it can be nothing else; open cases are few."""
     words: dict[str, Any] = {name: value for name in _PLAIN if (value := getattr(wanted, name)) not in (None, "", ())}
     words["q"] = wanted.q.strip()
     if wanted.overdue:

@@ -1,7 +1,7 @@
 """One way of logging for every process: for people by default, JSON lines with ``GRIDLOOP_LOG_FORMAT=json``.
 
 A line carries what is known where it is written: process, request id, job, verb, task, the case's code, the account's number. Never a
-name, a body, a token or the values inside a database's complaint.
+name, a body or the values inside a database's complaint; what looks like a secret is covered, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from uuid import uuid4
 
 import structlog
 from structlog.contextvars import get_contextvars, merge_contextvars
+
+from gridloop.kernel.masking import mask_event, masked
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SHOWN = ("job", "case", "request")  # of the context, in lines for people
@@ -69,6 +71,7 @@ def _json_lines(process: str) -> logging.Formatter:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             place,
             _frames_only,
+            mask_event,
         ],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer(ensure_ascii=False)],
     )
@@ -94,4 +97,4 @@ class _ForPeople(logging.Formatter):
         words = " ".join(f"{name}={context[name]}" for name in _SHOWN if name in context)
         text = super().format(record)
         head, _, rest = text.partition("\n")
-        return f"{head}{f' [{words}]' if words else ''}{chr(10) + rest if rest else ''}"
+        return masked(f"{head}{f' [{words}]' if words else ''}{chr(10) + rest if rest else ''}")

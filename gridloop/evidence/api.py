@@ -15,6 +15,7 @@ from gridloop.evidence import actions, selectors
 from gridloop.evidence.messages import Content, Stored
 from gridloop.evidence.schemas import CheckOut, EvidenceForm, EvidenceList, LookQuery, Place, StoredOut
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
+from gridloop.kernel.headers import FILE_POLICY
 
 router = Router(tags=["evidence"], auth=signed_in)
 
@@ -53,7 +54,7 @@ def _serve(content: Content) -> FileResponse:
     except FileNotFoundError as fault:
         raise NotFound("evidence.lost") from fault
     response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response["Content-Security-Policy"] = FILE_POLICY
     response["Cross-Origin-Resource-Policy"] = "same-origin"
     response["Cache-Control"] = "private, max-age=3600"
     return response

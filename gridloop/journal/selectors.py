@@ -16,7 +16,19 @@ from gridloop.journal.models import Checkpoint, Consumer, Sealed
 from gridloop.kernel.hashing import ZERO_HASH, fact_hash
 from gridloop.kernel.viewer import Viewer
 
-__all__ = ["chain_facts", "facts_after", "facts_between", "facts_called", "horizon", "lag", "reading", "scoped", "unseal", "verify"]
+__all__ = [
+    "account_facts",
+    "chain_facts",
+    "facts_after",
+    "facts_between",
+    "facts_called",
+    "horizon",
+    "lag",
+    "reading",
+    "scoped",
+    "unseal",
+    "verify",
+]
 
 _COLUMNS = "id, tx, chain, seq, at, actor, action, data, previous_hash, hash, case_code, trace"
 
@@ -86,6 +98,32 @@ def chain_facts(viewer: Viewer, chain: str, after: int = 0, limit: int = 500) ->
 def facts_called(viewer: Viewer, chain: str, actions: Iterable[str]) -> list[FactRow]:
     """The facts of one chain with one of these actions, all of them, in order."""
     return _rows(f"SELECT {_COLUMNS} FROM journal_fact WHERE chain = %s AND action = ANY(%s) ORDER BY seq", [chain, list(actions)])
+
+
+@reading
+def account_facts(
+    viewer: Viewer,
+    *,
+    chains: Collection[str] | None = None,
+    actions: Collection[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[FactRow]:
+    """Facts of accounts, newest first: of all of them, or of some chains; ``before`` is the id of the last one seen."""
+    where, params = ["starts_with(chain, 'account:')"], []
+    for clause, value in (
+        ("chain = ANY(%s)", list(chains) if chains is not None else None),
+        ("action = ANY(%s)", list(actions) or None),
+        ("at >= %s", since),
+        ("at < %s", until),
+        ("id < %s", before),
+    ):
+        if value is not None:
+            where.append(clause)
+            params.append(value)
+    return _rows(f"SELECT {_COLUMNS} FROM journal_fact WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT %s", [*params, limit])
 
 
 @reading

@@ -81,6 +81,8 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "allauth.headless",
     "allauth.idp.oidc",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "ninja",  # its templates and scripts for /api/docs
 ]
 AUTH_USER_MODEL = "access.User"
@@ -89,6 +91,7 @@ MIDDLEWARE = [
     "gridloop.doors.http.metrics.MetricsMiddleware",
     "gridloop.doors.http.watch.DatabaseWatchMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "gridloop.doors.http.headers.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -97,8 +100,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "gridloop.doors.http.problems.ProblemMiddleware",
+    "gridloop.doors.http.limits.LimitsMiddleware",
     "gridloop.doors.http.idempotency.IdempotencyMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
 ]
@@ -126,10 +129,44 @@ ACCOUNT_EMAIL_NOTIFICATIONS = False
 ACCOUNT_PRESERVE_USERNAME_CASING = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_RATE_LIMITS = {"login": "120/m/ip", "login_failed": "30/m/ip,5/5m/key"}  # an office shares one address
+REPORTS_PER_MINUTE = int(os.environ.get("GRIDLOOP_REPORTS_PER_MINUTE", "60"))  # of one address without an account; 0 = no limit
 ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("GRIDLOOP_PROXIES", "1"))  # our own front door adds X-Forwarded-For
 HEADLESS_CLIENTS = ("browser",)
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"  # a passkey alone logs in: holding the device is not enough
 MFA_TOTP_ISSUER = "Gridloop 网格闭环"
+# The city's own log-in (OpenID Connect), when the administrator named one. It opens accounts that exist; it never makes any.
+OIDC = {
+    "ISSUER": os.environ.get("GRIDLOOP_OIDC_ISSUER", ""),
+    "CLIENT_ID": os.environ.get("GRIDLOOP_OIDC_CLIENT_ID", ""),
+    "CLIENT_SECRET": os.environ.get("GRIDLOOP_OIDC_CLIENT_SECRET", ""),
+    "NAME": os.environ.get("GRIDLOOP_OIDC_NAME", "统一身份认证"),
+    "CLAIM": os.environ.get("GRIDLOOP_OIDC_CLAIM", "preferred_username"),
+    "MATCH": os.environ.get("GRIDLOOP_OIDC_MATCH", "username"),
+}
+OIDC_ON = bool(OIDC["ISSUER"] and OIDC["CLIENT_ID"])
+SOCIALACCOUNT_ADAPTER = "gridloop.access.identity.IdentityAdapter"
+SOCIALACCOUNT_AUTO_SIGNUP = False
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a form would be refused by our own policy at the redirect to another origin; the state is checked
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "city",
+                "name": OIDC["NAME"],
+                "client_id": OIDC["CLIENT_ID"],
+                "secret": OIDC["CLIENT_SECRET"],
+                "settings": {"server_url": OIDC["ISSUER"].rstrip("/")},
+            }
+        ]
+        if OIDC_ON
+        else [],
+    }
+}
 USERSESSIONS_TRACK_ACTIVITY = False  # a write at every request for nothing anybody reads
 ROOT_URLCONF = "gridloop.project.urls"
 WSGI_APPLICATION = "gridloop.project.wsgi.application"
@@ -159,8 +196,10 @@ STATIC_ROOT = DATA_DIR / "static"  # made by the deployment (base map); the edge
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12_000_000  # doors.http.problems.BODY_LIMIT; said in docs/reference/limits.md
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("GRIDLOOP_HTTPS", "") == "1"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = os.environ.get("GRIDLOOP_HTTPS", "") == "1"
+STRICT_TRANSPORT = os.environ.get("GRIDLOOP_STRICT_TRANSPORT", "") == "1"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # set by our own front door, the only way in
 CSRF_FAILURE_VIEW = "gridloop.doors.http.pages.csrf_failure"
 SESSION_COOKIE_AGE = 12 * 3600  # seconds: one long shift

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from gridloop.access.actions import issue_token
+from gridloop.access.actions import create_user, issue_token
 from gridloop.access.selectors import me, user_id_of
 from gridloop.access.tests.conftest import cast
 from gridloop.cases import actions as cases
@@ -32,6 +32,8 @@ PEOPLE = {
     "west": "west_operator",
     "supervisor": "supervisor",
     "admin": "admin",
+    "security": "security",
+    "auditor": "auditor",
 }
 
 
@@ -61,6 +63,7 @@ def world(db: None, tmp_path: Path, settings: Settings) -> dict[str, Any]:
         "task": str(task),
         "photo": photo_of(people.operator),
         "worker": str(user_id_of("worker")),
+        "machine": str(create_user(people.admin, "gateway", "网关", machine=True)),
         "grant": str(me(people.worker).grants[0].id),
         "unit": str(people.units["EAST"]),
         "person": str(people.worker.staff_id),

@@ -96,7 +96,7 @@ def test_sample_buttons_exist_only_in_a_sample_deployment(client: Client, settin
     assert client.post("/login/sample/", {"user": "operator"}).status_code == 404
     settings.SAMPLE = True
     page = client.get("/login/").content.decode()
-    assert page.count('name="user"') == 6, "one button per sample person there is"
+    assert page.count('name="user"') == 8, "one button per sample person there is"
     assert client.post("/login/sample/", {"user": "stranger"}).status_code == 404
     assert client.post("/login/sample/", {"user": "operator", "next": "/console/"}).headers["Location"] == "/console/"
     assert who(client) == "operator"

@@ -18,6 +18,7 @@ import reference  # noqa: E402
 import reference_words as words  # noqa: E402
 import source_reader as source  # noqa: E402
 
+from gridloop.access.auditing import GROUPS  # noqa: E402
 from gridloop.access.rules import PERMISSIONS  # noqa: E402
 from gridloop.doors.cli.main import COMMANDS  # noqa: E402
 from gridloop.project.jobs import JOBS  # noqa: E402
@@ -88,8 +89,11 @@ def test_every_channel_has_a_page_and_stands_in_the_settings() -> None:
 
 def test_every_fact_has_words() -> None:
     of_cases = {f.action for f in source.facts() if f.chain == "case"}
-    others = {f.action for f in source.facts() if f.chain != "case"}
+    of_accounts = {f.action for f in source.facts() if f.chain == "account"}
+    others = {f.action for f in source.facts() if f.chain not in ("case", "account")}
     assert of_cases == {key.removeprefix("cases.did_") for key in source.texts() if key.startswith("cases.did_")}
+    assert of_accounts == {key.removeprefix("access.did_") for key in source.texts() if key.startswith("access.did_")}
+    assert of_accounts == {action for group in GROUPS.values() for action in group}, "the security log knows every action"
     assert others == set(words.FACTS)
 
 

@@ -137,10 +137,15 @@ def _taken() -> dict[str, Any]:
     return {"name": "camera.jpg", "mimeType": "image/jpeg", "buffer": scene(random.getrandbits(32), (3000, 2250), quality=88)}
 
 
+_TELL_VIOLATION = """document.addEventListener("securitypolicyviolation",
+    e => console.error(`content policy: ${e.effectiveDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber} ${e.sample}`))"""
+
+
 class Errors(list[str]):
     """What a page complained about; a failed request is listed by its own checks."""
 
     def watch(self, page: Page) -> None:
+        page.add_init_script(_TELL_VIOLATION)  # of every document, also where the browser's own line would be lost
         page.on("pageerror", lambda error: self.append(f"{page.url}: {error}"))
         page.on("console", self._console)
 

@@ -18,10 +18,12 @@ TABLE = Path(__file__).parents[1] / "access" / "permissions.yaml"
 
 
 def narrow_token(live: Live) -> str:
-    """The operator's account with a token for notices alone."""
-    user = next(u["id"] for u in live.get("/api/v1/users", "admin", q="operator")["items"] if u["username"] == "operator")
+    """A machine with an operator's role and a token for notices alone."""
+    user = live.post("/api/v1/users", "admin", {"username": "narrow-box", "name": "大屏", "machine": True}, status=201)["id"]
+    region = live.get("/api/v1/me", "operator")["region"]["code"]
+    live.post(f"/api/v1/users/{user}/grants", "security", {"role": "operator", "region": region}, status=201)
     body = {"name": "narrow", "scopes": ["notice.read"]}
-    return str(live.post(f"/api/v1/users/{user}/tokens", "admin", body, status=201)["token"])
+    return str(live.post(f"/api/v1/users/{user}/tokens", "security", body, status=201)["token"])
 
 
 def ask(live: Live, operation: str, body: Any, user: str | None) -> int:

@@ -162,13 +162,13 @@ def test_without_a_login_there_is_no_stream(live: Live) -> None:
 def test_a_screen_is_closed_when_its_right_is_taken_away(live: Live, screens: list[Screen]) -> None:
     region = live.get("/api/v1/me", "operator")["region"]["code"]
     name = f"leaver-{uuid.uuid4().hex[:8]}"
-    user = live.post("/api/v1/users", "admin", {"username": name, "name": "离岗坐席"}, status=201)["id"]
-    grant = live.post(f"/api/v1/users/{user}/grants", "admin", {"role": "operator", "region": region}, status=201)["id"]
-    live.tokens[name] = live.post(f"/api/v1/users/{user}/tokens", "admin", {"name": "screen", "scopes": ["all"]}, status=201)["token"]
+    user = live.post("/api/v1/users", "admin", {"username": name, "name": "离岗坐席", "machine": True}, status=201)["id"]
+    grant = live.post(f"/api/v1/users/{user}/grants", "security", {"role": "operator", "region": region}, status=201)["id"]
+    live.tokens[name] = live.post(f"/api/v1/users/{user}/tokens", "security", {"name": "screen", "scopes": ["all"]}, status=201)["token"]
     screen, other = opened(live, screens, name), opened(live, screens, "operator")
     seen = live.report()[0]
     screen.wait(seen)
-    assert live.call("DELETE", f"/api/v1/grants/{grant}", "admin").status_code == 204
+    assert live.call("DELETE", f"/api/v1/grants/{grant}", "security").status_code == 204
     screen.thread.join(RIGHTS_EVERY + HEARTBEAT + 60)
     assert not screen.thread.is_alive(), "still open"
     after = live.report()[0]

@@ -21,6 +21,8 @@ const routes: RouteRecordRaw[] = [
   { path: "/admin/org", name: "org", component: () => import("@/screens/admin/OrgScreen.vue"), meta: { need: "org.read", nav: "org" } },
   { path: "/admin/devices", name: "devices", component: () => import("@/screens/admin/DevicesScreen.vue"), meta: { need: "device.read", nav: "devices" } },
   { path: "/admin/packs", name: "packs", component: () => import("@/screens/admin/PacksScreen.vue"), meta: { need: "pack.read", nav: "packs" } },
+  { path: "/admin/accounts", name: "accounts", component: () => import("@/screens/admin/AccountsScreen.vue"), meta: { need: "user.read", nav: "accounts" } },
+  { path: "/audit", name: "audit", component: () => import("@/screens/admin/AuditScreen.vue"), meta: { need: "look.read", nav: "audit" } },
   { path: "/denied", name: "denied", component: () => import("@/screens/shell/DeniedScreen.vue") },
   { path: "/:rest(.*)*", name: "lost", component: () => import("@/screens/shell/LostScreen.vue") },
 ];
@@ -33,6 +35,8 @@ export const navigation = routes.filter((route) => route.meta?.nav);
 export function home(): string {
   if (may("case.accept")) return "/console";
   if (may("task.act")) return "/tasks";
+  if (may("audit.read")) return "/audit";
+  if (may("role.grant")) return "/admin/accounts";
   if (may("org.edit") || may("process.edit")) return may("org.edit") ? "/admin/org" : "/admin/packs";
   if (may("indicator.read")) return "/cockpit";
   return may("case.read") ? "/cases" : "/denied";

@@ -54,6 +54,8 @@ def cast(db: None, settings: Settings) -> Iterator[Cast]:
             SampleLogin("worker", "陈强", None, "grid_worker", f"{TOWN}001001", None),
             SampleLogin("citizen", "李群", None, "citizen", COUNTY, None),
             SampleLogin("supervisor", "吴正", None, "supervisor", COUNTY, None),
+            SampleLogin("security", "严守", None, "security_officer", "", None, password="correct horse battery"),
+            SampleLogin("auditor", "明察", None, "auditor", "", None, password="correct horse battery"),
             SampleLogin("stranger", "赵外", None, "admin", "990102", None),
         ]
     )

@@ -22,12 +22,12 @@ def acts(user_id: int) -> list[str]:
 
 
 def test_create_grant_and_end_leave_facts_without_names(cast: Cast) -> None:
-    admin = cast.viewer("admin")
+    admin, security = cast.viewer("admin"), cast.viewer("security")
     user_id = actions.create_user(admin, "new.person", "钱七七")
-    grant = actions.grant_role(admin, user_id, "handler", region=TOWN, unit_id=cast.team)
-    assert actions.grant_role(admin, user_id, "handler", region=TOWN, unit_id=cast.team) == grant
-    actions.end_grant(admin, grant)
-    actions.end_grant(admin, grant)
+    grant = actions.grant_role(security, user_id, "handler", region=TOWN, unit_id=cast.team)
+    assert actions.grant_role(security, user_id, "handler", region=TOWN, unit_id=cast.team) == grant
+    actions.end_grant(security, grant)
+    actions.end_grant(security, grant)
     facts = chain_facts(SYSTEM, f"account:{user_id}")
     assert [f.action for f in facts] == ["account_created", "role_granted", "role_ended"]
     assert "钱七七" not in str([f.data for f in facts])
@@ -48,17 +48,21 @@ def test_an_administrator_stays_inside_the_own_territory(cast: Cast) -> None:
     stranger, operator = cast.viewer("stranger"), cast.viewer("operator").user_id or 0
     with pytest.raises(NotFound):
         actions.set_active(stranger, operator, False)
-    with pytest.raises(NotFound):
-        actions.issue_token(stranger, operator)
+    actions.load_users([SampleLogin("far", "赵安", None, "security_officer", "990102", None)])
+    far = cast.viewer("far")
+    for tried in (actions.issue_token, actions.unlock, actions.end_sessions_of):
+        with pytest.raises(NotFound):
+            tried(far, operator)
     with pytest.raises(Forbidden):
-        actions.grant_role(stranger, operator, "leader", region=COUNTY)
-    assert {u.username for u in selectors.users(stranger)} == {"stranger"}
+        actions.grant_role(far, operator, "leader", region=COUNTY)
+    assert {u.username for u in selectors.users(stranger)} == {"stranger", "far"}
     assert "stranger" not in {u.username for u in selectors.users(cast.viewer("admin"))}
 
 
 def test_a_town_administrator_stays_with_the_towns_units_and_people(cast: Cast) -> None:
     town_admin = SampleLogin("town_admin", "镇管理", None, "admin", TOWN, None)
-    actions.load_users([town_admin, SampleLogin("bureau", "王局", None, "handler", TOWN, "BUREAU")])
+    town_security = SampleLogin("town_security", "镇安全", None, "security_officer", TOWN, None)
+    actions.load_users([town_admin, town_security, SampleLogin("bureau", "王局", None, "handler", TOWN, "BUREAU")])
     admin = cast.viewer("town_admin")
     with scoped(SYSTEM):
         outside = Staff.objects.create(code="S9", name="李县", unit_id=cast.bureau).pk
@@ -69,9 +73,10 @@ def test_a_town_administrator_stays_with_the_towns_units_and_people(cast: Cast) 
         actions.create_user(admin, "spy", "某某", staff_id=10**9)
     assert refused.value.errors[0].pointer == "/staff"
     user_id = actions.create_user(admin, "own", "本镇", staff_id=inside)
+    security = cast.viewer("town_security")
     with pytest.raises(Forbidden):
-        actions.grant_role(admin, user_id, "handler", region=TOWN, unit_id=cast.bureau)
-    assert actions.grant_role(admin, user_id, "handler", region=TOWN, unit_id=cast.team)
+        actions.grant_role(security, user_id, "handler", region=TOWN, unit_id=cast.bureau)
+    assert actions.grant_role(security, user_id, "handler", region=TOWN, unit_id=cast.team)
     county_person = actions.create_user(cast.viewer("admin"), "county", "县里", staff_id=outside)
     with pytest.raises(NotFound):
         actions.reset_password(admin, county_person)
@@ -85,8 +90,6 @@ def test_two_grants_do_not_lend_each_other_their_territory(cast: Cast) -> None:
     assert set(both.regions) == {COUNTY, TOWN}
     with pytest.raises(NotFound):
         actions.reset_password(both, cast.viewer("operator").user_id or 0)
-    with pytest.raises(Forbidden):
-        actions.grant_role(both, cast.viewer("worker").user_id or 0, "leader", region=COUNTY)
     assert {u.username for u in selectors.users(both)} == {"worker", "both"}
 
 
@@ -94,40 +97,53 @@ def test_nobody_closes_or_degrades_themselves(cast: Cast) -> None:
     admin = cast.viewer("admin")
     with pytest.raises(NotNow):
         actions.set_active(admin, admin.user_id or 0, False)
+    security = cast.viewer("security")
     with pytest.raises(NotNow):
-        actions.end_grant(admin, selectors.me(admin).grants[0].id)
+        actions.end_grant(security, selectors.me(security).grants[0].id)
+    with pytest.raises(NotNow):
+        actions.grant_role(security, security.user_id or 0, "operator", region=COUNTY)
 
 
 def test_a_taken_name_is_refused(cast: Cast) -> None:
     with pytest.raises(NotNow):
         actions.create_user(cast.viewer("admin"), "operator", "x")
-    with pytest.raises(NotNow):
-        actions.create_admin()
 
 
-def test_create_admin_gives_everything_and_a_password_once(db: None) -> None:
+def test_the_three_officers_are_made_once_each_with_a_password_of_its_own(db: None) -> None:
     selectors.forget_viewers()
-    password = actions.create_admin()
-    user_id = selectors.user_id_of("admin")
-    assert user_id is not None
-    with scoped(SYSTEM):
-        assert User.objects.get(pk=user_id).check_password(password)
-    assert selectors.viewer_for(user_id).regions == ("",)
+    made = dict(actions.create_officers())
+    assert list(made) == ["admin", "security", "auditor"]
+    assert len(set(made.values())) == 3
+    for name, password in made.items():
+        user_id = selectors.user_id_of(name)
+        assert user_id is not None
+        with scoped(SYSTEM):
+            assert User.objects.get(pk=user_id).check_password(password)
+        assert selectors.viewer_for(user_id).regions == ("",)
+    assert actions.create_officers() == []
 
 
-def test_token_of_a_person(cast: Cast) -> None:
-    admin, operator = cast.viewer("admin"), cast.viewer("operator")
-    token = actions.issue_token(admin, operator.user_id or 0, ["case.read", "signals"], "测试", days=30)
-    assert selectors.check_bearer(token) == (operator.user_id or 0, frozenset({"case.read", "signals"}))
+def test_a_deployment_that_had_an_administrator_gets_the_other_two(db: None) -> None:
+    actions.load_users([SampleLogin("boss", "老管理", None, "admin", "", None)])
+    assert [name for name, _ in actions.create_officers()] == ["security", "auditor"]
+
+
+def test_token_of_a_machine(cast: Cast) -> None:
+    admin, security = cast.viewer("admin"), cast.viewer("security")
+    user_id = actions.create_user(admin, "gateway", "网关", machine=True)
+    actions.grant_role(security, user_id, "integrator", region=COUNTY)
+    token = actions.issue_token(security, user_id, ["case.read", "signals"], "测试", days=30)
+    assert selectors.check_bearer(token) == (user_id, frozenset({"case.read", "signals"}))
     assert selectors.check_bearer(token + "x") is None
-    (row,) = selectors.tokens(operator)
+    own = cast.viewer("gateway")
+    (row,) = selectors.tokens(own)
     assert row.name == "测试"
     assert row.scopes == ("case.read", "signals")
     with pytest.raises(NotFound):
         actions.end_token(cast.viewer("handler"), row.id)
-    actions.end_token(operator, row.id)
+    actions.end_token(own, row.id)
     assert selectors.check_bearer(token) is None
-    assert acts(operator.user_id or 0)[-2:] == ["token_issued", "token_ended"]
+    assert acts(user_id)[-2:] == ["token_issued", "token_ended"]
 
 
 def test_closing_an_account_ends_its_tokens(cast: Cast) -> None:

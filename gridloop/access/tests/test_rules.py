@@ -22,9 +22,36 @@ def test_every_permission_belongs_to_some_role() -> None:
     assert frozenset().union(*(r.permissions for r in rules.ROLES.values())) == rules.PERMISSIONS.keys()
 
 
-def test_account_rights_are_the_administrators_alone() -> None:
-    holders = {r.key for r in rules.ROLES.values() if r.permissions & rules.ADMIN_ONLY}
-    assert holders == {"admin"}
+def test_the_rights_of_the_three_officers_are_theirs_alone() -> None:
+    for rights, officer in ((rules.ADMIN_ONLY, "admin"), (rules.SECURITY_ONLY, "security_officer"), (rules.AUDIT_ONLY, "auditor")):
+        assert {r.key for r in rules.ROLES.values() if r.permissions & rights} == {officer}
+        assert rights <= rules.ROLES[officer].permissions
+
+
+def test_who_watches_sees_no_cases_and_writes_none() -> None:
+    security, auditor = rules.ROLES["security_officer"].permissions, rules.ROLES["auditor"].permissions
+    families = {p.split(".")[0] for p in security | auditor}
+    assert families.isdisjoint({"case", "task", "people", "evidence", "signals", "notice", "device"})
+    assert {p.split(".")[1] for p in auditor} == {"read"}
+    assert "look.read" not in rules.ROLES["admin"].permissions
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "other"),
+    [
+        ([], "auditor", None),
+        (["auditor"], "auditor", None),
+        (["operator"], "leader", None),
+        (["operator", "admin"], "handler", None),
+        (["operator"], "auditor", "operator"),
+        (["auditor"], "operator", "auditor"),
+        (["admin"], "security_officer", "admin"),
+        (["security_officer"], "admin", "security_officer"),
+        (["auditor"], "security_officer", "auditor"),
+    ],
+)
+def test_clash(held: list[str], wanted: str, other: str | None) -> None:
+    assert rules.clash(held, wanted) == other
 
 
 def test_no_role_both_administers_accounts_and_handles_cases() -> None:

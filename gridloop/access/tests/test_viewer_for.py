@@ -55,7 +55,7 @@ def test_a_new_role_is_felt_at_once_and_ends_in_time(cast: Cast) -> None:
     assert not worker.can("case.accept")
     start = datetime(2026, 5, 1, tzinfo=UTC)
     with clock.fixed(start):
-        actions.grant_role(cast.viewer("admin"), worker.user_id or 0, "operator", region=TOWN, valid_to=start + timedelta(hours=8))
+        actions.grant_role(cast.viewer("security"), worker.user_id or 0, "operator", region=TOWN, valid_to=start + timedelta(hours=8))
         assert cast.viewer("worker").can("case.accept")
     selectors.forget_viewers()
     with clock.fixed(start + timedelta(hours=9)):

@@ -93,12 +93,13 @@ def build() -> Cast:
     team = [AssignmentRow("S-worker", f"{EAST}200001", "full_time_grid_worker")]
     load(SYSTEM, [*regions(), *UNITS, *DUTIES, *staff, *team])
     logins = [SampleLogin(name, f"张{name}", f"S-{name}", role, region, unit) for name, (_u, role, region, unit) in STAFF.items()]
-    load_users([*logins, SampleLogin("citizen", "王群众", None, "citizen", "", None)])
+    others = {"citizen": "citizen", "security": "security_officer", "auditor": "auditor"}
+    load_users([*logins, *(SampleLogin(name, f"王{name}", None, role, "", None) for name, role in others.items())])
     install_all()
     directory.forget()
     forget_viewers()
     orgs.forget_regions()
     BOOK.forget()
-    names = [*STAFF, "citizen"]
+    names = [*STAFF, *others]
     viewers = {name: viewer_for(user_id_of(name) or 0) for name in names}
     return Cast(viewers, orgs.unit_ids_by_code(SYSTEM, [u.code for u in UNITS]))

@@ -13,13 +13,9 @@ import orjson
 
 from gridloop.doors.cli.deployment import ROOT
 from gridloop.doors.logs import as_json
+from gridloop.kernel.headers import HEADERS, STRICT_TRANSPORT
 from gridloop.kernel.texts import LANGUAGES, say
 
-# No inline script anywhere; MapLibre needs workers from blobs and tiles as data images; styles are set by the chart library.
-POLICY = (
-    "default-src 'self'; worker-src 'self' blob:; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
-    "connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
-)
 # A body whose length is said is refused before it is read (the patterns), one that comes in pieces when it goes over (bytes).
 # The processes behind have limits of their own and say them better; these are a little wider.
 SIGNALS_LIMIT, SIGNALS_OVER = 20_000_000, "^([0-9]{9,}|[2-9][0-9]{7})$"
@@ -71,6 +67,7 @@ class Edge:
     names: tuple[str, ...] = ()  # with ``tls``: the names and addresses the local certificate is for
     tls: bool = False
     metrics_from: tuple[str, ...] = LOOPBACK  # who may read /metrics: networks
+    strict_transport: bool = False  # the public address is HTTPS with a certificate that browsers trust
     behind_proxy: bool = False  # believe what a proxy on a private address says about the caller and about HTTPS
     header_seconds: int = 15  # a request whose head drips is cut then
     body_seconds: int = 180  # the same for a whole request: 25 MB of pictures over 1 Mbit/s
@@ -79,6 +76,11 @@ class Edge:
         if self.tls:
             return ", ".join(f"https://{name}:{self.port}" for name in self.names)
         return f"http://:{self.port}"
+
+    def _headers(self) -> list[str]:
+        """One line a header; ``?`` leaves alone what the process behind has set."""
+        strict = {"Strict-Transport-Security": STRICT_TRANSPORT} if self.strict_transport else {}
+        return [f"?{name} `{value}`" for name, value in (HEADERS | strict).items()]
 
     def text(self) -> str:
         """The Caddyfile."""
@@ -89,7 +91,7 @@ class Edge:
             tls="tls internal" if self.tls else "",
             bind=self.bind,
             trusted="trusted_proxies static private_ranges\n\t\ttrusted_proxies_strict" if self.behind_proxy else "",
-            policy=POLICY,
+            headers="\n\t\t".join(self._headers()),
             web_paths=_WEB,
             signals_limit=SIGNALS_LIMIT,
             signals_over=SIGNALS_OVER,
@@ -153,6 +155,10 @@ _TEMPLATE = """\
 			request>headers delete
 			request>uri query {{
 				replace key REDACTED
+				replace pass REDACTED
+				replace token REDACTED
+				replace code REDACTED
+				replace state REDACTED
 			}}
 			wrap {log_format}
 		}}
@@ -181,12 +187,7 @@ _TEMPLATE = """\
 	bind {bind}
 	{tls}
 	header {{
-		Content-Security-Policy "{policy}"
-		X-Content-Type-Options nosniff
-		X-Frame-Options DENY
-		Referrer-Policy same-origin
-		Permissions-Policy "camera=(self), geolocation=(self), microphone=(self)"
-		Cross-Origin-Opener-Policy same-origin
+		{headers}
 		-Server
 	}}
 

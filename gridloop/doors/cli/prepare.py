@@ -30,6 +30,13 @@ _WATCHED = (
 )
 
 
+_OFFICERS = {
+    "admin": "first administrator / 首个系统管理员",
+    "security": "first security officer / 首个安全管理员",
+    "auditor": "first auditor / 首个安全审计员",
+}
+
+
 def open_database(server: str, deployment: Deployment) -> Urls:
     """Check the version, make the three roles and the database where missing; DatabaseFault in one line when that cannot be."""
     known = deployment.secrets()
@@ -112,10 +119,10 @@ def prepare(data_dir: Path | None) -> None:
         if drawing:
             _step("base map / 底图", lambda: _end_base_map(drawing))
         _step("scene packs / 场景包", _call("gridloop.scenes.actions", "install_all"))
-        if not state.get("sample") and not state.get("admin_made"):
-            password = importlib.import_module("gridloop.access.actions").create_admin()
-            deployment.write("deployment.json", deployment.read("deployment.json") | {"admin_made": True})
-            click.echo(f"first administrator / 首个管理员: admin   password / 密码: {password}   (shown once / 仅显示一次)")
+        if not state.get("sample") and not state.get("officers_made"):
+            for username, password in importlib.import_module("gridloop.access.actions").create_officers():
+                click.echo(f"{_OFFICERS[username]}: {username}   password / 密码: {password}   (shown once / 仅显示一次)")
+            deployment.write("deployment.json", deployment.read("deployment.json") | {"officers_made": True})
 
 
 def _start_base_map(deployment: Deployment) -> subprocess.Popen[str] | None:

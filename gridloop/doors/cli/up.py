@@ -42,6 +42,10 @@ class Options:
         return os.environ.get("GRIDLOOP_PUBLIC_URL", "").rstrip("/")
 
     @property
+    def strict_transport(self) -> bool:
+        return self.proxy_url.startswith("https:")
+
+    @property
     def url(self) -> str:
         return self.proxy_url or self._own_url
 
@@ -234,6 +238,7 @@ class Start:
             "GRIDLOOP_MQTT": self.mqtt,
             "GRIDLOOP_PUSH_HINT": str(free_port()),
             "GRIDLOOP_HTTPS": "1" if options.url.startswith("https:") else "",
+            "GRIDLOOP_STRICT_TRANSPORT": "1" if options.strict_transport else "",
         }
         ours = {k: v for k, v in self.env.items() if k.startswith(("GRIDLOOP_", "DJANGO_"))}
         self.facts |= {"environment": ours, "urls": vars(urls), "mqtt": self.mqtt}
@@ -248,9 +253,10 @@ class Start:
             self.deployment.sockets,
             self.deployment.folder,
             names,
-            options.lan,
-            metrics_from(),
-            bool(options.proxy_url),
+            tls=options.lan,
+            metrics_from=metrics_from(),
+            strict_transport=options.strict_transport,
+            behind_proxy=bool(options.proxy_url),
         )
 
     def _simulator(self) -> None:

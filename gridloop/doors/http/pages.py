@@ -1,7 +1,7 @@
 """The few server-rendered pages: log-in with one button per sample role, second factor, and one's own account.
 
-They work without scripts, so that a person can always get in. The account library does the work; these views choose
-its forms, our templates and our sentences.
+They work without scripts, so that a person can always get in; passkeys alone need one. The account library does the
+work; these views choose its forms, our templates and our sentences.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import get_adapter
+from allauth.account.decorators import reauthentication_required
 from allauth.account.internal.flows.login import perform_login
 from allauth.account.models import Login
 from allauth.account.utils import get_next_redirect_url
@@ -22,6 +23,8 @@ from allauth.mfa.base import views as mfa
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
+from allauth.mfa.webauthn import views as webauthn
+from allauth.socialaccount.providers.openid_connect import views as city_views
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import get_user_model, logout
@@ -33,7 +36,7 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from gridloop.access import selectors
+from gridloop.access import selectors, watching
 from gridloop.access.actions import set_language
 from gridloop.access.rules import ROLES, SAMPLE_ROLES
 from gridloop.kernel.texts import say
@@ -65,6 +68,7 @@ class LoginPage(LoginView):  # type: ignore[misc]  # the library ships no types
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         context["next"] = get_next_redirect_url(self.request) or ""
+        context["city"] = settings.OIDC["NAME"] if settings.OIDC_ON else ""
         context["sample"] = sample_roles(page_texts(self.request)["lang"]) if settings.SAMPLE else []
         return context
 
@@ -113,7 +117,14 @@ def choose_language(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         set_language(selectors.viewer_for_request(request), lang)
     response = redirect(get_next_redirect_url(request) or "account_login")
-    response.set_cookie(settings.LANGUAGE_COOKIE_NAME, LANGUAGE_CODES[lang], max_age=365 * 86400, samesite="Lax")
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        LANGUAGE_CODES[lang],
+        max_age=365 * 86400,
+        samesite="Lax",
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        httponly=True,
+    )
     return response
 
 
@@ -132,10 +143,20 @@ def account(request: HttpRequest) -> HttpResponse:
         "current_session": request.session.session_key,
         "tokens": selectors.tokens(viewer),
         "totp": Authenticator.objects.filter(user=request.user, type=Authenticator.Type.TOTP).exists(),
+        "passkeys": Authenticator.objects.filter(user=request.user, type=Authenticator.Type.WEBAUTHN).exists(),
         "second_factor_missing": selectors.second_factor_missing(account_row.id),
         "has_password": request.user.is_authenticated and request.user.has_usable_password(),
     }
     return render(request, "pages/account.html", context)
+
+
+@login_required
+@never_cache
+@reauthentication_required(app="allauth.mfa")  # type: ignore[untyped-decorator]  # the library ships no types
+def passkeys(request: HttpRequest) -> HttpResponse:
+    """One's own passkeys: the list, and the page whose script adds and removes them."""
+    mine = Authenticator.objects.filter(user=request.user, type=Authenticator.Type.WEBAUTHN).order_by("created_at")
+    return render(request, "pages/passkeys.html", {"passkeys": mine})
 
 
 @require_POST
@@ -146,6 +167,7 @@ def end_session(request: HttpRequest) -> HttpResponse:
     session = UserSession.objects.filter(user=request.user, pk=number).first() if number.isdecimal() else None
     if session is None:
         raise Http404
+    watching.end_one(request, session.user_id)
     if session.session_key == request.session.session_key:
         session.delete()
         logout(request)
@@ -159,8 +181,18 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return render(request, "pages/message.html", {"text": page_texts(request)["say"]["csrf"]}, status=403)
 
 
-def _form(title: str, button: str, hint: str = "") -> dict[str, Any]:
-    return {"template_name": "pages/form.html", "extra_context": {"title_key": title, "button": button, "hint": hint}}
+def _form(title: str, button: str, hint: str = "", passkey: str = "") -> dict[str, Any]:
+    words = {"title_key": title, "button": button, "hint": hint, "passkey": passkey}
+    return {"template_name": "pages/form.html", "extra_context": words}
+
+
+class PasskeyAgain(webauthn.ReauthenticateWebAuthnView):  # type: ignore[misc]  # the library ships no types
+    """Confirm with a passkey that it is you; the page's script asks the browser API."""
+
+    template_name = "pages/passkey.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**kwargs), "next": get_next_redirect_url(self.request) or "/accounts/"}
 
 
 def _browser(view: Any) -> Any:
@@ -175,6 +207,10 @@ _API: dict[str, Any] = {
     "auth/reauthenticate": account_api.ReauthenticateView,
     "auth/2fa/authenticate": mfa_api.AuthenticateView,
     "auth/2fa/reauthenticate": mfa_api.ReauthenticateView,
+    "auth/webauthn/login": mfa_api.LoginWebAuthnView,
+    "auth/webauthn/authenticate": mfa_api.AuthenticateWebAuthnView,
+    "auth/webauthn/reauthenticate": mfa_api.ReauthenticateWebAuthnView,
+    "account/authenticators/webauthn": mfa_api.ManageWebAuthnView,
     "auth/sessions": session_api.SessionsView,
     "account/password/change": account_api.ChangePasswordView,
     "account/authenticators": mfa_api.AuthenticatorsView,
@@ -185,10 +221,13 @@ _API: dict[str, Any] = {
 urlpatterns: list[URLPattern] = [
     path("login/", LoginPage.as_view(), name="account_login"),
     path("login/sample/", sample_login, name="sample_login"),
+    path("login/city/", city_views.login, {"provider_id": "city"}, name="openid_connect_login"),
+    path("login/city/callback/", city_views.callback, {"provider_id": "city"}, name="openid_connect_callback"),
     path("login/language/", choose_language, name="choose_language"),
-    path("login/code/", mfa.AuthenticateView.as_view(**_form("code_title", "login", "code_hint")), name="mfa_authenticate"),
+    path("login/code/", mfa.AuthenticateView.as_view(**_form("code_title", "login", "code_hint", "authenticate")), name="mfa_authenticate"),
     path("login/again/", ReauthenticateView.as_view(**_form("again_title", "confirm", "again_hint")), name="account_reauthenticate"),
     path("login/again/code/", mfa.ReauthenticateView.as_view(**_form("again_title", "confirm", "code_hint")), name="mfa_reauthenticate"),
+    path("login/again/passkey/", PasskeyAgain.as_view(), name="mfa_reauthenticate_webauthn"),
     path(
         "login/closed/",
         lambda request: render(request, "pages/message.html", {"text": page_texts(request)["say"]["closed"]}),
@@ -196,6 +235,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("logout/", sign_out, name="account_logout"),
     path("accounts/", account, name="mfa_index"),
+    path("accounts/passkeys/", passkeys, name="mfa_list_webauthn"),
     path("accounts/sessions/", end_session, name="end_session"),
     path(
         "accounts/password/",

@@ -59,3 +59,22 @@ def test_lines_for_people_end_with_the_work(monkeypatch: pytest.MonkeyPatch, cap
 @pytest.mark.parametrize(("sent", "kept"), [("abc-1.2_x", True), ("", False), ("a b", False), ("x" * 65, False), ("a\n", False)])
 def test_a_callers_request_id_is_a_short_word(sent: str, kept: bool) -> None:
     assert (logs.request_id(sent) == sent) is kept
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_secret_stands_in_a_line_or_a_traceback(form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("GRIDLOOP_LOG_FORMAT", form)
+    before = logging.getLogger().handlers[:]
+    try:
+        logs.set_up("web")
+        try:
+            raise ValueError("/track/1?key=s3cretvalue_0123456789")
+        except ValueError:
+            logging.getLogger("gridloop.test").exception("failed for gl_s3cretvalue_0123456789-abcdefgh")
+    finally:
+        logging.getLogger().handlers[:] = before
+    line = capsys.readouterr().out
+    assert "s3cretvalue" not in line
+    assert "ValueError" in line
+    assert "***" in line
+    assert form == "text" or json.loads(line.strip())["level"] == "error"

@@ -173,7 +173,12 @@ def _logins(pay: _Payroll, land: Territory) -> list[SampleLogin]:
         SampleLogin(user, names[staff], staff if user != "deputy" else None, role, region, unit, SAMPLE_PASSWORD)
         for user, role, region, staff, unit in plan
     ]
-    return [*logins, SampleLogin("citizen", "林晓雯", None, "citizen", COUNTY_CODE, None, SAMPLE_PASSWORD)]
+    return [
+        *logins,
+        SampleLogin("citizen", "林晓雯", None, "citizen", COUNTY_CODE, None, SAMPLE_PASSWORD),
+        SampleLogin("security", "严守正", None, "security_officer", "", None, SAMPLE_PASSWORD),  # no post: they handle nothing
+        SampleLogin("auditor", "明察远", None, "auditor", "", None, SAMPLE_PASSWORD),
+    ]
 
 
 def make_staffing(seed: int, land: Territory, org: Organisation, wanted: int, today: date) -> Staffing:

@@ -4,6 +4,40 @@
  */
 
 export interface paths {
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The security log: log-ins, factors, tokens, rights and looks, newest first */
+        get: operations["gridloop_access_api_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The security log as a file, at most 50,000 rows; taking it is written down */
+        get: operations["gridloop_access_api_audit_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/calendar": {
         parameters: {
             query?: never;
@@ -1412,6 +1446,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/{user_id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Log an account out everywhere */
+        delete: operations["gridloop_access_api_end_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/{user_id}/tokens": {
         parameters: {
             query?: never;
@@ -1423,6 +1474,23 @@ export interface paths {
         put?: never;
         /** Issue an API token of an account */
         post: operations["gridloop_access_api_issue_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let an account that was locked try again at once */
+        post: operations["gridloop_access_api_unlock"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1521,6 +1589,82 @@ export interface components {
         AtQuery: {
             /** At */
             at?: string | null;
+        };
+        /** AuditList */
+        AuditList: {
+            /** Items */
+            items: components["schemas"]["AuditOut"][];
+            /** Next */
+            next: string | null;
+        };
+        /** AuditOut */
+        AuditOut: {
+            /** Account */
+            account: number;
+            /** Account Name */
+            account_name: string;
+            /** Action */
+            action: string;
+            /** Actor */
+            actor: string;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Address
+             * @description '' once it was erased
+             */
+            address: string;
+            /** Agent */
+            agent: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Chain */
+            chain: string;
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+            /** Hash */
+            hash: string;
+            /** How */
+            how: string;
+            /** Id */
+            id: number;
+            /** Seq */
+            seq: number;
+            /**
+             * Text
+             * @description the action in the caller's language
+             */
+            text: string;
+        };
+        /** AuditQuery */
+        AuditQuery: {
+            /** Before */
+            before?: number | null;
+            /**
+             * Group
+             * @description one of log_in, factor, token, right, look
+             * @default
+             */
+            group: string;
+            /**
+             * Limit
+             * @default 100
+             */
+            limit: number;
+            /** Since */
+            since?: string | null;
+            /** Until */
+            until?: string | null;
+            /**
+             * User
+             * @description an account; 0: tries with names nobody has
+             */
+            user?: number | null;
         };
         /** BoundaryIn */
         BoundaryIn: {
@@ -4279,6 +4423,64 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    gridloop_access_api_audit: {
+        parameters: {
+            query?: {
+                /** @description one of log_in, factor, token, right, look */
+                group?: string;
+                /** @description an account; 0: tries with names nobody has */
+                user?: number | null;
+                since?: string | null;
+                until?: string | null;
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditList"];
+                };
+            };
+        };
+    };
+    gridloop_access_api_audit_csv: {
+        parameters: {
+            query?: {
+                /** @description one of log_in, factor, token, right, look */
+                group?: string;
+                /** @description an account; 0: tries with names nobody has */
+                user?: number | null;
+                since?: string | null;
+                until?: string | null;
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a CSV file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+        };
+    };
     gridloop_orgs_api_calendar: {
         parameters: {
             query: {
@@ -6713,6 +6915,28 @@ export interface operations {
             };
         };
     };
+    gridloop_access_api_end_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountOut"];
+                };
+            };
+        };
+    };
     gridloop_access_api_issue_token: {
         parameters: {
             query?: never;
@@ -6736,6 +6960,26 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TokenOut"];
                 };
+            };
+        };
+    };
+    gridloop_access_api_unlock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -433,3 +433,51 @@ export interface Track {
   rating: { stars: number; note: string } | null;
   texts: Record<string, string>[];
 }
+
+/** `GET /audit`. */
+export interface AuditRow {
+  id: number;
+  at: string;
+  action: string;
+  text: string;
+  account: number;
+  account_name: string;
+  actor: string;
+  actor_name: string;
+  how: string;
+  address: string;
+  agent: string;
+  data: Record<string, unknown>;
+  chain: string;
+  seq: number;
+  hash: string;
+}
+
+/** `GET /looks`. */
+export interface LookRow {
+  id: number;
+  at: string;
+  user: number | null;
+  user_name: string;
+  subject: string;
+  purpose: string;
+  reason: string;
+  count: number;
+}
+
+/** `GET /users`. */
+export interface Account {
+  id: number;
+  username: string;
+  name: string;
+  machine: boolean;
+  active: boolean;
+  grants: { id: number; role: string; region: string; unit: number | null; valid_from: string | null; valid_to: string | null }[];
+}
+
+/** `GET /roles`. */
+export interface RoleWords {
+  key: string;
+  name_zh: string;
+  name_en: string;
+}

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import apprise
 
+from gridloop.sdk import outgoing
 from gridloop.sdk.channels import TIMEOUT_SECONDS, ChannelError, Message, Receipt
+
+# Apprise services whose host the administrator writes; all others call the fixed address of their vendor.
+_OWN_HOST = frozenset({"json", "jsons", "xml", "xmls", "form", "forms", "apprise", "apprises", "gotify", "gotifys", "ntfy", "ntfys"})
 
 
 class AppriseChannel:
@@ -28,9 +33,23 @@ class AppriseChannel:
     def send(self, message: Message) -> Receipt:
         if "{to}" in self._url and not message.to:
             raise ChannelError("no address", permanent=True)
-        if not self._service(message.to).notify(body=message.text, body_format=apprise.NotifyFormat.TEXT):
+        service = self._service(message.to)
+        for one in service:
+            _guard(one)
+        if not service.notify(body=message.text, body_format=apprise.NotifyFormat.TEXT):
             raise ChannelError("the service did not take the message")
         return Receipt()
+
+
+def _guard(one: Any) -> None:
+    """Services with an address of one's own (webhooks and the like) must not reach into the house; redirects are not followed."""
+    one.redirects = False
+    if getattr(one, "host", None) and _OWN_HOST & set(one.schemas()):
+        scheme, port = ("https" if one.secure else "http"), f":{one.port}" if one.port else ""
+        try:
+            outgoing.resolved(f"{scheme}://{one.host}{port}/")
+        except outgoing.Refused as fault:
+            raise ChannelError(str(fault), permanent=True) from fault
 
 
 def build(address: str, data_dir: Path) -> AppriseChannel:

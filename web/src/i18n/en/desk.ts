@@ -1,11 +1,21 @@
 export default {
-  nav: { console: "Console", tasks: "My tasks", cockpit: "Cockpit", cases: "Cases", org: "Organisation", devices: "Devices", packs: "Scenes" },
+  nav: { console: "Console", tasks: "My tasks", cockpit: "Cockpit", cases: "Cases", org: "Organisation", devices: "Devices", packs: "Scenes", accounts: "Accounts", audit: "Security log" },
   shell: {
     nav: "Main navigation", skip: "Skip to content", live: "Live", reconnecting: "Reconnecting", clock: "Deployment clock", logOut: "Log out",
     sampleHint: "Sample data: people, places and cases are made up", denied: "No permission",
     deniedText: "{name}, this page is outside your permissions. Ask an administrator for access.",
     toHome: "Go to the start page", toPhone: "Report on the phone page", otherUser: "Log in as someone else", lost: "No such page",
     lostText: "The address may be mistyped, or the page has moved.",
+  },
+  audit: {
+    log: "Security log", looks: "Looks at personal data", file: "Take as CSV", group: "Kind", groups: { log_in: "Logging in and out", factor: "Factors and passwords", token: "API tokens", right: "Accounts and roles", look: "Looks and files" },
+    since: "From", until: "To", at: "Time", what: "What", account: "Account", by: "By", how: "How and why", from: "From where", subject: "Subject", purpose: "Purpose", reason: "Reason", count: "Items",
+    logHint: "Entries are only ever added, each chained to the one before; nobody can change them. Addresses are kept for a year. Taking the file is written down, too.", looksHint: "Who of your unit or territory opened whose personal data, when and why.",
+  },
+  account: {
+    search: "Name, user name", name: "Name", roles: "Roles", state: "State", open: "Open", closed: "Closed", machine: "Machine", none: "No role", everywhere: "everywhere",
+    role: "Role", region: "Region code (empty: everywhere)", give: "Give", take: "Take away", takeSure: "Take this role away?", unlock: "Unlock", end: "Log out everywhere", given: "Role given", taken: "Role taken away", unlocked: "Unlocked", ended: "{n} sessions ended",
+    hint: "The administrator opens accounts, the security officer gives roles, the auditor reads what both did.",
   },
   state: { loading: "Loading…", empty: "Nothing here" },
   map: { missing: "The base map has not been built yet", in: "Zoom in", out: "Zoom out" },

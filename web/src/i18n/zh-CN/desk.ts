@@ -1,10 +1,20 @@
 /** Words of the desk. English: ../en/desk.ts, same keys. */
 export default {
-  nav: { console: "事件台", tasks: "我的待办", cockpit: "驾驶舱", cases: "事件广场", org: "组织", devices: "设备", packs: "场景" },
+  nav: { console: "事件台", tasks: "我的待办", cockpit: "驾驶舱", cases: "事件广场", org: "组织", devices: "设备", packs: "场景", accounts: "账号与岗位", audit: "安全审计" },
   shell: {
     nav: "主导航", skip: "跳到正文", live: "实时", reconnecting: "重连中", clock: "部署时钟", logOut: "退出",
     sampleHint: "演示数据：人名、地名、事件均为虚构", denied: "没有权限", deniedText: "{name}，这个页面不在您的权限之内。如需使用，请联系系统管理员授权。",
     toHome: "回到首页", toPhone: "去手机页上报", otherUser: "换一个账号登录", lost: "没有这个页面", lostText: "地址可能写错了，或者页面已经搬走。",
+  },
+  audit: {
+    log: "安全日志", looks: "调阅登记", file: "导出 CSV", group: "类别", groups: { log_in: "登录与退出", factor: "验证方式与密码", token: "接口令牌", right: "账号与岗位", look: "调阅与导出" },
+    since: "开始时间", until: "结束时间", at: "时间", what: "动作", account: "账号", by: "操作人", how: "方式与原因", from: "来自", subject: "对象", purpose: "目的", reason: "理由", count: "条数",
+    logHint: "每条记录只能追加、前后相连，任何人不能修改；网络地址保存一年。导出本身也会登记。", looksHint: "本单位（或本辖区）谁在何时因何调阅了谁的个人信息。",
+  },
+  account: {
+    search: "姓名、登录名", name: "姓名", roles: "岗位", state: "状态", open: "启用", closed: "停用", machine: "机器账号", none: "未授岗位", everywhere: "全域",
+    role: "岗位", region: "区域代码（留空为全域）", give: "授予", take: "收回", takeSure: "收回这个岗位？", unlock: "解除锁定", end: "强制下线", given: "已授予", taken: "已收回", unlocked: "已解除锁定", ended: "已结束 {n} 个会话",
+    hint: "账号由系统管理员开通，岗位由安全管理员授予，两者的操作由审计员查看。",
   },
   state: { loading: "正在加载…", empty: "暂无数据" },
   map: { missing: "底图尚未生成", in: "放大", out: "缩小" },

@@ -27,7 +27,8 @@ class Service:
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    monkeypatch.setenv("GRIDLOOP_OUTGOING_HOSTS", "127.0.0.1")
     state = Service()
 
     class Handler(BaseHTTPRequestHandler):
@@ -82,3 +83,12 @@ def test_without_an_address_it_is_over(channel: AppriseChannel) -> None:
 def test_a_url_nobody_knows_is_refused_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Apprise"):
         build("nonsense://x", tmp_path)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433"])
+def test_a_service_inside_the_house_must_be_named(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("GRIDLOOP_OUTGOING_HOSTS", "")
+    with pytest.raises(ChannelError) as refused:
+        build(f"json://{host}:{service.port}/send", tmp_path).send(message())
+    assert refused.value.permanent
+    assert service.got == []

@@ -1,0 +1,84 @@
+/* Passkeys on the log-in pages. A button with data-passkey says what it is for: login, authenticate, reauthenticate, add, remove.
+   Everything else on these pages works without scripts; without this one the buttons stay hidden. */
+"use strict";
+
+const API = "/_allauth/browser/v1/";
+const WHERE = {
+  login: "auth/webauthn/login",
+  authenticate: "auth/webauthn/authenticate",
+  reauthenticate: "auth/webauthn/reauthenticate",
+  add: "account/authenticators/webauthn?passwordless",
+  remove: "account/authenticators/webauthn",
+};
+
+const toBytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+const toText = (bytes) =>
+  btoa(String.fromCharCode(...new Uint8Array(bytes)))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
+
+/** The server's options: what is base64url in JSON is bytes for the browser. */
+function unpacked(options) {
+  const key = { ...options.publicKey, challenge: toBytes(options.publicKey.challenge) };
+  if (key.user) key.user = { ...key.user, id: toBytes(key.user.id) };
+  for (const list of ["allowCredentials", "excludeCredentials"]) if (key[list]) key[list] = key[list].map((c) => ({ ...c, id: toBytes(c.id) }));
+  return { publicKey: key };
+}
+
+/** The browser's answer as JSON. */
+function packed(credential) {
+  const response = {};
+  for (const part of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"])
+    if (credential.response[part]) response[part] = toText(credential.response[part]);
+  if (credential.response.getTransports) response.transports = credential.response.getTransports();
+  return { id: credential.id, rawId: toText(credential.rawId), type: credential.type, response, clientExtensionResults: credential.getClientExtensionResults() };
+}
+
+async function call(method, path, body) {
+  const token = document.querySelector("input[name=csrfmiddlewaretoken]").value;
+  const answer = await fetch(API + path, {
+    method,
+    credentials: "same-origin",
+    headers: { "Content-Type": "application/json", "X-CSRFToken": token },
+    body: body && JSON.stringify(body),
+  });
+  const told = await answer.json();
+  if (!answer.ok) throw Object.assign(new Error(told.errors?.[0]?.message ?? ""), { status: answer.status });
+  return told.data;
+}
+
+async function run(button) {
+  const kind = button.dataset.passkey;
+  if (kind === "remove") return call("DELETE", WHERE.remove, { authenticators: [Number(button.value)] });
+  const options = await call("GET", WHERE[kind]);
+  if (kind === "add") {
+    const credential = await navigator.credentials.create(unpacked(options.creation_options));
+    return call("POST", WHERE.remove, { name: document.getElementById("passkey_name").value.trim() || button.dataset.name, credential: packed(credential) });
+  }
+  const credential = await navigator.credentials.get(unpacked(options.request_options));
+  return call("POST", WHERE[kind], { credential: packed(credential) });
+}
+
+async function pressed(button) {
+  const told = document.getElementById("passkey_told");
+  told.hidden = true;
+  button.disabled = true;
+  try {
+    await run(button);
+    location.assign(button.dataset.next || location.href);
+  } catch (error) {
+    // a closed window of the browser is no fault to explain at length; 429 and refusals come with the server's own words
+    told.textContent = error.status === 429 ? told.dataset.many : error.name === "NotAllowedError" ? told.dataset.cancelled : error.message || told.dataset.failed;
+    told.hidden = false;
+  } finally {
+    button.disabled = false;
+  }
+}
+
+if (globalThis.PublicKeyCredential) {
+  for (const button of document.querySelectorAll("[data-passkey]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => void pressed(button));
+  }
+}
