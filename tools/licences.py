@@ -23,7 +23,7 @@ REFUSED = re.compile(
     r"\b(AGPL|GPL(?!-compatible)|Affero|SSPL|BUSL|Commons Clause|Proprietary)\b|(?<!Lesser )General Public License", re.IGNORECASE
 )
 # Read by hand because the package's own words say nothing useful, or because only its tests use the refused part.
-KNOWN_PYTHON: dict[str, str] = {}
+KNOWN_PYTHON: dict[str, str] = {"atheris": "Apache-2.0"}
 KNOWN_NPM: dict[str, str] = {"bpmn-js": "MIT"}  # with one more condition: its mark stays visible on the drawing
 
 

@@ -82,9 +82,6 @@ SETTINGS: dict[str, tuple[str, str]] = {
 # Facts outside of a case: they are read by administrators, so no screen has a sentence for them.
 FACTS: dict[str, tuple[str, str]] = {
     "retention_applied": ("到期数据清除", "What was kept long enough was removed: how many of each kind"),
-    "account_closed": ("账号停用", "Account closed"),
-    "account_created": ("账号开通", "Account created"),
-    "account_opened": ("账号恢复", "Account opened again"),
     "accounts_loaded": ("批量开通账号", "Accounts loaded"),
     "assignment_ended": ("网格任职结束", "Assignment to a region ended"),
     "calendar_edited": ("工作日历调整", "Working calendar edited"),

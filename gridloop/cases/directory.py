@@ -88,8 +88,7 @@ class RowDirectory:
 
     def candidates(self, duty: str, case_type: str, region: str, at: datetime) -> list[UnitBrief]:
         """Every competent unit, best first."""
-        table = _keep(("duties",), lambda: orgs.duty_table(SYSTEM))
-        return table.holders(duty, case_type, region, at, self.calendar(region).local(at).date())
+        return orgs.duty_table(SYSTEM).holders(duty, case_type, region, at, self.calendar(region).local(at).date())
 
     def unit(self, unit_id: int) -> Performer | None:
         brief = self.units([unit_id]).get(unit_id)
@@ -106,11 +105,11 @@ class RowDirectory:
 
     def region_names(self, codes: Iterable[str]) -> dict[str, str]:
         """Names of regions by code; an unknown one is left out."""
-        known = self._regions().names
-        return {code: known[code] for code in set(codes) if code in known}
-
-    def _regions(self) -> orgs.RegionNames:
-        return _keep(("regions",), lambda: orgs.region_table(SYSTEM))
+        wanted = set(codes)
+        known = _keep(("regions",), lambda: orgs.region_table(SYSTEM)).names
+        if not wanted <= known.keys():  # made a moment ago, perhaps
+            known = orgs.region_table(SYSTEM).names
+        return {code: known[code] for code in wanted if code in known}
 
     def region_name(self, code: str) -> str:
         return self.region_names([code]).get(code, code)
@@ -122,7 +121,7 @@ class RowDirectory:
     def upper_desk(self, region: str, at: datetime) -> tuple[str, Performer] | None:
         """The intake desk above the one that now holds the region."""
         here = self.candidates("intake", "", region, at)
-        parents = self._regions().parents
+        parents = orgs.region_table(SYSTEM).parents
         level = here[0].region_code if here else region
         while parent := parents.get(level):
             above = self.candidates("intake", "", parent, at)

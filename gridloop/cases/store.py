@@ -19,6 +19,7 @@ from gridloop.journal.rows import Rows, ask_together, insert, together, update
 from gridloop.kernel import clock
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import Viewer
+from gridloop.orgs import selectors as orgs
 
 NUMBERS = "SELECT nextval('cases_case_id_seq'), nextval('cases_code_seq')"
 _CASE_FIELDS = [f for f in field_names(CaseData) if f != "process_state"]
@@ -125,7 +126,8 @@ def load_of_task(task_id: str) -> Loaded:
 def _read(by: _Asked, key: str, row: Case | None = None) -> Loaded | None:
     """All in one round trip, the lock first: what follows sees the rows as the last push has left them."""
     asked = (by.case.sql, by.instance.sql, by.tasks.sql, by.limits.sql, by.head)
-    cases, instances, tasks_found, limits_found, heads = ask_together(*((sql, [key]) for sql in asked))
+    cases, instances, tasks_found, limits_found, heads, versions = ask_together(*((sql, [key]) for sql in asked), (orgs.VERSIONS, []))
+    orgs.note_versions(versions)
     row = row or next(iter(by.case.read(cases)), None)
     if row is None:
         return None

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.db import connection, transaction
@@ -28,9 +28,10 @@ _SET = ", ".join(f"set_config('gridloop.{name}', %s, true)" for name in ("system
 
 @dataclass(slots=True)
 class _Told:
-    """What row security was last told in the running transaction; None: nobody knows."""
+    """What row security was last told in the running transaction; None: nobody knows. And what the transaction has noted."""
 
     settings: Settings | None = _NOBODY
+    noted: dict[str, Any] = field(default_factory=dict)
 
     def holds(self, wanted: Settings) -> bool:
         known = self.settings
@@ -166,6 +167,12 @@ def reading(function: Callable[Concatenate[Viewer, P], R]) -> Callable[Concatena
             return function(viewer, *args, **kwargs)
 
     return run
+
+
+def noted() -> dict[str, Any]:
+    """What this transaction has looked up and may use again: forgotten with the outermost frame. Outside of any frame nothing is kept."""
+    frame = _open.get()
+    return frame.told.noted if frame is not None else {}
 
 
 def current_viewer() -> Viewer | None:

@@ -43,4 +43,6 @@ def _covered(value: Any) -> Any:
         return masked(value)
     if isinstance(value, dict):
         return {key: COVER if _SECRET_KEYS.match(str(key)) else _covered(one) for key, one in value.items()}
-    return [_covered(one) for one in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [_covered(one) for one in value]
+    return value if value is None or isinstance(value, int | float) else masked(str(value))  # a request tells its address

@@ -19,11 +19,13 @@ from gridloop.orgs.messages import CalendarDayRow
 from gridloop.orgs.models import Assignment, CalendarDay, Department, Shift, Staff, Unit, WorkingHours
 from gridloop.orgs.rules import DEFAULT_ZONE, TEAM_ROLES, read_ranges
 from gridloop.orgs.territory import (
+    VERSIONS,
     RegionNames,
     child_counts,
     forget_regions,
     levels,
     nearest_region,
+    note_versions,
     number_after,
     page_limit,
     place_of,
@@ -41,6 +43,7 @@ from gridloop.orgs.territory import (
 )
 
 __all__ = [
+    "VERSIONS",
     "RegionNames",
     "calendar_days",
     "calendar_for",
@@ -53,6 +56,7 @@ __all__ = [
     "levels",
     "nearest_region",
     "nearest_staff",
+    "note_versions",
     "number_after",
     "on_duty",
     "page_limit",

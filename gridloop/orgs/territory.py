@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,12 +11,13 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, Q
 
+from gridloop.journal.frame import noted
 from gridloop.journal.selectors import reading
 from gridloop.kernel import geo
 from gridloop.kernel.errors import Invalid, NotFound
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.briefs import DatedRegion, LevelBrief, Page, RegionAt, RegionBrief, RegionView
-from gridloop.orgs.models import Level, Region, TableVersion
+from gridloop.orgs.models import Level, Region
 from gridloop.orgs.rules import joined_names
 
 MAX_LIMIT = 200
@@ -32,29 +32,32 @@ class _Kept:
 
 _lock = threading.Lock()
 _kept: _Kept | None = None
-REMEMBERED = frozenset({"regions", "calendar"})  # asked by every report and every limit, changed a few times a year
-REMEMBERED_SECONDS, QUIET_SECONDS = 1.0, 60.0
-_versions: dict[str, tuple[float, int]] = {}
-_touched = -QUIET_SECONDS
+
+
+VERSIONS = "SELECT name, value FROM orgs_tableversion"
+_NOTED = "orgs.versions"
 
 
 def table_version(name: str) -> int:
-    """The counter that every change of the table raises; of territory and calendar at most a second old."""
-    seen = _versions.get(name)
-    now = time.monotonic()
-    if seen is not None and now < seen[0]:
-        return seen[1]
-    value = TableVersion.objects.filter(name=name).values_list("value", flat=True).first() or 0
-    if name in REMEMBERED and now > _touched + QUIET_SECONDS:
-        _versions[name] = (now + REMEMBERED_SECONDS, value)
-    return value
+    """The counter that every change of the table raises, as the running transaction has seen it first."""
+    known: dict[str, int] | None = noted().get(_NOTED)
+    if known is None:
+        with connection.cursor() as cursor:
+            cursor.execute(VERSIONS)
+            known = note_versions(cursor.fetchall())
+    return known.get(name, 0)
+
+
+def note_versions(rows: Iterable[tuple[Any, ...]]) -> dict[str, int]:
+    """Use these rows of ``VERSIONS``, read together with other things, for the rest of the transaction."""
+    known = {str(name): int(value) for name, value in rows}
+    noted()[_NOTED] = known
+    return known
 
 
 def touched() -> None:
-    """This process changes a table: what it does next must see it, and what it rolls back must leave nothing behind."""
-    global _touched
-    _touched = time.monotonic()
-    _versions.clear()
+    """This transaction changes a table: what it does next must see it."""
+    noted().pop(_NOTED, None)
 
 
 def _index() -> geo.RegionIndex:
@@ -82,7 +85,6 @@ def forget_regions() -> None:
     """Drop the remembered lookup of this process (tests that roll back need no call: counters never repeat)."""
     global _kept, _named
     _kept = _named = None
-    _versions.clear()
 
 
 @reading

@@ -78,7 +78,8 @@ def test_front_door_headers_limits_and_commands(tmp_path: Path) -> None:
     with running(tmp_path / "d", "--empty", "--clock", "2026-03-01T08:00:00+08:00", "--rate", "60") as product:
         policy = httpx.get(f"{product.url}/healthz").headers["content-security-policy"]
         assert "default-src 'self'" in policy
-        assert "script-src" not in policy
+        assert "script-src 'self';" in policy
+        assert "unsafe-inline" not in policy.replace("style-src-attr 'unsafe-inline'", "")
         assert httpx.get(f"{product.url}/api/v1/nothing").status_code in (401, 404)
         token = command("token", "admin", "--data-dir", folder).stdout.strip()
         assert token.startswith("gl_")

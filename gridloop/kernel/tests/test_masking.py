@@ -41,5 +41,5 @@ def test_structured_lines() -> None:
 
 
 def test_what_stands_inside() -> None:
-    event = mask_event(None, "error", {"exception": {"told": f"?key={SECRET}", "token": SECRET, "frames": [f"x pass={SECRET}"]}})
+    event = mask_event(None, "error", {"exception": {"told": f"?key={SECRET}", "token": SECRET, "frames": [f"/x?pass={SECRET}"]}})
     assert SECRET not in str(event)
