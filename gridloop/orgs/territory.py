@@ -35,7 +35,7 @@ _kept: _Kept | None = None
 
 
 VERSIONS = "SELECT name, value FROM orgs_tableversion"
-_NOTED = "orgs.versions"
+_NOTED = "versions of orgs"
 
 
 def table_version(name: str) -> int:

@@ -140,7 +140,7 @@ def test_operator_opens_the_number_of_whoever_is_on_duty(deployment: Deployment,
     form.get_by_role("button", name="调阅").click()
     expect(box.get_by_text(re.compile(r"1\d{10}")).first).to_be_visible()
     expect(box.get_by_text(commander["phone"])).to_have_count(0)
-    looks = deployment.api("admin").get("/api/v1/looks", limit=20)["items"]
+    looks = deployment.api("auditor").get("/api/v1/looks", limit=20)["items"]
     assert any(one["reason"] == "夜间请示" and one["purpose"] == "handle_case" for one in looks)
 
 
