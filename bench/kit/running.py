@@ -27,9 +27,8 @@ class Callers(Live):
     """Like the tests' callers, but with a kept connection per thread, as a browser or another system has."""
 
     def call(self, method: str, path: str, user: str | None = None, **more: object) -> httpx.Response:
-        http = getattr(_local, "http", None)
-        if http is None:
-            http = _local.http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        kept: dict[str, httpx.Client] = _local.__dict__.setdefault("http", {})
+        http = kept.get(self.url) or kept.setdefault(self.url, httpx.Client(base_url=self.url, timeout=60, trust_env=False))
         headers = dict(more.pop("headers", {}))  # type: ignore[call-overload]
         if user:
             headers["Authorization"] = f"Bearer {self.token(user)}"
