@@ -23,11 +23,12 @@ Marks = NDArray[np.int64]
 Weights = NDArray[np.float32]
 
 _NUMBER = "[0-9零〇一二三四五六七八九十百之]"
-# possessive (++, *+): what is taken is never given back, so that no text, however made, takes more than a moment
+# atomic ((?>…), ++): what is taken is never given back, so that no text, however made, takes more than a moment
+# (groups are not repeated possessively: Python before 3.11.5 gets that wrong)
 # an address: the road and everything numbered behind it; districts in front of it, and what is between them
 _ROAD = re.compile(
-    rf"(?:[\u4e00-\u9fff]{{1,5}}?(?:市|县|区|镇|乡|街道|社区|村|里|屯)){{0,8}}+[\u4e00-\u9fff]{{1,8}}?(?:大道|大街|(?<![道马公铁网线电])路|街|胡同)"
-    rf"(?:{_NUMBER}++(?:段|巷|弄|号|楼|栋|幢|座|单元|室|邻|米)?[、,至到~-]?)*+"
+    rf"(?>(?:[\u4e00-\u9fff]{{1,5}}?(?:市|县|区|镇|乡|街道|社区|村|里|屯)){{0,8}})[\u4e00-\u9fff]{{1,8}}?(?:大道|大街|(?<![道马公铁网线电])路|街|胡同)"
+    rf"(?>(?:{_NUMBER}++(?:段|巷|弄|号|楼|栋|幢|座|单元|室|邻|米)?[、,至到~-]?)*)"
 )
 _NUMBERED = re.compile(rf"[\u4e00-\u9fff]{{0,2}}{_NUMBER}+(?:段|巷|弄|号|楼|层|栋|幢|座|单元|室|邻|盏|根|米|公里)")
 

@@ -129,7 +129,9 @@ ACCOUNT_EMAIL_NOTIFICATIONS = False
 ACCOUNT_PRESERVE_USERNAME_CASING = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_RATE_LIMITS = {"login": "120/m/ip", "login_failed": "30/m/ip,5/5m/key"}  # an office shares one address
-REPORTS_PER_MINUTE = int(os.environ.get("GRIDLOOP_REPORTS_PER_MINUTE", "600"))  # of one address (a village may share one) without an account; 0 = no limit
+REPORTS_PER_MINUTE = int(
+    os.environ.get("GRIDLOOP_REPORTS_PER_MINUTE", "600")
+)  # of one address (a village may share one) without an account; 0 = no limit
 ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("GRIDLOOP_PROXIES", "1"))  # our own front door adds X-Forwarded-For
 HEADLESS_CLIENTS = ("browser",)
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]

@@ -13,7 +13,7 @@ import tarfile
 import tempfile
 import time
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 import psycopg
@@ -165,9 +165,20 @@ def _extract(file: Path, scratch: Path) -> None:
             names = archive.getnames()
             if "gridloop.json" not in names or "database.dump" not in names:
                 raise click.ClickException(f"{file} is not a Gridloop backup")
-            archive.extractall(scratch, filter="data")
+            _refuse_tricks(file, archive)
+            archive.extractall(scratch)
     except tarfile.TarError as fault:
         raise click.ClickException(f"{file} is not a Gridloop backup: {fault}") from fault
+
+
+def _refuse_tricks(file: Path, archive: tarfile.TarFile) -> None:
+    """Only plain files and folders inside of where it is unpacked. By hand: Python before 3.11.4 has no filter for it."""
+    for member in archive:
+        path = PurePosixPath(member.name)
+        if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
+            raise click.ClickException(f"{file} is not a Gridloop backup: {member.name[:100]} does not belong into one")
+        member.mode = 0o700 if member.isdir() else 0o600
+        member.uid, member.gid, member.uname, member.gname = os.getuid(), os.getgid(), "", ""
 
 
 def _holds_something(urls: Urls) -> bool:

@@ -7,13 +7,14 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bound_contextvars, clear_contextvars
 
 from gridloop.doors import logs
 
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
+    clear_contextvars()  # another test's job may stand there
     root = logging.getLogger()
     before = root.handlers[:], root.level
     yield
