@@ -25,6 +25,7 @@ from tests.house.product import command
 SPIKE: list[Phase] = [(20, 1), (30, 35), (30, 1)]
 CROWD = 160  # connections that call as fast as they can: far beyond what two cores do
 CONNECTIONS = 6
+WANTED = ("life_cycles_1m", "life_cycles_1m_of_empty")  # what `--cases 0 1000000` files and the goals are about
 
 
 def word(size: int) -> str:

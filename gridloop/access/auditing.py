@@ -126,9 +126,15 @@ def _row(fact: FactRow, origin: dict[str, Any], names: dict[int, str], lang: str
     )
 
 
+def _means(word: str, lang: str) -> str:
+    """What somebody logged in with; a word we have none for stays as the library says it."""
+    said = say(f"access.by_{word}", lang)
+    return word if said == f"access.by_{word}" else said
+
+
 def _how(data: dict[str, Any], lang: str) -> str:
     """By which means, and why not, in words."""
-    method = str(data.get("method") or data.get("kind") or "")
+    method = "+".join(_means(word, lang) for word in str(data.get("method") or data.get("kind") or "").split("+"))
     reason = say(f"access.refused_{data['reason']}", lang) if data.get("reason") else ""
     return " · ".join(part for part in (method, reason, str(data.get("role") or data.get("purpose") or "")) if part)
 

@@ -56,11 +56,11 @@ def test_every_log_in_and_every_refusal_stands_there_with_its_origin(cast: Cast)
     actions.set_active(cast.viewer("admin"), user_id_of("handler") or 0, False)
     log_in(client, "handler")
     assert log(group="log_in") == [
-        ("login_failed", "周敏 (operator)", "password · 密码错误"),
-        ("logged_in", "周敏 (operator)", "password"),
+        ("login_failed", "周敏 (operator)", "密码 · 密码错误"),
+        ("logged_in", "周敏 (operator)", "密码"),
         ("logged_out", "周敏 (operator)", "person"),
-        ("login_failed", "（不存在的登录名）", "password · 没有这个登录名"),
-        ("login_failed", "孙丽 (handler)", "password · 账号已停用"),
+        ("login_failed", "（不存在的登录名）", "密码 · 没有这个登录名"),
+        ("login_failed", "孙丽 (handler)", "密码 · 账号已停用"),
     ]
     for item in asked(group="log_in").json()["items"]:
         assert (item["address"], item["agent"]) == ("203.0.113.44", "Desk of the shift/1.0")
@@ -100,7 +100,7 @@ def test_second_factor_tokens_rights_and_looks_are_there(cast: Cast, django_capt
     for _ in range(3):
         assert Client().get("/api/v1/cases", headers={"Authorization": f"Bearer {token}"}).status_code == 200
     actions.log_look(cast.viewer("operator"), "person:7", "visit", "入户走访")
-    assert ("factor_added", "周敏 (operator)", "totp") in log(group="factor")
+    assert ("factor_added", "周敏 (operator)", "动态验证码") in log(group="factor")
     assert [a for a, name, _ in log(group="token") if "box" in name] == ["token_issued", "token_first_used"], "once"
     assert ("role_granted", "网关 (box)", "integrator") in log(group="right")
     assert ("looked", "周敏 (operator)", "visit") in log(group="look")
