@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from ninja import Field, Schema
+from ninja import Field
 
 from gridloop.access.auditing import GROUPS, AuditFilter
+from gridloop.journal.shapes import Schema
 
 
 class Named(Schema):

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pydantic
 from django.http import HttpRequest, StreamingHttpResponse
-from ninja import Field, Query, Router, Schema, Status
+from ninja import Field, Query, Router, Status
 from ninja.errors import ValidationError
 
 from gridloop.access.api import need, open_door, signed_in, viewer_for_request
@@ -48,6 +48,7 @@ from gridloop.cases.selectors import CaseFilter
 from gridloop.cases.types import case_types
 from gridloop.evidence import actions as evidence
 from gridloop.journal.selectors import scoped
+from gridloop.journal.shapes import Schema
 from gridloop.kernel.bodies import read_json, refuse_nul
 from gridloop.kernel.errors import FieldFault, Invalid
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Viewer

@@ -15,7 +15,6 @@ from gridloop.evidence.selectors import alike, cameras, new_pictures
 from gridloop.journal.selectors import scoped
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.viewer import SYSTEM
-from gridloop.orgs import desk
 from gridloop.orgs import selectors as orgs
 from gridloop.orgs.briefs import UnitBrief
 
@@ -100,8 +99,12 @@ class RowDirectory:
         return _performer(brief) if brief and brief.active else None
 
     def units(self, ids: list[int]) -> dict[int, UnitBrief]:
-        """Units by id, one look-up for those not remembered."""
-        return _keep_many("unit", ids, lambda missing: {u.id: u for u in desk.units_by_id(SYSTEM, missing)})
+        """Units by id; an unknown one is left out."""
+        wanted = set(ids)
+        known = _keep(("units",), lambda: orgs.unit_table(SYSTEM)).units
+        if not wanted <= known.keys():  # made a moment ago, perhaps
+            known = orgs.unit_table(SYSTEM).units
+        return {unit_id: known[unit_id] for unit_id in wanted if unit_id in known}
 
     def region_names(self, codes: Iterable[str]) -> dict[str, str]:
         """Names of regions by code; an unknown one is left out."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from ninja import Field, Schema
+from ninja import Field
 from pydantic import ConfigDict
+
+from gridloop.journal.shapes import Schema
 
 
 class PlaceIn(Schema):

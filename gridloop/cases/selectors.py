@@ -147,15 +147,24 @@ def case_page(viewer: Viewer, wanted: CaseFilter, limit: int = 50, after: str = 
     """A page of cases and the cursor of the next: newest first, or the most pressing first (severity, then time left)."""
     if order == "urgent":
         place = _after(after, lambda s, d, i: (int(s), _moment(d), int(i))) if after else None
-        rows = found(wanted, limit + 1, order="urgent", **({"after": place} if place else {})).order_by("severity", "stage_due_at", "id")
-        return _page(rows, limit, lambda c: _cursor(c.severity, c.stage_due_at, c.id))
+        words = _words_of(wanted, order="urgent", **({"after": place} if place else {}))
+        return _cut(_URGENT(orjson.dumps(words).decode(), limit + 1), limit, lambda c: _cursor(c.severity, c.stage_due_at, c.id))
     start = _after(after, lambda d, i: (datetime.fromisoformat(d), int(i))) if after else None
-    rows = found(wanted, limit + 1, **({"after": start} if start else {})).order_by("-reported_at", "-id")
-    return _page(rows, limit, lambda c: _cursor(c.reported_at, c.id))
+    words = _words_of(wanted, **({"after": start} if start else {}))
+    return _cut(_NEWEST(orjson.dumps(words).decode(), limit + 1), limit, lambda c: _cursor(c.reported_at, c.id))
+
+
+_FOUND = "WHERE t.id IN (SELECT gl_cases_ids(%s::jsonb, %s)) ORDER BY"
+_NEWEST = Rows(Case, f"{_FOUND} t.reported_at DESC, t.id DESC")
+_URGENT = Rows(Case, f"{_FOUND} t.severity, t.stage_due_at, t.id")
 
 
 def _page(rows: QuerySet[M], limit: int, cursor: Callable[[M], str]) -> tuple[list[M], str | None]:
-    page = list(rows[: limit + 1])
+    return _cut(list(rows[: limit + 1]), limit, cursor)
+
+
+def _cut(page: list[M], limit: int, cursor: Callable[[M], str]) -> tuple[list[M], str | None]:
+    """What was asked for, of one row more than that: whether another page follows."""
     return page[:limit], cursor(page[limit - 1]) if len(page) > limit else None
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from ninja import Field, Schema
+from ninja import Field
+
+from gridloop.journal.shapes import Schema
 
 
 class EvidenceForm(Schema):

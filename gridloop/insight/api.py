@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Router
 
 from gridloop.access.api import need, signed_in
 from gridloop.insight import selectors
+from gridloop.journal.shapes import Schema
 
 router = Router(tags=["insight"], auth=signed_in)
 

@@ -23,7 +23,7 @@ from structlog.contextvars import bind_contextvars, get_contextvars
 from gridloop.journal.frame import elevated, scoped, verb
 from gridloop.journal.messages import FactIn, FactRow, stamp
 from gridloop.journal.models import Answer, Checkpoint, Consumer, Sealed
-from gridloop.journal.rows import insert
+from gridloop.journal.rows import as_json, insert
 from gridloop.journal.rules import FEWEST_DIGITS, RETENTION, digits_of, names_one
 from gridloop.journal.selectors import facts_after, facts_between, facts_of_kind_after, horizon
 from gridloop.kernel import clock, tracing
@@ -68,6 +68,10 @@ def append(chain: str, action: str, data: dict[str, Any], viewer: Viewer, case: 
 
 
 NO_HEAD = (0, ZERO_HASH)  # of a chain whose thing was just made under a number nobody had before
+_FACT_COLUMNS = "chain, seq, at, actor, action, data, previous_hash, hash, case_code, trace"
+_INSERT_FACTS = (
+    f"INSERT INTO journal_fact ({_FACT_COLUMNS}) SELECT {_FACT_COLUMNS} FROM json_populate_recordset(NULL::journal_fact, %s::json)"
+)
 _LOCK_HEAD = "SELECT seq, hash FROM journal_chainhead WHERE chain = %s FOR UPDATE"
 
 
@@ -101,26 +105,7 @@ def append_many(
         if not entries:
             return []
         trace = _place_in_trace(entries)
-        row = "(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s)"
-        values: list[Any] = []
-        for e in entries:
-            values += [
-                chain,
-                e["seq"],
-                e["at"],
-                e["actor"],
-                e["action"],
-                orjson.dumps(e["data"]).decode(),
-                e["previous_hash"],
-                e["hash"],
-                case,
-                trace,
-            ]
-        cursor.execute(
-            "INSERT INTO journal_fact (chain, seq, at, actor, action, data, previous_hash, hash, case_code, trace) VALUES "
-            + ", ".join([row] * len(entries)),
-            values,
-        )
+        cursor.execute(_INSERT_FACTS, [as_json([{**entry, "case_code": case, "trace": trace} for entry in entries])])
         if new:
             cursor.execute("INSERT INTO journal_chainhead (seq, hash, chain) VALUES (%s, %s, %s)", [seq, previous, chain])
         else:

@@ -23,7 +23,9 @@ R = TypeVar("R")
 
 Settings = tuple[str, str, str, str, str, str]
 _NOBODY: Settings = ("", "", "", "", "", "")
-_SET = ", ".join(f"set_config('gridloop.{name}', %s, true)" for name in ("system", "user", "staff", "regions", "units", "places"))
+_NAMES = ("system", "user", "staff", "regions", "units", "places")
+_SET_ALL = "SELECT " + ", ".join(f"set_config('gridloop.{name}', %s, true)" for name in _NAMES)
+_SET_SYSTEM = "SELECT set_config('gridloop.system', %s, true)"
 
 
 @dataclass(slots=True)
@@ -72,9 +74,15 @@ def settle() -> None:
 
 
 def _tell(told: _Told, settings: Settings) -> None:
-    told.settings = settings
+    """Only whether the system looks, where that is all that differs: for the system it is all that matters."""
+    known = told.settings
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {_SET}", settings)
+        if known is not None and (settings[0] or settings[1:] == known[1:]):
+            told.settings = (settings[0], *known[1:])
+            cursor.execute(_SET_SYSTEM, settings[:1])
+        else:
+            told.settings = settings
+            cursor.execute(_SET_ALL, settings)
 
 
 def _tell_first(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:

@@ -5,7 +5,7 @@ Everything else asks the ORM. Values pass through the fields as in the ORM; row 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -72,15 +72,23 @@ def ask_together(*asked: tuple[str, Sequence[Any]]) -> list[list[tuple[Any, ...]
 
 
 @cache
-def _columns(model: type[Model], with_id: bool) -> tuple[list[Field[Any, Any]], str]:
+def _columns(model: type[Model], with_id: bool) -> tuple[list[tuple[str, str]], str]:
+    """Columns with the attributes they hold, and the statement: its rows come as one JSON text, so it is the same for any number."""
     fields = [f for f in model._meta.concrete_fields if with_id or not f.primary_key]
-    return fields, f"INSERT INTO {model._meta.db_table} ({', '.join(str(f.column) for f in fields)}) VALUES "
+    table, columns = model._meta.db_table, ", ".join(str(f.column) for f in fields)
+    sql = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s::json)"
+    return [(str(f.column), f.attname) for f in fields], sql
 
 
-def _value(field: Field[Any, Any], row: Model) -> Any:
-    """As the driver takes it. JSON goes through its field; of all others the driver knows Python's own type."""
-    value = row.__dict__[field.attname]
-    return field.get_db_prep_save(value, connection) if isinstance(field, JSONField) else value
+def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows by column name as the database's ``json_populate_recordset`` takes them."""
+    return orjson.dumps(rows, default=_bytes, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _bytes(value: Any) -> str:
+    if isinstance(value, bytes | memoryview):
+        return "\\x" + value.hex()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def insert(rows: Sequence[Model], *, numbered: bool = True) -> None:
@@ -92,15 +100,21 @@ def insert(rows: Sequence[Model], *, numbered: bool = True) -> None:
         return
     given = rows[0].pk is not None
     wanted = numbered and not given
-    fields, head = _columns(type(rows[0]), given)
-    marks = f"({', '.join(['%s'] * len(fields))})"
-    values = [_value(field, row) for row in rows for field in fields]
+    names, sql = _columns(type(rows[0]), given)
     with connection.cursor() as cursor:
-        cursor.execute(head + ", ".join([marks] * len(rows)) + (" RETURNING id" if wanted else ""), values)
+        cursor.execute(
+            sql + " RETURNING id" if wanted else sql, [as_json([{column: row.__dict__[name] for column, name in names} for row in rows])]
+        )
         for row, (number,) in zip(rows, cursor.fetchall() if wanted else (), strict=wanted):
             row.pk = number
     for row in rows:
         row._state.adding, row._state.db = False, "default"
+
+
+def _value(field: Field[Any, Any], row: Model) -> Any:
+    """As the driver takes it. JSON goes through its field; of all others the driver knows Python's own type."""
+    value = row.__dict__[field.attname]
+    return field.get_db_prep_save(value, connection) if isinstance(field, JSONField) else value
 
 
 def update(row: Model, names: Sequence[str]) -> None:

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 
 from gridloop.access.api import signed_in, viewer_for_request
+from gridloop.journal.shapes import Schema
 from gridloop.notices import selectors
 
 router = Router(tags=["notices"], auth=signed_in)

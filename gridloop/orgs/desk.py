@@ -12,14 +12,16 @@ from gridloop.kernel import clock
 from gridloop.kernel.errors import Forbidden
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs.briefs import UnitBrief
-from gridloop.orgs.models import Duty, Post, Shift, Staff, Unit
-from gridloop.orgs.selectors import calendar_for, unit_brief
+from gridloop.orgs.duties import unit_table
+from gridloop.orgs.models import Duty, Post, Shift, Staff
+from gridloop.orgs.selectors import calendar_for
 
 
 @reading
 def units_by_id(viewer: Viewer, ids: Collection[int]) -> list[UnitBrief]:
     """Units by id, those no longer active included, so that old cases keep their names."""
-    return [unit_brief(row) for row in Unit.objects.filter(pk__in=set(ids))]
+    known = unit_table(viewer).units
+    return [known[i] for i in dict.fromkeys(ids) if i in known]
 
 
 @reading

@@ -1,4 +1,4 @@
-"""Who is competent: the duties with their units, read whole and asked in memory. Asked several times by every push of a case."""
+"""Who is competent, and how units are called: read whole and asked in memory. Asked several times by every push of a case."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.db import connection
 from gridloop.journal.selectors import reading
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.briefs import UnitBrief
+from gridloop.orgs.models import Unit
 from gridloop.orgs.rules import duty_open
 from gridloop.orgs.territory import table_version
 
@@ -69,3 +70,44 @@ def duty_table(viewer: Viewer) -> DutyTable:
         held.setdefault((kind, case_type, region), []).append(_Held(hours, valid_from, valid_to, UnitBrief(*unit)))
     _kept = DutyTable(version, held)
     return _kept
+
+
+def unit_brief(row: Unit) -> UnitBrief:
+    """What others see of a unit's row."""
+    return UnitBrief(
+        id=row.pk,
+        name=row.name,
+        code=row.code,
+        region_code=row.region_code,
+        department=row.department_id,
+        post_id=None,
+        post_name=None,
+        path=row.path,
+        kind=row.kind,
+        presence=row.presence,
+        parent_id=row.parent_id,
+        phone=row.phone,
+        active=row.active,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UnitTable:
+    """All units by id, those out of service included, so that old cases keep their names."""
+
+    version: int
+    units: dict[int, UnitBrief]
+
+
+_units: UnitTable | None = None
+
+
+@reading
+def unit_table(viewer: Viewer) -> UnitTable:
+    """The units as they are now; read anew when one has changed."""
+    global _units
+    version = table_version("duties")
+    kept = _units
+    if kept is None or kept.version != version:
+        kept = _units = UnitTable(version, {row.pk: unit_brief(row) for row in Unit.objects.all()})
+    return kept

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from ninja import Field, Schema
+from ninja import Field
 from pydantic import field_validator
+
+from gridloop.journal.shapes import Schema
 
 TEXT = r"^[^\x00]*$"  # PostgreSQL keeps no NUL
 NAME = r"^[^\x00]*\S[^\x00]*$"

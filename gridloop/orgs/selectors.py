@@ -14,7 +14,7 @@ from gridloop.kernel.durations import OFFICE_HOURS, Ranges, WorkingCalendar
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.briefs import GridTeam, NearStaff, OnDuty, Page, ShiftBrief, StaffBrief, UnitBrief
-from gridloop.orgs.duties import duty_table
+from gridloop.orgs.duties import duty_table, unit_brief, unit_table
 from gridloop.orgs.messages import CalendarDayRow
 from gridloop.orgs.models import Assignment, CalendarDay, Department, Shift, Staff, Unit, WorkingHours
 from gridloop.orgs.rules import DEFAULT_ZONE, TEAM_ROLES, read_ranges
@@ -78,30 +78,12 @@ __all__ = [
     "unit_and_descendants",
     "unit_ids_by_code",
     "unit_names",
+    "unit_table",
     "units",
     "unknown_regions",
 ]
 
 # --- units and duties --------------------------------------------------------------------------------------------------
-
-
-def unit_brief(row: Unit) -> UnitBrief:
-    """What others see of a unit's row."""
-    return UnitBrief(
-        id=row.pk,
-        name=row.name,
-        code=row.code,
-        region_code=row.region_code,
-        department=row.department_id,
-        post_id=None,
-        post_name=None,
-        path=row.path,
-        kind=row.kind,
-        presence=row.presence,
-        parent_id=row.parent_id,
-        phone=row.phone,
-        active=row.active,
-    )
 
 
 @reading

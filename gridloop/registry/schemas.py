@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal
 
-from ninja import Field, Schema
+from ninja import Field
 
+from gridloop.journal.shapes import Schema
 from gridloop.orgs.schemas import TEXT, Named, PageQuery
 
 

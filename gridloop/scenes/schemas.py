@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ninja import Field, Schema
+from ninja import Field
+
+from gridloop.journal.shapes import Schema
 
 
 class PackOut(Schema):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router
 
 from gridloop.access.api import need, signed_in
+from gridloop.journal.shapes import Schema
 from gridloop.signals import actions
 
 router = Router(tags=["registry"], auth=signed_in)
