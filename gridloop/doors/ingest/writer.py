@@ -13,7 +13,8 @@ from gridloop.doors.ingest import figures
 from gridloop.kernel.errors import Busy, Unavailable
 from gridloop.sdk.signals import Signal, SignalLog
 
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.02  # at most
+QUIET_SECONDS = 0.004  # without another request: those that wait for this append will not send more before it
 GATHER_SIGNALS = 500
 MOST_WAITING = 50_000  # signals; about two seconds of work of a slow disk
 REMEMBER_SECONDS = 600.0
@@ -162,6 +163,15 @@ class Writer:
                     request.done.exception()  # a sender who has gone does not ask: not an error of the loop
         figures.WAITING.set(self._waiting)
 
+    async def _gather(self) -> None:
+        """Wait for company as long as it keeps coming and there is room for it."""
+        end = time.monotonic() + GATHER_SECONDS
+        came = 0
+        while len(self._queue) > came and not self._full.is_set() and time.monotonic() < end:
+            came = len(self._queue)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._full.wait(), QUIET_SECONDS)
+
     async def run(self) -> None:
         """Append until cancelled."""
         loop = asyncio.get_running_loop()
@@ -169,8 +179,7 @@ class Writer:
         while True:
             await self._wake.wait()
             if crowd:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._full.wait(), GATHER_SECONDS)
+                await self._gather()
             crowd = len(self._queue) > 1
             taken, self._queue = self._queue, []
             self._wake.clear()
