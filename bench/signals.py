@@ -20,7 +20,6 @@ from gridloop.doors.cli.database import APP, INGEST, OWNER, Urls, ensure_databas
 from gridloop.doors.cli.postgres import EmbeddedPostgres
 from gridloop.doors.ingest.app import parse
 from gridloop.doors.ingest.auth import Sender
-from gridloop.doors.ingest.body import items
 from gridloop.doors.ingest.writer import Writer
 from gridloop.kernel import clock
 from gridloop.sdk.testing.signal_log import signal
@@ -75,7 +74,7 @@ def door(log: PostgresLog) -> float:
 
         async def one(body: bytes) -> None:
             async with places:
-                found, _ = await parse(items(body, False), Sender(), "zh")
+                found, _ = await parse(body, False, Sender(), "zh")
                 await writer.append(found, 30)
 
         begin = time.perf_counter()

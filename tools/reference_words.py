@@ -74,6 +74,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_ORIGINS": ("up", "origins whose forms are taken (CSRF)"),
     "GRIDLOOP_HTTPS": ("up", "`1` with `--lan` or behind your proxy: cookies for HTTPS only"),
     "GRIDLOOP_STRICT_TRANSPORT": ("up", "`1` behind your HTTPS proxy: browsers are told to use HTTPS only, for a year"),
+    "GRIDLOOP_WORKER_HINT": ("up", "UDP ports on 127.0.0.1, comma separated, where workers hear that signals have come"),
     "GRIDLOOP_PUSH_HINT": ("up", "UDP ports on 127.0.0.1, comma separated, where push processes hear that something was committed"),
     "GRIDLOOP_PROCESS": ("up", "name of the process, shown by the database"),
     "GRIDLOOP_CONNECT_SECONDS": ("up", "how long to wait for a database connection"),

@@ -35,11 +35,17 @@ class Screen:
     news: asyncio.Event = field(default_factory=asyncio.Event)
     open: asyncio.Event = field(default_factory=asyncio.Event)
     reads: int = 0
+    turned_away: int = 0
     reset: bool = False
 
     async def page(self, **query: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.token}"}
-        answer = await self.http.get("/api/v1/cases", params=LIST | query, headers=headers)
+        while True:
+            answer = await self.http.get("/api/v1/cases", params=LIST | query, headers=headers)
+            if answer.status_code != 429:
+                break
+            self.turned_away += 1  # the product is full and says so: this time is the alarm's, too
+            await asyncio.sleep(float(answer.headers.get("Retry-After") or 1))
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
@@ -171,6 +177,7 @@ async def _result(screen: Screen) -> dict[str, Any]:
         "frames": len(screen.frames),
         "frames_a_second": most_a_second(screen.frames),
         "reads": screen.reads,
+        "turned_away": screen.turned_away,
     }
 
 
@@ -179,4 +186,4 @@ def run(port: int, tokens: list[str], pipe: Connection) -> None:
     try:
         asyncio.run(_screens(port, tokens, pipe))
     except Exception as fault:
-        pipe.send(fault)
+        pipe.send(RuntimeError(repr(fault)))  # not every fault passes a pipe

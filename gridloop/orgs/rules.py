@@ -9,9 +9,6 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pypinyin import lazy_pinyin
-from pypinyin.seg import mmseg
-
 from gridloop.kernel.durations import Ranges
 from gridloop.kernel.errors import FieldFault
 from gridloop.orgs.messages import AssignmentRow, CalendarDayRow, DutyRow, RegionRow, ShiftRow, StaffRow, UnitRow, WorkingHoursRow
@@ -28,6 +25,8 @@ _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 
 @lru_cache(maxsize=65_536)
 def _sound(word: str) -> str:
+    from pypinyin import lazy_pinyin  # 55 MB and half a second: only who writes names pays them
+
     return " ".join(lazy_pinyin(word)).lower()
 
 
@@ -38,6 +37,8 @@ def pinyin(text: str) -> str:
     """
     if not _HAN.fullmatch(text):
         return _sound(text)
+    from pypinyin.seg import mmseg
+
     return " ".join(_sound(word) for word in mmseg.seg.cut(text))
 
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, runtime_checkable
 
+import msgspec
 import orjson
 import zstandard
 
 BATCH_SIGNALS = 500  # most signals in one batch of one partition
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEVEL = 3  # zstandard: 1.3 times smaller than level 1 on readings, still under 1 ms for a full batch
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One raw input: a reading, an alarm of another platform or something a person sent.
 
     ``at`` is aware, in UTC, when it happened; ``value`` has the unit of its kind; ``device`` is '' for signals without one.
+    A struct and no dataclass, because a busy door makes tens of thousands a second; change one with ``msgspec.structs.replace``.
     """
 
     id: str
@@ -30,8 +32,14 @@ class Signal:
     value: float | None = None
     lon: float | None = None
     lat: float | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
-    trace: str = field(default="", compare=False)  # W3C traceparent of the request that brought it, when traces are collected
+    data: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    trace: str = ""  # not compared; W3C traceparent of the request that brought it, when traces are collected
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Signal) and self._told() == other._told()
+
+    def _told(self) -> tuple[object, ...]:
+        return (self.id, self.source, self.device, self.kind, self.at, self.value, self.lon, self.lat, self.data)
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -89,10 +97,26 @@ def partition_of(signal: Signal, partitions: int) -> int:
 def pack(signals: Sequence[Signal]) -> bytes:
     """Signals as compressed JSON rows; times are whole microseconds since 1970."""
     rows = [
-        [s.id, s.source, s.device, s.kind, _microseconds(s.at), s.value, s.lon, s.lat, dict(s.data), *([s.trace] if s.trace else ())]
+        (
+            s.id,
+            s.source,
+            s.device,
+            s.kind,
+            _microseconds(s.at),
+            s.value,
+            s.lon,
+            s.lat,
+            dict(s.data) if s.data else {},
+            *((s.trace,) if s.trace else ()),
+        )
         for s in signals
     ]
     return zstandard.ZstdCompressor(level=_LEVEL).compress(orjson.dumps(rows))
+
+
+def _row(s: Signal) -> tuple[object, ...]:
+    row = (s.id, s.source, s.device, s.kind, _microseconds(s.at), s.value, s.lon, s.lat, dict(s.data) if s.data else {})
+    return (*row, s.trace) if s.trace else row
 
 
 def unpack(data: bytes) -> tuple[Signal, ...]:
@@ -102,4 +126,5 @@ def unpack(data: bytes) -> tuple[Signal, ...]:
 
 
 def _microseconds(at: datetime) -> int:
-    return round(at.timestamp() * 1_000_000)
+    since = at - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

@@ -11,11 +11,12 @@ from typing import Any
 import psycopg
 
 _REST = 0.5  # seconds unused after which the server may have gone without our noticing
-# Failing fast is the point: a request is answered within 2 s, whatever the server does.
+# Failing fast is the point: a request is answered within 2 s, whatever the server does. A lock that is not given fails the append before
+# its senders are answered for, so that what was refused is not kept a moment later.
 _OPTIONS: dict[str, Any] = {
     "connect_timeout": 2,
     "tcp_user_timeout": 2000,
-    "options": "-c statement_timeout=1500 -c lock_timeout=1500 -c timezone=UTC",
+    "options": "-c statement_timeout=1500 -c lock_timeout=1200 -c timezone=UTC",
 }
 
 

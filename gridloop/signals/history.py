@@ -11,13 +11,11 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from django.conf import settings
 from django.db import connection
 
@@ -30,24 +28,23 @@ from gridloop.signals import positions
 from gridloop.signals.log import read_batches
 from gridloop.signals.rules import Marks, Row, erased, hour_of, row_key
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 HISTORY = "history"
-SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("source", pa.string()),
-        ("device", pa.string()),
-        ("kind", pa.string()),
-        ("at", pa.timestamp("us", tz="UTC")),
-        ("value", pa.float64()),
-        ("lon", pa.float64()),
-        ("lat", pa.float64()),
-        ("data", pa.string()),
-        ("arrived", pa.timestamp("us", tz="UTC")),
-    ]
-)
+_COLUMNS = ("id", "source", "device", "kind", "at", "value", "lon", "lat", "data", "arrived")
+_FIGURES = ("value", "lon", "lat")
 _SETTLE = timedelta(minutes=2)  # after the hour: appends that took their time while it ended
 _READ = 200  # batches at a time
 _MOST_ROWS = 400_000  # in memory at once; more of one hour and partition becomes one more file
+
+
+@cache
+def _schema() -> pa.Schema:
+    import pyarrow as pa  # 38 MB: only who reads or writes history pays them
+
+    kinds = {"at": pa.timestamp("us", tz="UTC"), "arrived": pa.timestamp("us", tz="UTC")} | dict.fromkeys(_FIGURES, pa.float64())
+    return pa.schema([(name, kinds.get(name, pa.string())) for name in _COLUMNS])
 
 
 def folder() -> Path:
@@ -130,15 +127,18 @@ def _write_part(where: Path, name: str, rows: Sequence[Row]) -> None:
 
 def replace_file(path: Path, rows: Iterable[Row]) -> None:
     """Write beside, make durable, then rename: a reader sees the old file or the new one."""
-    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
     for signal, arrived in rows:
         values = (signal.id, signal.source, signal.device, signal.kind, signal.at, signal.value, signal.lon, signal.lat)
         data = orjson.dumps(signal.data).decode() if signal.data else None
-        for name, value in zip(SCHEMA.names, (*values, data, arrived), strict=True):
+        for name, value in zip(_COLUMNS, (*values, data, arrived), strict=True):
             columns[name].append(value)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     with temporary.open("wb") as file:
-        pq.write_table(pa.table(columns, schema=SCHEMA), file, compression="zstd")
+        pq.write_table(pa.table(columns, schema=_schema()), file, compression="zstd")
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -151,8 +151,10 @@ def replace_file(path: Path, rows: Iterable[Row]) -> None:
 
 def read_file(path: Path) -> list[Row]:
     """The rows of one file."""
+    import pyarrow.parquet as pq
+
     rows = []
-    for r in pq.read_table(path, schema=SCHEMA).to_pylist():
+    for r in pq.read_table(path, schema=_schema()).to_pylist():
         data = orjson.loads(r["data"]) if r["data"] else {}
         at, arrived = r["at"].astimezone(UTC), r["arrived"].astimezone(UTC)
         rows.append(Row(Signal(r["id"], r["source"], r["device"], r["kind"], at, r["value"], r["lon"], r["lat"], data), arrived))
@@ -190,6 +192,10 @@ def erase(marks: Marks, rule: str) -> int:
 
 def _may_hold(path: Path, marks: Marks) -> bool:
     """A quick look at the columns, so that only files that need it are read as a whole."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
     table = pq.read_table(path, columns=["id", "device", "data"])
     ids = pa.array(sorted({i for _, i in marks.identities}), pa.string())
     devices = pa.array(sorted(marks.devices), pa.string())

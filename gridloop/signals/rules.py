@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from gridloop.kernel.errors import FieldFault
 from gridloop.sdk.signals import Signal
@@ -22,7 +24,7 @@ SILENT_INTERVALS = 3
 LOOK_GAP = timedelta(minutes=1)  # real time between two looks at devices beyond which we have been away
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)")
 _KNOWN = frozenset({"id", "source", "device", "kind", "at", "value", "place", "data"})
 
 
@@ -53,7 +55,7 @@ def parse_item(raw: object, now: datetime, defaults: Defaults | None = None) -> 
         raise ItemFault(f"/{unknown[0]}", "signals.unknown_field", field=unknown[0], known=", ".join(sorted(_KNOWN)))
     device = _device(raw, known)
     kind = _text(raw, "kind", 64, known.kind)
-    if not _KIND.fullmatch(kind):
+    if not is_kind(kind):
         raise ItemFault("/kind", "signals.bad_kind", kind=kind[:64])
     at = _time(raw.get("at"), now, known.at)
     lon, lat = _place(raw.get("place"))
@@ -70,8 +72,17 @@ def parse_item(raw: object, now: datetime, defaults: Defaults | None = None) -> 
         value=_value(raw.get("value")),
         lon=lon,
         lat=lat,
-        data=_data(raw.get("data")),
+        data=parse_data(raw.get("data")),
     )
+
+
+def is_kind(text: str) -> bool:
+    return _KIND.fullmatch(text) is not None
+
+
+def is_time(text: str) -> bool:
+    """Whether it has the form of a time with a zone; the day need not exist."""
+    return _TIME.fullmatch(text) is not None
 
 
 def _device(raw: Mapping[str, Any], known: Defaults) -> str:
@@ -109,7 +120,7 @@ def _time(value: object, now: datetime, default: datetime | None) -> datetime:
     else:
         if value is None or value == "":
             raise ItemFault("/at", "signals.missing", field="at")
-        if not isinstance(value, str) or not _TIME.fullmatch(value):
+        if not isinstance(value, str) or not is_time(value):
             raise ItemFault("/at", "signals.bad_time", at=str(value)[:40])
         try:
             at = datetime.fromisoformat(value.upper().replace(" ", "T")).astimezone(UTC)
@@ -145,7 +156,11 @@ def _place(place: object) -> tuple[float | None, float | None]:
         return None, None
     if not isinstance(place, Mapping) or not {"lon", "lat"} <= place.keys():
         raise ItemFault("/place", "signals.bad_place")
-    lon, lat = _number(place["lon"], "/place/lon", "lon"), _number(place["lat"], "/place/lat", "lat")
+    return check_place(_number(place["lon"], "/place/lon", "lon"), _number(place["lat"], "/place/lat", "lat"))
+
+
+def check_place(lon: float, lat: float) -> tuple[float, float]:
+    """A longitude and a latitude that can be meant, or ``ItemFault``."""
     if abs(lat) > 90 and abs(lon) <= 90 and abs(lat) <= 180:
         raise ItemFault("/place", "signals.swapped", lon=lon, lat=lat)
     if abs(lon) > 180 or abs(lat) > 90:
@@ -155,7 +170,8 @@ def _place(place: object) -> tuple[float | None, float | None]:
     return lon, lat
 
 
-def _data(data: object) -> Mapping[str, Any]:
+def parse_data(data: object) -> Mapping[str, Any]:
+    """What else an item tells, or ``ItemFault``."""
     if data is None:
         return {}
     if not isinstance(data, Mapping):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gridloop.doors.worker.loop import Job, Loop, load
-from tests.house.product import until
+from tests.house.product import crowd, free_port, until
 
 
 def _fail() -> bool:
@@ -102,3 +103,34 @@ def test_many_signals_at_once_end_it(tmp_path: Path) -> None:
         finally:
             worker.kill()
         assert not beat.exists()
+
+
+def _hint(port: int, name: bytes = b"a") -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mouth:
+        mouth.sendto(name, ("127.0.0.1", port))
+
+
+def test_a_hint_wakes_its_job_many_hints_gather_and_a_failing_job_is_not_hastened() -> None:
+    turns, fails = list[float](), list[float]()
+    loop = Loop([Job("a", 60.0, lambda: bool(turns.append(time.monotonic()))), Job("b", 60.0, lambda: bool(fails.append(0.0)) or _fail())])
+    taken, port = free_port(), free_port()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:  # another worker's ear
+        other.bind(("127.0.0.1", taken))
+        threads = [threading.Thread(target=loop.listen, args=(f"{taken},{port}",), daemon=True)]
+        threads += [threading.Thread(target=loop.keep, args=(job,), daemon=True) for job in loop.jobs]
+        for thread in threads:
+            thread.start()
+        until(lambda: bool(turns and loop.states["b"].in_a_row), seconds=10 * crowd())
+        until(lambda: _hint(port) or len(turns) > 1, seconds=10 * crowd())  # the ear may not be open yet
+        began, before = time.monotonic(), len(turns)
+        while time.monotonic() - began < 1:
+            _hint(port)
+            _hint(port, b"b")
+            _hint(port, b"\xff" * 200)
+            time.sleep(0.005)
+        assert 2 <= len(turns) - before <= 12
+        assert len(fails) == 1
+        loop.end()
+        for thread in threads:
+            thread.join(5 * crowd())
+    assert not any(thread.is_alive() for thread in threads)

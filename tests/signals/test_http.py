@@ -15,6 +15,7 @@ import orjson
 import psycopg
 import pytest
 
+from gridloop.project.jobs import JOBS
 from tests.house.product import crowd
 from tests.signals.conftest import CITIZEN, NARROW, PARTITIONS, READ_SECONDS, SECRET, TOKEN, Client, item
 from tests.signals.servers import until
@@ -247,3 +248,12 @@ def test_health_and_figures(client: Client) -> None:
     assert client.http.get("/healthz").json() == {"status": "ok"}
     assert "gridloop_signals_accepted_total" in client.http.get("/metrics").text
     assert client.http.get("/other").status_code == 404
+
+
+def test_what_was_appended_is_hinted_to_the_workers(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.bind(("127.0.0.1", 0))
+        ear.settimeout(10)
+        monkeypatch.setenv("GRIDLOOP_WORKER_HINT", f",{ear.getsockname()[1]}")
+        assert client.post(item(1)).status_code == 202
+        assert ear.recv(100).decode() in {name for name, _, _ in JOBS}

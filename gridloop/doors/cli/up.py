@@ -237,6 +237,7 @@ class Start:
         self.env |= {
             "GRIDLOOP_MQTT": self.mqtt,
             "GRIDLOOP_PUSH_HINT": str(free_port()),
+            "GRIDLOOP_WORKER_HINT": str(free_port()),
             "GRIDLOOP_HTTPS": "1" if options.url.startswith("https:") else "",
             "GRIDLOOP_STRICT_TRANSPORT": "1" if options.strict_transport else "",
         }

@@ -13,7 +13,7 @@ from gridloop.signals.rules import ItemFault
 
 MOST_BYTES = 16 * 2**20
 MOST_ITEMS = 10_000
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 
 
 class Unsupported(Fault):
@@ -42,7 +42,7 @@ def unpack(body: bytes, coding: str) -> bytes:
 
 def items(body: bytes, ndjson: bool) -> list[object]:
     """Raw items in order; an unreadable line of NDJSON stands as its ``ItemFault``."""
-    body = body.removeprefix(_BOM)
+    body = body.removeprefix(BOM)
     if not body or body.isspace():
         raise Fault("signals.empty")
     if ndjson:

@@ -13,7 +13,8 @@ from gridloop.doors.ingest import figures
 from gridloop.kernel.errors import Busy, Unavailable
 from gridloop.sdk.signals import Signal, SignalLog
 
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.02  # at most
+QUIET_SECONDS = 0.004  # without another request: those that wait for this append will not send more before it
 GATHER_SIGNALS = 500
 MOST_WAITING = 50_000  # signals; about two seconds of work of a slow disk
 REMEMBER_SECONDS = 600.0
@@ -31,6 +32,9 @@ class Recent:
 
     def __contains__(self, key: int) -> bool:
         return any(key in half for half in self._halves)
+
+    def none_of(self, keys: Sequence[int]) -> bool:
+        return all(half.isdisjoint(keys) for half in self._halves)
 
     def add(self, keys: Sequence[int]) -> None:
         now = time.monotonic()
@@ -60,6 +64,13 @@ class Outcome:
 def _keys(signal: Signal) -> tuple[int, ...]:
     identity = hash(signal.identity)
     return (identity, hash(signal.reading_key)) if signal.is_reading else (identity,)
+
+
+def _keys_of(signals: Sequence[Signal]) -> list[int]:
+    """``_keys`` of all of them, for which a call each would cost as much as all that is said here."""
+    keys = [hash((s.source, s.id)) for s in signals]
+    keys += [hash((s.device, s.kind, s.at)) for s in signals if s.device and s.value is not None and not s.data]
+    return keys
 
 
 class Writer:
@@ -92,8 +103,17 @@ class Writer:
 
     def _take(self, signals: Sequence[Signal]) -> tuple[Outcome, _Request | None]:
         """Part the new from the repeated; a repeat of what is still on its way waits for that to be durable."""
-        outcome = Outcome()
         request = _Request([], [], asyncio.get_running_loop().create_future())
+        keys = _keys_of(signals)
+        if keys and len(set(keys)) == len(keys) and self._recent.none_of(keys) and self._pending.keys().isdisjoint(keys):
+            self._pending.update(dict.fromkeys(keys, request))
+            request.signals, request.keys = list(signals), keys
+            return Outcome(len(signals)), request
+        outcome = self._part(signals, request)
+        return outcome, request if request.signals else None
+
+    def _part(self, signals: Sequence[Signal], request: _Request) -> Outcome:
+        outcome = Outcome()
         for signal in signals:
             keys = _keys(signal)
             if any(key in self._recent for key in keys):
@@ -110,7 +130,7 @@ class Writer:
             request.keys += keys
             request.signals.append(signal)
         outcome.accepted = len(request.signals)
-        return outcome, request if request.signals else None
+        return outcome
 
     def _put(self, request: _Request) -> None:
         self._queue.append(request)
@@ -143,6 +163,15 @@ class Writer:
                     request.done.exception()  # a sender who has gone does not ask: not an error of the loop
         figures.WAITING.set(self._waiting)
 
+    async def _gather(self) -> None:
+        """Wait for company as long as it keeps coming and there is room for it."""
+        end = time.monotonic() + GATHER_SECONDS
+        came = 0
+        while len(self._queue) > came and not self._full.is_set() and time.monotonic() < end:
+            came = len(self._queue)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._full.wait(), QUIET_SECONDS)
+
     async def run(self) -> None:
         """Append until cancelled."""
         loop = asyncio.get_running_loop()
@@ -150,8 +179,7 @@ class Writer:
         while True:
             await self._wake.wait()
             if crowd:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._full.wait(), GATHER_SECONDS)
+                await self._gather()
             crowd = len(self._queue) > 1
             taken, self._queue = self._queue, []
             self._wake.clear()

@@ -1,6 +1,6 @@
 /** The console's queue against the server: first page, changes by live messages, further pages. */
 import { useQuery, useQueryClient } from "@tanstack/vue-query";
-import { computed, ref, shallowRef, watch, type Ref } from "vue";
+import { computed, onScopeDispose, ref, shallowRef, watch, type Ref } from "vue";
 import { get, type Query } from "@/api/client";
 import type { CaseCounts, CaseItem, Page } from "@/api/types";
 import type { Box } from "@/lib/domain";
@@ -43,6 +43,8 @@ export function useQueue(filter: Ref<QueueFilter>, held: (items: number) => bool
 
   const recent = new Map<string, number>();
   const changed = new Set<string>();
+  let again: ReturnType<typeof setTimeout> | undefined;
+  onScopeDispose(() => clearTimeout(again));
 
   async function refresh(): Promise<void> {
     const codes = [...changed].slice(0, AT_ONCE);
@@ -53,7 +55,9 @@ export function useQueue(filter: Ref<QueueFilter>, held: (items: number) => bool
       const page = await get<Page<CaseItem>>("/api/v1/cases", { ...queryOf(asked), codes: codes.join(","), limit: AT_ONCE });
       if (asked === filter.value) queue.value = patched(queue.value, codes, page.items, held(queue.value.items.length));
     } catch {
-      codes.forEach((code) => changed.add(code)); // the next message, or the reset after a cut, asks again
+      codes.forEach((code) => changed.add(code));
+      clearTimeout(again); // a full server says 429, and there may be no further message that would ask again
+      again = setTimeout(() => void refresh(), 2_000);
       return;
     }
     if (changed.size) refreshSoon();
