@@ -106,6 +106,16 @@ def test_second_factor_tokens_rights_and_looks_are_there(cast: Cast, django_capt
     assert ("looked", "周敏 (operator)", "visit") in log(group="look")
 
 
+def test_a_first_use_that_was_rolled_back_is_told_at_the_next(cast: Cast) -> None:
+    user = actions.create_user(cast.viewer("admin"), "box", "网关", machine=True)
+    actions.grant_role(cast.viewer("security"), user, "integrator", region=COUNTY)
+    head = {"Authorization": f"Bearer {issue_token(cast.viewer('security'), user, ['case.read'])}"}
+    failed = Client().post("/api/v1/users", {}, content_type="application/json", headers={**head, "Idempotency-Key": "k1"})
+    assert failed.status_code in (403, 422)
+    assert Client().get("/api/v1/cases", headers=head).status_code == 200
+    assert [a for a, name, _ in log(group="token") if "box" in name] == ["token_issued", "token_first_used"]
+
+
 def test_sessions_that_were_ended(cast: Cast) -> None:
     client = Client()
     log_in(client)
@@ -148,7 +158,15 @@ def test_the_file_says_the_same_and_taking_it_is_written_down(cast: Cast) -> Non
     assert rows[0][:3] == ["时间", "动作", "账号"]
     assert rows[1][1:3] == ["登录", "周敏 (operator)"]
     assert rows[1][6].startswith("'="), "no formula"
-    assert asked(group="look").json()["items"][0]["action"] == "audit_exported"
+    taken = asked(group="look").json()["items"][0]
+    assert (taken["action"], taken["data"]) == ("audit_exported", {"group": "log_in"})
+
+
+def test_a_file_of_an_unknown_group_is_refused_before_it_begins(cast: Cast) -> None:
+    head = {"Authorization": f"Bearer {issue_token(SYSTEM, user_id_of('auditor') or 0)}"}
+    answer = Client().get("/api/v1/audit.csv", {"group": "nonsense"}, headers=head)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/group")
+    assert asked(group="look").json()["items"] == [], "nothing was taken"
 
 
 def test_nobody_changes_it(cast: Cast) -> None:
