@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -129,22 +130,25 @@ def _put_password(user: User, password: str) -> None:
 OFFICERS = (("admin", "admin", "系统管理员"), ("security", "security_officer", "安全管理员"), ("auditor", "auditor", "安全审计员"))
 
 
-def create_officers() -> list[tuple[str, str]]:
-    """The three officers of a deployment, each where nobody holds that role yet: log-in names with their one-time passwords."""
+def create_officers() -> list[tuple[str, str, str]]:
+    """The three officers of a deployment, each where nobody holds that role yet: role, log-in name, one-time password.
+
+    A name that somebody has already (an upgraded deployment may well have its ``auditor``) gets a number.
+    """
     made = []
     with scoped(SYSTEM):
-        for username, role, name in OFFICERS:
+        for wanted, role, name in OFFICERS:
             if RoleGrant.objects.filter(role=role).exists():
                 continue
-            if User.objects.filter(username=username).exists():
-                raise NotNow("access.name_taken", username=username)
+            taken = {n.lower() for n in User.objects.filter(username__istartswith=wanted).values_list("username", flat=True)}
+            username = next(n for n in itertools.chain([wanted], (f"{wanted}{i}" for i in itertools.count(2))) if n not in taken)
             password = secret_key()
             user = User(username=username, name=name)
             user.set_password(password)
             user.save()
             RoleGrant.objects.create(user=user, role=role)
             append(_chain(user.pk), "account_created", {"user": user.pk, "role": role, "region": ""}, SYSTEM)
-            made.append((username, password))
+            made.append((role, username, password))
     return made
 
 
@@ -367,7 +371,7 @@ def end_token(viewer: Viewer, token_id: int) -> None:
 
 
 def _drop_token(viewer: Viewer, token: Token) -> None:
-    forget_viewers(token.user_id)
+    _changed(token.user_id)
     append(_chain(token.user_id), "token_ended", {"user": token.user_id, "token": token.pk}, viewer)
     token.delete()
 
