@@ -24,6 +24,7 @@ from gridloop.doors.http.problems import plain_problem
 
 EVERY: Final = 0.25  # seconds between two questions
 PATIENCE: Final = 1.2  # seconds for the answer to a question that needs neither disk nor lock
+ANEW: Final = 3.0  # seconds of silence after which another connection is tried: the line may be dead, not the server
 UNTOUCHED: Final = ("/healthz",)
 
 
@@ -99,7 +100,8 @@ class Watch:
             # once more without waiting: it may be we who had to wait for a processor
             if not select.select([server.socket], [], [], max(left, 0))[0] and left <= 0:
                 self._fall_silent()
-                select.select([server.socket], [], [])  # until it speaks, or is gone
+                if not select.select([server.socket], [], [], ANEW)[0]:  # it speaks, or is gone
+                    raise psycopg.OperationalError("no answer on this connection")
             server.consume_input()
         while server.get_result() is not None:
             continue
