@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from django.db import connections
+from django.test import RequestFactory
 
 from gridloop.doors.http import watch as watching
-
-pytestmark = pytest.mark.django_db
+from gridloop.doors.http.metrics import metrics
 
 
 class Line:
@@ -64,6 +64,7 @@ def line(monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
     made.close()
 
 
+@pytest.mark.django_db
 def test_a_line_that_died_is_given_up_for_another(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "ANEW", 0.3)
     watch = watching.Watch()
@@ -77,3 +78,22 @@ def test_a_line_that_died_is_given_up_for_another(line: Line, monkeypatch: pytes
     with watch._connected() as other:
         watch._ask(other.pgconn)
     assert not watch.silent
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_figures_are_told_while_the_database_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDLOOP_PROCESS", "web")
+    door = watching.DatabaseWatchMiddleware(metrics)
+    assert door.watch is not None
+    door.watch._started = True  # this test says itself when the database is silent
+    ask = RequestFactory()
+    assert b'gridloop_scrape_failed{part="database"} 0.0' in door(ask.get("/metrics")).content
+    door.watch.silent = True
+    try:
+        told = door(ask.get("/metrics")).content
+        assert b'gridloop_scrape_failed{part="database"} 1.0' in told
+        assert b'gridloop_scrape_failed{part="machine"} 0.0' in told
+        assert b"gridloop_disk_free_bytes" in told
+        assert door(ask.get("/api/v1/cases", headers={"Accept-Language": "en"})).status_code == 503
+    finally:
+        door.watch.silent = False
