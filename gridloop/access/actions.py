@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from allauth.idp.oidc.models import Token
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -404,8 +405,11 @@ def forget_looks(limit: int = 500, dry: bool = False) -> int:
 
 
 def forget_sessions(limit: int = 500, dry: bool = False) -> int:
-    """Retention: sessions that are over, in real time as the library counts it."""
+    """Retention: sessions that are over, in real time as the library counts it, and what was kept of whose they were and from where."""
     from django.contrib.sessions.models import Session
 
+    now = datetime.now(UTC)
+    live = Session.objects.filter(expire_date__gte=now).values("session_key")
     with scoped(SYSTEM):
-        return drop(Session.objects.filter(expire_date__lt=datetime.now(UTC)), limit, dry)
+        told = drop(UserSession.objects.exclude(session_key__in=live), limit, dry)
+        return told + drop(Session.objects.filter(expire_date__lt=now), limit, dry)

@@ -84,8 +84,8 @@ def end_one(request: HttpRequest, user_id: int) -> None:
 
 
 def end_sessions(user_id: int) -> int:
-    """End every session of an account; how many there were."""
-    sessions = list(UserSession.objects.filter(user_id=user_id))
+    """End every session of an account; how many there were, those not counted that were over by themselves."""
+    sessions = UserSession.objects.purge_and_list(User(pk=user_id))
     for session in sessions:
         session.end()
     return len(sessions)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
@@ -123,6 +126,19 @@ def test_sessions_that_were_ended(cast: Cast) -> None:
     assert client.get("/api/v1/me").status_code == 401
     assert log(group="log_in")[-1][0] == "session_ended"
     assert asked(group="log_in").json()["items"][0]["actor_name"].startswith("严守")
+
+
+def test_of_sessions_that_are_over_no_address_is_kept(cast: Cast) -> None:
+    over, still = Client(), Client()
+    log_in(over)
+    log_in(still)
+    assert UserSession.objects.count() == 2
+    Session.objects.filter(session_key=over.session.session_key).update(expire_date=datetime(2020, 1, 1, tzinfo=UTC))
+    assert actions.forget_sessions(dry=True) == 2, "the session, and from where it was opened"
+    assert actions.forget_sessions() == 2
+    assert [s.session_key for s in UserSession.objects.all()] == [still.session.session_key]
+    assert actions.forget_sessions() == 0
+    assert still.get("/api/v1/me").status_code == 200
 
 
 def test_only_the_auditor_reads_it(cast: Cast) -> None:
