@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from django.db import connections
+from django.http import HttpResponse
 from django.test import RequestFactory
 
 from gridloop.doors.http import watch as watching
@@ -87,13 +88,19 @@ def test_the_figures_are_told_while_the_database_is_silent(monkeypatch: pytest.M
     assert door.watch is not None
     door.watch._started = True  # this test says itself when the database is silent
     ask = RequestFactory()
-    assert b'gridloop_scrape_failed{part="database"} 0.0' in door(ask.get("/metrics")).content
+
+    def told() -> bytes:
+        answer = door(ask.get("/metrics"))
+        assert isinstance(answer, HttpResponse)
+        return answer.content
+
+    assert b'gridloop_scrape_failed{part="database"} 0.0' in told()
     door.watch.silent = True
     try:
-        told = door(ask.get("/metrics")).content
-        assert b'gridloop_scrape_failed{part="database"} 1.0' in told
-        assert b'gridloop_scrape_failed{part="machine"} 0.0' in told
-        assert b"gridloop_disk_free_bytes" in told
+        said = told()
+        assert b'gridloop_scrape_failed{part="database"} 1.0' in said
+        assert b'gridloop_scrape_failed{part="machine"} 0.0' in said
+        assert b"gridloop_disk_free_bytes" in said
         assert door(ask.get("/api/v1/cases", headers={"Accept-Language": "en"})).status_code == 503
     finally:
         door.watch.silent = False
