@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from allauth.idp.oidc.models import Token
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -129,22 +131,25 @@ def _put_password(user: User, password: str) -> None:
 OFFICERS = (("admin", "admin", "系统管理员"), ("security", "security_officer", "安全管理员"), ("auditor", "auditor", "安全审计员"))
 
 
-def create_officers() -> list[tuple[str, str]]:
-    """The three officers of a deployment, each where nobody holds that role yet: log-in names with their one-time passwords."""
+def create_officers() -> list[tuple[str, str, str]]:
+    """The three officers of a deployment, each where nobody holds that role yet: role, log-in name, one-time password.
+
+    A name that somebody has already (an upgraded deployment may well have its ``auditor``) gets a number.
+    """
     made = []
     with scoped(SYSTEM):
-        for username, role, name in OFFICERS:
+        for wanted, role, name in OFFICERS:
             if RoleGrant.objects.filter(role=role).exists():
                 continue
-            if User.objects.filter(username=username).exists():
-                raise NotNow("access.name_taken", username=username)
+            taken = {n.lower() for n in User.objects.filter(username__istartswith=wanted).values_list("username", flat=True)}
+            username = next(n for n in itertools.chain([wanted], (f"{wanted}{i}" for i in itertools.count(2))) if n not in taken)
             password = secret_key()
             user = User(username=username, name=name)
             user.set_password(password)
             user.save()
             RoleGrant.objects.create(user=user, role=role)
             append(_chain(user.pk), "account_created", {"user": user.pk, "role": role, "region": ""}, SYSTEM)
-            made.append((username, password))
+            made.append((role, username, password))
     return made
 
 
@@ -367,7 +372,7 @@ def end_token(viewer: Viewer, token_id: int) -> None:
 
 
 def _drop_token(viewer: Viewer, token: Token) -> None:
-    forget_viewers(token.user_id)
+    _changed(token.user_id)
     append(_chain(token.user_id), "token_ended", {"user": token.user_id, "token": token.pk}, viewer)
     token.delete()
 
@@ -400,8 +405,11 @@ def forget_looks(limit: int = 500, dry: bool = False) -> int:
 
 
 def forget_sessions(limit: int = 500, dry: bool = False) -> int:
-    """Retention: sessions that are over, in real time as the library counts it."""
+    """Retention: sessions that are over, in real time as the library counts it, and what was kept of whose they were and from where."""
     from django.contrib.sessions.models import Session
 
+    now = datetime.now(UTC)
+    live = Session.objects.filter(expire_date__gte=now).values("session_key")
     with scoped(SYSTEM):
-        return drop(Session.objects.filter(expire_date__lt=datetime.now(UTC)), limit, dry)
+        told = drop(UserSession.objects.exclude(session_key__in=live), limit, dry)
+        return told + drop(Session.objects.filter(expire_date__lt=now), limit, dry)

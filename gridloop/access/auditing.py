@@ -16,6 +16,7 @@ from gridloop.journal.actions import append, elevated, verb
 from gridloop.journal.messages import FactRow
 from gridloop.journal.selectors import account_facts, scoped, unseal
 from gridloop.kernel.errors import FieldFault, Forbidden, Invalid
+from gridloop.kernel.formulas import quoted
 from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM, Viewer
 
@@ -29,7 +30,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 COLUMNS = ("at", "action", "account", "actor", "how", "address", "agent", "data", "hash")
 PAGE, MOST = 500, 50_000  # rows of a file
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,7 @@ def audit(viewer: Viewer, wanted: AuditFilter) -> list[AuditRow]:
     """The security log of the auditor's territory, newest first. Forbidden without ``audit.read``; Invalid for an unknown group."""
     if not viewer.can("audit.read"):
         raise Forbidden("access.forbidden", permission="audit.read")
-    if wanted.group and wanted.group not in GROUPS:
-        params = {"group": wanted.group, "known": ", ".join(GROUPS)}
-        raise Invalid("access.unknown_group", errors=(FieldFault("/group", "access.unknown_group", params),), **params)
+    _need_group(wanted)
     with scoped(viewer.within("audit.read")), elevated():
         facts = account_facts(
             SYSTEM,
@@ -83,6 +81,12 @@ def audit(viewer: Viewer, wanted: AuditFilter) -> list[AuditRow]:
             limit=wanted.limit,
         )
         return _rows(facts, viewer.lang)
+
+
+def _need_group(wanted: AuditFilter) -> None:
+    if wanted.group and wanted.group not in GROUPS:
+        params = {"group": wanted.group, "known": ", ".join(GROUPS)}
+        raise Invalid("access.unknown_group", errors=(FieldFault("/group", "access.unknown_group", params),), **params)
 
 
 def _chains(viewer: Viewer, user: int | None) -> list[str] | None:
@@ -141,8 +145,14 @@ def _how(data: dict[str, Any], lang: str) -> str:
 
 @verb("audit.read")
 def export(viewer: Viewer, wanted: AuditFilter) -> str:
-    """Write down that the log is taken away as a file, and by which filter; returns the file's name."""
-    said = {"group": wanted.group, "account": wanted.user}
+    """Write down that the log is taken away as a file, and by which filter; returns the file's name. Invalid as ``audit``."""
+    _need_group(wanted)
+    said = {
+        "group": wanted.group,
+        "account": wanted.user,
+        "since": wanted.since and wanted.since.isoformat(),
+        "until": wanted.until and wanted.until.isoformat(),
+    }
     append(f"account:{viewer.user_id or 0}", "audit_exported", {k: v for k, v in said.items() if v not in ("", None)}, viewer)
     return "security-log.csv"
 
@@ -164,7 +174,7 @@ def _cells(row: AuditRow) -> list[str]:
     """Text; what a spreadsheet would take for a formula gets a quote in front, because a browser names itself as it likes."""
     data = " ".join(f"{key}={value}" for key, value in row.data.items())
     cells = [row.at.isoformat(), row.text, row.account_name, row.actor_name, row.how, row.address, row.agent, data, row.hash]
-    return [f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells]
+    return [quoted(cell) for cell in cells]
 
 
 def _csv(rows: list[list[str]]) -> str:

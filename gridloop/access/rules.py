@@ -256,6 +256,13 @@ MASKS: Final[dict[str, Callable[[str], str]]] = {
 _IN_TEXT = re.compile(r"(?<!\d)(?:(?P<id>\d{17}[\dXx])|(?:\+?86[ -]?)?1\d{2}[ -]?\d{4}[ -]?\d{4})(?!\d)")
 
 
+_NARROW = str.maketrans("０１２３４５６７８９Ｘｘ＋－　", "0123456789Xx+- ")  # Chinese keyboards write both; one character for one
+
+
 def mask_text(value: str) -> str:
     """Free text with citizen ids and mobile numbers masked, for people who may read the case but not the person."""
-    return _IN_TEXT.sub(lambda m: mask_citizen_id(m.group()) if m.group("id") else mask_phone(m.group()), value)
+    masked, end = [], 0
+    for m in _IN_TEXT.finditer(value.translate(_NARROW)):
+        masked += [value[end : m.start()], mask_citizen_id(m.group()) if m.group("id") else mask_phone(m.group())]
+        end = m.end()
+    return "".join((*masked, value[end:]))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-
 from allauth.core.internal import ratelimit
 from allauth.usersessions.models import UserSession
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.http import HttpRequest
 
 from gridloop.access.limits import Meter, network_of
@@ -24,7 +22,6 @@ _LOCKED = Meter("locked", 1, 300)
 _TOLD_AT = (1, 10, 100, 1000, 10_000)  # of strangers' tries from one network in ten minutes: guessing must not fill the trace
 _AGENT_LENGTH = 200
 _known_tokens: set[str] = set()
-_lock = threading.Lock()
 
 
 def origin_of(request: HttpRequest) -> Origin:
@@ -87,8 +84,8 @@ def end_one(request: HttpRequest, user_id: int) -> None:
 
 
 def end_sessions(user_id: int) -> int:
-    """End every session of an account; how many there were."""
-    sessions = list(UserSession.objects.filter(user_id=user_id))
+    """End every session of an account; how many there were, those not counted that were over by themselves."""
+    sessions = UserSession.objects.purge_and_list(User(pk=user_id))
     for session in sessions:
         session.end()
     return len(sessions)
@@ -121,5 +118,4 @@ def first_use(request: HttpRequest, user_id: int) -> None:
             origin, chain = origin_of(request), f"account:{user_id}"
             sealed = seal({"address": origin.address, "agent": origin.agent}, subject=chain, purpose="sign_in")
             append(chain, "token_first_used", {"token": row[0], "from": sealed}, Viewer(name="public", user_id=user_id))
-    with _lock:
-        _known_tokens.add(digest)
+    transaction.on_commit(lambda: _known_tokens.add(digest))  # a request that fails under an idempotency key takes its first use back

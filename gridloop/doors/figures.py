@@ -23,6 +23,7 @@ SECONDS = Histogram(
     ["route", "method"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+SHED = Counter("gridloop_http_shed_total", "Requests refused with 429 because they had waited too long for a free hand")
 CONSOLES = Gauge("gridloop_push_consoles", "Open live screens", multiprocess_mode="livesum")
 FRAMES = Counter("gridloop_push_frames_total", "Chunks sent to live screens, heartbeats not counted")
 PUSH_LAG = Histogram(

@@ -82,14 +82,25 @@ def _frames_only(_: Any, __: str, event: Event) -> Event:
     info = event.pop("exc_info", None)
     fault = info[1] if isinstance(info, tuple) else info
     if isinstance(fault, BaseException):
-        told = (str(fault).splitlines() or [""])[0][:200]
         frames = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(fault.__traceback__)]
-        event["exception"] = {"kind": type(fault).__name__, "told": told, "frames": frames[-12:]}
+        event["exception"] = {"kind": type(fault).__name__, "told": _first_line(fault), "frames": frames[-12:]}
     return event
 
 
+def _first_line(fault: BaseException) -> str:
+    return (str(fault).splitlines() or [""])[0][:200]
+
+
 class _ForPeople(logging.Formatter):
-    """The line and, behind it, where in the work it was written."""
+    """The line and, behind it, where in the work it was written; of a fault its first line and its frames, too."""
+
+    def formatException(self, ei: Any) -> str:
+        fault, told = ei[1], list[str]()
+        while fault is not None and len(told) < 5:
+            frames = "".join(traceback.format_tb(fault.__traceback__))
+            told.append(f"Traceback (most recent call last):\n{frames}{type(fault).__name__}: {_first_line(fault)}")
+            fault = fault.__cause__ or (None if fault.__suppress_context__ else fault.__context__)
+        return "\n\nwhich came of this or while handling it:\n\n".join(reversed(told))
 
     def format(self, record: logging.LogRecord) -> str:
         context = {**get_contextvars(), **{k: v for k, v in vars(record).items() if k in _SHOWN}}

@@ -53,9 +53,10 @@ def buildings_near(viewer: Viewer, lon: float, lat: float, radius_m: float = 100
 
 
 _CLOSEST = """
-SELECT coalesce(nullif(address, ''), name) FROM registry_building
-WHERE lon BETWEEN %s - %s AND %s + %s AND lat BETWEEN %s - %s AND %s + %s
-ORDER BY power((lon - %s) * %s, 2) + power((lat - %s) * %s, 2), id LIMIT 1
+SELECT said FROM (
+    SELECT id, coalesce(nullif(address, ''), name) AS said, power((lon - %s) * %s, 2) + power((lat - %s) * %s, 2) AS square
+    FROM registry_building WHERE lon BETWEEN %s - %s AND %s + %s AND lat BETWEEN %s - %s AND %s + %s) near
+WHERE square <= %s ORDER BY square, id LIMIT 1
 """
 
 
@@ -64,7 +65,7 @@ def address_at(viewer: Viewer, lon: float, lat: float, radius_m: float = 150) ->
     """The address of the closest building, '' when none is near."""
     dx, dy = geo.reach(radius_m, lat)
     box = [lon, dx, lon, dx, lat, dy, lat, dy]
-    found = ask_together((_CLOSEST, [*box, lon, radius_m / dx, lat, radius_m / dy]))[0]
+    found = ask_together((_CLOSEST, [lon, radius_m / dx, lat, radius_m / dy, *box, radius_m**2]))[0]
     return str(found[0][0]) if found else ""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ import httpx
 
 MOST_BYTES = 1 << 20
 _SCHEMES = ("http", "https")
+_UNICAST = ipaddress.IPv6Network("2000::/3")  # all that is given out; beyond it old forms lead into a house (::10.0.0.1, fec0::1)
 
 
 class Refused(Exception):
@@ -39,6 +41,8 @@ def public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
         if inner is not None:
             return public(str(inner))
+        if found not in _UNICAST:
+            return False
     return found.is_global and not found.is_multicast
 
 
@@ -67,7 +71,10 @@ def resolved(url: str, extra: frozenset[str] = frozenset()) -> tuple[httpx.URL, 
 def post(
     url: str, *, json: Any, headers: Mapping[str, str] | None = None, timeout: float, trusted: frozenset[str] = frozenset()
 ) -> httpx.Response:
-    """POST as JSON, the answer read to at most 1 MB. Refused before anything is sent; ``httpx.HTTPError`` for what fails on the way."""
+    """POST as JSON, the answer read to at most 1 MB. Refused before anything is sent; ``httpx.HTTPError`` for what fails on the way.
+
+    ``timeout``: seconds for each step of the way to the answer, and for the whole of its body, however it drips.
+    """
     target, address = resolved(url, trusted)
     pinned = target.copy_with(host=address)
     own = {**(headers or {}), "Host": target.netloc.decode()}
@@ -76,11 +83,13 @@ def post(
         request = client.build_request("POST", pinned, json=json, headers=own, extensions={"sni_hostname": name} if name else {})
         answer = client.send(request, stream=True)
         try:
-            content = b""
+            content, end = b"", time.monotonic() + timeout
             for part in answer.iter_bytes():
                 content += part
                 if len(content) > MOST_BYTES:
                     raise Refused("the answer is too long")
+                if time.monotonic() > end:
+                    raise httpx.ReadTimeout("the answer does not end", request=request)
         finally:
             answer.close()
     if answer.is_redirect:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
@@ -106,6 +109,16 @@ def test_second_factor_tokens_rights_and_looks_are_there(cast: Cast, django_capt
     assert ("looked", "周敏 (operator)", "visit") in log(group="look")
 
 
+def test_a_first_use_that_was_rolled_back_is_told_at_the_next(cast: Cast) -> None:
+    user = actions.create_user(cast.viewer("admin"), "box", "网关", machine=True)
+    actions.grant_role(cast.viewer("security"), user, "integrator", region=COUNTY)
+    head = {"Authorization": f"Bearer {issue_token(cast.viewer('security'), user, ['case.read'])}"}
+    failed = Client().post("/api/v1/users", {}, content_type="application/json", headers={**head, "Idempotency-Key": "k1"})
+    assert failed.status_code in (403, 422)
+    assert Client().get("/api/v1/cases", headers=head).status_code == 200
+    assert [a for a, name, _ in log(group="token") if "box" in name] == ["token_issued", "token_first_used"]
+
+
 def test_sessions_that_were_ended(cast: Cast) -> None:
     client = Client()
     log_in(client)
@@ -113,6 +126,19 @@ def test_sessions_that_were_ended(cast: Cast) -> None:
     assert client.get("/api/v1/me").status_code == 401
     assert log(group="log_in")[-1][0] == "session_ended"
     assert asked(group="log_in").json()["items"][0]["actor_name"].startswith("严守")
+
+
+def test_of_sessions_that_are_over_no_address_is_kept(cast: Cast) -> None:
+    over, still = Client(), Client()
+    log_in(over)
+    log_in(still)
+    assert UserSession.objects.count() == 2
+    Session.objects.filter(session_key=over.session.session_key).update(expire_date=datetime(2020, 1, 1, tzinfo=UTC))
+    assert actions.forget_sessions(dry=True) == 2, "the session, and from where it was opened"
+    assert actions.forget_sessions() == 2
+    assert [s.session_key for s in UserSession.objects.all()] == [still.session.session_key]
+    assert actions.forget_sessions() == 0
+    assert still.get("/api/v1/me").status_code == 200
 
 
 def test_only_the_auditor_reads_it(cast: Cast) -> None:
@@ -148,7 +174,15 @@ def test_the_file_says_the_same_and_taking_it_is_written_down(cast: Cast) -> Non
     assert rows[0][:3] == ["时间", "动作", "账号"]
     assert rows[1][1:3] == ["登录", "周敏 (operator)"]
     assert rows[1][6].startswith("'="), "no formula"
-    assert asked(group="look").json()["items"][0]["action"] == "audit_exported"
+    taken = asked(group="look").json()["items"][0]
+    assert (taken["action"], taken["data"]) == ("audit_exported", {"group": "log_in"})
+
+
+def test_a_file_of_an_unknown_group_is_refused_before_it_begins(cast: Cast) -> None:
+    head = {"Authorization": f"Bearer {issue_token(SYSTEM, user_id_of('auditor') or 0)}"}
+    answer = Client().get("/api/v1/audit.csv", {"group": "nonsense"}, headers=head)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/group")
+    assert asked(group="look").json()["items"] == [], "nothing was taken"
 
 
 def test_nobody_changes_it(cast: Cast) -> None:

@@ -41,8 +41,9 @@ def test_the_lines_of_a_case_are_found_by_its_code(live: Live) -> None:
     assert accept["user"]
     assert accept["request"] == accepted.headers["X-Request-ID"]
     assert {line["action"] for line in web if line["event"] == "fact" and line["request"] == accept["request"]} >= {"filed", "dispatched"}
-    everything = "".join(path.read_text(encoding="utf-8") for path in (live.folder / "logs").glob("*.log*"))
     track_key = answer.json()["track_url"].partition("key=")[2]
-    live.call("GET", f"/track/{code}", params={"key": track_key})
+    assert live.call("GET", f"/track/{code}", params={"key": track_key}).status_code == 200
+    assert until(lambda: any(str(line.get("route", "")).startswith("track/") for _, line in lines(live))), "its line is written"
+    everything = "".join(path.read_text(encoding="utf-8") for path in (live.folder / "logs").glob("*.log*"))
     for secret in (WORDS, CONTACT, "王老五", track_key, live.token("operator")):
         assert secret not in everything

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -111,10 +112,10 @@ def test_a_taken_name_is_refused(cast: Cast) -> None:
 
 def test_the_three_officers_are_made_once_each_with_a_password_of_its_own(db: None) -> None:
     selectors.forget_viewers()
-    made = dict(actions.create_officers())
-    assert list(made) == ["admin", "security", "auditor"]
-    assert len(set(made.values())) == 3
-    for name, password in made.items():
+    made = actions.create_officers()
+    assert [(role, name) for role, name, _ in made] == [("admin", "admin"), ("security_officer", "security"), ("auditor", "auditor")]
+    assert len({password for _, _, password in made}) == 3
+    for _, name, password in made:
         user_id = selectors.user_id_of(name)
         assert user_id is not None
         with scoped(SYSTEM):
@@ -125,10 +126,15 @@ def test_the_three_officers_are_made_once_each_with_a_password_of_its_own(db: No
 
 def test_a_deployment_that_had_an_administrator_gets_the_other_two(db: None) -> None:
     actions.load_users([SampleLogin("boss", "老管理", None, "admin", "", None)])
-    assert [name for name, _ in actions.create_officers()] == ["security", "auditor"]
+    assert [name for _, name, _ in actions.create_officers()] == ["security", "auditor"]
 
 
-def test_token_of_a_machine(cast: Cast) -> None:
+def test_a_name_that_is_taken_stops_no_start(db: None) -> None:
+    actions.load_users([SampleLogin(name, "老账号", None, "operator", "", None) for name in ("Auditor", "auditor2", "security")])
+    assert [name for _, name, _ in actions.create_officers()] == ["admin", "security2", "auditor3"]
+
+
+def test_token_of_a_machine(cast: Cast, django_capture_on_commit_callbacks: Any) -> None:
     admin, security = cast.viewer("admin"), cast.viewer("security")
     user_id = actions.create_user(admin, "gateway", "网关", machine=True)
     actions.grant_role(security, user_id, "integrator", region=COUNTY)
@@ -141,7 +147,12 @@ def test_token_of_a_machine(cast: Cast) -> None:
     assert row.scopes == ("case.read", "signals")
     with pytest.raises(NotFound):
         actions.end_token(cast.viewer("handler"), row.id)
-    actions.end_token(own, row.id)
+    with django_capture_on_commit_callbacks(execute=True):
+        actions.end_token(own, row.id)
+        selectors._bearers[selectors.hash_token(token)] = (
+            float("inf"),
+            (user_id, frozenset({"signals"})),
+        )  # read by a thread just before the end
     assert selectors.check_bearer(token) is None
     assert acts(user_id)[-2:] == ["token_issued", "token_ended"]
 

@@ -119,6 +119,14 @@ def test_text_hides_numbers_of_people() -> None:
     assert said == "请联系138****5678，身份证4405**********0014，车位12号，金额1381234567890元"
 
 
+def test_wide_digits_are_digits() -> None:
+    """A Chinese keyboard writes １ as easily as 1."""
+    said = rules.mask_text(
+        "Ａ座１２号，请联系１３８１２３４５６７８或＋８６　１３８－１２３４－５６７９，身份证４４０５２４１８８００１０１００１Ｘ"
+    )
+    assert said == "Ａ座１２号，请联系138****5678或138****5679，身份证4405**********001X"
+
+
 @given(st.text(alphabet="0123456789", min_size=11, max_size=11))
 def test_a_phone_mask_never_holds_the_middle(number: str) -> None:
     masked = rules.mask_phone(number)

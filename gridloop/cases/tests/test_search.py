@@ -75,6 +75,27 @@ def test_a_code_is_found_by_its_end_at_once(cast: Cast) -> None:
     assert found(cast.operator, code[5:9]) == set()
 
 
+def test_a_masked_number_is_found_by_none_of_its_parts(cast: Cast) -> None:
+    """Otherwise who may read the case could try it out digit by digit."""
+    code = told("井盖坏了，请打１３８１２３４５６７８或138-1234 5679或１３８－１２３４－５６７０", place=THERE)
+    assert found(cast.west_operator, "请打") == {code}
+    for words in (
+        "13812345678",
+        "１３８１２３４５６７８",
+        "138",
+        "12345",
+        "34567",
+        "81234",
+        "5679",
+        "13",
+        "1234",
+        "１２３４",
+        "4－5",
+        "8 ",
+    ):
+        assert found(cast.west_operator, words) - {c for c in [code] if words in c} == set(), words
+
+
 def test_what_is_looked_for_is_narrowed_and_paged(cast: Cast) -> None:
     codes = [told(f"第{n}盏路灯不亮", place=(HERE[0] + n * 0.002, HERE[1])) for n in range(5)]
     first, after = case_page(cast.operator, CaseFilter(q="路灯"), 2)

@@ -35,7 +35,7 @@ def by_report() -> None:
 class Held(threading.Thread):
     """Does something on a connection of its own and keeps the transaction open until told."""
 
-    def __init__(self, act: Callable[[], None]) -> None:
+    def __init__(self, act: Callable[[], object]) -> None:
         super().__init__()
         self.act, self.done, self.commit = act, threading.Event(), threading.Event()
 

@@ -32,7 +32,7 @@ _WATCHED = (
 
 _OFFICERS = {
     "admin": "first administrator / 首个系统管理员",
-    "security": "first security officer / 首个安全管理员",
+    "security_officer": "first security officer / 首个安全管理员",
     "auditor": "first auditor / 首个安全审计员",
 }
 
@@ -120,8 +120,8 @@ def prepare(data_dir: Path | None) -> None:
             _step("base map / 底图", lambda: _end_base_map(drawing))
         _step("scene packs / 场景包", _call("gridloop.scenes.actions", "install_all"))
         if not state.get("sample") and not state.get("officers_made"):
-            for username, password in importlib.import_module("gridloop.access.actions").create_officers():
-                click.echo(f"{_OFFICERS[username]}: {username}   password / 密码: {password}   (shown once / 仅显示一次)")
+            for role, username, password in importlib.import_module("gridloop.access.actions").create_officers():
+                click.echo(f"{_OFFICERS[role]}: {username}   password / 密码: {password}   (shown once / 仅显示一次)")
             deployment.write("deployment.json", deployment.read("deployment.json") | {"officers_made": True})
 
 

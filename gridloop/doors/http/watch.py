@@ -24,7 +24,9 @@ from gridloop.doors.http.problems import plain_problem
 
 EVERY: Final = 0.25  # seconds between two questions
 PATIENCE: Final = 1.2  # seconds for the answer to a question that needs neither disk nor lock
+ANEW: Final = 3.0  # seconds of silence after which another connection is tried: the line may be dead, not the server
 UNTOUCHED: Final = ("/healthz",)
+FIGURES: Final = "/metrics"  # tells above all then what it can
 
 
 class Watch:
@@ -99,7 +101,8 @@ class Watch:
             # once more without waiting: it may be we who had to wait for a processor
             if not select.select([server.socket], [], [], max(left, 0))[0] and left <= 0:
                 self._fall_silent()
-                select.select([server.socket], [], [])  # until it speaks, or is gone
+                if not select.select([server.socket], [], [], ANEW)[0]:  # it speaks, or is gone
+                    raise psycopg.OperationalError("no answer on this connection")
             server.consume_input()
         while server.get_result() is not None:
             continue
@@ -126,7 +129,9 @@ class DatabaseWatchMiddleware:
             return self.get_response(request)
         self.watch.start()
         if self.watch.silent:
-            return database_down(request)
+            if request.path != FIGURES:
+                return database_down(request)
+            connections["default"].close()  # it may hang; a new one is refused at once, and the figures say that it was
         with self.watch.at_work():
             return self.get_response(request)
 

@@ -21,8 +21,11 @@ def _restored() -> Iterator[None]:
     root.handlers[:], root.level = before
 
 
+NUMBER = "13900001111"
+
+
 def _fail() -> None:
-    raise ValueError("duplicate key\nDETAIL:  Key (phone)=(13900001111) already exists.")
+    raise ValueError(f"duplicate key\nDETAIL:  Key (phone)=({NUMBER}) already exists.")
 
 
 def test_json_lines_carry_the_work_and_hide_values(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,7 +48,7 @@ def test_json_lines_carry_the_work_and_hide_values(monkeypatch: pytest.MonkeyPat
     assert line["exception"]["kind"] == "ValueError"
     assert line["exception"]["told"] == "duplicate key"
     assert "_fail" in line["exception"]["frames"][-1]
-    assert "13900001111" not in out
+    assert NUMBER not in out
 
 
 def test_lines_for_people_end_with_the_work(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +58,23 @@ def test_lines_for_people_end_with_the_work(monkeypatch: pytest.MonkeyPatch, cap
         logging.getLogger("gridloop.web").warning("slow", extra={"case": "YL2"})
         logging.getLogger("gridloop.access_log").info("request")
     assert capsys.readouterr().out == "WARNING gridloop.web: slow [case=YL2 request=r1]\n"
+
+
+def test_faults_in_lines_for_people_quote_no_row_either(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("GRIDLOOP_LOG_FORMAT", raising=False)
+    logs.set_up("web")
+    try:
+        try:
+            _fail()
+        except ValueError as cause:
+            raise RuntimeError(f"not kept\nKey (phone)=({NUMBER})") from cause
+    except RuntimeError:
+        logging.getLogger("gridloop.web").exception("request failed")
+    out = capsys.readouterr().out
+    assert "ValueError: duplicate key\n" in out
+    assert out.endswith("RuntimeError: not kept\n")
+    assert "in _fail" in out
+    assert NUMBER not in out
 
 
 @pytest.mark.parametrize(("sent", "kept"), [("abc-1.2_x", True), ("", False), ("a b", False), ("x" * 65, False), ("a\n", False)])

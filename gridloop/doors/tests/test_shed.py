@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from gridloop.doors.figures import SHED
 from gridloop.doors.http.shedding import ACTING, LONGEST, LOOKING, REPORTING, REPORTS, Environ, Start, shed_late, waited
 
 CASES = "/api/v1/cases"
@@ -36,11 +37,13 @@ def ago(seconds: float) -> str:
 )
 def test_each_kind_has_its_own_patience(method: str, path: str, limit: float) -> None:
     assert answer(method, path, ago(limit - 0.5))[2] == b"served"
+    before = SHED._value.get()
     status, headers, body = answer(method, path, ago(limit + 0.5))
     assert status.startswith("429")
     assert int(headers["Retry-After"]) > 0
     assert headers["Content-Type"] == "application/problem+json"
     assert orjson.loads(body)["status"] == 429
+    assert SHED._value.get() == before + 1
 
 
 def test_the_refusal_speaks_the_callers_language() -> None:
@@ -59,7 +62,7 @@ def test_a_clock_that_was_set_is_no_reason_to_refuse(seconds: float) -> None:
     assert answer("GET", CASES, ago(seconds))[2] == b"served"
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 def test_whether_it_lives_is_always_told(path: str) -> None:
     assert answer("GET", path, ago(60))[2] == b"served"
 

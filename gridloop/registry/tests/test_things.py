@@ -8,6 +8,7 @@ import pytest
 
 from gridloop.journal.actions import scoped
 from gridloop.journal.models import Fact
+from gridloop.kernel import geo
 from gridloop.kernel.errors import Forbidden, Invalid, NotFound
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Viewer
 from gridloop.orgs.selectors import unit_ids_by_code
@@ -50,6 +51,11 @@ def test_the_closest_building_gives_the_address() -> None:
     assert (near.code, near.distance_m is not None and near.distance_m < 15) == ("B1", True)
     assert selectors.address_at(SYSTEM, *here) == "城关街道幸福路8号1幢"
     assert selectors.address_at(SYSTEM, 0, 0) == ""
+    assert near.lon is not None
+    assert near.lat is not None
+    dx, dy = geo.reach(150, near.lat)
+    assert selectors.address_at(SYSTEM, near.lon - 0.65 * dx, near.lat - 0.65 * dy) == "城关街道幸福路8号1幢"
+    assert selectors.address_at(SYSTEM, near.lon - 0.9 * dx, near.lat - 0.9 * dy) == "", "inside of the square, 190 m away"
 
 
 def test_devices_of_the_territory_and_of_ones_own_units() -> None:

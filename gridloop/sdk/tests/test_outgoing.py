@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -25,6 +27,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/long":
             for _ in range(40):
                 self.wfile.write(b"x" * 100_000)
+        if self.path == "/drip":
+            with contextlib.suppress(OSError):
+                for _ in range(40):
+                    self.wfile.write(b"x")
+                    time.sleep(0.1)
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
@@ -66,6 +73,10 @@ def test_this_machine_is_not_called_under_any_name(port: int, host: str) -> None
     [
         ("93.184.216.34", True),
         ("2606:4700::1111", True),
+        ("::10.1.2.3", False),
+        ("fec0::1", False),
+        ("::ffff:0:10.1.2.3", False),
+        ("64:ff9b:1::a01:203", False),
         ("10.1.2.3", False),
         ("172.16.0.1", False),
         ("192.168.1.1", False),
@@ -100,6 +111,13 @@ def test_a_named_host_is_called_under_its_name_at_the_judged_address(port: int, 
     monkeypatch.setenv("GRIDLOOP_OUTGOING_HOSTS", "localhost:1")
     with pytest.raises(outgoing.Refused):
         outgoing.post(f"http://localhost:{port}/x", json={}, timeout=3)
+
+
+def test_an_answer_that_drips_is_given_up(port: int) -> None:
+    began = time.monotonic()
+    with pytest.raises(httpx.ReadTimeout):
+        outgoing.post(f"http://127.0.0.1:{port}/drip", json={}, timeout=0.5, trusted=frozenset({f"127.0.0.1:{port}"}))
+    assert time.monotonic() - began < 3
 
 
 def test_no_redirect_is_followed_and_no_endless_answer_read(port: int) -> None:
