@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Q
 
 from gridloop.access.models import User
+from gridloop.access.rules import ROLES
 from gridloop.journal.actions import append, elevated, verb
 from gridloop.journal.messages import FactRow
 from gridloop.journal.selectors import account_facts, scoped, unseal
@@ -119,7 +120,7 @@ def _row(fact: FactRow, origin: dict[str, Any], names: dict[int, str], lang: str
         account=account,
         account_name=names.get(account, say("access.nobody", lang) if account == 0 else ""),
         actor=fact.actor,
-        actor_name=names.get(int(actor), "") if actor.isdigit() else fact.actor,
+        actor_name=names.get(int(actor), "") if actor.isdigit() else _word("actor", fact.actor, lang),
         how=_how(fact.data, lang),
         address=str(origin.get("address", "")),
         agent=str(origin.get("agent", "")),
@@ -130,17 +131,22 @@ def _row(fact: FactRow, origin: dict[str, Any], names: dict[int, str], lang: str
     )
 
 
-def _means(word: str, lang: str) -> str:
-    """What somebody logged in with; a word we have none for stays as the library says it."""
-    said = say(f"access.by_{word}", lang)
-    return word if said == f"access.by_{word}" else said
+def _word(kind: str, word: str, lang: str) -> str:
+    """What somebody logged in with, or who acted where it was no account; a word we have none for stays as it is."""
+    said = say(f"access.{kind}_{word}", lang)
+    return word if said == f"access.{kind}_{word}" else said
+
+
+def _role(key: str, lang: str) -> str:
+    role = ROLES.get(key)
+    return key if role is None else role.en if lang == "en" else role.zh
 
 
 def _how(data: dict[str, Any], lang: str) -> str:
     """By which means, and why not, in words."""
-    method = "+".join(_means(word, lang) for word in str(data.get("method") or data.get("kind") or "").split("+"))
+    method = "+".join(_word("by", word, lang) for word in str(data.get("method") or data.get("kind") or "").split("+"))
     reason = say(f"access.refused_{data['reason']}", lang) if data.get("reason") else ""
-    return " · ".join(part for part in (method, reason, str(data.get("role") or data.get("purpose") or "")) if part)
+    return " · ".join(part for part in (method, reason, _role(str(data.get("role") or ""), lang) or str(data.get("purpose") or "")) if part)
 
 
 @verb("audit.read")

@@ -105,7 +105,7 @@ def test_second_factor_tokens_rights_and_looks_are_there(cast: Cast, django_capt
     actions.log_look(cast.viewer("operator"), "person:7", "visit", "入户走访")
     assert ("factor_added", "周敏 (operator)", "动态验证码") in log(group="factor")
     assert [a for a, name, _ in log(group="token") if "box" in name] == ["token_issued", "token_first_used"], "once"
-    assert ("role_granted", "网关 (box)", "integrator") in log(group="right")
+    assert ("role_granted", "网关 (box)", "对接平台") in log(group="right")
     assert ("looked", "周敏 (operator)", "visit") in log(group="look")
 
 

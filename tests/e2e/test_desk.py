@@ -193,3 +193,40 @@ def test_admin_adds_a_device_and_gives_it_a_secret(deployment: Deployment, desk:
     sheet.get_by_role("button", name="保存").click()
     expect(detail).to_contain_text("河边摄像头")
     assert deployment.api("admin").get(f"/api/v1/devices/{code}")["coverage"] == 30
+
+
+def test_what_the_operator_typed_outlives_a_refusal_and_a_reload(deployment: Deployment, desk: Callable[..., Desk], spot: Spot) -> None:
+    code = deployment.api("operator").report(spot)["case"]
+    operator = desk("operator")
+    operator.open(f"/console/{code}")
+    page = operator.page
+    page.get_by_role("button", name="催办", exact=True).click()
+    page.get_by_label("理由").fill("群众又来电 😀")
+    page.route("**/urge", lambda route: route.abort())
+    page.locator("form.ask button[type=submit]").click()
+    expect(page.get_by_role("alert").filter(has_text="连不上服务器")).to_be_visible()
+    expect(page.get_by_label("理由")).to_have_value("群众又来电 😀")
+    page.unroute("**/urge")
+    page.reload()
+    page.get_by_role("button", name="催办", exact=True).click()
+    expect(page.get_by_label("理由")).to_have_value("群众又来电 😀")
+    page.locator("form.ask button[type=submit]").click()
+    expect(page.get_by_label("理由")).to_have_count(0)
+    page.get_by_role("button", name="催办", exact=True).click()
+    expect(page.get_by_label("理由")).to_have_value("")
+
+
+def test_the_queue_follows_the_words_while_they_are_typed(deployment: Deployment, desk: Callable[..., Desk], spot: Spot) -> None:
+    code = deployment.api("operator").report(spot, "东街三棵树倒了")["case"]
+    operator = desk("operator")
+    operator.open("/console")
+    operator.page.get_by_label("标题、编号（按 / 键）").fill(code[-7:])
+    expect(operator.page.get_by_role("option")).to_have_count(1)
+
+
+def test_everybody_reaches_their_account_from_the_desk(desk: Callable[..., Desk]) -> None:
+    officer = desk("security")
+    who = officer.page.locator("a.who")
+    expect(who).to_contain_text("安全管理员")
+    who.click()
+    expect(officer.page.get_by_role("heading", name="通行密钥")).to_be_visible()

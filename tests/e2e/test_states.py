@@ -80,6 +80,28 @@ def test_code_on_site_brings_its_place(phone: Callable[..., Phone], spot: Spot) 
     expect(citizen.page.get_by_label("地址")).to_have_value("东街灯杆 12")
 
 
+def test_code_on_site_wins_over_the_place_of_a_report_begun_elsewhere(phone: Callable[..., Phone], spot: Spot) -> None:
+    citizen = phone(None)
+    citizen.open("/m/report")
+    citizen.page.get_by_label("说明").fill("灯坏了")
+    citizen.page.get_by_label("地址").fill("家门口")
+    citizen.page.wait_for_timeout(300)
+    citizen.open(f"/m/report?place={spot[0]},{spot[1]},东街灯杆 12")
+    expect(citizen.page.get_by_text("来自现场二维码")).to_be_visible()
+    expect(citizen.page.get_by_label("地址")).to_have_value("东街灯杆 12")
+    expect(citizen.page.get_by_label("说明")).to_have_value("灯坏了")
+
+
+def test_words_beyond_what_is_taken_are_told(phone: Callable[..., Phone]) -> None:
+    citizen = phone(None)
+    citizen.open("/m/report")
+    words = citizen.page.get_by_label("说明")
+    words.fill("坏" * 4500)
+    expect(citizen.page.get_by_text("已写 4500 / 5000 字")).to_be_visible()
+    words.fill("坏" * 6000)
+    expect(citizen.page.get_by_text("最多 5000 字")).to_be_visible()
+
+
 def test_phone_speaks_english_and_remembers_it(phone: Callable[..., Phone]) -> None:
     guest = phone(None)
     guest.open("/m/me")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from gridloop.doors.cli.deployment import Deployment
 from gridloop.doors.cli.edge import Edge
 from gridloop.doors.cli.main import COMMANDS, cli
 from gridloop.doors.cli.services import PROGRAMS
@@ -44,6 +45,44 @@ def test_a_data_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["up", "--data-dir", str(tmp_path / "file" / "data")])
     assert done.exit_code == 1
     assert "cannot hold a deployment" in done.output
+    assert done.output.count("\n") == 1
+
+
+def test_a_folder_of_somebody_elses_files_does_not_become_a_deployment(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("", encoding="utf-8")
+    done = CliRunner().invoke(cli, ["up", "--data-dir", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "thesis.txt" in done.output
+    assert "空文件夹" in done.output
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_mounted_or_begun_folder_is_ours(tmp_path: Path) -> None:
+    for name in ("lost+found", "logs"):
+        (tmp_path / name).mkdir()
+    (tmp_path / ".gitkeep").touch()
+    Deployment(tmp_path).refuse_a_strangers_folder()
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "deployment.json").write_text("{}", encoding="utf-8")
+    Deployment(tmp_path).refuse_a_strangers_folder()
+    assert Deployment(tmp_path).read("deployment.json") == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("token", "admin"), ("holds no deployment", "还没有部署")),
+        (("restore", "FILE"), ("is not a Gridloop backup", "不是网格闭环的备份文件")),
+    ],
+)
+def test_what_cannot_go_on_says_so_in_one_line_of_both_languages(
+    tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    file = tmp_path / "no.backup"
+    file.write_text("hello", encoding="utf-8")
+    done = CliRunner().invoke(cli, [str(file) if a == "FILE" else a for a in arguments] + ["--data-dir", str(tmp_path / "data")])
+    assert done.exit_code == 1
+    assert all(word in done.output for word in words), done.output
     assert done.output.count("\n") == 1
 
 

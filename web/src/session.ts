@@ -3,6 +3,7 @@ import { computed, ref, shallowRef } from "vue";
 import { cookie, get, post, Problem } from "@/api/client";
 import type { Me } from "@/api/types";
 import { clockRate, setClock } from "@/lib/clock";
+import { forgetAllTyped } from "@/lib/kept";
 import { TOUR_ROLE, type RoleWord } from "@/screens/tour/steps";
 
 export const me = shallowRef<Me | null>(null);
@@ -32,6 +33,8 @@ export function keepClock(): void {
   );
 }
 
+/** Key of what this account typed about a thing and has not sent. */
+export const typedBy = (thing: string): string => `${me.value?.user ?? ""}:${thing}`;
 export const may = (permission: string): boolean => me.value?.permissions.includes(permission) ?? false;
 /** Whoever reads neither cases nor tasks gets nothing from the live stream. */
 export const hasLive = computed(() => may("case.read") || may("task.read"));
@@ -47,6 +50,7 @@ export function toLogin(): void {
 /** Leaves by the headless session call, then shows the log-in page. */
 export async function logOut(): Promise<void> {
   leaving.value = true;
+  forgetAllTyped();
   // allauth answers a successful log-out with 401 (no session any more).
   await fetch("/_allauth/browser/v1/auth/session", { method: "DELETE", credentials: "same-origin", headers: csrf() }).catch(() => undefined);
   location.assign("/login/");

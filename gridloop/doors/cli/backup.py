@@ -20,7 +20,7 @@ import psycopg
 
 from gridloop import __version__
 from gridloop.doors.cli import database
-from gridloop.doors.cli.common import data_dir_option, embedded, owner_urls
+from gridloop.doors.cli.common import data_dir_option, embedded, no_deployment, owner_urls
 from gridloop.doors.cli.database import Urls
 from gridloop.doors.cli.deployment import Deployment, default_folder
 from gridloop.doors.cli.postgres import BIN, EmbeddedPostgres
@@ -45,7 +45,7 @@ class _Server:
         if not self.new and self.deployment.running():
             return owner_urls(self.deployment)
         if not self.new and not self.deployment.postgres.exists():
-            raise click.ClickException(f"{self.deployment.folder} holds no deployment")
+            raise click.ClickException(no_deployment(self.deployment))
         self.started = embedded(self.deployment)
         self.started.prepare()
         self.started.start()
@@ -164,11 +164,12 @@ def _extract(file: Path, scratch: Path) -> None:
         with tarfile.open(file) as archive:
             names = archive.getnames()
             if "gridloop.json" not in names or "database.dump" not in names:
-                raise click.ClickException(f"{file} is not a Gridloop backup")
+                raise click.ClickException(f"{file} is not a Gridloop backup / 不是网格闭环的备份文件")
             _refuse_tricks(file, archive)
             archive.extractall(scratch)
     except tarfile.TarError as fault:
-        raise click.ClickException(f"{file} is not a Gridloop backup: {fault}") from fault
+        why = str(fault).partition(":")[0]  # what follows is one line for each way to compress
+        raise click.ClickException(f"{file} is not a Gridloop backup, or damaged: {why} / 不是网格闭环的备份文件，或文件已损坏") from fault
 
 
 def _refuse_tricks(file: Path, archive: tarfile.TarFile) -> None:
@@ -176,7 +177,9 @@ def _refuse_tricks(file: Path, archive: tarfile.TarFile) -> None:
     for member in archive:
         path = PurePosixPath(member.name)
         if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
-            raise click.ClickException(f"{file} is not a Gridloop backup: {member.name[:100]} does not belong into one")
+            raise click.ClickException(
+                f"{file} is not a Gridloop backup: {member.name[:100]} does not belong into one / 备份中有不该有的内容"
+            )
         member.mode = 0o700 if member.isdir() else 0o600
         member.uid, member.gid, member.uname, member.gname = os.getuid(), os.getgid(), "", ""
 

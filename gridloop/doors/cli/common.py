@@ -65,11 +65,18 @@ def sample_scale() -> float:
     return float(os.environ.get("GRIDLOOP_SAMPLE_SCALE", "1"))
 
 
+def no_deployment(deployment: Deployment) -> str:
+    return (
+        f"{deployment.folder} holds no deployment yet: start `gridloop up` or name the folder with --data-dir"
+        " / 此文件夹中还没有部署：请先启动 gridloop up，或用 --data-dir 指定"
+    )
+
+
 def owner_urls(deployment: Deployment) -> Urls:
     """The three URLs of a deployment whose database runs."""
     urls: dict[str, str] = deployment.read("run.json").get("urls", {})
     if not urls:
-        raise click.ClickException(f"{deployment.folder} holds no deployment yet")
+        raise click.ClickException(no_deployment(deployment))
     return Urls(**urls)
 
 
@@ -88,7 +95,7 @@ def django_on(data_dir: Path | None) -> Iterator[Deployment]:
     """Django with all three URLs; an embedded database that does not run is started for the while."""
     deployment = Deployment(data_dir or default_folder())
     if not (deployment.folder / "run.json").exists() and "GRIDLOOP_APP_URL" not in os.environ:
-        raise click.ClickException(f"{deployment.folder} holds no deployment yet: start `gridloop up` or name the folder with --data-dir")
+        raise click.ClickException(no_deployment(deployment))
     os.environ["GRIDLOOP_DATA_DIR"] = str(deployment.folder)
     os.environ.update({k: v for k, v in running_environment(deployment).items() if k not in os.environ})
     server = None if deployment.running() or not deployment.postgres.exists() else embedded(deployment)

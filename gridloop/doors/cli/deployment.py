@@ -23,6 +23,8 @@ from gridloop.doors.cli.database import APP, INGEST, OWNER, Urls
 
 ROOT = Path(__file__).resolve().parents[3]
 _SOCKET_LIMIT = 90
+_MARKS = ("deployment.json", "secrets.json", "run.json")
+_NOT_THEIRS = {"lost+found", "logs", "run", "postgres", "nats", "caddy", "evidence", "static", "history"}
 
 
 class Deployment:
@@ -37,6 +39,18 @@ class Deployment:
         self.caddy = self.folder / "caddy"
         self.evidence = self.folder / "evidence"
         self.static = self.folder / "static"
+
+    def refuse_a_strangers_folder(self) -> None:
+        """A home or project folder named by mistake must not become a deployment; hidden files and ``lost+found`` are no content."""
+        if not self.folder.is_dir() or any((self.folder / name).exists() for name in _MARKS):
+            return
+        theirs = sorted(p.name for p in self.folder.iterdir() if not p.name.startswith(".") and p.name not in _NOT_THEIRS)
+        if theirs:
+            some = ", ".join(theirs[:3]) + (" …" if len(theirs) > 3 else "")
+            raise click.ClickException(
+                f"{self.folder} holds other files ({some}): name an empty folder with --data-dir"
+                " / 目录中有其他文件，请用 --data-dir 指定一个空文件夹"
+            )
 
     def make_folders(self) -> None:
         try:

@@ -96,6 +96,7 @@ def up(
     """Start everything; Ctrl-C ends it."""
     options = Options(port, "0.0.0.0" if lan else host, lan, empty, 0 if quiet else simulate)
     deployment = Deployment(data_dir or default_folder())
+    deployment.refuse_a_strangers_folder()
     deployment.make_folders()
     with deployment.lock():
         _check_port(options)

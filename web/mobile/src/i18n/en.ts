@@ -162,6 +162,8 @@ const en: typeof zh = {
       other: "Other",
     },
     text: "Words (optional with a photo)",
+    text_count: "{n} of {most} characters",
+    text_full: "At most {most} characters: what comes after them is not kept. Report in two parts, or tell the rest by phone.",
     contact: "Phone (optional, so that we can answer)",
     contact_note: "Only the people who handle it see your number.",
     submit: "Submit",
@@ -209,6 +211,7 @@ const en: typeof zh = {
     install: "Add to home screen",
     install_hint: "Choose “Add to home screen” in the browser's menu: it opens like an app and works without a network.",
     install_now: "Add now",
+    account: "Account and security",
     desk: "Open the desk version",
   },
   track: {

@@ -160,6 +160,8 @@ export default {
       other: "其他",
     },
     text: "说明（有照片可不填）",
+    text_count: "已写 {n} / {most} 字",
+    text_full: "最多 {most} 字，再多写的不会保留；可分两次上报，或打电话说明",
     contact: "联系电话（可不填，方便回复您）",
     contact_note: "电话只给承办人员看。",
     submit: "提交",
@@ -207,6 +209,7 @@ export default {
     install: "添加到主屏幕",
     install_hint: "在浏览器菜单中选“添加到主屏幕”，以后像应用一样打开，没有网络也能用。",
     install_now: "现在添加",
+    account: "账号与安全",
     desk: "打开电脑版",
   },
   track: {

@@ -13,6 +13,9 @@ export const KIND_TYPES = {
 export type Kind = keyof typeof KIND_TYPES;
 export const KINDS = Object.keys(KIND_TYPES) as Kind[];
 
+/** Characters of the words, as the server takes them. */
+export const MOST_TEXT = 5000;
+
 export interface ReportFields {
   [key: string]: unknown;
   kind: Kind | null;

@@ -25,7 +25,7 @@ export default {
     citizen: "Citizen", worker: "Grid worker", grid_worker: "Grid worker", handler: "Department handler", officer: "Enforcement officer",
     operator: "Operator", commander: "Duty commander", duty_commander: "Duty commander", supervisor: "Supervisor", leader: "Leader",
     deputy: "Deputy", mediator: "Mediator", inspector: "Inspector", designer: "Process designer", admin: "Administrator",
-    integrator: "Integrator", device: "Device",
+    security_officer: "Security officer", auditor: "Auditor", integrator: "Integrator", device: "Device",
   },
   taskStatus: { open: "To sign for", waiting: "To do", accepted: "In progress", done: "Done", cancelled: "Cancelled" },
   verb: {

@@ -1,13 +1,14 @@
 export default {
   nav: { console: "Console", tasks: "My tasks", cockpit: "Cockpit", cases: "Cases", org: "Organisation", devices: "Devices", packs: "Scenes", accounts: "Accounts", audit: "Security log" },
   shell: {
-    nav: "Main navigation", skip: "Skip to content", live: "Live", reconnecting: "Reconnecting", clock: "Deployment clock", logOut: "Log out",
+    nav: "Main navigation", skip: "Skip to content", live: "Live", reconnecting: "Reconnecting", clock: "Deployment clock", logOut: "Log out", account: "My account",
     sampleHint: "Sample data: people, places and cases are made up", denied: "No permission",
     deniedText: "{name}, this page is outside your permissions. Ask an administrator for access.",
     toHome: "Go to the start page", toPhone: "Report on the phone page", otherUser: "Log in as someone else", lost: "No such page",
     lostText: "The address may be mistyped, or the page has moved.",
   },
   audit: {
+    data: { token: "token", days: "days", scopes: "scopes", lang: "language", count: "times", grant: "grant", region: "region", unit: "unit", staff: "person", machine: "machine account", group: "kind", account: "account", subject: "subject", look: "look" },
     log: "Security log", looks: "Looks at personal data", file: "Take as CSV", group: "Kind", groups: { log_in: "Logging in and out", factor: "Factors and passwords", token: "API tokens", right: "Accounts and roles", look: "Looks and files" },
     since: "From", until: "To", at: "Time", what: "What", account: "Account", by: "By", how: "How and why", from: "From where", subject: "Subject", purpose: "Purpose", reason: "Reason", count: "Items",
     logHint: "Entries are only ever added, each chained to the one before; nobody can change them. Addresses are kept for a year. Taking the file is written down, too.", looksHint: "Who of your unit or territory opened whose personal data, when and why.",

@@ -23,7 +23,7 @@ export default {
   role: {
     citizen: "群众", worker: "网格员", grid_worker: "网格员", handler: "部门经办", officer: "执法队员", operator: "值守坐席", commander: "值班长",
     duty_commander: "值班长", supervisor: "督办考评", leader: "领导", deputy: "人大代表", mediator: "调解员", inspector: "检查人员",
-    designer: "流程管理员", admin: "系统管理员", integrator: "对接平台", device: "设备",
+    designer: "流程管理员", admin: "系统管理员", security_officer: "安全管理员", auditor: "安全审计员", integrator: "对接平台", device: "设备",
   },
   taskStatus: { open: "待签收", waiting: "待处理", accepted: "办理中", done: "已完成", cancelled: "已取消" },
   verb: {

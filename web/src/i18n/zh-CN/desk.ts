@@ -2,11 +2,12 @@
 export default {
   nav: { console: "事件台", tasks: "我的待办", cockpit: "驾驶舱", cases: "事件广场", org: "组织", devices: "设备", packs: "场景", accounts: "账号与岗位", audit: "安全审计" },
   shell: {
-    nav: "主导航", skip: "跳到正文", live: "实时", reconnecting: "重连中", clock: "部署时钟", logOut: "退出",
+    nav: "主导航", skip: "跳到正文", live: "实时", reconnecting: "重连中", clock: "部署时钟", logOut: "退出", account: "我的账号",
     sampleHint: "演示数据：人名、地名、事件均为虚构", denied: "没有权限", deniedText: "{name}，这个页面不在您的权限之内。如需使用，请联系系统管理员授权。",
     toHome: "回到首页", toPhone: "去手机页上报", otherUser: "换一个账号登录", lost: "没有这个页面", lostText: "地址可能写错了，或者页面已经搬走。",
   },
   audit: {
+    data: { token: "令牌", days: "天数", scopes: "范围", lang: "语言", count: "次数", grant: "授权", region: "区域", unit: "单位", staff: "人员", machine: "机器账号", group: "类别", account: "账号", subject: "对象", look: "调阅" },
     log: "安全日志", looks: "调阅登记", file: "导出 CSV", group: "类别", groups: { log_in: "登录与退出", factor: "验证方式与密码", token: "接口令牌", right: "账号与岗位", look: "调阅与导出" },
     since: "开始时间", until: "结束时间", at: "时间", what: "动作", account: "账号", by: "操作人", how: "方式与原因", from: "来自", subject: "对象", purpose: "目的", reason: "理由", count: "条数",
     logHint: "每条记录只能追加、前后相连，任何人不能修改；网络地址保存一年。导出本身也会登记。", looksHint: "本单位（或本辖区）谁在何时因何调阅了谁的个人信息。",

@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import { nextTick, ref } from "vue";
+import { forgetAllTyped, forgetTyped, keepTyped, readTyped, useTyped } from "@/lib/kept";
+
+/** A store as the browser's, without one. */
+function aStore(refuse = false): Storage {
+  const store = Object.create({
+    getItem: (key: string) => (store as Record<string, string>)[key] ?? null,
+    removeItem: (key: string) => void delete (store as Record<string, string>)[key],
+    setItem(key: string, value: string) {
+      if (refuse) throw new DOMException("full", "QuotaExceededError");
+      (store as Record<string, string>)[key] = value;
+    },
+  }) as Storage;
+  return store;
+}
+
+describe("what was typed and not sent", () => {
+  it("comes back after a reload, under its own key only", () => {
+    const store = aStore();
+    useTyped(() => "ann:case:1:void", "", store).value = "重复上报 😀 <b>";
+    expect(useTyped(() => "ann:case:1:void", "", store).value).toBe("重复上报 😀 <b>");
+    expect(useTyped(() => "ann:case:1:urge", "", store).value).toBe("");
+    expect(useTyped(() => "bob:case:1:void", "", store).value).toBe("");
+  });
+  it("follows the key and never writes one form's words under another", async () => {
+    const store = aStore();
+    const code = ref("1");
+    const note = useTyped(() => code.value, "", store);
+    note.value = "of one";
+    code.value = "2";
+    expect(note.value).toBe("");
+    note.value = "of two";
+    code.value = "1";
+    await nextTick();
+    expect([note.value, readTyped("2", "", store)]).toEqual(["of one", "of two"]);
+  });
+  it("keeps whole forms, and hands out a fresh empty one each time", () => {
+    const store = aStore();
+    const empty: Record<string, unknown> = {};
+    const form = useTyped(() => "f", empty, store);
+    form.value["result"] = "ok";
+    expect([readTyped("f", empty, store), empty]).toEqual([{ result: "ok" }, {}]);
+  });
+  it("is gone once sent, emptied, or everybody logged out", () => {
+    const store = aStore();
+    keepTyped("a", "x", "", store);
+    keepTyped("b", "y", "", store);
+    keepTyped("c", "z", "", store);
+    store.setItem("tour", "3");
+    forgetTyped("a", store);
+    keepTyped("b", "", "", store);
+    expect(["a", "b", "c"].map((key) => readTyped(key, "", store))).toEqual(["", "", "z"]);
+    forgetAllTyped(store);
+    expect([readTyped("c", "", store), store.getItem("tour")]).toEqual(["", "3"]);
+  });
+  it("survives a full store and a broken entry", () => {
+    const note = useTyped(() => "k", "", aStore(true));
+    note.value = "words";
+    expect(note.value).toBe("words");
+    const store = aStore();
+    store.setItem("typed:k", "{");
+    expect(readTyped("k", "", store)).toBe("");
+  });
+});
