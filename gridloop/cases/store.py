@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from gridloop.cases.directory import DIRECTORY
 from gridloop.cases.machine import Machine
 from gridloop.cases.models import Case, Source
 from gridloop.cases.rules import DESK_STAGES, CaseData, LimitData, Secret, Situation, TaskData
@@ -74,7 +75,8 @@ class Loaded:
 def number_from(region: str, found: Sequence[tuple[Any, ...]]) -> Number:
     """The numbers of a new case, from the rows that ``NUMBERS`` gave."""
     row_id, running = found[0]
-    return Number(int(row_id), f"{region[:6]:0<6}{clock.now():%y%m%d}{running % 10_000_000:07d}")
+    today = DIRECTORY.calendar(region).local(clock.now())  # the day people there write, not the server's
+    return Number(int(row_id), f"{region[:6]:0<6}{today:%y%m%d}{running % 10_000_000:07d}")
 
 
 def next_number(region: str) -> Number:

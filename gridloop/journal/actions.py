@@ -206,7 +206,8 @@ def erase_naming(viewer: Viewer, words: Collection[str], rule: str) -> list[str]
     texts = [Q(text__contains=orjson.dumps(word).decode()[1:-1]) for word in wanted]
     numbers = [Q(digits__contains=bare) for word in wanted if len(bare := digits_of(word)) >= FEWEST_DIGITS]
     text = Cast("value", TextField())
-    bare_text = Func(text, Value(r"\D"), Value(""), Value("g"), function="regexp_replace", output_field=TextField())
+    narrow = Func(text, Value("０１２３４５６７８９"), Value("0123456789"), function="translate", output_field=TextField())
+    bare_text = Func(narrow, Value("[^0-9]"), Value(""), Value("g"), function="regexp_replace", output_field=TextField())
     with elevated():
         found = Sealed.objects.annotate(text=text, digits=bare_text).filter(reduce(or_, texts + numbers), erased_at__isnull=True)
         rows = [row for row in found.select_for_update().order_by("id") if names_one(" ".join(_texts(row.value)), wanted)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from unicodedata import decimal
 
 from gridloop.kernel.retention import Rule, rules
 
@@ -19,5 +20,5 @@ def names_one(text: str, words: Collection[str]) -> bool:
 
 
 def digits_of(text: str) -> str:
-    """The digits of a text, whatever stands between them."""
-    return "".join(c for c in text if c.isdecimal())
+    """The digits of a text, whatever stands between them and however wide they are written."""
+    return "".join(str(decimal(c)) for c in text if c.isdecimal())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -89,6 +89,11 @@ def test_full_life(cast: Cast) -> None:
     count, broken = verify(SYSTEM)
     assert broken is None
     assert count > len(told)
+
+
+def test_a_case_is_called_by_the_day_of_its_place(cast: Cast) -> None:
+    with clock.fixed(datetime(2026, 7, 1, 20, 30, tzinfo=UTC)):  # half past four in the morning there
+        assert actions.report(PUBLIC, new_report()).case[6:12] == "260702"
 
 
 def test_nobody_checks_their_own_work(cast: Cast) -> None:

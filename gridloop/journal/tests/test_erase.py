@@ -42,11 +42,17 @@ def test_kept_answers_lose_the_words_but_not_their_key(word: str) -> None:
 
 @pytest.mark.parametrize("word", [*WORDS, "13800001234"])
 def test_whatever_names_somebody_goes_whosever_it_is(word: str) -> None:
-    told = {"case:1": word, "case:2": {"note": f"已联系{word}。"}, "case:3": "请打 138-0000 1234", "case:4": "与此无关 138 0000 99"}
+    told = {
+        "case:1": word,
+        "case:2": {"note": f"已联系{word}。"},
+        "case:3": "请打 138-0000 1234",
+        "case:5": "请打１３８００００１２３４",
+        "case:4": "与此无关 138 0000 99",
+    }
     with scoped(SYSTEM):
         for subject, value in told.items():
             seal(value, subject=subject, purpose="case_note", case=subject.removeprefix("case:"))
-    spaced = ["case:3"] if word.isdecimal() else []  # a number, whatever stands between its digits
+    spaced = ["case:3", "case:5"] if word.isdecimal() else []  # a number, whatever stands between its digits, wide ones, too
     assert sorted(erase_naming(SYSTEM, {word}, "request")) == ["case:1", "case:2", *spaced]
     assert erase_naming(SYSTEM, {word, "一"}, "request") == [], "once, and never by one character"
     with scoped(SYSTEM):
