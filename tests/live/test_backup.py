@@ -155,7 +155,11 @@ def test_old_backups_go(tmp_path: Path) -> None:
         (tmp_path / f"gridloop-2026010{day}T000000Z.tar").write_bytes(b"")
     (tmp_path / "mine.tar").write_bytes(b"")
     with running(tmp_path / "d", "--empty") as product:
+        nowhere = command("backup", "--keep", "2", "/proc", "--data-dir", str(product.folder))
         done = command("backup", "--keep", "2", str(tmp_path), "--data-dir", str(product.folder))
+    assert nowhere.returncode == 1
+    assert nowhere.stderr.startswith("Error: /proc/gridloop-"), nowhere.stderr
+    assert len(nowhere.stderr.splitlines()) == 1, "a folder that takes nothing is told of in one line"
     assert done.returncode == 0, done.stderr
     left = sorted(p.name for p in tmp_path.glob("*.tar"))
     assert len(left) == 3
