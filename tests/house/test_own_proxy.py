@@ -12,7 +12,7 @@ import pytest
 from gridloop.doors.cli.deployment import _origins
 from gridloop.doors.cli.edge import Edge
 from gridloop.doors.cli.up import Options
-from tests.house.product import command, running
+from tests.house.product import command, first_start_done, running
 
 
 def test_address_of_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,6 +32,7 @@ def test_only_then_a_proxy_is_believed(tmp_path: Path) -> None:
 
 @pytest.mark.server
 def test_forms_are_taken_through_the_proxy(tmp_path: Path) -> None:
+    first_start_done(tmp_path / "d", "--empty")
     with running(tmp_path / "d", "--empty", GRIDLOOP_PUBLIC_URL="https://grid.city.example", GRIDLOOP_PROXIES="2") as product:
         host = product.url.partition("://")[2]
         head = {"Host": "grid.city.example", "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
