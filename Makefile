@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 PIP := .venv/bin/python -m pip install -q --disable-pip-version-check
 PORT ?= 8000
 ARGS ?=
+WORKERS ?= 2
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/tests/*' 2>/dev/null | grep -v ' ')
 
 .PHONY: run install install-dev test lint unit web-test audit bench soak fuzz clean
@@ -57,7 +58,7 @@ web-test: web/node_modules/.installed
 	cd web && ../tools/npm run --silent check && ../tools/npm test --silent
 
 unit: .venv/.dev
-	.venv/bin/pytest -q -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
+	.venv/bin/pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 # known weaknesses of what we depend on: asks advisory services, so it needs them to be reachable (lint has what works without)
 audit: .venv/.dev web/node_modules/.installed

@@ -26,6 +26,7 @@ from gridloop.doors.cli.postgres import EmbeddedPostgres, new_password, os_user
 
 pytest_plugins = ["gridloop.simulation.county.testkit"]  # the fixture ``small_county``
 _SERVER, _PASSWORD = "GRIDLOOP_TEST_SERVER", "GRIDLOOP_TEST_PASSWORD"
+_MADE = "GRIDLOOP_TEST_MADE"  # folder of deployments that had their first start in this run, for all its workers (tests/house/product.py)
 _embedded: list[EmbeddedPostgres] = []
 _folders: list[Path] = []
 _deselected = 0
@@ -51,6 +52,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if "GRIDLOOP_DATA_DIR" not in os.environ:
         _folders.append(Path(tempfile.mkdtemp(prefix="gl-data-")))
         os.environ["GRIDLOOP_DATA_DIR"] = str(_folders[0])
+    if _MADE not in os.environ:
+        _folders.append(Path(tempfile.mkdtemp(prefix="gl-made-")))
+        os.environ[_MADE] = str(_folders[-1])
     from django.conf import settings
 
     settings.DATA_DIR = Path(os.environ["GRIDLOOP_DATA_DIR"])  # pytest-django reads the settings before this hook
@@ -213,7 +217,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.workeroutput["shared_data"] = _deselected
 
 
-ONE_PRODUCT = ("tests/e2e/", "tests/live/", "tests/proof/")  # folders whose files share a deployment
+# The longest first, beside it what only computes; then what starts products; short files last, so that no worker is left alone at the end.
+_ORDER = ("tests/e2e/", "gridloop/", "tests/proof/", "tests/live/", "tests/house/")
+
+
+@pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
+def order_files(items: list[pytest.Item]) -> None:
+    """pytest-django puts tests without a database last, and with them all that start a product; within a file its order stays."""
+    items.sort(key=lambda item: next((n for n, folder in enumerate(_ORDER) if item.nodeid.startswith(folder)), len(_ORDER)))
+
+
+ONE_PRODUCT = ("tests/e2e/", "tests/live/")  # folders whose files share a deployment
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # the library has no types

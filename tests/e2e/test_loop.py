@@ -10,7 +10,7 @@ from typing import Any
 from playwright.sync_api import expect
 
 from gridloop.evidence.tests.pictures import copy_of
-from tests.e2e.conftest import Deployment
+from tests.e2e.conftest import Deployment, beside
 from tests.e2e.people import Desk, Phone, Spot
 from tests.house.product import crowd
 
@@ -130,7 +130,7 @@ def test_a_photo_of_another_case_holds_the_closing_for_a_review(
     honest = office.dispatched(spot)
     handler.submit_result(honest, photo_after)
     phone("supervisor", spot).check(honest, "核查通过")
-    copied = office.dispatched((spot[0] + 0.0012, spot[1]))
+    copied = office.dispatched(beside(spot))
     handler.submit_result(copied, {**photo_after, "buffer": copy_of(photo_after["buffer"], (1600, 1200))})
     checker = phone("supervisor", spot)
     checker.open(f"/m/tasks/{office.task(copied, 'check')['id']}?case={copied}")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import hashlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +19,10 @@ from typing import Any
 
 import httpx
 import psutil
+
+from gridloop.doors.cli.common import embedded, urls_on
+from gridloop.doors.cli.deployment import Deployment
+from gridloop.doors.cli.prepare import fingerprint
 
 COMMAND = [sys.executable, "-m", "gridloop.doors.cli.main"]
 _OURS = ("GRIDLOOP_", "DATABASE_URL", "NATS_URL")
@@ -110,6 +117,39 @@ def running(folder: Path, *arguments: str, **env: str) -> Iterator[Product]:
         yield product
     finally:
         product.stop()
+
+
+def _prepared(folder: Path) -> None:
+    """The mark of a preparation names the database's address, which has moved."""
+    copy = Deployment(folder)
+    copy.make_folders()
+    mark = fingerprint(urls_on(embedded(copy).url(), "gridloop", copy))
+    copy.write("deployment.json", copy.read("deployment.json") | {"prepared": mark})
+
+
+def first_start_done(folder: Path, *arguments: str, **env: str) -> None:
+    """Puts a deployment into ``folder`` that was started once and ended in order: for tests of what comes after the first start.
+
+    Each kind is made once a run and copied, passwords and all, with the mark that says what it was prepared from.
+    """
+    kind = hashlib.sha256(repr((arguments, sorted(env.items()))).encode()).hexdigest()[:8]
+    above = Path(os.environ["GRIDLOOP_TEST_MADE"])
+    made = above / kind
+    with (above / f"{kind}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (above / f"{kind}.done").exists():
+            shutil.rmtree(made, ignore_errors=True)
+            product = Product(made, *arguments, **env)
+            try:
+                product.wait_ready(300)
+            finally:
+                assert product.stop() == 0, product.text
+            (above / f"{kind}.done").touch()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "-a", str(made), str(folder)], check=True)
+    for name in ("logs", "run"):
+        shutil.rmtree(folder / name)
+    _prepared(folder)
 
 
 def until(condition: Any, seconds: float = 30) -> bool:

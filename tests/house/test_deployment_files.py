@@ -79,6 +79,27 @@ def test_what_the_image_copies_is_there_and_pinned() -> None:
     assert command(ran[0], "--help").returncode == 0
 
 
+def test_new_volumes_belong_to_the_account_that_writes_them() -> None:
+    """A named volume takes the owner of the folder it is laid over; without one it would be root's, and no backup could be written."""
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    given = set(re.findall(r"install -d -o gridloop -g gridloop -m \d+ (\S+)", text))
+    laid = {volume.split(":")[1] for volume in COMPOSE["services"]["gridloop"]["volumes"]}
+    assert laid == given == set(json.loads(re.findall(r"^VOLUME (\[.+\])$", text, re.MULTILINE)[0]))
+
+
+def test_secrets_stay_out_of_image_and_repository() -> None:
+    folders = {str(Path(secret["file"]).parent) for secret in COMPOSE["secrets"].values()}
+    assert folders == {"secrets"}
+    for name, line in ((".dockerignore", "deploy/secrets"), (".gitignore", "/deploy/secrets/")):
+        assert line in (ROOT / name).read_text(encoding="utf-8").splitlines(), name
+
+
+def test_the_database_is_healthy_only_when_it_can_be_reached() -> None:
+    """The image sets its first database up on a server that has the socket only."""
+    check = COMPOSE["services"]["postgres"]["healthcheck"]["test"]
+    assert check[check.index("-h") + 1] == "127.0.0.1"
+
+
 @pytest.mark.server
 def test_the_units_command_runs_and_systemd_hears_of_it(tmp_path: Path) -> None:
     """Its own words with another port and folder, secrets in a file, and we in the place of systemd."""

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gridloop.doors.cli.edge import metrics_from
 from gridloop.doors.http.metrics import MetricsMiddleware
-from tests.house.product import Product, running, until
+from tests.house.product import Product, first_start_done, running, until
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 _NAME = re.compile(r"\bgridloop_[a-z_]+")
@@ -43,6 +43,7 @@ def scrape(product: Product) -> dict[str, dict[tuple[tuple[str, str], ...], floa
 
 @pytest.mark.server
 def test_one_address_tells_of_every_process(tmp_path: Path) -> None:
+    first_start_done(tmp_path / "d", "--empty")
     with running(tmp_path / "d", "--empty") as product:
         for _ in range(20):  # both web workers get some
             assert httpx.get(f"{product.url}/api/v1/cases/YL-no-such-case").status_code == 401

@@ -12,7 +12,7 @@ import pytest
 from gridloop.doors.cli.deployment import _origins
 from gridloop.doors.cli.edge import Edge
 from gridloop.doors.cli.up import Options
-from tests.house.product import running
+from tests.house.product import command, first_start_done, running
 
 
 def test_address_of_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,6 +32,7 @@ def test_only_then_a_proxy_is_believed(tmp_path: Path) -> None:
 
 @pytest.mark.server
 def test_forms_are_taken_through_the_proxy(tmp_path: Path) -> None:
+    first_start_done(tmp_path / "d", "--empty")
     with running(tmp_path / "d", "--empty", GRIDLOOP_PUBLIC_URL="https://grid.city.example", GRIDLOOP_PROXIES="2") as product:
         host = product.url.partition("://")[2]
         head = {"Host": "grid.city.example", "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
@@ -57,3 +58,7 @@ def test_forms_are_taken_through_the_proxy(tmp_path: Path) -> None:
         ):  # the second: a caller who wrote an address of his own before the proxy's
             assert httpx.get(f"{product.url}/metrics", headers={"X-Forwarded-For": far}).status_code == 403
         assert httpx.get(f"{product.url}/metrics").status_code == 200
+        token = command("token", "admin", "--data-dir", str(product.folder)).stdout.strip()
+        for passed in ({}, {"X-Forwarded-For": "192.168.1.7"}):  # past the proxy: fewer addresses are told than proxies trusted
+            answer = httpx.get(f"{product.url}/api/v1/me", headers={"Authorization": f"Bearer {token}"} | passed)
+            assert (answer.status_code, answer.json()["user"]) == (200, "admin")

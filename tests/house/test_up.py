@@ -11,13 +11,14 @@ import httpx
 import psutil
 import pytest
 
-from tests.house.product import Product, command, crowd, running, until
+from tests.house.product import Product, command, crowd, first_start_done, running, until
 
 pytestmark = pytest.mark.server
 CHILDREN = ("nats", "postgres", "web", "push", "ingest", "worker", "edge")
 
 
 def test_heals_after_kill_of_each_child_and_ends_clean(tmp_path: Path) -> None:
+    first_start_done(tmp_path / "d", "--empty")
     product = Product(tmp_path / "d", "--empty")
     try:
         product.wait_ready()

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from gridloop.evidence.tests.pictures import scene
-from tests.house.product import Product, command
+from tests.house.product import Product, command, first_start_done
 
 SCALE = 0.2  # of the sample county: enough of everything, loaded sooner
 
@@ -91,6 +91,7 @@ class Live:
 @pytest.fixture(scope="session")
 def live() -> Iterator[Live]:
     folder = Path(tempfile.mkdtemp(prefix="gl-live-"))
+    first_start_done(folder / "data", GRIDLOOP_SAMPLE_SCALE=str(SCALE))
     product = Product(folder / "data", GRIDLOOP_SAMPLE_SCALE=str(SCALE), GRIDLOOP_LOG_FORMAT="json")
     try:
         product.wait_ready(240)

@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.house.product import Product, clean_environment
+from tests.house.product import Product, clean_environment, first_start_done
 from tests.live.conftest import SCALE, Live
 
 INSIDE = """
@@ -78,6 +78,7 @@ class Proof(Live):
 @pytest.fixture(scope="module")
 def proof() -> Iterator[Proof]:
     folder = Path(tempfile.mkdtemp(prefix="gl-proof-"))
+    first_start_done(folder / "data", GRIDLOOP_SAMPLE_SCALE=str(SCALE))
     product = Product(folder / "data", GRIDLOOP_SAMPLE_SCALE=str(SCALE))
     try:
         product.wait_ready(240)

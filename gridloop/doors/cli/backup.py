@@ -91,7 +91,21 @@ def _write(deployment: Deployment, file: Path) -> None:
         raise click.ClickException(f"{file.parent}: no such folder / 没有此文件夹")
     began = time.monotonic()
     partial = file.with_name(file.name + ".partial")
-    with _Server(deployment) as urls, tempfile.TemporaryDirectory(prefix="gridloop-backup-", dir=file.absolute().parent) as scratch:
+    try:
+        _gather(deployment, partial)
+        partial.replace(file)
+    except OSError as fault:  # a folder of somebody else, a full disk: half a backup is none
+        partial.unlink(missing_ok=True)
+        raise click.ClickException(
+            f"{file}: no backup was made: {fault.strerror or fault} ({fault.filename or file}) / 未能备份，请检查文件夹权限和磁盘空间"
+        ) from fault
+    note = {"at": time.time(), "file": str(file.absolute()), "bytes": file.stat().st_size, "seconds": round(time.monotonic() - began, 1)}
+    deployment.write("backup.json", note)
+    click.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB in {time.monotonic() - began:.1f} s")
+
+
+def _gather(deployment: Deployment, partial: Path) -> None:
+    with _Server(deployment) as urls, tempfile.TemporaryDirectory(prefix="gridloop-backup-", dir=partial.absolute().parent) as scratch:
         dump = Path(scratch) / "database.dump"
         click.echo("  database / 数据库 …")
         _run("pg_dump", "--format=custom", "--no-owner", f"--file={dump}", urls.owner)
@@ -105,10 +119,6 @@ def _write(deployment: Deployment, file: Path) -> None:
                     _add(archive, deployment.folder / name, name)
     with partial.open("rb") as whole:
         os.fsync(whole.fileno())
-    partial.replace(file)
-    note = {"at": time.time(), "file": str(file.absolute()), "bytes": file.stat().st_size, "seconds": round(time.monotonic() - began, 1)}
-    deployment.write("backup.json", note)
-    click.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB in {time.monotonic() - began:.1f} s")
 
 
 def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
