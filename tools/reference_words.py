@@ -147,7 +147,8 @@ machine-readable form is `GET /api/v1/openapi.json`. Who may call what: [permiss
 | `POST /api/v1/signals` | One object, an array or NDJSON, gzip allowed: `{"id", "source", "device", "kind", "at", "value"?, "place"?, \
 "data"?}`. 202 only when durable: `{"accepted", "duplicates", "rejected": [{"index", "error", "pointer"}]}`. \
 Bearer token with `signals.write`, or Basic with device code and secret |
-| `GET /api/v1/live` | Server-sent events in the caller's scope: `case`, `task`, `reset` (read afresh). Resume with `Last-Event-ID` |
+| `GET /api/v1/live` | Server-sent events: `case`, `task`, `reset` (read afresh), `stale`, `fresh` (database away, back). \
+Resume with `Last-Event-ID` |
 | `GET /track/{case}?key=…` | The reporter's page; as JSON with `Accept: application/json` |
 | `POST /track/{case}/rate?key=…` | `{"stars", "note"?}`: once, after closing |
 | `POST /track/{case}/urge?key=…` | The reporter asks how long it still takes |

@@ -36,7 +36,10 @@ HEARTBEAT = 15.0  # seconds between comments that keep the line open
 FRAME_EVERY = 0.25  # a screen gets at most four frames a second; one case's changes within a frame are one message
 RIGHTS_EVERY = 30.0  # seconds between looks whether the session still holds
 BACKLOG = 5_000  # messages a slow screen may fall behind before it is told to read afresh
+STALE_AFTER = 3.0  # seconds without a look into the trace until screens are told that what they show may be old
 RESET = b"event: reset\ndata: {}\n\n"
+STALE = b"event: stale\ndata: {}\n\n"
+FRESH = b"event: fresh\ndata: {}\n\n"
 
 
 class Listener:
@@ -46,7 +49,12 @@ class Listener:
         self.viewer = viewer
         self.pending: list[Message] = []
         self.overrun = False
+        self.news = b""  # whether the stream still sees the trace, when that has changed
         self.wake = asyncio.Event()
+
+    def tell(self, news: bytes) -> None:
+        self.news = news
+        self.wake.set()
 
     def offer(self, messages: list[Message]) -> None:
         mine = [m for m in messages if m.seen_by(self.viewer)]
@@ -63,10 +71,11 @@ class Listener:
         """Everything that waits as one chunk; of a case only the latest change."""
         messages, self.pending = self.pending, []
         overrun, self.overrun = self.overrun, False
+        news, self.news = self.news, b""
         self.wake.clear()
         latest = {m.case: m for m in messages}
         body = b"".join(m.frame for m in sorted(latest.values(), key=lambda m: m.place))
-        return RESET + body if overrun else body
+        return news + RESET + body if overrun else news + body
 
 
 class Hub:
@@ -75,7 +84,9 @@ class Hub:
     def __init__(self) -> None:
         self.listeners: set[Listener] = set()
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.stale = False
         self.tail = Tail(self._publish)
+        self._watching: asyncio.Task[None] | None = None
 
     def _publish(self, messages: list[Message]) -> None:
         if self.loop is not None and not self.loop.is_closed():
@@ -88,12 +99,23 @@ class Hub:
     async def start(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.tail.begin()
+        self._watching = asyncio.create_task(self._watch())
         for port in filter(None, os.environ.get("GRIDLOOP_PUSH_HINT", "").split(",")):
             try:
                 await self.loop.create_datagram_endpoint(lambda: _Hint(self.tail), local_addr=("127.0.0.1", int(port)))
                 break
             except OSError:  # another push process listens there; polling alone costs 300 ms
                 continue
+
+    async def _watch(self) -> None:
+        """A database that is away or hangs says nothing: then the screens must."""
+        while True:
+            await asyncio.sleep(0.5)
+            stale = self.tail.blind_for() > STALE_AFTER
+            if stale != self.stale:
+                self.stale = stale
+                for listener in list(self.listeners):
+                    listener.tell(STALE if stale else FRESH)
 
 
 class _Hint(asyncio.DatagramProtocol):
@@ -216,7 +238,8 @@ async def _stream(listener: Listener, headers: dict[str, str], send: Send, gone:
         (b"x-accel-buffering", b"no"),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": start_headers})
-    await send(_chunk(b"retry: 1000\n\n" + await _past(listener, headers.get("last-event-id", ""))))
+    past = await _past(listener, headers.get("last-event-id", ""))
+    await send(_chunk(b"retry: 1000\n\n" + past + (STALE if hub.stale else b"")))
     checked = sent = time.monotonic()
     while not gone.done():
         with contextlib.suppress(TimeoutError):

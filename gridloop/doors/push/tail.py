@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -113,6 +114,7 @@ class Tail:
         self.ring: deque[Message] = deque(maxlen=RING)
         self.start: Place = (0, 0)  # everything after it, up to now, is in the ring
         self.place: Place = (0, 0)
+        self._looked = time.monotonic()
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._ready = threading.Event()
@@ -129,6 +131,10 @@ class Tail:
         """Something was committed: look now."""
         self._wake.set()
 
+    def blind_for(self) -> float:
+        """Seconds since the trace was last looked at with success."""
+        return time.monotonic() - self._looked
+
     def wait_ready(self, seconds: float) -> bool:
         return self._ready.wait(seconds)
 
@@ -137,6 +143,7 @@ class Tail:
             before = self.place
             try:
                 more = self._look()
+                self._looked = time.monotonic()
             except Exception:
                 log.exception("the tail could not read the trace; trying again")
                 close_old_connections()

@@ -134,3 +134,14 @@ def test_requests_that_were_waiting_when_it_fell_silent_are_let_go(live: Live) -
         assert took < 5 * max(1.0, crowd() / 2)
     assert until(lambda: live.product.ready(), 60 * crowd())
     assert live.call("GET", "/api/v1/cases?limit=1", "operator").status_code == 200
+
+
+def test_an_open_screen_is_told_that_it_shows_old_things(live: Live) -> None:
+    token = {"Authorization": f"Bearer {live.token('operator')}"}
+    with httpx.Client(base_url=live.url, timeout=60, trust_env=False, headers=token) as http, http.stream("GET", "/api/v1/live") as stream:
+        lines = (line for line in stream.iter_lines() if line.startswith("event: "))
+        assert next(lines) == "event: hello"
+        with hanging(live):
+            assert "event: stale" in lines
+        assert "event: fresh" in lines
+    assert until(lambda: live.product.ready(), 60 * crowd())

@@ -42,6 +42,9 @@ export function follow(
     current.addEventListener("case", (e) => send(parsed("case", e)));
     current.addEventListener("task", (e) => send(parsed("task", e)));
     current.addEventListener("reset", () => send({ type: "reset" }));
+    // the stream is there, but what feeds it is not: nothing is lost, it is only late
+    current.addEventListener("stale", () => send({ type: "state", open: false }));
+    current.addEventListener("fresh", () => send({ type: "state", open: true }));
     current.addEventListener("error", () => {
       send({ type: "state", open: false });
       if (current.readyState !== 2 || source !== current) return; // the browser itself is reconnecting

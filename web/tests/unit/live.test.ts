@@ -46,6 +46,14 @@ describe("the live stream", () => {
       { type: "case", id: "17", data: { code: "C1" } },
     ]);
   });
+  it("says that what is shown may be old while the stream has nothing to tell from", () => {
+    const { sources, sent } = start();
+    sources[0]!.opens();
+    sources[0]!.says("stale", {});
+    expect(sent.at(-1)).toEqual({ type: "state", open: false });
+    sources[0]!.says("fresh", {});
+    expect(sent.at(-1)).toEqual({ type: "state", open: true });
+  });
   it("leaves a short cut to the browser, which resumes by id: no reset", () => {
     const { sources, sent } = start();
     sources[0]!.opens();
