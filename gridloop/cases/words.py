@@ -1,8 +1,8 @@
 """The words of many cases at once: pairs of neighbouring characters, as ``gl_pairs`` makes them of one (migrations 0013 and 0015).
 
-A posting is a key and the cases that hold it. The key is the fortnight (12 bits) above the pair (two characters of 21 bits), or above a tag: a number
-beyond every pair that says whose the case is. A case is written as the second of its fortnight (21 bits) above its id (42 bits), so that a
-posting read from its end is newest first. Pure.
+A posting is a key and the cases that hold it. The key is the fortnight (12 bits) above the pair (two characters of 21 bits), or above a tag:
+a number beyond every pair that says whose the case is. A case is written as the second of its fortnight (21 bits) above its id (42 bits),
+so that the greatest is the newest. Pure.
 """
 
 from __future__ import annotations
@@ -111,12 +111,11 @@ def postings(words: Words, ids: Ints, kept: NDArray[np.bool_]) -> bytes:
     head["size"], head["dimensions"], head["kind"], head["count"], head["from"] = 20 + 12 * counts, 1, _BIGINT, counts, 1
     body = np.zeros(len(key), dtype=_ENTRY)
     body["size"], body["case"] = 8, (words.seconds[row] << 42) | ids[row]
-    heads, bodies = _POSTING.itemsize // 2, _ENTRY.itemsize // 2  # in steps of two bytes, which both have whole
-    start = heads * np.arange(len(first)) + bodies * first
-    out = np.empty(heads * len(first) + bodies * len(key), dtype=np.uint16)
-    out[start[:, None] + np.arange(heads)] = head.view(np.uint16).reshape(-1, heads)
-    inside = heads * np.repeat(np.arange(1, len(first) + 1), counts) + bodies * np.arange(len(key))
-    out[inside[:, None] + np.arange(bodies)] = body.view(np.uint16).reshape(-1, bodies)
+    steps = np.empty(2 * len(first), dtype=np.int64)  # of two bytes, which both kinds have whole: a head, its bodies, a head …
+    steps[0::2], steps[1::2] = _POSTING.itemsize // 2, _ENTRY.itemsize // 2 * counts
+    is_head = np.repeat(np.tile([True, False], len(first)), steps)
+    out = np.empty(len(is_head), dtype=np.uint16)
+    out[is_head], out[~is_head] = head.view(np.uint16), body.view(np.uint16)
     return _COPY_HEAD + out.tobytes() + _COPY_END
 
 

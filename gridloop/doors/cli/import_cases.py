@@ -33,43 +33,64 @@ class Part:
 
 
 class Keepers:
-    """Those that keep what was made: this thread and, where nothing holds it back, a second one with a connection of its own.
+    """Those that keep what was made: this thread and a second one with a connection of its own, in turns; each chunk is a transaction.
 
-    At most two chunks are being kept; each is a transaction. Whatever fails fails the run, with the chunks before it kept.
+    When a chunk fails the run does, with what was kept before.
     """
 
     def __init__(self, viewer: Any, dry_run: bool) -> None:
+        from django.db import connection
+
         self._viewer, self._dry_run = viewer, dry_run
+        # inside a transaction of the caller all rows belong to it
+        self._beside = None if connection.in_atomic_block else ThreadPoolExecutor(1)
+        self._here: Future[Ready] | None = None
+        self._there: Future[int] | None = None
         self._kept = 0
-        self._waiting: list[Future[Ready]] = []
 
     def __enter__(self) -> Keepers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._waiting.clear()
+        from django.db import connection
+
+        if self._beside is not None:
+            self._beside.submit(connection.close)
+            self._beside.shutdown()
 
     def keep(self, made: Future[Ready]) -> None:
-        """One that is made meanwhile; the one before is kept now."""
-        if self._waiting:
-            self._keep(self._waiting.pop(0).result())
-        self._waiting.append(made)
+        """The next chunk, which is being made. It is kept by whoever is free; nobody is waited for who need not be."""
+        if self._beside is not None and self._there is None:
+            self._there = self._beside.submit(self._keep, made)
+            return
+        self._turn()
+        self._here = made
 
     def all_kept(self) -> int:
-        while self._waiting:
-            self._keep(self._waiting.pop(0).result())
+        self._turn()
         return self._kept
 
-    def _keep(self, made: Ready) -> None:
+    def _turn(self) -> None:
+        """What waits is kept by this thread, and what the other one has in hand by that."""
+        if self._here is not None:
+            self._kept += self._keep(self._here)
+            self._here = None
+        if self._there is not None:
+            self._kept += self._there.result()
+            self._there = None
+
+    def _keep(self, made: Future[Ready]) -> int:
         from django.db import transaction
 
         from gridloop.cases.history import keep_historic
 
-        if not len(made.rows):
-            return
+        rows = made.result()
+        if not len(rows.rows):
+            return 0
         with transaction.atomic():
-            self._kept += keep_historic(self._viewer, made)
+            kept = keep_historic(self._viewer, rows)
             transaction.set_rollback(self._dry_run)
+        return kept
 
 
 class CasesImporter(Importer):
