@@ -83,7 +83,10 @@ def write_history(file: Path, count: int, places: list[tuple[str, float, float]]
                 pa.array(np.where(n % 33 == 0, "作废", "办结")),
                 _moments(at + 172_800),
                 pc.binary_join_element_wise(
-                    roads.take(pa.array(chance.integers(0, len(roads), len(n)))), pa.array(chance.integers(0, 300, len(n))).cast(pa.string()), "号", ""
+                    roads.take(pa.array(chance.integers(0, len(roads), len(n)))),
+                    pa.array(chance.integers(0, 300, len(n))).cast(pa.string()),
+                    "号",
+                    "",
                 ),
                 pc.binary_join_element_wise(*said, ""),
                 unit_codes.take(pa.array((len(units) * chance.random(len(n)) ** 3).astype(np.int64))),

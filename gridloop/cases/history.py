@@ -39,9 +39,9 @@ ROWS = pa.schema(  # what is kept; texts are '' where there is none
         *(("reported_at", AT), ("closed_at", AT)),
     ]
 )
-_STAGE = """CREATE TEMPORARY TABLE IF NOT EXISTS history_stage (code text, type text, title text, status text, region text, source text, address text,
-    severity smallint, lon float8, lat float8, unit int, reported_at timestamptz, closed_at timestamptz, sources text, id bigint, text_id uuid, key text, said text)
-    ON COMMIT DELETE ROWS"""
+_STAGE = """CREATE TEMPORARY TABLE IF NOT EXISTS history_stage (code text, type text, title text, status text, region text, source text,
+    address text, severity smallint, lon float8, lat float8, unit int, reported_at timestamptz, closed_at timestamptz, sources text,
+    id bigint, text_id uuid, key text, said text) ON COMMIT DELETE ROWS"""
 _POSTED = "CREATE TEMPORARY TABLE IF NOT EXISTS history_posting (key bigint, cases bigint[]) ON COMMIT DELETE ROWS"
 _KEEP = """INSERT INTO cases_case (id, code, type, title, severity, status, desk_waits, stage, region, desk_region, source, sources, scene,
     same_thing, lon, lat, address, text_sealed, reported_at, closed_at, updated_at, lead_unit_id, supporting_ids, unit_ids, staff_ids,
@@ -51,13 +51,14 @@ SELECT id, code, type, title, severity, status, false, '', region, region, sourc
     CASE WHEN unit IS NULL THEN '{}'::int[] ELSE ARRAY[unit] END, '{}', '{}', '', '[]', 0, 0, 0, 0, 0, '{}'
 FROM history_stage ON CONFLICT (code) DO NOTHING"""
 _SEAL = """INSERT INTO journal_sealed (id, subject, purpose, case_code, value, key, retain_until, created_at, erased_rule)
-SELECT text_id, 'case:' || code || '/reporter', 'case_text', code, to_jsonb(said), decode(key, 'hex'), reported_at + make_interval(days => %s), %s, ''
+SELECT text_id, 'case:' || code || '/reporter', 'case_text', code, to_jsonb(said), decode(key, 'hex'),
+    reported_at + make_interval(days => %s), %s, ''
 FROM history_stage WHERE said IS NOT NULL"""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Rows with all that can be made of them before the database is asked: their words, and what the staging table is given, ids left out."""
+    """Rows with all that can be made of them before the database is asked: words, and what is staged, but for the ids."""
 
     rows: pa.Table
     staged: pa.Table
@@ -82,8 +83,8 @@ def ready(rows: pa.Table) -> Ready:
     staged = rows.drop_columns(["text"]).append_column("sources", once)
     for name, values in (("text_id", _uuids(len(rows))), ("key", _hex(secrets.token_bytes(32 * len(rows)), 32)), ("said", said)):
         staged = staged.append_column(name, pc.if_else(told, values, nothing))
-    parts = (_whole(rows[name]) for name in ("title", "address"))
-    return Ready(rows, staged, words_of(*parts, said, *(_whole(rows[name]) for name in ("region", "unit", "reported_at"))))
+    title, address, region, unit, at = (_whole(rows[name]) for name in ("title", "address", "region", "unit", "reported_at"))
+    return Ready(rows, staged, words_of(title, address, said, region, unit, at))
 
 
 def _whole(column: Any) -> Any:
@@ -112,18 +113,16 @@ def keep_historic(viewer: Viewer, made: Ready) -> int:
     """Keep ended cases; one whose code is there already stays as it is. Returns how many are new."""
     now, count = clock.now(), len(made.rows)
     with elevated(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('gridloop.words', 'later', true), array_agg(nextval('cases_case_id_seq')) FROM generate_series(1, %s)",
-            [count],
-        )
-        ids = np.array((cursor.fetchone() or ((), ()))[1] or (), dtype=np.int64)
+        cursor.execute("SELECT set_config('gridloop.words', 'later', true)")
+        cursor.execute("SELECT array_agg(nextval('cases_case_id_seq')) FROM generate_series(1, %s)", [count])
+        ids = np.array(cursor.fetchone()[0], dtype=np.int64)
         cursor.execute(_STAGE)
         cursor.execute(_POSTED)
         cursor.execute("TRUNCATE history_stage, history_posting")  # a chunk before in the same transaction
         with cursor.copy(f"COPY history_stage ({', '.join([*made.staged.column_names, 'id'])}) FROM STDIN (FORMAT csv)") as copy:
             copy.write(_csv(made.staged.append_column("id", pa.array(ids))))
         cursor.execute(_KEEP, [SCENE, now])
-        new, kept = cursor.rowcount, np.ones(count, dtype=bool)
+        new, kept = int(cursor.rowcount), np.ones(count, dtype=bool)
         if new < count:
             cursor.execute("SELECT s.id FROM history_stage s JOIN cases_case c ON c.id = s.id")
             kept = np.isin(ids, np.array(cursor.fetchall(), dtype=np.int64))

@@ -1,8 +1,8 @@
-"""The words of many cases at once: pairs of neighbouring characters, as ``gl_pairs`` makes them of one (migrations 0013 and 0015).
+"""The words of many cases at once: pairs of neighbouring characters, as ``gl_pairs`` makes them of one case (migration 0013).
 
-A posting is a key and the cases that hold it. The key is the fortnight (12 bits) above the pair (two characters of 21 bits), or above a tag:
-a number beyond every pair that says whose the case is. A case is written as the second of its fortnight (21 bits) above its id (42 bits),
-so that the greatest is the newest. Pure.
+A posting is a key and the cases that hold it. The key is the fortnight (12 bits) above the pair (two characters of 21 bits), or above
+a tag: a number beyond every pair that says whose the case is. A case is written as the second of its fortnight (21 bits) above its id
+(42 bits), so that the greatest is the newest. Pure.
 """
 
 from __future__ import annotations

@@ -57,7 +57,15 @@ def posted(words: str = "") -> int:
 @pytest.fixture
 def lookers(cast: Cast) -> tuple[int, tuple[Viewer, ...]]:
     """The id of a department and those who look."""
-    return cast.units["MUNICIPAL"], (SYSTEM, cast.operator, cast.west_operator, cast.county_operator, cast.worker, cast.handler, cast.citizen)
+    return cast.units["MUNICIPAL"], (
+        SYSTEM,
+        cast.operator,
+        cast.west_operator,
+        cast.county_operator,
+        cast.worker,
+        cast.handler,
+        cast.citizen,
+    )
 
 
 told = st.tuples(texts, texts, st.sampled_from([EAST_GRID, WEST_GRID]), st.sampled_from([0.5, 1, 1.5, 13, 15, 200]), st.booleans())
@@ -88,9 +96,7 @@ def test_posted_words_are_found_as_like_finds_them(
                 right += [c.code for c in by_time if c.code in seen and c.code not in right and c.code.startswith(each.upper())]
                 assert found(viewer, each) == right, (viewer.name, each)
                 assert case_total(viewer, CaseFilter(q=each)) == len(right)
-                assert found(viewer, each, unit=department) == [
-                    c.code for c in by_time if c.code in right and department in c.unit_ids
-                ]
+                assert found(viewer, each, unit=department) == [c.code for c in by_time if c.code in right and department in c.unit_ids]
                 assert found(viewer, each, region=WEST) == [c.code for c in by_time if c.code in right and c.region.startswith(WEST)]
         transaction.set_rollback(True)
 

@@ -83,7 +83,7 @@ class Columns:
         cells = self._cells.get(name)
         if cells is None:
             return pa.array([default] * self.count, pa.string())
-        if words := {**self._words.get(name, {}), **self.plan.words.get(name, {})}:
+        if words := self.plan.words.get(name) or self._words.get(name):
             coded = cells.dictionary_encode()
             meant = pa.array([words.get(cell, cell) or default for cell in coded.dictionary.to_pylist()], pa.string())
             return meant.take(coded.indices)

@@ -46,11 +46,11 @@ class Block:
 
     def header(self) -> Line:
         """The first row, for its columns."""
-        return Line(self.number, {name: "" for name in self.cells.column_names})
+        return Line(self.number, dict.fromkeys(self.cells.column_names, ""))
 
     def lines(self, which: Any) -> list[Line]:
         """The rows at these places, as ``read_sheet`` gives them; those without any cell left out."""
-        rows = self.cells.take(which).to_pylist()
+        rows = self.cells.take(pa.array(which, pa.int64())).to_pylist()
         return [
             Line(self.number + int(at), {name: cell.strip() for name, cell in row.items()})
             for at, row in zip(which, rows, strict=True)
