@@ -112,6 +112,8 @@ def _uuids(count: int) -> Any:
 def keep_historic(viewer: Viewer, made: Ready) -> int:
     """Keep ended cases; one whose code is there already stays as it is. Returns how many are new."""
     now, count = clock.now(), len(made.rows)
+    if not count:
+        return 0
     with elevated(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('gridloop.words', 'later', true)")
         cursor.execute("SELECT array_agg(nextval('cases_case_id_seq')) FROM generate_series(1, %s)", [count])

@@ -31,7 +31,6 @@ CREATE FUNCTION gl_case_unpost(id bigint, at timestamptz, region text, units int
 SET search_path = public, pg_temp AS $$
 DECLARE held bigint[]; entry bigint := gl_posted_as(id, at);
 BEGIN
-    IF EXISTS (SELECT FROM cases_words w WHERE w.case_id = id) THEN RETURN; END IF;
     held := gl_pairs(texts, gl_fortnight(at)) || ARRAY(
         SELECT ((gl_fortnight(at) & 4095) << 42) + t FROM unnest(gl_region_tags(region) || gl_unit_tags(units)) t);
     -- locked in the order of the keys: no two that leave wait for each other
@@ -46,7 +45,7 @@ CREATE FUNCTION gl_case_texts(of_code text) RETURNS text[] LANGUAGE sql STABLE S
 
 CREATE OR REPLACE FUNCTION gl_case_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS
 $$ BEGIN
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_OP = 'UPDATE' AND NOT EXISTS (SELECT FROM cases_words w WHERE w.case_id = OLD.id) THEN
         PERFORM gl_case_unpost(OLD.id, OLD.reported_at, OLD.region, OLD.unit_ids,
             ARRAY[gl_folded(OLD.title), gl_folded(OLD.address)] || gl_case_texts(OLD.code));
     END IF;
@@ -57,8 +56,10 @@ CREATE OR REPLACE FUNCTION gl_case_text_changed() RETURNS trigger LANGUAGE plpgs
 $$ DECLARE c cases_case; BEGIN
     SELECT * INTO c FROM cases_case WHERE code = NEW.case_code;
     IF c.id IS NOT NULL THEN
-        PERFORM gl_case_unpost(c.id, c.reported_at, c.region, c.unit_ids, ARRAY[gl_folded(c.title), gl_folded(c.address)]
-            || gl_case_texts(c.code) || CASE WHEN TG_OP = 'UPDATE' THEN gl_folded(gl_shown(coalesce(OLD.value #>> '{}', ''))) ELSE '' END);
+        IF NOT EXISTS (SELECT FROM cases_words w WHERE w.case_id = c.id) THEN
+            PERFORM gl_case_unpost(c.id, c.reported_at, c.region, c.unit_ids, ARRAY[gl_folded(c.title), gl_folded(c.address)]
+                || gl_case_texts(c.code) || CASE WHEN TG_OP = 'UPDATE' THEN gl_folded(gl_shown(coalesce(OLD.value #>> '{}', ''))) ELSE '' END);
+        END IF;
         PERFORM gl_cases_reword(c.id, c.id);
     END IF;
     RETURN NULL;
