@@ -165,7 +165,8 @@ DECLARE units int[]; parts text[] := '{}'; one text; found bigint[] := '{}'; pie
 BEGIN
     IF f ->> 'unit' <> '' THEN
         units := ARRAY[(f ->> 'unit')::int];
-    ELSIF NOT gl_system() AND cardinality(gl_regions()) = 0 THEN
+    ELSIF NOT gl_system() AND NOT EXISTS (SELECT FROM unnest(gl_regions()) r  -- or what is asked for lies outside the viewer's territory
+        WHERE starts_with(coalesce(f ->> 'region', ''), rtrim(r, '%')) OR starts_with(r, coalesce(f ->> 'region', ''))) THEN
         units := gl_units();
         IF gl_staff() IS NOT NULL THEN parts := parts || format('c.staff_ids @> ARRAY[%s]', gl_staff()); END IF;
         IF gl_user() IS NOT NULL THEN parts := parts || format('c.reporter_id = %s', gl_user()); END IF;
@@ -244,12 +245,13 @@ BEGIN
             piece := gl_cases_coded(upper(words));
             IF piece IS NOT NULL THEN
                 found := gl_cases_kept(piece, said, CASE WHEN urgent THEN 2147483647 ELSE most END);
+                by_code := piece <> '{}' AND words ~ '^[0-9]{7,}$';  -- whether or not the viewer sees whose it is
                 piece := NULL;
             ELSE
                 found := coalesce(gl_cases_led(f, code, low, high, most), gl_cases_newest(code, low, high, most));
             END IF;
         END IF;
-        by_code := words ~ '^[0-9]{5,}$' AND found <> '{}';  -- so many digits that end a code are that code: texts show no long numbers
+        by_code := coalesce(by_code, false) OR words ~ '^[0-9]{5,}$' AND found <> '{}';  -- so many digits that end a code are that code: texts show no long numbers
         IF NOT by_code AND (is_open OR char_length(words) > 1 AND gl_cases_estimate(said) < 500) THEN
             EXECUTE format('SELECT ARRAY(SELECT c.id FROM cases_case c WHERE %s LIMIT %s)', said, CASE WHEN is_open THEN 'ALL' ELSE '20001' END)
                 INTO piece;
