@@ -71,6 +71,7 @@ class Case(models.Model):
         ]
         indexes = [
             models.Index(fields=["-reported_at", "-id"], name="cases_case_newest"),
+            models.Index(fields=["lead_unit_id", "-reported_at", "-id"], name="cases_case_led"),
             models.Index(fields=["region"], name="cases_case_region_prefix", opclasses=["text_pattern_ops"]),
             models.Index(fields=["severity", "stage_due_at"], name="cases_case_todo", condition=Q(desk_waits=True)),
             models.Index(

@@ -172,7 +172,9 @@ def _cut(page: list[M], limit: int, cursor: Callable[[M], str]) -> tuple[list[M]
 def case_total(viewer: Viewer, wanted: CaseFilter) -> int | str:
     """How many: exact up to 10,000, then ``"10000+"``."""
     with connection.cursor() as cursor:  # ids are the viewer's own to see: no row is read a second time
-        cursor.execute("SELECT count(*) FROM gl_cases_ids(%s::jsonb, %s)", [orjson.dumps(_words_of(wanted)).decode(), COUNT_LIMIT + 1])
+        cursor.execute(
+            "SELECT count(*) FROM gl_cases_ids(%s::jsonb, %s)", [orjson.dumps(_words_of(wanted, any=True)).decode(), COUNT_LIMIT + 1]
+        )
         total = int(cursor.fetchone()[0])
     return total if total <= COUNT_LIMIT else f"{COUNT_LIMIT}+"
 

@@ -120,7 +120,7 @@ class EmbeddedPostgres:
             "listen_addresses": "",
             "unix_socket_directories": str(self.socket_dir),
             "max_connections": "200",
-            "shared_buffers": "128MB",
+            "shared_buffers": f"{128 if self.fast else _buffers_mb()}MB",
             "timezone": "UTC",
             "log_timezone": "UTC",
         }
@@ -170,6 +170,11 @@ class EmbeddedPostgres:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+
+def _buffers_mb() -> int:
+    """A thirty-second of the machine's memory, 128 MB to 1 GB: with millions of cases the indexes must lie somewhere."""
+    return max(128, min(1024, psutil.virtual_memory().total // 2**20 // 32))
 
 
 def new_password() -> str:

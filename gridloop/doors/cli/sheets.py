@@ -7,13 +7,18 @@ import gzip
 import io
 import json
 import lzma
+import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pyarrow as pa
+import pyarrow.csv as pa_csv
 
 ENCODINGS = ("utf-8-sig", "gb18030")  # Excel in China saves CSV as GBK
 _PROBE = 1 << 20
@@ -30,6 +35,27 @@ class Line:
 
     number: int
     cells: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Many plain rows of a CSV as columns of text; ``number`` is the first one's."""
+
+    number: int
+    cells: pa.Table
+
+    def header(self) -> Line:
+        """The first row, for its columns."""
+        return Line(self.number, dict.fromkeys(self.cells.column_names, ""))
+
+    def lines(self, which: Any) -> list[Line]:
+        """The rows at these places, as ``read_sheet`` gives them; those without any cell left out."""
+        rows = self.cells.take(pa.array(which, pa.int64())).to_pylist()
+        return [
+            Line(self.number + int(at), {name: cell.strip() for name, cell in row.items()})
+            for at, row in zip(which, rows, strict=True)
+            if any(cell.strip() for cell in row.values())
+        ]
 
 
 def kind_of(path: Path) -> str:
@@ -79,14 +105,21 @@ def _bytes(path: Path) -> Any:
 def read_sheet(path: Path) -> Iterator[Line]:
     """Every row of the file; SheetFault when it cannot be read at all."""
     kind = kind_of(path)
-    try:
+    with _told(path, kind):
         if kind == "csv":
             yield from _csv(path)
         elif kind == "xlsx":
             yield from _xlsx(path)
         else:
             yield from _geojson(path)
-    except SheetFault:
+
+
+@contextmanager
+def _told(path: Path, kind: str) -> Iterator[None]:
+    """Whatever goes wrong in reading is a SheetFault."""
+    try:
+        yield
+    except (SheetFault, GeneratorExit):
         raise
     except FileNotFoundError:
         raise SheetFault(f"{path}: no such file / 没有此文件") from None
@@ -109,12 +142,75 @@ def _encoding(path: Path) -> str:
     raise SheetFault(f"{path.name}: neither UTF-8 nor GB18030 text / 编码不是 UTF-8 或 GB18030")
 
 
+def read_blocks(path: Path, most: int) -> Iterator[Block | list[Line]]:
+    """The rows of the file in file order, about so many at a time: as a block wherever a CSV is plain, else one by one."""
+    if kind_of(path) == "csv":
+        with _told(path, "csv"):
+            yield from _csv_blocks(path, most)
+        return
+    lines = read_sheet(path)
+    while some := list(islice(lines, most)):
+        yield some
+
+
+# a quoted cell from its beginning to its end; what else holds a quote is read cell by cell
+_QUOTED = {d: re.compile(rf'(?:(?<=[{d}\n])|\A)"[^"]*(?:""[^"]*)*"(?=[{d}\r\n]|\Z)') for d in ",\t;"}
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _csv_blocks(path: Path, most: int) -> Iterator[Block | list[Line]]:
+    encoding, delimiter = _encoding(path), _delimiter(path)
+    with io.TextIOWrapper(_bytes(path), encoding=encoding, newline="") as text:
+        header = [name.strip() for name in next(csv.reader(text, delimiter=delimiter), [])]
+        _check_header(path, header)
+        number = 2
+        while lines := list(islice(text, most)):
+            quotes = sum(line.count('"') for line in lines)
+            while quotes % 2 and len(lines) < 2 * most and (more := next(text, "")):  # the end is inside a cell of several lines
+                lines.append(more)
+                quotes += more.count('"')
+            cells = _plain("".join(lines), header, delimiter)
+            if cells is not None:
+                yield Block(number, cells)
+                number += cells.num_rows
+                continue
+            rows, some = csv.reader(chain(lines, text), delimiter=delimiter), []
+            for row in rows:
+                if any(cell.strip() for cell in row):
+                    some.append(Line(number, dict(zip(header, (c.strip() for c in row), strict=False))))
+                number += 1
+                if rows.line_num >= len(lines):
+                    break
+            yield some
+
+
+def _plain(text: str, header: list[str], delimiter: str) -> pa.Table | None:
+    """The columns of whole lines that every reader of CSV reads alike; None when there is any doubt."""
+    lone = text.count("\r") != text.count("\r\n")
+    if lone or "" in header or len(header) < 2 or text[0] in "\r\n" or "\n\n" in text or "\n\r" in text or _CONTROL.search(text):
+        return None
+    if '"' in text and '"' in _QUOTED[delimiter].sub("", text):
+        return None
+    data = text.encode()
+    try:
+        return pa_csv.read_csv(
+            pa.py_buffer(data),
+            pa_csv.ReadOptions(column_names=header, use_threads=False, block_size=len(data) + 1),
+            pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values='"' in text),
+            pa_csv.ConvertOptions(column_types={name: pa.string() for name in header}, strings_can_be_null=False),
+        ).combine_chunks()
+    except pa.ArrowInvalid:  # a row with too few cells or too many
+        return None
+
+
+def _delimiter(path: Path) -> str:
+    with io.TextIOWrapper(_bytes(path), encoding=_encoding(path), newline="") as text:
+        return max(",\t;", key=text.readline(_PROBE).count)
+
+
 def _csv(path: Path) -> Iterator[Line]:
-    encoding = _encoding(path)
+    encoding, delimiter = _encoding(path), _delimiter(path)
     with io.TextIOWrapper(_bytes(path), encoding=encoding, newline="") as text:
-        first = text.readline(_PROBE)
-    with io.TextIOWrapper(_bytes(path), encoding=encoding, newline="") as text:
-        delimiter = max(",\t;", key=first.count)
         rows = csv.reader(text, delimiter=delimiter)
         header = [name.strip() for name in next(rows, [])]
         _check_header(path, header)
