@@ -40,7 +40,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION gl_case_texts(of_code text) RETURNS text[] LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
-    SELECT ARRAY(SELECT gl_folded(gl_shown(s.value #>> '{}')) FROM journal_sealed s
+    SELECT ARRAY(SELECT gl_shown(gl_folded(s.value #>> '{}')) FROM journal_sealed s
         WHERE s.case_code = of_code AND s.purpose = 'case_text' AND s.value IS NOT NULL) $$;
 
 CREATE OR REPLACE FUNCTION gl_case_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS
@@ -56,9 +56,12 @@ CREATE OR REPLACE FUNCTION gl_case_text_changed() RETURNS trigger LANGUAGE plpgs
 $$ DECLARE c cases_case; BEGIN
     SELECT * INTO c FROM cases_case WHERE code = NEW.case_code;
     IF c.id IS NOT NULL THEN
+        IF NOT EXISTS (SELECT FROM cases_words w WHERE w.case_id = c.id) THEN  -- its turn may be on: see 0015
+            PERFORM 1 FROM cases_words_due d WHERE c.id BETWEEN d.first_id AND d.last_id FOR SHARE;
+        END IF;
         IF NOT EXISTS (SELECT FROM cases_words w WHERE w.case_id = c.id) THEN
             PERFORM gl_case_unpost(c.id, c.reported_at, c.region, c.unit_ids, ARRAY[gl_folded(c.title), gl_folded(c.address)]
-                || gl_case_texts(c.code) || CASE WHEN TG_OP = 'UPDATE' THEN gl_folded(gl_shown(coalesce(OLD.value #>> '{}', ''))) ELSE '' END);
+                || gl_case_texts(c.code) || CASE WHEN TG_OP = 'UPDATE' THEN gl_shown(gl_folded(coalesce(OLD.value #>> '{}', ''))) ELSE '' END);
         END IF;
         PERFORM gl_cases_reword(c.id, c.id);
     END IF;
@@ -282,11 +285,12 @@ END $$;
 
 
 def undo():
-    """The functions of 0013 again; what is posted gets its words one by one."""
-    before = import_module("gridloop.cases.migrations.0013_finding")
-    triggers = before.WORDS[before.WORDS.index("CREATE FUNCTION gl_case_changed()") : before.WORDS.index("CREATE TRIGGER")]
+    """The functions of 0013 and 0015 again; what is posted gets its words one by one."""
+    before, turn = (import_module(f"gridloop.cases.migrations.{name}") for name in ("0013_finding", "0015_words_in_turn"))
+    changed = before.WORDS[before.WORDS.index("CREATE FUNCTION gl_case_changed()") : before.WORDS.index("CREATE FUNCTION gl_case_text_changed()")]
+    text_changed = turn.SQL[turn.SQL.index("CREATE OR REPLACE FUNCTION gl_case_text_changed()") : turn.SQL.index("-- all words anew")]
     ids = before.IDS[: before.IDS.index("REVOKE ALL")]
-    return (triggers + ids).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION") + """
+    return (changed + ids).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION") + text_changed + """
 DROP TRIGGER cases_case_moved ON cases_case;
 DROP FUNCTION gl_case_unpost(bigint, timestamptz, text, int[], text[]), gl_case_texts(text), gl_scope_tags(jsonb), gl_cases_coded(text);
 DROP FUNCTION gl_cases_holding(bigint[], bigint[], bigint, bigint, timestamptz, timestamptz);
@@ -299,5 +303,5 @@ DROP TABLE cases_posting;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("cases", "0014_finding_indexes")]
+    dependencies = [("cases", "0015_words_in_turn")]
     operations = [migrations.RunSQL(TABLE + MOVE + FIND + IDS, undo())]

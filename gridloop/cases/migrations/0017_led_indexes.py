@@ -8,7 +8,7 @@ NAMES = ("cases_case_led", "cases_case_takes_part")
 
 class Migration(migrations.Migration):
     atomic = False  # for CONCURRENTLY
-    dependencies = [("cases", "0015_postings")]
+    dependencies = [("cases", "0016_postings")]
     operations = [
         migrations.RunSQL([f"DROP INDEX CONCURRENTLY IF EXISTS {name}" for name in NAMES], migrations.RunSQL.noop),
         AddIndexConcurrently("case", models.Index(fields=["lead_unit_id", "-reported_at", "-id"], name="cases_case_led")),
