@@ -80,10 +80,10 @@ def test_what_cannot_go_on_says_so_in_one_line_of_both_languages(
 ) -> None:
     file = tmp_path / "no.backup"
     file.write_text("hello", encoding="utf-8")
-    done = CliRunner().invoke(cli, [str(file) if a == "FILE" else a for a in arguments] + ["--data-dir", str(tmp_path / "data")])
-    assert done.exit_code == 1
-    assert all(word in done.output for word in words), done.output
-    assert done.output.count("\n") == 1
+    done = command(*(str(file) if a == "FILE" else a for a in arguments), "--data-dir", str(tmp_path / "data"))
+    assert done.returncode == 1
+    assert all(word in done.stderr for word in words), done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 EXTRACT = str(Path(__file__).parent.parent / "data" / "tainan_extract.csv")
