@@ -26,6 +26,7 @@ class Building(models.Model):
     class Meta:
         indexes = [
             region_index("registry_building_region"),
+            models.Index(fields=["lon", "lat"], name="registry_building_place"),
             models.Index(fields=["id"], name="registry_building_unseen", condition=Q(address_seen=False)),
         ]
 
