@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import psycopg
@@ -12,11 +13,15 @@ from kit.running import Callers
 
 PHOTO_NEEDED = ("01", "02", "03", "04")  # their scene wants a photo of the result
 OWN_SCENE = {"28002", "29004", "09009"}
+_CELL = 0.004  # degrees, about 400 m
 TURNS = 40  # over all points, each time with another type: never two reports of one thing
 
 
 def places(callers: Callers) -> list[Place]:
-    """Points of the county's micro-grids with a case type that the general scene takes, none of both twice, in no order."""
+    """Points of the county's micro-grids with a case type that the general scene takes, in no order.
+
+    No two of one type lie near each other: a place that is reported again soon after it was closed is held for a review.
+    """
     kinds = [code for code in case_types() if not code.startswith(PHOTO_NEEDED) and code not in OWN_SCENE]
     with psycopg.connect(callers.product.run()["urls"]["owner"]) as owner:
         owner.execute("SELECT set_config('gridloop.system', 'on', true)")
@@ -29,7 +34,17 @@ def places(callers: Callers) -> list[Place]:
         for n, (lon, lat) in enumerate(points)
     ]
     random.Random(7).shuffle(found)
-    return found
+    taken: set[tuple[object, int, int]] = set()
+    return [place for place in found if _alone(place, taken)]
+
+
+def _alone(place: Place, taken: set[tuple[object, int, int]]) -> bool:
+    """Whether nothing of its type lies in its cell or beside it; then it is taken."""
+    x, y = (math.floor(float(place[name]) / _CELL) for name in ("lon", "lat"))
+    if any((place["kind"], x + i, y + j) in taken for i in (-1, 0, 1) for j in (-1, 0, 1)):
+        return False
+    taken.add((place["kind"], x, y))
+    return True
 
 
 def unit_of(callers: Callers, user: str) -> int:
