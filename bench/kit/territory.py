@@ -13,7 +13,7 @@ from kit.running import Callers
 
 PHOTO_NEEDED = ("01", "02", "03", "04")  # their scene wants a photo of the result
 OWN_SCENE = {"28002", "29004", "09009"}
-_CELL = 0.004  # degrees, about 400 m
+_CELL = 0.0007  # degrees, about 70 m: a place within 50 m is the same
 TURNS = 40  # over all points, each time with another type: never two reports of one thing
 
 
