@@ -25,6 +25,7 @@ from tests.house.product import command
 SPIKE: list[Phase] = [(20, 1), (30, 35), (30, 1)]
 CROWD = 160  # connections that call as fast as they can: far beyond what two cores do
 CONNECTIONS = 6
+MOST = 50  # lives a second that places are kept for
 WANTED = ("life_cycles_1m", "life_cycles_1m_of_empty")  # what `--cases 0 1000000` files and the goals are about
 
 
@@ -52,11 +53,13 @@ class Deployment:
 
     def take(self, count: int) -> list[Place]:
         """Places nobody has used, so that no report joins another."""
+        if count > len(self.places):
+            raise SystemExit(f"{count} places are wanted, {len(self.places)} are left: fewer seconds or rounds")
         taken, self.places = self.places[:count], self.places[count:]
         return taken
 
     def live(self, seconds: float, threads: int, phases: list[Phase] | None = None) -> Figures:
-        count = int(sum(s * r for s, r in phases)) + 1 if phases else int(seconds * 120)
+        count = int(sum(s * r for s, r in phases)) + 1 if phases else int(seconds * MOST)
         tokens = {user: self.callers.token(user) for user in PEOPLE}
         return lives(self.callers.url, tokens, self.unit, self.take(count), seconds=seconds, threads=threads, phases=phases)
 
