@@ -76,7 +76,7 @@ class Distinct(_Windowed):
         return view.run(which if self.rule.of == rules.DEVICE else which & (view.rows.token != 0))
 
     def nth(self, run: Run) -> Ints:
-        name = run.rows.device + 1 if self.rule.of == rules.DEVICE else run.rows.token
+        name = run.device + 1 if self.rule.of == rules.DEVICE else run.token
         out = np.empty(len(run), np.int64)
         row, last = run.first, run.last
         while len(row) >= _FEW:
@@ -126,7 +126,7 @@ class Days(Leaf):
     def judge(self, run: Run) -> tuple[Run, Bools, Ints]:
         rule = self.rule
         day = (run.time + rule.offset) // rules.DAY
-        pair = _mixed(run.key, run.rows.token)
+        pair = _mixed(run.key, run.token)
         until = np.zeros(len(run), np.int64)  # when what each row's token has is no longer enough
         for today in np.unique(day).tolist():
             rows = np.flatnonzero(day == today)

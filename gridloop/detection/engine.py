@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gridloop.detection import counting, joining, rules, watching
+from gridloop.detection import counting, joining, routine, rules, watching
 from gridloop.detection.columns import Ints, Readings
 from gridloop.detection.messages import Alarm
 from gridloop.detection.parts import Arrays, Part
@@ -32,6 +32,7 @@ _LEAVES: dict[type[Condition], Any] = {
     rules.Count: counting.Count,
     rules.Distinct: counting.Distinct,
     rules.Days: counting.Days,
+    rules.Routine: routine.Routine,
 }
 _DELAYS: dict[type[Condition], Any] = {
     rules.Hold: joining.Hold,

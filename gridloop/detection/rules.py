@@ -13,6 +13,8 @@ from gridloop.detection.schedules import Schedule
 
 UP, DOWN, BOTH = "up", "down", "both"
 DEVICE, TOKEN = "device", "token"
+COUNT, SUM = "count", "sum"
+WEEKDAYS, DAY_TYPES = "weekdays", "day_types"
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 MOST_COUNTED, MOST_DAYS = 64, 64
 
@@ -124,6 +126,25 @@ class Unanswered(Condition):
 
 
 @dataclass(frozen=True, slots=True)
+class Routine(Condition):
+    """At the end of an hour whose count (or sum of values) is off what the key usually has then, until an hour that is not.
+
+    Off: by at least ``least`` and ``times`` the usual deviation, the last ``over`` hours taken together, each seen ``learn`` times before.
+    Hours of the week (``weekdays``), or of working days and weekends (``day_types``); local time is ``offset`` before UTC's.
+    """
+
+    pick: Pick
+    of: str = COUNT
+    direction: str = DOWN
+    times: float = 3.0
+    least: float = 1.0
+    learn: int = 4
+    over: int = 1
+    week: str = WEEKDAYS
+    offset: int = 8 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
 class Hold(Condition):
     """When the condition has held for ``longer`` without a break, until it ends."""
 
@@ -226,10 +247,19 @@ def check(detector: Detector) -> None:
 
 
 _LONGEST = 3_660 * DAY
-_BOUNDS = {"longer": (1, _LONGEST), "within": (1, _LONGEST), "keep": (1, _LONGEST), "gap": (1, _LONGEST), "per": (1, _LONGEST)}
+_BOUNDS = {
+    "longer": (1, _LONGEST),
+    "within": (1, _LONGEST),
+    "keep": (1, _LONGEST),
+    "gap": (1, _LONGEST),
+    "per": (1, _LONGEST),
+    "over": (1, 24),
+    "learn": (1, 52),
+}
 _WORDS: dict[str, dict[type[Condition], tuple[str, ...]]] = {
-    "direction": {Threshold: (UP, DOWN), Rate: (UP, DOWN, BOTH)},
-    "of": {Distinct: (DEVICE, TOKEN)},
+    "direction": {Threshold: (UP, DOWN), Rate: (UP, DOWN, BOTH), Routine: (UP, DOWN, BOTH)},
+    "of": {Distinct: (DEVICE, TOKEN), Routine: (COUNT, SUM)},
+    "week": {Routine: (WEEKDAYS, DAY_TYPES)},
 }
 
 

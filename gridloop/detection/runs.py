@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from gridloop.detection.columns import Bools, Ints, Readings, stable_order
+from gridloop.detection.columns import Bools, Floats, Ints, Readings, stable_order
 from gridloop.detection.rules import Pick
 
 Rows = NDArray[np.intp]
@@ -16,13 +16,25 @@ Rows = NDArray[np.intp]
 class Run:
     """Rows sorted by key, then time. ``first`` and ``last``: the rows a key begins and ends at; ``head``: for each row, its key's first."""
 
-    def __init__(self, rows: Readings, key: Ints) -> None:
-        self.rows, self.key, self.time = rows, key, rows.time
+    def __init__(self, whole: Readings, rows: Rows, key: Ints, time: Ints) -> None:
+        self._whole, self._rows, self.key, self.time = whole, rows, key, time
         new = np.ones(len(key), np.bool_)
         np.not_equal(key[1:], key[:-1], out=new[1:])
         self.first = np.flatnonzero(new)
         self.last = np.append(self.first[1:], len(key)) - 1
         self.keys = key[self.first]
+
+    @cached_property
+    def value(self) -> Floats:
+        return self._whole.value[self._rows]
+
+    @cached_property
+    def token(self) -> Ints:
+        return self._whole.token[self._rows]
+
+    @cached_property
+    def device(self) -> Ints:
+        return self._whole.device[self._rows]
 
     def __len__(self) -> int:
         return len(self.key)
@@ -52,7 +64,7 @@ class Run:
         return self if self.settles.all() else self.take(self.settles)
 
     def take(self, which: Bools) -> Run:
-        return Run(self.rows.take(which), self.key[which])
+        return Run(self._whole, self._rows[which], self.key[which], self.time[which])
 
     def latest(self, marked: Bools) -> Rows:
         """For each row, the last marked row of its key up to it; -1 where there is none."""
@@ -102,4 +114,5 @@ class View:
         return out
 
     def run(self, which: Bools) -> Run:
-        return Run(self.rows.take(which), self.key[which])
+        rows = np.flatnonzero(which)
+        return Run(self.rows, rows, self.key[rows], self.rows.time[rows])

@@ -23,7 +23,7 @@ class Threshold(Leaf):
         return view.run(view.picked(self.rule.pick))
 
     def judge(self, run: Run) -> tuple[Run, Bools, None]:
-        rule, value = self.rule, run.rows.value
+        rule, value = self.rule, run.value
         clear = rule.limit if rule.clear is None else rule.clear
         over, under = (value >= rule.limit, value < clear) if rule.direction == rules.UP else (value <= rule.limit, value > clear)
         said = run.latest(over | under)
@@ -43,11 +43,11 @@ class Rate(Leaf):
     def judge(self, run: Run) -> tuple[Run, Bools, None]:
         run, rule = run.moments(), self.rule
         time, value = self.cells["time"], self.cells["value"]
-        rise = run.rows.value - run.before(run.rows.value, value)  # type: ignore[operator]
+        rise = run.value - run.before(run.value, value)  # type: ignore[operator]
         gone = run.time - run.before(run.time, time)  # type: ignore[operator]
         rise = {rules.UP: rise, rules.DOWN: -rise, rules.BOTH: np.abs(rise)}[rule.direction]
         holds: Bools = rise * rule.per >= rule.change * gone
-        time[run.keys], value[run.keys] = run.time[run.last], run.rows.value[run.last]
+        time[run.keys], value[run.keys] = run.time[run.last], run.value[run.last]
         return run, holds, None
 
 
@@ -84,7 +84,7 @@ class Dwell(Leaf):
     def judge(self, run: Run) -> tuple[Run, Bools, Ints]:
         run, rule = run.moments(), self.rule
         zone, since = self.cells["zone"], self.cells["since"]
-        here = run.rows.token
+        here = run.token
         if rule.zones is not None:
             here = np.where(np.isin(here, rule.zones), here, 0)
         new = here != run.before(here, zone)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from gridloop.detection import rules
 from gridloop.detection.messages import CLEARED, RAISED, STEPPED, Alarm
@@ -48,12 +51,12 @@ def alarms(detectors: list[Detector], readings: Iterable[Reading], to: int, worl
             if key >= 0 and reading.time <= to:
                 keys.setdefault(key, []).append(reading)
         for key, own in keys.items():
-            found.extend((alarm.at, number, alarm) for alarm in _raised(detector, key, own, world) if alarm.at <= to)
+            found.extend((alarm.at, number, alarm) for alarm in _raised(detector, key, own, world, to) if alarm.at <= to)
     return [alarm for _at, _number, alarm in sorted(found, key=lambda f: (f[0], f[1], f[2].key))]
 
 
-def _raised(detector: Detector, key: int, readings: list[Reading], world: World) -> list[Alarm]:
-    look = _Look(key, readings, world, detector.by)
+def _raised(detector: Detector, key: int, readings: list[Reading], world: World, to: int) -> list[Alarm]:
+    look = _Look(key, readings, world, detector.by, to)
     steps = [(step.severity, look.at(step.when)) for step in detector.steps]
     out: list[Alarm] = []
     raised = -INF
@@ -103,6 +106,7 @@ class _Look:
     readings: list[Reading]
     world: World
     by: str
+    to: int
 
     def at(self, condition: Condition) -> list[Stretch]:
         ways: dict[type[Condition], Callable[[Any], list[Stretch]]] = {
@@ -115,6 +119,7 @@ class _Look:
             rules.Dwell: self.dwell,
             rules.Sequence: self.sequence,
             rules.Unanswered: self.unanswered,
+            rules.Routine: self.routine,
             rules.Hold: self.hold,
             rules.During: self.during,
             rules.Where: self.where,
@@ -239,6 +244,44 @@ class _Look:
             return any(answered < f and f + c.within <= t for f in firsts)
 
         return _stretches([*answers, *(m for f in firsts for m in (f, f + c.within))], holds)
+
+    def routine(self, c: rules.Routine) -> list[Stretch]:
+        readings = [r for r in self.picked(c.pick) if c.of == rules.COUNT or r.value == r.value]
+        known = self.world.enrolled.get(self.by, {}).get(self.key)
+        times = [r.time for r in readings] + ([known] if known is not None else [])
+        if not times:
+            return []
+
+        def hour(t: int) -> int:
+            return (t + c.offset) // rules.HOUR
+
+        def slot(h: int) -> tuple[int, int]:
+            weekday = datetime.fromtimestamp(h * 3600, UTC).weekday()
+            return (weekday if c.week == rules.WEEKDAYS else weekday // 5, h % 24)
+
+        def amount(h: int) -> float:
+            own = [r for r in readings if hour(r.time) == h]
+            return len(own) if c.of == rules.COUNT else sum(round(r.value * 1000) for r in own) / 1000
+
+        usual: dict[tuple[int, int], list[float]] = {}  # mean, how often seen
+        calm, window = float("nan"), [float("nan")] * c.over
+        states: dict[float, bool] = {}
+        for h in range(hour(min(times)) + 1, hour(self.to) + 1):
+            mean, seen = usual.get(slot(h), [0.0, 0])
+            off = amount(h) - mean
+            window = [off if seen >= c.learn else float("nan"), *window[:-1]]
+            deviation = window[0]
+            for earlier in window[1:]:
+                deviation += float(np.float32(earlier))
+            limit = calm * c.times + c.least
+            states[(h + 1) * rules.HOUR - c.offset] = (c.direction != rules.UP and deviation <= -limit) or (
+                c.direction != rules.DOWN and deviation >= limit
+            )
+            near = max(-limit, min(limit, off)) if limit == limit and seen >= c.learn else off
+            usual[slot(h)] = [float(np.float32(mean + near / min(seen + 1, 8) if seen else amount(h))), seen + 1]
+            if deviation == deviation:
+                calm = float(np.float32(abs(deviation) if calm != calm else calm + (min(abs(deviation), limit) - calm) / 32))
+        return _stretches(states, lambda t: states[t])
 
     def hold(self, c: rules.Hold) -> list[Stretch]:
         return [(start + c.longer, end) for start, end in self.at(c.of) if start + c.longer < end]

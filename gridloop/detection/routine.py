@@ -1,0 +1,141 @@
+"""What is usual for a key at this hour of its week, and when an hour is not: learned from its own readings alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridloop.detection import rules
+from gridloop.detection.columns import NO_EDGES, Bools, Edges, Floats, Ints, edges_of
+from gridloop.detection.parts import Arrays, Part
+from gridloop.detection.runs import Run, View
+
+SLOWEST = 8  # an hour of the week moves by an eighth of what is new at least: a changed life is learned in two months
+_CALM = 32  # hours over which the usual deviation is taken
+_MILLI = 1000  # sums are of whole thousandths, so that they do not depend on where a batch ends
+_THURSDAY = 3  # day 0 of our days
+
+
+def day_class(day: int, week: str) -> int:
+    """The weekday, or whether it is a working day (0) or weekend (1)."""
+    weekday = (day + _THURSDAY) % 7
+    return weekday if week == rules.WEEKDAYS else int(weekday >= 5)
+
+
+def days_before(day: Ints | int, kind: int, week: str) -> Ints:
+    """How many days of the class lie from day 0 up to before the day."""
+    classes = np.array([day_class(d, week) == kind for d in range(7)])
+    sums = np.concatenate(([0], np.cumsum(classes)))
+    whole, rest = np.divmod(np.asarray(day, np.int64), 7)
+    out: Ints = whole * sums[7] + sums[rest]
+    return out
+
+
+class Routine(Part):
+    """Per key: the mean of each hour of the week, the usual deviation, what the present hour has, and the deviations of the last hours."""
+
+    def __init__(self, rule: rules.Routine) -> None:
+        super().__init__()
+        self.rule = rule
+        self.hour = -1  # the open hour, local, since 1970
+        self.cell("on", np.bool_, False)
+        self.cell("mean", np.float32, 0, 24 * (7 if rule.week == rules.WEEKDAYS else 2))
+        self.cell("calm", np.float32, np.nan)
+        self.cell("amount", np.int64, 0)
+        self.cell("first", np.int32, -1)  # hour of the first reading: looked at from the next on, because it is not whole
+        if rule.over > 1:
+            self.cell("recent", np.float32, np.nan, rule.over - 1)
+
+    def step(self, view: View, until: int) -> Edges:
+        which = view.picked(self.rule.pick)
+        run = view.run(which if self.rule.of == rules.COUNT else which & ~np.isnan(view.rows.value))
+        hours = (run.time + self.rule.offset) // rules.HOUR
+        if self.hour < 0 and not self._begin(hours, until):
+            return NO_EDGES
+        parts: list[Edges] = []
+        while True:
+            self._add(run, hours == self.hour)
+            end = (self.hour + 1) * rules.HOUR - self.rule.offset
+            if end >= until:
+                return edges_of(parts)
+            parts.append(self._close(end))
+            self.hour += 1
+
+    def enroll(self, keys: Ints, at: int) -> None:
+        hour = (at + self.rule.offset) // rules.HOUR
+        first = self.cells["first"]
+        first[keys] = np.where(first[keys] < 0, hour, first[keys])
+
+    def _begin(self, hours: Ints, until: int) -> bool:
+        """Opens the first hour there is anything of."""
+        first = self.cells["first"]
+        known = first[first >= 0]
+        if not len(hours) and not len(known):
+            return False
+        nothing_before = (until - 1 + self.rule.offset) // rules.HOUR
+        self.hour = min(int(hours.min(initial=nothing_before)), int(known.min(initial=nothing_before)))
+        return True
+
+    def _add(self, run: Run, which: Bools) -> None:
+        if not which.any():
+            return
+        key = run.key[which]
+        amount = np.ones(len(key), np.int64) if self.rule.of == rules.COUNT else np.rint(run.value[which] * _MILLI).astype(np.int64)
+        starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+        keys = key[starts]
+        self.cells["amount"][keys] += np.add.reduceat(amount, starts)
+        first = self.cells["first"]
+        first[keys] = np.where((first[keys] < 0) | (first[keys] > self.hour), self.hour, first[keys])
+
+    def _close(self, end: int) -> Edges:
+        cells, rule = self.cells, self.rule
+        keys = np.flatnonzero((cells["first"] >= 0) & (cells["first"] < self.hour))
+        day, hour = divmod(self.hour, 24)
+        kind = day_class(day, rule.week)
+        bin_ = kind * 24 + hour
+        amount = cells["amount"][keys] / (1 if rule.of == rules.COUNT else _MILLI)
+        mean = cells["mean"][keys, bin_].astype(np.float64)
+        since = -((hour - 1 - cells["first"][keys].astype(np.int64)) // 24)  # the first day on which this hour was looked at
+        seen = days_before(day, kind, rule.week) - days_before(since, kind, rule.week)
+        off = amount - mean
+        deviation = self._over(keys, np.where(seen >= rule.learn, off, np.nan))
+        on, limit = self._judged(keys, deviation)
+        near = np.where(np.isnan(limit) | (seen < rule.learn), off, np.clip(off, -limit, limit))
+        mean = np.where(seen == 0, amount, mean + near / np.minimum(seen + 1, SLOWEST))
+        cells["mean"][keys, bin_] = mean
+        cells["amount"][:] = 0
+        change = keys[on != cells["on"][keys]]
+        cells["on"][keys] = on
+        return Edges(change, np.full(len(change), end), cells["on"][change])
+
+    def _over(self, keys: Ints, off: Floats) -> Floats:
+        """The deviation of the last hours together, this one the first."""
+        if self.rule.over == 1:
+            return off
+        recent: NDArray[Any] = self.cells["recent"][keys]
+        total = off.copy()
+        for back in range(self.rule.over - 1):
+            total = total + recent[:, back]
+        self.cells["recent"][keys] = np.column_stack((off, recent[:, :-1]))
+        return total
+
+    def _judged(self, keys: Ints, deviation: Floats) -> tuple[Bools, Floats]:
+        """Whether it is unusual, and from where on; NaN while that is not known."""
+        rule, stored = self.rule, self.cells["calm"]
+        calm = stored[keys].astype(np.float64)
+        limit = calm * rule.times + rule.least
+        low, high = deviation <= -limit, deviation >= limit
+        on = {rules.DOWN: low, rules.UP: high, rules.BOTH: low | high}[rule.direction]
+        size = np.abs(deviation)
+        moved = calm + (np.minimum(size, limit) - calm) / _CALM
+        stored[keys] = np.where(np.isnan(deviation), calm, np.where(np.isnan(calm), size, moved))
+        return on, limit
+
+    def dump(self) -> Arrays:
+        return {**super().dump(), "hour": np.array(self.hour, np.int64)}
+
+    def load(self, arrays: Arrays) -> None:
+        super().load(arrays)
+        self.hour = int(arrays["hour"])
