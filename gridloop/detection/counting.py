@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,11 +54,11 @@ class Count(_Windowed):
         inside = here >= run.head
         out = np.where(inside, run.time[np.maximum(here, 0)], 0)
         old = np.flatnonzero(~inside)
-        out[old] = ring[run.key[old], run.head[old] - here[old] - 1]
-        count = (run.last - run.first + 1)[:, None]
-        place = np.arange(back)
-        fresh = run.time[np.maximum(run.last[:, None] - place, 0)]
-        ring[run.keys] = np.where(place < count, fresh, ring[run.keys[:, None], np.maximum(place - count, 0)])
+        out[old] = ring[run.head[old] - here[old] - 1, run.key[old]]
+        count = run.last - run.first + 1
+        place = np.arange(back)[:, None]
+        fresh = run.time[np.maximum(run.last - place, 0)]
+        ring[:, run.keys] = np.where(place < count, fresh, ring[np.maximum(place - count, 0), run.keys])
         return out
 
 
@@ -88,17 +88,16 @@ class Distinct(_Windowed):
         return out
 
     def _seen(self, key: Ints, name: Ints, time: Ints) -> Ints:
-        names, times = self.cells["names"][key], self.cells["times"][key]
-        same = names == name[:, None]
-        at = np.where(same.any(axis=1), same.argmax(axis=1), self.rule.least - 1)[:, None]
-        moved = np.arange(self.rule.least) <= at
-        names = np.where(moved, np.column_stack((name, names[:, :-1])), names)
-        times = np.where(moved, np.column_stack((time, times[:, :-1])), times)
-        self.cells["names"][key], self.cells["times"][key] = names, times
-        return times[:, -1]
+        names, times = self.cells["names"][:, key], self.cells["times"][:, key]
+        same = names == name
+        moved = np.arange(self.rule.least)[:, None] <= np.where(same.any(axis=0), same.argmax(axis=0), self.rule.least - 1)
+        names = np.where(moved, np.vstack((name, names[:-1])), names)
+        times = np.where(moved, np.vstack((time, times[:-1])), times)
+        self.cells["names"][:, key], self.cells["times"][:, key] = names, times
+        return cast(Ints, times[-1])
 
     def _one(self, key: int, name: Ints, time: Ints, out: Ints) -> None:
-        names, times = self.cells["names"][key].tolist(), self.cells["times"][key].tolist()
+        names, times = self.cells["names"][:, key].tolist(), self.cells["times"][:, key].tolist()
         found = []
         for who, when in zip(name.tolist(), time.tolist(), strict=True):
             at = names.index(who) if who in names else -1
@@ -107,7 +106,7 @@ class Distinct(_Windowed):
             times.insert(0, when)
             found.append(times[-1])
         out[:] = found
-        self.cells["names"][key], self.cells["times"][key] = names, times
+        self.cells["names"][:, key], self.cells["times"][:, key] = names, times
 
 
 class Days(Leaf):

@@ -24,14 +24,15 @@ class Part:
         self._fills: dict[str, Any] = {}
         self.inner: tuple[Part, ...] = ()
 
-    def cell(self, name: str, dtype: DTypeLike, fill: Any, width: int | None = None) -> None:
-        self.cells[name] = np.zeros((0,) if width is None else (0, width), dtype)
+    def cell(self, name: str, dtype: DTypeLike, fill: Any, *width: int) -> None:
+        """An array whose last axis goes by key."""
+        self.cells[name] = np.zeros((*width, 0), dtype)
         self._fills[name] = fill
 
     def grow(self, size: int) -> None:
         for name, old in self.cells.items():
-            new = np.full((size, *old.shape[1:]), self._fills[name], old.dtype)
-            new[: len(old)] = old
+            new = np.full((*old.shape[:-1], size), self._fills[name], old.dtype)
+            new[..., : old.shape[-1]] = old
             self.cells[name] = new
 
     def step(self, view: View, until: int) -> Edges:
@@ -43,7 +44,7 @@ class Part:
     def load(self, arrays: Arrays) -> None:
         for name, cell in self.cells.items():
             stored = arrays[name]
-            if stored.dtype != cell.dtype or stored.shape[1:] != cell.shape[1:]:
+            if stored.dtype != cell.dtype or stored.shape[:-1] != cell.shape[:-1]:
                 raise ValueError(f"{type(self).__name__}.{name} is stored in another shape")
             self.cells[name] = stored.copy()
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gridloop.detection.columns import LONG_AGO, Bools, Ints, Readings, by_device, joined
+from gridloop.detection.columns import LONG_AGO, Bools, Ints, Readings, by_device, joined, stable_order
+
+_BUCKETS, _ROWS = 64, 32  # a batch goes into so many buckets, or into more of so many rows
 
 
 @dataclass(slots=True)
@@ -33,7 +36,7 @@ class Reorder:
         self.watermark = LONG_AGO  # everything before it has been handed on
         self.passed = Passed()
         self.late_by: dict[int, int] = {}  # device → late or ahead, for those who look after it
-        self._buckets: dict[int, list[Readings]] = {}
+        self._buckets: dict[tuple[int, int], list[Readings]] = {}  # by how often the grid was doubled, and number
 
     def push(self, readings: Readings, received: Ints | None = None) -> None:
         """Takes readings as they arrive. ``received``: when each was received, as the log has it; a clock that is wrong by hours then moves
@@ -76,11 +79,15 @@ class Reorder:
             return joined([]), self.watermark
         self.watermark = mark
         out: list[Readings] = []
-        for bucket in sorted(b for b in self._buckets if b * self.grid < mark):
-            rows = joined(self._buckets.pop(bucket))
-            if (bucket + 1) * self.grid > mark:
+        for coarse, bucket in sorted(self._buckets):
+            begin, end = (bucket * self.grid) << coarse, ((bucket + 1) * self.grid) << coarse
+            if begin >= mark:
+                continue
+            rows = joined(self._buckets.pop((coarse, bucket)))
+            if end > mark:
                 soon = rows.time < mark
-                self._buckets[bucket] = [rows.take(~soon)]
+                if not soon.all():
+                    self._buckets[coarse, bucket] = [rows.take(~soon)]
                 rows = rows.take(soon)
             out.append(rows)
         rows, again = by_device(joined(out))
@@ -88,18 +95,19 @@ class Reorder:
         return rows, mark
 
     def _file(self, readings: Readings) -> None:
-        if not len(readings.time):
+        """Into buckets, coarser ones where a batch spans much time: many with a few rows each cost more than some that are cut later."""
+        size = len(readings.time)
+        if not size:
             return
-        bucket = readings.time // self.grid
-        low, high = int(bucket.min()), int(bucket.max())
-        if low == high:
-            self._buckets.setdefault(low, []).append(readings)
-            return
-        order = np.argsort(bucket, kind="stable")
-        rows, bucket = readings.take(order), bucket[order]
-        starts = np.flatnonzero(np.r_[True, bucket[1:] != bucket[:-1]])
-        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(bucket)], strict=True):
-            self._buckets.setdefault(int(bucket[start]), []).append(rows.take(slice(start, end)))
+        order = stable_order(readings.time)
+        rows = readings.take(order)
+        bucket, coarse = rows.time // self.grid, 0
+        starts = _begins(bucket)
+        while len(starts) > _BUCKETS and len(starts) * _ROWS > size:
+            coarse += 1
+            starts = starts[_begins(bucket[starts] >> coarse)]
+        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), size], strict=True):
+            self._buckets.setdefault((coarse, int(bucket[start]) >> coarse), []).append(rows.take(slice(start, end)))
 
     def _note(self, readings: Readings, which: Bools) -> int:
         devices, counts = np.unique(readings.device[which], return_counts=True)
@@ -125,3 +133,8 @@ class Reorder:
         self.late_by = dict(arrays["late_by"].T.tolist())
         self._buckets = {}
         self._file(Readings(*(arrays[f"waiting/{name}"] for name in Readings._fields)))
+
+
+def _begins(numbers: Ints) -> NDArray[np.intp]:
+    """Rows of a sorted column where a new number begins."""
+    return np.flatnonzero(np.concatenate(([True], numbers[1:] != numbers[:-1])))

@@ -90,47 +90,58 @@ class Routine(Part):
         first[keys] = np.where((first[keys] < 0) | (first[keys] > self.hour), self.hour, first[keys])
 
     def _close(self, end: int) -> Edges:
+        """Judges the hour for all keys and learns from it."""
         cells, rule = self.cells, self.rule
-        keys = np.flatnonzero((cells["first"] >= 0) & (cells["first"] < self.hour))
+        first = cells["first"]
+        known = (first >= 0) & (first < self.hour)
         day, hour = divmod(self.hour, 24)
         kind = day_class(day, rule.week)
-        bin_ = kind * 24 + hour
-        amount = cells["amount"][keys] / (1 if rule.of == rules.COUNT else _MILLI)
-        mean = cells["mean"][keys, bin_].astype(np.float64)
-        since = -((hour - 1 - cells["first"][keys].astype(np.int64)) // 24)  # the first day on which this hour was looked at
-        seen = days_before(day, kind, rule.week) - days_before(since, kind, rule.week)
+        means = cells["mean"][kind * 24 + hour]
+        mean = means.astype(np.float64)
+        amount = cells["amount"] / (1 if rule.of == rules.COUNT else _MILLI)
+        seen = self._seen(first, day, hour)
+        ready = known & (seen >= rule.learn)
         off = amount - mean
-        deviation = self._over(keys, np.where(seen >= rule.learn, off, np.nan))
-        on, limit = self._judged(keys, deviation)
-        near = np.where(np.isnan(limit) | (seen < rule.learn), off, np.clip(off, -limit, limit))
-        mean = np.where(seen == 0, amount, mean + near / np.minimum(seen + 1, SLOWEST))
-        cells["mean"][keys, bin_] = mean
+        on, limit = self._judged(known, self._over(np.where(ready, off, np.nan)))
+        near = np.where(ready & ~np.isnan(limit), np.clip(off, -limit, limit), off)
+        moved = np.where(seen == 0, amount, mean + near / np.clip(seen + 1, 1, SLOWEST))
+        np.copyto(means, moved.astype(np.float32), where=known)
         cells["amount"][:] = 0
-        change = keys[on != cells["on"][keys]]
-        cells["on"][keys] = on
-        return Edges(change, np.full(len(change), end), cells["on"][change])
+        change = np.flatnonzero(on != cells["on"])
+        cells["on"] = on
+        return Edges(change, np.full(len(change), end), on[change])
 
-    def _over(self, keys: Ints, off: Floats) -> Floats:
+    def _seen(self, first: Ints, day: int, hour: int) -> Ints:
+        """How often each key was looked at in this hour of its week, by a table of all first hours there can be."""
+        begin = int(first.min(initial=self.hour, where=first >= 0))
+        firsts = np.arange(begin, self.hour + 1)
+        since = -((hour - 1 - firsts) // 24)  # the first day on which this hour was looked at
+        kind = day_class(day, self.rule.week)
+        table: Ints = days_before(day, kind, self.rule.week) - days_before(since, kind, self.rule.week)
+        return table[np.clip(first - begin, 0, self.hour - begin)]
+
+    def _over(self, off: Floats) -> Floats:
         """The deviation of the last hours together, this one the first."""
         if self.rule.over == 1:
             return off
-        recent: NDArray[Any] = self.cells["recent"][keys]
+        recent: NDArray[Any] = self.cells["recent"]
         total = off.copy()
-        for back in range(self.rule.over - 1):
-            total = total + recent[:, back]
-        self.cells["recent"][keys] = np.column_stack((off, recent[:, :-1]))
+        for earlier in recent:
+            total = total + earlier
+        recent[1:] = recent[:-1].copy()
+        recent[0] = off
         return total
 
-    def _judged(self, keys: Ints, deviation: Floats) -> tuple[Bools, Floats]:
+    def _judged(self, known: Bools, deviation: Floats) -> tuple[Bools, Floats]:
         """Whether it is unusual, and from where on; NaN while that is not known."""
         rule, stored = self.rule, self.cells["calm"]
-        calm = stored[keys].astype(np.float64)
+        calm = stored.astype(np.float64)
         limit = calm * rule.times + rule.least
         low, high = deviation <= -limit, deviation >= limit
-        on = {rules.DOWN: low, rules.UP: high, rules.BOTH: low | high}[rule.direction]
+        on = known & {rules.DOWN: low, rules.UP: high, rules.BOTH: low | high}[rule.direction]
         size = np.abs(deviation)
-        moved = calm + (np.minimum(size, limit) - calm) / _CALM
-        stored[keys] = np.where(np.isnan(deviation), calm, np.where(np.isnan(calm), size, moved))
+        moved = np.where(np.isnan(calm), size, calm + (np.minimum(size, limit) - calm) / _CALM)
+        np.copyto(stored, moved.astype(np.float32), where=~np.isnan(deviation))
         return on, limit
 
     def dump(self) -> Arrays:
