@@ -187,7 +187,10 @@ class Engine:
     def _grow(self, by: str, size: int) -> None:
         if size <= self._sizes[by]:
             return
-        self._sizes[by] = size = max(size, self._sizes[by] * 5 // 4)
+        self._resize(by, max(size, self._sizes[by] * 5 // 4))
+
+    def _resize(self, by: str, size: int) -> None:
+        self._sizes[by] = size
         for running in self._running:
             if running.detector.by == by:
                 for _, part in running.tree():
@@ -200,6 +203,23 @@ class Engine:
                 if running.detector.by == by and isinstance(part, joining.Gate):
                     part.facts = self._facts[by]
                     yield part
+
+    def adopt(self, warm: Engine) -> list[str]:
+        """Takes over what an engine knows that went through the history up to this watermark (``finish`` one before it), for detectors both
+
+        have: their ids. ValueError when it stands elsewhere.
+        """
+        if warm.watermark != self.watermark:
+            raise ValueError(f"it went up to {warm.watermark}; {self.watermark} is needed")
+        for by in self._sizes.keys() & warm._sizes.keys():
+            size = max(self._sizes[by], warm._sizes[by])
+            self._resize(by, size)
+            warm._resize(by, size)
+        known = {running.name: running for running in warm._running}
+        mine = [running for running in self._running if running.name in known]
+        for running in mine:
+            running.load(known[running.name].dump())
+        return [running.detector.id for running in mine]
 
     def snapshot(self) -> bytes:
         """Everything that is needed to go on from here."""

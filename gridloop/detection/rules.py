@@ -237,10 +237,7 @@ def check(detector: Detector) -> None:
                 value = getattr(part, name, None)
                 if isinstance(value, int) and not isinstance(value, bool) and not least <= value <= most:
                     raise ValueError(f"{detector.id}: {type(part).__name__}.{name} is {value}; {least} to {most} is possible")
-            if isinstance(part, Days) and part.of < part.least:
-                raise ValueError(f"{detector.id}: Days on {part.least} of {part.of} days never come")
-            if isinstance(part, All | Any_) and not 1 <= len(part.of) <= 16:
-                raise ValueError(f"{detector.id}: 1 to 16 conditions can be put together")
+            _check_numbers(detector.id, part)
             _check_words(detector.id, part)
     if detector.quiet < 0:
         raise ValueError(f"{detector.id}: quiet is 0 ms or more")
@@ -261,6 +258,19 @@ _WORDS: dict[str, dict[type[Condition], tuple[str, ...]]] = {
     "of": {Distinct: (DEVICE, TOKEN), Routine: (COUNT, SUM)},
     "week": {Routine: (WEEKDAYS, DAY_TYPES)},
 }
+
+
+def _check_numbers(name: str, part: Condition) -> None:
+    if isinstance(part, Threshold) and part.clear is not None:
+        beyond = part.clear > part.limit if part.direction == UP else part.clear < part.limit
+        if beyond:
+            raise ValueError(f"{name}: Threshold.clear {part.clear} lies beyond its limit {part.limit}")
+    if isinstance(part, Rate) and not part.change > 0:
+        raise ValueError(f"{name}: Rate.change is over 0")
+    if isinstance(part, Days) and part.of < part.least:
+        raise ValueError(f"{name}: Days on {part.least} of {part.of} days never come")
+    if isinstance(part, All | Any_) and not 1 <= len(part.of) <= 16:
+        raise ValueError(f"{name}: 1 to 16 conditions can be put together")
 
 
 def _check_words(name: str, part: Condition) -> None:

@@ -25,9 +25,10 @@ picks = st.builds(
     at_most=st.sampled_from([None, None, 2.0]),
 )
 spans = st.integers(1, 25)
-thresholds = st.builds(
-    rules.Threshold, picks, st.sampled_from([1.0, 2.0]), st.sampled_from([None, 0.0, 1.0]), st.sampled_from([rules.UP, rules.DOWN])
+levels = st.sampled_from(
+    [(rules.UP, 1.0, None), (rules.UP, 2.0, 1.0), (rules.UP, 2.0, 0.5), (rules.DOWN, 1.0, None), (rules.DOWN, 0.5, 2.0)]
 )
+thresholds = st.builds(lambda pick, level: rules.Threshold(pick, level[1], level[2], level[0]), picks, levels)
 rates = st.builds(
     rules.Rate, picks, st.sampled_from([0.25, 1.0, 3.0]), st.integers(1, 20), st.sampled_from([rules.UP, rules.DOWN, rules.BOTH])
 )
@@ -36,7 +37,7 @@ counts = st.builds(rules.Count, picks, st.integers(1, 4), spans, st.booleans(), 
 distincts = st.builds(
     rules.Distinct, picks, st.integers(1, 3), spans, st.sampled_from([rules.TOKEN, rules.DEVICE]), st.booleans(), st.integers(0, 5)
 )
-dwells = st.builds(rules.Dwell, picks, spans, st.sampled_from([None, (1,), (1, 3)]), st.one_of(st.none(), spans))
+dwells = st.builds(rules.Dwell, picks, st.integers(1, 12), st.sampled_from([None, (1,), (1, 3)]), st.one_of(st.none(), st.integers(1, 10)))
 sequences = st.builds(rules.Sequence, picks, picks, spans, spans)
 unanswereds = st.builds(rules.Unanswered, picks, picks, spans)
 LEAVES = {

@@ -151,6 +151,8 @@ def test_schedule_over_midnight_and_on_days_of_rest() -> None:
         (rules.Days(Pick(), 5, 3), "never come"),
         (rules.Days(Pick(), 5, 65), "64"),
         (rules.Threshold(Pick(), 1.0, direction="both"), "up, down"),
+        (rules.Threshold(Pick(), 1.0, clear=2.0), "beyond its limit"),
+        (rules.Rate(Pick(), 0, 5), "over 0"),
         (rules.Routine(Pick(), over=25), "over"),
         (rules.All(()), "1 to 16"),
         (rules.Not(SEEN), "before anything was read"),

@@ -18,7 +18,7 @@ from gridloop.detection.engine import Engine
 from gridloop.detection.rules import Detector, Pick
 from gridloop.detection.snapshots import unpacked
 from gridloop.detection.tests.reference import Reading
-from gridloop.detection.tests.streams import WORLD, Arrival, arriving, columns, detectors, engine_for, streams
+from gridloop.detection.tests.streams import END, WORLD, Arrival, arriving, columns, detectors, engine_for, streams
 
 QUIET = Detector("q", 1, rules.Count(Pick(), 1, 5), quiet=100)
 SILENT = Detector("s", 1, rules.Absence(Pick(), 50))
@@ -69,6 +69,37 @@ def test_a_changed_definition_begins_anew_and_is_named() -> None:
     mine = [alarm for alarm in again.finish(500) if alarm.detector == "s"]
     assert [(alarm.key, alarm.start) for alarm in mine] == [(1, 80)]  # it never saw device 0; the reading of 1 still waited
     assert again.step(Readings.of([600, 700], [0, 0], [0, 0]))[-1].start == 660
+
+
+@settings(max_examples=40, deadline=None, database=None)
+@given(detectors, streams, st.integers(0, 2**16))
+def test_a_new_detector_is_warmed_up_from_history(rule: Detector, readings: list[Reading], seed: int) -> None:
+    """From then on it raises what it would have raised had it always been there."""
+    sent = arriving(readings, Arrival(seed))
+    cut = Random(seed).randint(0, len(sent))
+    whole, before = (engine_for(rules_, WORLD, 3) for rules_ in ([SILENT, rule], [SILENT]))
+    whole.step(columns(sent[:cut]))
+    before.step(columns(sent[:cut]))
+    engine = Engine([SILENT, rule], 12, 3)
+    assert engine.restore(before.snapshot()) == ["d"]
+    for by in {rule.by} & WORLD.groups.keys():
+        engine.group(by, list(WORLD.groups[by]), list(WORLD.groups[by].values()))
+    warm = engine_for([rule], WORLD, 3)
+    warm.step(columns(sorted(r for r in sent[:cut] if r.time < engine.watermark)))
+    warm.finish(engine.watermark - 1)
+    assert engine.adopt(warm) == ["d"]
+    for name, known in WORLD.facts.items():
+        engine.facts(rule.by, name, [known.get(key, np.nan) for key in range(6)])
+    rest = columns(sent[cut:])
+    assert engine.step(rest) + engine.finish(END) == whole.step(rest) + whole.finish(END)
+
+
+def test_warm_up_to_another_moment_is_refused() -> None:
+    engine, warm = Engine([SILENT], lateness=0), Engine([SILENT], lateness=0)
+    engine.step(Readings.of([5000], [0], [0]))
+    warm.finish(100)
+    with pytest.raises(ValueError, match="5000 is needed"):
+        engine.adopt(warm)
 
 
 def test_schedules_and_facts_are_part_of_the_definition() -> None:
