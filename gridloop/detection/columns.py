@@ -109,8 +109,8 @@ def stable_order(by: Ints) -> NDArray[np.intp]:
 
 def by_device(readings: Readings) -> tuple[Readings, int]:
     """Sorted by (device, time, kind, id), each reading once, and how many were there again."""
-    rows = readings.take(stable_order(readings.time))
-    rows = rows.take(stable_order(rows.device))
+    by_time = stable_order(readings.time)
+    rows = readings.take(by_time[stable_order(readings.device[by_time])])
     same = (rows.device[1:] == rows.device[:-1]) & (rows.time[1:] == rows.time[:-1])
     if not same.any():
         return rows, 0

@@ -134,8 +134,9 @@ class Days(Leaf):
             until[rows] = np.where(ends > today * rules.DAY - rule.offset, ends, 0)[which]
         stored = np.where(self.cells["on"][run.keys], self.cells["flip"][run.keys], 0)
         until[run.first] = np.maximum(until[run.first], stored)
-        rank = np.repeat(np.arange(len(run.keys)) << 42, run.last - run.first + 1)  # so that a running maximum stays within its key
-        until = np.maximum.accumulate(until + rank) - rank
+        values, which = np.unique(until, return_inverse=True)
+        rank = np.repeat(np.arange(len(run.keys)) * len(values), run.last - run.first + 1)  # so that a running maximum stays within its key
+        until = values[np.maximum.accumulate(which + rank) - rank]
         holds = until > run.time
         return run, holds, np.where(holds, until, NEVER)
 

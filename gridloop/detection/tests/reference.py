@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import date
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -256,13 +256,16 @@ class _Look:
             return (t + c.offset) // rules.HOUR
 
         def slot(h: int) -> tuple[int, int]:
-            weekday = datetime.fromtimestamp(h * 3600, UTC).weekday()
+            weekday = date.fromordinal(date(1970, 1, 1).toordinal() + h // 24).weekday()
             return (weekday if c.week == rules.WEEKDAYS else weekday // 5, h % 24)
 
         def amount(h: int) -> float:
-            own = [r for r in readings if hour(r.time) == h]
+            own = by_hour.get(h, [])
             return len(own) if c.of == rules.COUNT else sum(round(r.value * 1000) for r in own) / 1000
 
+        by_hour: dict[int, list[Reading]] = {}
+        for r in readings:
+            by_hour.setdefault(hour(r.time), []).append(r)
         usual: dict[tuple[int, int], list[float]] = {}  # mean, how often seen
         calm, window = float("nan"), [float("nan")] * c.over
         states: dict[float, bool] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -33,7 +34,7 @@ rates = st.builds(
     rules.Rate, picks, st.sampled_from([0.25, 1.0, 3.0]), st.integers(1, 20), st.sampled_from([rules.UP, rules.DOWN, rules.BOTH])
 )
 absences = st.builds(rules.Absence, picks, spans)
-counts = st.builds(rules.Count, picks, st.integers(1, 4), spans, st.booleans(), st.integers(0, 5))
+counts = st.builds(rules.Count, picks, st.integers(1, 4), st.integers(1, 15), st.booleans(), st.integers(0, 5))
 distincts = st.builds(
     rules.Distinct, picks, st.integers(1, 3), spans, st.sampled_from([rules.TOKEN, rules.DEVICE]), st.booleans(), st.integers(0, 5)
 )
@@ -80,6 +81,18 @@ def joined(inner: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
     )
 
 
+pairs = st.lists(leaves, min_size=2, max_size=2).map(tuple)
+JOINED: dict[str, st.SearchStrategy[Any]] = {
+    "hold": st.builds(rules.Hold, leaves, st.integers(1, 9)),
+    "where": st.builds(rules.Where, leaves, st.just("alone"), st.sampled_from([None, 1.0]), st.sampled_from([None, 0.5])),
+    "unless": st.builds(rules.Unless, leaves, st.just("away"), st.just("back")),
+    "all": st.builds(rules.All, pairs),
+    "any": st.builds(rules.Any_, pairs),
+    "and_not": st.builds(lambda yes, no: rules.All((yes, rules.Not(no))), leaves, leaves),
+    "held_and_not": st.builds(
+        lambda yes, no, longer: rules.Hold(rules.All((yes, rules.Not(no))), longer), leaves, leaves, st.integers(1, 9)
+    ),
+}
 conditions = st.recursive(leaves, joined, max_leaves=4)
 readings_ = st.builds(
     Reading,
@@ -113,8 +126,9 @@ def busy(seed: int, size: int) -> list[Reading]:
     return list(made.values())
 
 
+crowds = st.builds(busy, st.integers(0, 2**20), st.integers(20, 90))
 few = st.lists(readings_, max_size=30, unique_by=lambda r: (r.time, r.device, r.kind, r.id))
-streams = st.one_of(few, st.builds(busy, st.integers(0, 2**20), st.integers(5, 60)))
+streams = st.one_of(few, crowds)
 
 WORLD = World(
     groups={"place": {0: 0, 1: 0, 2: 1}},
@@ -148,7 +162,7 @@ class Arrival:
 
 
 arrivals = st.builds(
-    Arrival, st.integers(0, 2**16), st.sampled_from([0.0, 0.3]), st.integers(1, 50), st.sampled_from([0.0, 0.5]), st.integers(1, 9)
+    Arrival, st.integers(0, 2**16), st.sampled_from([0.0, 0.3]), st.integers(3, 50), st.sampled_from([0.0, 0.0, 0.3]), st.integers(1, 9)
 )
 
 

@@ -10,27 +10,27 @@ from hypothesis import strategies as st
 
 from gridloop.detection.rules import Detector
 from gridloop.detection.tests.reference import Reading, alarms
-from gridloop.detection.tests.streams import END, LEAVES, WORLD, Arrival, arrivals, detector, detectors, found, streams
+from gridloop.detection.tests.streams import END, JOINED, LEAVES, WORLD, Arrival, arrivals, crowds, detector, detectors, found, streams
 
 
-@pytest.mark.parametrize("name", LEAVES)
+@pytest.mark.parametrize("name", [*LEAVES, *JOINED])
 def test_engine_is_reference(name: str) -> None:
     raised = 0
 
-    @settings(max_examples=150, deadline=None, database=None)
-    @given(LEAVES[name], st.sampled_from(["device", "place"]), streams, arrivals)
-    def same(condition: Any, by: str, readings: list[Reading], how: Arrival) -> None:
+    @settings(max_examples=40, deadline=None, database=None)
+    @given(st.lists((LEAVES | JOINED)[name], min_size=3, max_size=3), st.sampled_from(["device", "device", "place"]), crowds, arrivals)
+    def same(conditions: list[Any], by: str, readings: list[Reading], how: Arrival) -> None:
         nonlocal raised
-        rules = [detector(condition, by)]
+        rules = [detector(condition, by, name=f"d{number}") for number, condition in enumerate(conditions)]
         expected = alarms(rules, readings, END, WORLD)
         raised += len(expected)
         assert found(rules, readings, how) == expected
 
     same()
-    assert raised > 5  # the streams do make it hold
+    assert raised > 150  # the streams do make it hold
 
 
-@settings(max_examples=300, deadline=None, database=None)
-@given(detectors, streams, arrivals)
-def test_joined_conditions(rule: Detector, readings: list[Reading], how: Arrival) -> None:
+@settings(max_examples=150, deadline=None, database=None)
+@given(detectors, st.one_of(streams, crowds), arrivals)
+def test_any_conditions(rule: Detector, readings: list[Reading], how: Arrival) -> None:
     assert found([rule], readings, how) == alarms([rule], readings, END, WORLD)
