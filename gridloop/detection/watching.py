@@ -74,7 +74,6 @@ class Dwell(Leaf):
         super().__init__(timed=True)
         self.rule = rule
         self.cell("zone", np.int64, 0)
-        self.cell("since", np.int64, 0)
         if rule.gap is not None:
             self.cell("last", np.int64, 0)
 
@@ -83,7 +82,8 @@ class Dwell(Leaf):
 
     def judge(self, run: Run) -> tuple[Run, Bools, Ints]:
         run, rule = run.moments(), self.rule
-        zone, since = self.cells["zone"], self.cells["since"]
+        zone, on = self.cells["zone"], self.cells["on"]
+        since = np.where(on[run.key], LONG_AGO, self.cells["flip"][run.key] - rule.longer)  # of a stay that goes on
         here = run.token
         if rule.zones is not None:
             here = np.where(np.isin(here, rule.zones), here, 0)
@@ -93,8 +93,8 @@ class Dwell(Leaf):
             new |= run.time - run.before(run.time, last) > rule.gap  # type: ignore[operator]
             last[run.keys] = run.time[run.last]
         came = run.latest(new)
-        began = np.where(came >= 0, run.time[came], since[run.key])
-        zone[run.keys], since[run.keys] = here[run.last], began[run.last]
+        began = np.where(came >= 0, run.time[came], since)
+        zone[run.keys] = here[run.last]
         due = np.where(here != 0, began + rule.longer, NEVER)
         holds = due <= run.time
         return run, holds, np.where(holds, NEVER, due)

@@ -105,7 +105,7 @@ readings_ = st.builds(
 )
 
 
-def busy(seed: int, size: int) -> list[Reading]:
+def busy(seed: int, size: int, devices: int = 4) -> list[Reading]:
     """A dense stream: lists that shrink well are mostly short."""
     chance = Random(seed)
     values = [0.0, 0.5, 1.0, 2.0, 3.0, float("nan")]
@@ -114,7 +114,7 @@ def busy(seed: int, size: int) -> list[Reading]:
         for r in (
             Reading(
                 chance.randint(0, END),
-                chance.randint(0, 3),
+                chance.randrange(devices),
                 chance.randint(0, 2),
                 chance.choice(values),
                 chance.randint(0, 3),
@@ -162,7 +162,7 @@ class Arrival:
 
 
 arrivals = st.builds(
-    Arrival, st.integers(0, 2**16), st.sampled_from([0.0, 0.3]), st.integers(3, 50), st.sampled_from([0.0, 0.0, 0.3]), st.integers(1, 9)
+    Arrival, st.integers(0, 2**16), st.sampled_from([0.0, 0.3]), st.integers(1, 12), st.sampled_from([0.0, 0.0, 0.2]), st.integers(1, 9)
 )
 
 

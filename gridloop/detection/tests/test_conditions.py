@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -10,7 +11,20 @@ from hypothesis import strategies as st
 
 from gridloop.detection.rules import Detector
 from gridloop.detection.tests.reference import Reading, alarms
-from gridloop.detection.tests.streams import END, JOINED, LEAVES, WORLD, Arrival, arrivals, crowds, detector, detectors, found, streams
+from gridloop.detection.tests.streams import (
+    END,
+    JOINED,
+    LEAVES,
+    WORLD,
+    Arrival,
+    arrivals,
+    busy,
+    crowds,
+    detector,
+    detectors,
+    found,
+    streams,
+)
 
 
 @pytest.mark.parametrize("name", [*LEAVES, *JOINED])
@@ -28,6 +42,15 @@ def test_engine_is_reference(name: str) -> None:
 
     same()
     assert raised > 150  # the streams do make it hold
+
+
+@settings(max_examples=25, deadline=None, database=None)
+@given(st.lists(LEAVES["distinct"], min_size=3, max_size=3), st.builds(busy, st.integers(0, 2**20), st.just(150), st.just(20)), arrivals)
+def test_many_keys_at_once(conditions: list[Any], readings: list[Reading], how: Arrival) -> None:
+    """Different names are looked up for all keys together while there are many, and then key by key."""
+    rules = [detector(condition, name=f"d{number}") for number, condition in enumerate(conditions)]
+    large = dataclasses.replace(how, most=150)
+    assert found(rules, readings, large) == alarms(rules, readings, END, WORLD)
 
 
 @settings(max_examples=150, deadline=None, database=None)

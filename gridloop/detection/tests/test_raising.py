@@ -43,6 +43,14 @@ def test_silent_home() -> None:
     ]
 
 
+def test_who_is_enrolled_later_is_waited_for_from_now() -> None:
+    engine = Engine([Detector("silent", 1, rules.Absence(Pick(), 100))], lateness=0, grid=1)
+    engine.step(Readings.of([1000], [0], [0]))
+    engine.enroll("device", [1, 0], 10)  # what lies before the watermark has been told
+    engine.enroll("device", [2], 1050)
+    assert [(a.key, a.at) for a in engine.finish(1200)] == [(0, 1100), (1, 1100), (2, 1150)]
+
+
 def test_away_home_is_asked_when_its_people_should_be_back() -> None:
     away = rules.Unless(rules.Absence(Pick(), DAY), "away_from", "away_to")
     engine = Engine([Detector("silent", 1, away)], lateness=0)
