@@ -138,6 +138,7 @@ TARGETS = (
     Target("memory", "start_second", most=10),
     Target("detection", "detection_step_10000", least=2_000_000),
     Target("detection", "detection_hot_key_cost", most=3),
+    Target("detection", "detection_lists_unlike_the_first", most=0),
     Target("detection", "detection_state_nine", most=120),
     Target("detection", "detection_state_routine", most=700),
 )
@@ -258,6 +259,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "detection_state_nine": ("九个简单算子的状态", "state of nine simple operators"),
     "detection_state_routine": ("作息基线的状态", "state of a routine"),
     "detection_state_ten": ("测速所用十个识别器的状态", "state of the ten detectors timed"),
+    "detection_lists_unlike_the_first": ("与首次不同的告警清单（批次大小不同）", "alarm lists unlike the first, by step size"),
     "detection_evaluations": ("每条读数的规则数", "detectors that take a reading"),
     "alarms": ("告警", "alarms"),
 }

@@ -50,7 +50,7 @@ class Routine(Part):
 
     def step(self, view: View, until: int) -> Edges:
         which = view.picked(self.rule.pick)
-        run = view.run(which if self.rule.of == rules.COUNT else which & ~np.isnan(view.rows.value))
+        run = view.run(which & ~np.isnan(view.rows.value) if self.rule.of == rules.SUM else which)
         hours = (run.time + self.rule.offset) // rules.HOUR
         if self.hour < 0 and not self._begin(hours, until):
             return NO_EDGES
@@ -82,7 +82,7 @@ class Routine(Part):
         if not which.any():
             return
         key = run.key[which]
-        amount = np.ones(len(key), np.int64) if self.rule.of == rules.COUNT else np.rint(run.value[which] * _MILLI).astype(np.int64)
+        amount = np.rint(run.value[which] * _MILLI).astype(np.int64) if self.rule.of == rules.SUM else np.ones(len(key), np.int64)
         starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
         keys = key[starts]
         self.cells["amount"][keys] += np.add.reduceat(amount, starts)
@@ -98,7 +98,9 @@ class Routine(Part):
         kind = day_class(day, rule.week)
         means = cells["mean"][kind * 24 + hour]
         mean = means.astype(np.float64)
-        amount = cells["amount"] / (1 if rule.of == rules.COUNT else _MILLI)
+        amount = cells["amount"] / (_MILLI if rule.of == rules.SUM else 1)
+        if rule.of == rules.SEEN:
+            np.minimum(amount, 1, out=amount)
         seen = self._seen(first, day, hour)
         ready = known & (seen >= rule.learn)
         off = amount - mean

@@ -13,7 +13,7 @@ from gridloop.detection.schedules import Schedule
 
 UP, DOWN, BOTH = "up", "down", "both"
 DEVICE, TOKEN = "device", "token"
-COUNT, SUM = "count", "sum"
+COUNT, SEEN, SUM = "count", "seen", "sum"
 WEEKDAYS, DAY_TYPES = "weekdays", "day_types"
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 MOST_COUNTED, MOST_DAYS = 64, 64
@@ -127,7 +127,9 @@ class Unanswered(Condition):
 
 @dataclass(frozen=True, slots=True)
 class Routine(Condition):
-    """At the end of an hour whose count (or sum of values) is off what the key usually has then, until an hour that is not.
+    """At the end of an hour that is off what the key usually has then, until one that is not: in the count of readings, the sum of values,
+
+    or whether anything was ``seen`` at all, which is 1 or 0.
 
     Off: by at least ``least`` and ``times`` the usual deviation, the last ``over`` hours taken together, each seen ``learn`` times before.
     Hours of the week (``weekdays``), or of working days and weekends (``day_types``); local time is ``offset`` before UTC's.
@@ -255,7 +257,7 @@ _BOUNDS = {
 }
 _WORDS: dict[str, dict[type[Condition], tuple[str, ...]]] = {
     "direction": {Threshold: (UP, DOWN), Rate: (UP, DOWN, BOTH), Routine: (UP, DOWN, BOTH)},
-    "of": {Distinct: (DEVICE, TOKEN), Routine: (COUNT, SUM)},
+    "of": {Distinct: (DEVICE, TOKEN), Routine: (COUNT, SEEN, SUM)},
     "week": {Routine: (WEEKDAYS, DAY_TYPES)},
 }
 

@@ -246,7 +246,7 @@ class _Look:
         return _stretches([*answers, *(m for f in firsts for m in (f, f + c.within))], holds)
 
     def routine(self, c: rules.Routine) -> list[Stretch]:
-        readings = [r for r in self.picked(c.pick) if c.of == rules.COUNT or r.value == r.value]
+        readings = [r for r in self.picked(c.pick) if c.of != rules.SUM or r.value == r.value]
         known = self.world.enrolled.get(self.by, {}).get(self.key)
         times = [r.time for r in readings] + ([known] if known is not None else [])
         if not times:
@@ -261,6 +261,8 @@ class _Look:
 
         def amount(h: int) -> float:
             own = by_hour.get(h, [])
+            if c.of == rules.SEEN:
+                return 1 if own else 0
             return len(own) if c.of == rules.COUNT else sum(round(r.value * 1000) for r in own) / 1000
 
         by_hour: dict[int, list[Reading]] = {}

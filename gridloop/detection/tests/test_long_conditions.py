@@ -30,7 +30,7 @@ days = st.integers(1, 9).flatmap(
 routines = st.builds(
     rules.Routine,
     picks,
-    of=st.sampled_from([rules.COUNT, rules.SUM]),
+    of=st.sampled_from([rules.COUNT, rules.SEEN, rules.SUM]),
     direction=st.sampled_from([rules.UP, rules.DOWN, rules.BOTH]),
     times=st.sampled_from([0.5, 1.5]),
     least=st.sampled_from([0.25, 1.0]),
