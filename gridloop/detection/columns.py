@@ -17,6 +17,7 @@ Bools = NDArray[np.bool_]
 NEVER = 2**62  # half of the range: sums with a duration do not wrap
 LONG_AGO = -NEVER
 LATEST = 2**42
+MOST_DEVICES = 2**27  # state is as long as the highest number
 _PACKED = 20  # bits of a position in a packed sort
 
 
@@ -59,8 +60,8 @@ class Readings(NamedTuple):
             raise ValueError("columns of one dimension and the same length are needed")
         if size and (at.min() < 0 or at.max() >= LATEST):
             raise ValueError(f"times from 0 to {LATEST} ms since 1970 are needed")
-        if size and (columns.device.min() < 0 or columns.kind.min() < 0):
-            raise ValueError("devices and kinds are numbers from 0 up")
+        if size and (columns.device.min() < 0 or columns.device.max() >= MOST_DEVICES or columns.kind.min() < 0):
+            raise ValueError(f"devices and kinds are numbers from 0 up, devices dense and below {MOST_DEVICES}")
         return columns
 
     def take(self, rows: NDArray[np.intp] | Bools | slice) -> Readings:

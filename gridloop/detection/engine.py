@@ -99,6 +99,7 @@ class Engine:
         self._running = [_Running(detector) for detector in detectors]
         self._reorder = Reorder(lateness, grid, ahead)
         self._sizes = dict.fromkeys([DEVICE, *(detector.by for detector in detectors)], 0)
+        self._told = self._reorder.watermark
         self._groups: dict[str, Ints] = {}  # by grouping: device → key, -1 for none
         self._facts: dict[str, dict[str, NDArray[np.float64]]] = {}
 
@@ -166,6 +167,9 @@ class Engine:
         return self._run(*self._reorder.finish(to))
 
     def _run(self, rows: Readings, until: int) -> list[Alarm]:
+        if until == self._told:  # nothing has become certain
+            return []
+        self._told = until
         self._grow(DEVICE, int(rows.device.max(initial=-1)) + 1)
         views = {by: self._view(by, rows) for by in self._sizes}
         found = [
@@ -237,6 +241,7 @@ class Engine:
         """Goes on from a snapshot. Detectors that are not in it just as they are now begin anew: their ids. ValueError for a bad one."""
         arrays = unpacked(data)
         self._reorder.load(_under(arrays, "reorder/"))
+        self._told = self._reorder.watermark
         sizes = dict(zip(arrays["spaces"].tolist(), arrays["sizes"].tolist(), strict=True))
         for by, column in _under(arrays, "group/").items():
             self._groups[by] = column.copy()

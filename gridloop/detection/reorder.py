@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gridloop.detection.columns import LONG_AGO, Bools, Ints, Readings, by_device, joined, stable_order
 
-_BUCKETS, _ROWS = 64, 32  # a batch goes into so many buckets, or into more of so many rows
+_BUCKETS, _ROWS = 16, 64  # a batch goes into so many buckets, or into more of so many rows
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from gridloop.detection.runs import Run, View
 
 SLOWEST = 8  # an hour of the week moves by an eighth of what is new at least: a changed life is learned in two months
 _CALM = 32  # hours over which the usual deviation is taken
+_BLOCK = 8192  # keys at a time: what is worked out in between stays in the cache
 _MILLI = 1000  # sums are of whole thousandths, so that they do not depend on where a batch ends
 _THURSDAY = 3  # day 0 of our days
 
@@ -91,42 +92,50 @@ class Routine(Part):
 
     def _close(self, end: int) -> Edges:
         """Judges the hour for all keys and learns from it."""
-        cells, rule = self.cells, self.rule
-        first = cells["first"]
-        known = (first >= 0) & (first < self.hour)
+        on, first, changes = self.cells["on"], self.cells["first"], []
         day, hour = divmod(self.hour, 24)
-        kind = day_class(day, rule.week)
-        means = cells["mean"][kind * 24 + hour]
+        begin, table = self._sightings(day, hour)
+        slot = day_class(day, self.rule.week) * 24 + hour
+        for start in range(0, len(on), _BLOCK):
+            some = slice(start, start + _BLOCK)
+            seen = table[np.clip(first[some] - begin, 0, len(table) - 1)]
+            now = self._learned(some, slot, seen)
+            changes.append(np.flatnonzero(now != on[some]) + start)
+            on[some] = now
+        self.cells["amount"][:] = 0
+        change = np.concatenate(changes)
+        return Edges(change, np.full(len(change), end), on[change])
+
+    def _sightings(self, day: int, hour: int) -> tuple[int, Ints]:
+        """How often this hour of the week was looked at, for each first hour there can be, and which of them the table begins with."""
+        first = self.cells["first"]
+        begin = int(first.min(initial=self.hour, where=first >= 0))
+        since = -((hour - 1 - np.arange(begin, self.hour + 1)) // 24)  # the first day on which this hour was looked at
+        kind = day_class(day, self.rule.week)
+        return begin, days_before(day, kind, self.rule.week) - days_before(since, kind, self.rule.week)
+
+    def _learned(self, some: slice, slot: int, seen: Ints) -> Bools:
+        """Whether the hour was unusual for some keys, whose means then follow it."""
+        rule, first = self.rule, self.cells["first"][some]
+        known = (first >= 0) & (first < self.hour)
+        means = self.cells["mean"][slot, some]
         mean = means.astype(np.float64)
-        amount = cells["amount"] / (_MILLI if rule.of == rules.SUM else 1)
+        amount = self.cells["amount"][some] / (_MILLI if rule.of == rules.SUM else 1)
         if rule.of == rules.SEEN:
             np.minimum(amount, 1, out=amount)
-        seen = self._seen(first, day, hour)
         ready = known & (seen >= rule.learn)
         off = amount - mean
-        on, limit = self._judged(known, self._over(np.where(ready, off, np.nan)))
+        on, limit = self._judged(some, known, self._over(some, np.where(ready, off, np.nan)))
         near = np.where(ready & ~np.isnan(limit), np.clip(off, -limit, limit), off)
         moved = np.where(seen == 0, amount, mean + near / np.clip(seen + 1, 1, SLOWEST))
         np.copyto(means, moved.astype(np.float32), where=known)
-        cells["amount"][:] = 0
-        change = np.flatnonzero(on != cells["on"])
-        cells["on"] = on
-        return Edges(change, np.full(len(change), end), on[change])
+        return on
 
-    def _seen(self, first: Ints, day: int, hour: int) -> Ints:
-        """How often each key was looked at in this hour of its week, by a table of all first hours there can be."""
-        begin = int(first.min(initial=self.hour, where=first >= 0))
-        firsts = np.arange(begin, self.hour + 1)
-        since = -((hour - 1 - firsts) // 24)  # the first day on which this hour was looked at
-        kind = day_class(day, self.rule.week)
-        table: Ints = days_before(day, kind, self.rule.week) - days_before(since, kind, self.rule.week)
-        return table[np.clip(first - begin, 0, self.hour - begin)]
-
-    def _over(self, off: Floats) -> Floats:
+    def _over(self, some: slice, off: Floats) -> Floats:
         """The deviation of the last hours together, this one the first."""
         if self.rule.over == 1:
             return off
-        recent: NDArray[Any] = self.cells["recent"]
+        recent: NDArray[Any] = self.cells["recent"][:, some]
         total = off.copy()
         for earlier in recent:
             total = total + earlier
@@ -134,9 +143,9 @@ class Routine(Part):
         recent[0] = off
         return total
 
-    def _judged(self, known: Bools, deviation: Floats) -> tuple[Bools, Floats]:
+    def _judged(self, some: slice, known: Bools, deviation: Floats) -> tuple[Bools, Floats]:
         """Whether it is unusual, and from where on; NaN while that is not known."""
-        rule, stored = self.rule, self.cells["calm"]
+        rule, stored = self.rule, self.cells["calm"][some]
         calm = stored.astype(np.float64)
         limit = calm * rule.times + rule.least
         low, high = deviation <= -limit, deviation >= limit

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridloop.detection import rules
+from gridloop.detection.engine import Engine
 from gridloop.detection.rules import DAY, HOUR, MINUTE, Pick
 from gridloop.detection.schedules import REST, WORKING, Schedule, Span
 from gridloop.detection.tests.reference import Reading, World, alarms
-from gridloop.detection.tests.streams import Arrival, detector, found
+from gridloop.detection.tests.streams import Arrival, columns, detector, found
 
 START = 19_000 * DAY  # a Saturday in January 2022
 SPAN = 23 * DAY
@@ -78,3 +79,16 @@ def test_engine_is_reference_over_weeks(name: str) -> None:
 
     same()
     assert raised > 100
+
+
+def test_a_routine_is_the_same_for_every_key() -> None:
+    """Keys are worked out in blocks: those at their borders are no different."""
+    own = [r._replace(device=0) for r in weeks(11, 200) if r.device == 0]
+    rule = detector(rules.Routine(Pick(), times=0.5, least=0.25, learn=1, over=2))
+    expected = alarms([rule], own, START + SPAN, World())
+    engine = Engine([rule], LATE)
+    keys = [0, 8191, 8192, 20_000]
+    out = engine.step(columns(sorted(r._replace(device=key) for r in own for key in keys))) + engine.finish(START + SPAN)
+    assert len(expected) > 10
+    for key in keys:
+        assert [alarm._replace(key=0) for alarm in out if alarm.key == key] == expected

@@ -111,7 +111,15 @@ def test_stable_order(numbers: list[int], beyond: bool) -> None:
 
 @pytest.mark.parametrize(
     "columns_",
-    [([1, 2], [0], [0, 0]), ([-1], [0], [0]), ([2**42], [0], [0]), ([1], [-1], [0]), ([1], [0], [-3]), ([[1]], [[0]], [[0]])],
+    [
+        ([1, 2], [0], [0, 0]),
+        ([-1], [0], [0]),
+        ([2**42], [0], [0]),
+        ([1], [-1], [0]),
+        ([1], [2**40], [0]),
+        ([1], [0], [-3]),
+        ([[1]], [[0]], [[0]]),
+    ],
 )
 def test_columns_that_are_none_are_refused(columns_: tuple[list[int], ...]) -> None:
     with pytest.raises(ValueError, match=r"needed|numbers from 0 up"):
