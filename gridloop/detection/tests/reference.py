@@ -98,6 +98,16 @@ def _stretches(moments: Iterable[float], holds: Callable[[float], bool]) -> list
     return out if since is None else [*out, (since, INF)]
 
 
+def _amounts(c: rules.Routine, readings: list[Reading]) -> dict[int, float]:
+    """What each local hour has in which anything was read."""
+    hours: dict[int, list[Reading]] = {}
+    for r in readings:
+        hours.setdefault((r.time + c.offset) // rules.HOUR, []).append(r)
+    if c.of == rules.SUM:
+        return {h: sum(round(r.value * 1000) for r in own) / 1000 for h, own in hours.items()}
+    return {h: len(own) if c.of == rules.COUNT else 1 for h, own in hours.items()}
+
+
 @dataclass
 class _Look:
     """One key of a detector."""
@@ -252,28 +262,17 @@ class _Look:
         if not times:
             return []
 
-        def hour(t: int) -> int:
-            return (t + c.offset) // rules.HOUR
-
         def slot(h: int) -> tuple[int, int]:
             weekday = date.fromordinal(date(1970, 1, 1).toordinal() + h // 24).weekday()
             return (weekday if c.week == rules.WEEKDAYS else weekday // 5, h % 24)
 
-        def amount(h: int) -> float:
-            own = by_hour.get(h, [])
-            if c.of == rules.SEEN:
-                return 1 if own else 0
-            return len(own) if c.of == rules.COUNT else sum(round(r.value * 1000) for r in own) / 1000
-
-        by_hour: dict[int, list[Reading]] = {}
-        for r in readings:
-            by_hour.setdefault(hour(r.time), []).append(r)
+        amounts = _amounts(c, readings)
         usual: dict[tuple[int, int], list[float]] = {}  # mean, how often seen
         calm, window = float("nan"), [float("nan")] * c.over
         states: dict[float, bool] = {}
-        for h in range(hour(min(times)) + 1, hour(self.to) + 1):
+        for h in range((min(times) + c.offset) // rules.HOUR + 1, (self.to + c.offset) // rules.HOUR + 1):
             mean, seen = usual.get(slot(h), [0.0, 0])
-            off = amount(h) - mean
+            off = amounts.get(h, 0) - mean
             window = [off if seen >= c.learn else float("nan"), *window[:-1]]
             deviation = window[0]
             for earlier in window[1:]:
@@ -283,7 +282,7 @@ class _Look:
                 c.direction != rules.DOWN and deviation >= limit
             )
             near = max(-limit, min(limit, off)) if limit == limit and seen >= c.learn else off
-            usual[slot(h)] = [float(np.float32(mean + near / min(seen + 1, 8) if seen else amount(h))), seen + 1]
+            usual[slot(h)] = [float(np.float32(mean + near / min(seen + 1, 8) if seen else amounts.get(h, 0))), seen + 1]
             if deviation == deviation:
                 calm = float(np.float32(abs(deviation) if calm != calm else calm + (min(abs(deviation), limit) - calm) / 32))
         return _stretches(states, lambda t: states[t])
