@@ -23,19 +23,19 @@ from gridloop.detection.rules import DAY, HOUR, MINUTE, Condition, Detector, Pic
 
 SEED = int(sys.argv[sys.argv.index("--seed") + 1]) if "--seed" in sys.argv else 7
 SHARES = (0.4, 0.2, 0.2, 0.1, 0.1)
-START, SPAN, LATENESS = 20_000 * DAY, 3 * DAY, 60_000
+START, EACH, LATENESS = 20_000 * DAY, 3 * DAY // 30, 60_000  # a device sends every 2.4 hours
 TEMPERATURE, LEVEL, DOOR, ZONE, POWER = (Pick((kind,)) for kind in range(5))
 HOME = Pick((2, 3, 4))
 
 TEN: list[Condition] = [
-    rules.Hold(rules.Threshold(TEMPERATURE, 3.9, 3.5), 2 * HOUR),
-    rules.Hold(rules.Threshold(LEVEL, 3.9, 3.5), 2 * HOUR),
-    rules.Absence(HOME, 40 * HOUR),
-    rules.Absence(Pick((0, 1)), 40 * HOUR),
+    rules.Hold(rules.Threshold(TEMPERATURE, 4.3, 3.9), 2 * HOUR),
+    rules.Hold(rules.Threshold(LEVEL, 4.3, 3.9), 2 * HOUR),
+    rules.Absence(HOME, 60 * HOUR),
+    rules.Absence(Pick((0, 1)), 60 * HOUR),
     rules.Count(DOOR, 3, 20 * MINUTE),
     rules.Count(LEVEL, 3, 20 * MINUTE),
-    rules.Dwell(ZONE, 36 * HOUR),
-    rules.Dwell(ZONE, 24 * HOUR, (1, 2)),
+    rules.Dwell(ZONE, 70 * HOUR),
+    rules.Dwell(ZONE, 66 * HOUR, (1, 2)),
     rules.Routine(POWER, direction=rules.UP),
     rules.Routine(DOOR, direction=rules.UP),
 ]
@@ -59,7 +59,7 @@ def detectors(conditions: list[Condition]) -> list[Detector]:
 def readings(count: int, devices: int, hot: float = 0.0) -> Readings:
     """As they arrive: each up to the lateness after its time. ``hot``: the share that one device has."""
     draw = np.random.default_rng(SEED)
-    at = START + np.sort(draw.integers(0, SPAN, count))
+    at = START + np.sort(draw.integers(0, EACH * count // devices, count))
     at = at[np.argsort(at + draw.integers(0, LATENESS, count), kind="stable")]
     device = draw.integers(0, devices, count)
     device[draw.random(count) < hot] = 0
