@@ -41,7 +41,7 @@ def test_engine_is_reference(name: str) -> None:
         assert found(rules, readings, how) == expected
 
     same()
-    assert raised > 150  # the streams do make it hold
+    assert raised > 20  # the streams do make it hold
 
 
 @settings(max_examples=25, deadline=None, database=None)
