@@ -141,6 +141,11 @@ TARGETS = (
     Target("many_cases", "history_imported_and_worded", least=20_000),
     Target("many_cases", "second_start", most=10),
     Target("memory", "start_second", most=10),
+    Target("detection", "detection_step_10000", least=2_000_000),
+    Target("detection", "detection_hot_key_cost", most=3),
+    Target("detection", "detection_lists_unlike_the_first", most=0),
+    Target("detection", "detection_state_nine", most=120),
+    Target("detection", "detection_state_routine", most=700),
 )
 
 # Words of names, longest first when a name is told: Chinese, English.
@@ -261,6 +266,18 @@ WORDS: dict[str, tuple[str, str]] = {
     "calibration_error": ("校准误差", "calibration error"),
     "proposal": ("建议", "proposal"),
     "process": ("流程引擎", "process engine"),
+    "detection_step": ("识别，每批读数", "detection, readings a step"),
+    "detection_every_rule_step": ("识别，每条读数过全部规则，每批", "detection, every rule on every reading, a step of"),
+    "detection_hot_key_cost": ("单设备占四分之一读数的代价", "cost of one device with a quarter of the readings"),
+    "detection_hot_key_step": ("识别，单设备占四分之一，每批", "detection, one device has a quarter, a step of"),
+    "detection_no_hot_key_step": ("识别，同样多读数，无热点，每批", "detection, as many readings, none has more, a step of"),
+    "detection_devices": ("识别，设备数", "detection, devices"),
+    "detection_state_nine": ("九个简单算子的状态", "state of nine simple operators"),
+    "detection_state_routine": ("作息基线的状态", "state of a routine"),
+    "detection_state_ten": ("测速所用十个识别器的状态", "state of the ten detectors timed"),
+    "detection_lists_unlike_the_first": ("与首次不同的告警清单（批次大小不同）", "alarm lists unlike the first, by step size"),
+    "detection_evaluations": ("每条读数的规则数", "detectors that take a reading"),
+    "alarms": ("告警", "alarms"),
 }
 SECTIONS = {  # script → Chinese, English, in the order of the page
     "signals_door": ("信号接入", "Signals through the doors"),
@@ -274,6 +291,7 @@ SECTIONS = {  # script → Chinese, English, in the order of the page
     "routing": ("分派建议", "Proposals"),
     "addresses": ("地址", "Addresses"),
     "merging": ("并案", "Merging"),
+    "detection": ("识别", "Detection"),
     "process_engine": ("流程引擎", "Process engine"),
     "soak": ("久测", "The long proof"),
 }

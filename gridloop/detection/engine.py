@@ -1,0 +1,267 @@
+"""Runs detectors over readings: puts them in order, asks every condition, raises alarms. The same log gives the same alarms, however it is
+
+cut into batches, shuffled within the lateness, sent twice, or interrupted by a restart from a snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gridloop.detection import counting, joining, routine, rules, watching
+from gridloop.detection.columns import Ints, Readings
+from gridloop.detection.messages import Alarm
+from gridloop.detection.parts import Arrays, Part
+from gridloop.detection.raising import Raising
+from gridloop.detection.reorder import Passed, Reorder
+from gridloop.detection.rules import DEVICE, Condition, Detector
+from gridloop.detection.runs import View
+from gridloop.detection.snapshots import packed, unpacked
+from gridloop.kernel.hashing import canonical, sha256_hex
+
+_LEAVES: dict[type[Condition], Any] = {
+    rules.Threshold: watching.Threshold,
+    rules.Rate: watching.Rate,
+    rules.Absence: watching.Absence,
+    rules.Dwell: watching.Dwell,
+    rules.Sequence: watching.Sequence,
+    rules.Unanswered: watching.Unanswered,
+    rules.Count: counting.Count,
+    rules.Distinct: counting.Distinct,
+    rules.Days: counting.Days,
+    rules.Routine: routine.Routine,
+}
+_DELAYS: dict[type[Condition], Any] = {
+    rules.Hold: joining.Hold,
+    rules.During: joining.During,
+    rules.Where: joining.Where,
+    rules.Unless: joining.Unless,
+}
+_JOINS = {rules.All: "all", rules.Any_: "any"}
+
+
+def built(condition: Condition) -> Part:
+    """The machinery of a condition. ValueError for one that cannot be meant."""
+    kind = type(condition)
+    if kind in _LEAVES:
+        leaf: Part = _LEAVES[kind](condition)
+        return leaf
+    if isinstance(condition, rules.Not):
+        return joining.Combine("none", (built(condition.of),))
+    if isinstance(condition, rules.All | rules.Any_):
+        return joining.Combine(_JOINS[kind], tuple(built(inner) for inner in condition.of))
+    inner = built(condition.of)  # type: ignore[attr-defined]
+    if inner.initial and not isinstance(condition, rules.Hold):
+        raise ValueError(f"{kind.__name__} of what holds from the first can never begin; put it around the whole")
+    delay: Part = _DELAYS[kind](condition, inner)
+    return delay
+
+
+class _Running:
+    """One detector at work."""
+
+    def __init__(self, detector: Detector) -> None:
+        rules.check(detector)
+        self.detector = detector
+        self.parts = [built(detector.when), *(built(step.when) for step in detector.steps)]
+        if self.parts[0].initial:
+            raise ValueError(f"{detector.id}: the condition holds before anything was read, so that it never begins")
+        self.raising = Raising(detector, [part.initial for part in self.parts[1:]])
+        self.name = sha256_hex(canonical(rules.described(detector)))
+
+    def tree(self) -> list[tuple[str, Part]]:
+        return [(path, part) for number, top in enumerate(self.parts) for path, part in top.tree(str(number))]
+
+    def step(self, view: View, until: int) -> list[Alarm]:
+        when, *steps = (part.step(view, until) for part in self.parts)
+        return self.raising.alarms(when, steps, until)
+
+    def dump(self) -> Arrays:
+        state = {f"{path}/{name}": array for path, part in self.tree() for name, array in part.dump().items()}
+        return {**state, **{f"raising/{name}": array for name, array in self.raising.dump().items()}}
+
+    def load(self, arrays: Arrays) -> None:
+        for path, part in self.tree():
+            part.load(_under(arrays, f"{path}/"))
+        self.raising.load(_under(arrays, "raising/"))
+
+
+class Engine:
+    """``lateness``, ``grid``, ``ahead``: see :class:`reorder.Reorder`."""
+
+    def __init__(self, detectors: Sequence[Detector], lateness: int = 60_000, grid: int = 1_000, ahead: int = 60_000) -> None:
+        names = [detector.id for detector in detectors]
+        if len(set(names)) < len(names):
+            raise ValueError("two detectors have the same id")
+        self._running = [_Running(detector) for detector in detectors]
+        self._reorder = Reorder(lateness, grid, ahead)
+        self._sizes = dict.fromkeys([DEVICE, *(detector.by for detector in detectors)], 0)
+        self._told = self._reorder.watermark
+        self._groups: dict[str, Ints] = {}  # by grouping: device → key, -1 for none
+        self._facts: dict[str, dict[str, NDArray[np.float64]]] = {}
+
+    @property
+    def watermark(self) -> int:
+        """Alarms before it have all been told."""
+        return self._reorder.watermark
+
+    @property
+    def passed(self) -> Passed:
+        return self._reorder.passed
+
+    @property
+    def late_by(self) -> Mapping[int, int]:
+        """Device → its readings that came too late or from the future."""
+        return self._reorder.late_by
+
+    @property
+    def quieted(self) -> dict[str, int]:
+        return {running.detector.id: running.raising.quieted for running in self._running}
+
+    def state_bytes(self) -> dict[str, int]:
+        """Bytes of state by detector, of all keys together."""
+        return {running.detector.id: sum(part.nbytes() for _, part in running.tree()) for running in self._running}
+
+    def group(self, by: str, devices: ArrayLike, keys: ArrayLike) -> None:
+        """Says whose devices are: key of the grouping for each, -1 for none. Holds for what is handed on from now."""
+        device, key = np.asarray(devices, np.int64), np.asarray(keys, np.int64)
+        if by == DEVICE or by not in self._sizes:
+            raise ValueError(f"no detector goes by the grouping {by!r}")
+        old = self._groups.get(by, np.zeros(0, np.int64))
+        new = np.full(max(len(old), int(device.max(initial=-1)) + 1), -1)
+        new[: len(old)] = old
+        new[device] = key
+        self._groups[by] = new
+        self._grow(by, int(key.max(initial=-1)) + 1)
+
+    def facts(self, by: str, name: str, values: ArrayLike) -> None:
+        """A fact of every key of a grouping, NaN where it is not known: numbers, 1 and 0 for yes and no, or times. Holds from now on."""
+        self._facts.setdefault(by, {})[name] = np.asarray(values, np.float64)
+        for gate in self._gates(by):
+            gate.changed(self.watermark)
+
+    def enroll(self, by: str, keys: ArrayLike, at: int) -> None:
+        """Keys from which readings are expected from ``at`` on: the silence of one that never sends is noticed too."""
+        known = np.asarray(keys, np.int64)
+        self._grow(by, int(known.max(initial=-1)) + 1)
+        for running in self._running:
+            if running.detector.by == by:
+                for _, part in running.tree():
+                    part.enroll(known, max(at, self.watermark))
+
+    def step(self, readings: Readings, received: Ints | None = None) -> list[Alarm]:
+        """Takes a batch of the log and tells the alarms that are certain now, in the order of time, detector and key."""
+        self._reorder.push(readings, received)
+        return self._run(*self._reorder.release())
+
+    def tick(self, now: int) -> list[Alarm]:
+        """A moment the log says has come. When everything falls silent, only this moves time on."""
+        self._reorder.tick(now)
+        return self._run(*self._reorder.release())
+
+    def finish(self, to: int | None = None) -> list[Alarm]:
+        """All that is left up to ``to`` or the latest time seen; what comes for before then is late."""
+        return self._run(*self._reorder.finish(to))
+
+    def _run(self, rows: Readings, until: int) -> list[Alarm]:
+        if until == self._told:  # nothing has become certain
+            return []
+        self._told = until
+        self._grow(DEVICE, int(rows.device.max(initial=-1)) + 1)
+        views = {by: self._view(by, rows) for by in self._sizes}
+        found = [
+            (alarm.at, number, alarm.key, alarm)
+            for number, running in enumerate(self._running)
+            for alarm in running.step(views[running.detector.by], until)
+        ]
+        return [alarm for *_, alarm in sorted(found, key=lambda f: f[:3])]
+
+    def _view(self, by: str, rows: Readings) -> View:
+        if by == DEVICE:
+            return View(rows, None)
+        group = self._groups.get(by, np.zeros(0, np.int64))
+        key = np.full(len(rows.device), -1)
+        known = rows.device < len(group)
+        key[known] = group[rows.device[known]]
+        return View(rows, key)
+
+    def _grow(self, by: str, size: int) -> None:
+        if size <= self._sizes[by]:
+            return
+        self._resize(by, max(size, self._sizes[by] * 5 // 4))
+
+    def _resize(self, by: str, size: int) -> None:
+        self._sizes[by] = size
+        for running in self._running:
+            if running.detector.by == by:
+                for _, part in running.tree():
+                    part.grow(size)
+
+    def _gates(self, by: str) -> Iterator[joining.Gate]:
+        """Those of a grouping, with its facts at hand."""
+        for running in self._running:
+            for _, part in running.tree():
+                if running.detector.by == by and isinstance(part, joining.Gate):
+                    part.facts = self._facts[by]
+                    yield part
+
+    def adopt(self, warm: Engine) -> list[str]:
+        """Takes over what an engine knows that went through the history up to this watermark (``finish`` one before it), for detectors both
+
+        have: their ids. ValueError when it stands elsewhere.
+        """
+        if warm.watermark != self.watermark:
+            raise ValueError(f"it went up to {warm.watermark}; {self.watermark} is needed")
+        for by in self._sizes.keys() & warm._sizes.keys():
+            size = max(self._sizes[by], warm._sizes[by])
+            self._resize(by, size)
+            warm._resize(by, size)
+        known = {running.name: running for running in warm._running}
+        mine = [running for running in self._running if running.name in known]
+        for running in mine:
+            running.load(known[running.name].dump())
+        return [running.detector.id for running in mine]
+
+    def snapshot(self) -> bytes:
+        """Everything that is needed to go on from here."""
+        arrays: Arrays = {f"reorder/{name}": array for name, array in self._reorder.dump().items()}
+        arrays["spaces"] = np.array(list(self._sizes), np.str_)
+        arrays["sizes"] = np.array(list(self._sizes.values()), np.int64)
+        arrays["detectors"] = np.array([running.name for running in self._running], np.str_)
+        for number, running in enumerate(self._running):
+            arrays.update({f"detector/{number}/{name}": array for name, array in running.dump().items()})
+        arrays.update({f"group/{by}": column for by, column in self._groups.items()})
+        arrays.update({f"fact/{by}/{name}": column for by, columns in self._facts.items() for name, column in columns.items()})
+        return packed(arrays)
+
+    def restore(self, data: bytes) -> list[str]:
+        """Goes on from a snapshot. Detectors that are not in it just as they are now begin anew: their ids. ValueError for a bad one."""
+        arrays = unpacked(data)
+        self._reorder.load(_under(arrays, "reorder/"))
+        self._told = self._reorder.watermark
+        sizes = dict(zip(arrays["spaces"].tolist(), arrays["sizes"].tolist(), strict=True))
+        for by, column in _under(arrays, "group/").items():
+            self._groups[by] = column.copy()
+        for name, column in _under(arrays, "fact/").items():
+            by, fact = name.split("/", 1)
+            self._facts.setdefault(by, {})[fact] = column.copy()
+        stored = {name: number for number, name in enumerate(arrays["detectors"].tolist())}
+        for by in self._sizes:
+            self._grow(by, sizes.get(by, 0))
+        fresh = []
+        for running in self._running:
+            number = stored.get(running.name)
+            if number is None:
+                fresh.append(running.detector.id)
+            else:
+                running.load(_under(arrays, f"detector/{number}/"))
+        for by in self._facts:
+            list(self._gates(by))
+        return fresh
+
+
+def _under(arrays: Arrays, start: str) -> Arrays:
+    return {name[len(start) :]: array for name, array in arrays.items() if name.startswith(start)}

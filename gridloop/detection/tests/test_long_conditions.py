@@ -1,0 +1,94 @@
+"""Operators that think in hours and days: distinct days, routine, schedules. The same equality with the reference, on streams of weeks."""
+
+from __future__ import annotations
+
+from datetime import time
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gridloop.detection import rules
+from gridloop.detection.engine import Engine
+from gridloop.detection.rules import DAY, HOUR, MINUTE, Pick
+from gridloop.detection.schedules import REST, WORKING, Schedule, Span
+from gridloop.detection.tests.reference import Reading, World, alarms
+from gridloop.detection.tests.streams import Arrival, columns, detector, found
+
+START = 19_000 * DAY  # a Saturday in January 2022
+SPAN = 23 * DAY
+LATE = 3 * HOUR
+
+NIGHTS = Schedule((Span(time(22), time(5, 30)),))
+OFFICE = Schedule((Span(time(8, 30), time(12), days=WORKING), Span(time(0), time(0), frozenset({6}), days=REST)))
+schedules = st.sampled_from([NIGHTS, OFFICE])
+picks = st.builds(Pick, kinds=st.sampled_from([(), (0,), (1,)]), during=st.one_of(st.none(), schedules))
+days = st.integers(1, 9).flatmap(
+    lambda of: st.builds(rules.Days, picks, st.integers(1, min(of, 4)), st.just(of), st.sampled_from([0, 8 * HOUR]))
+)
+routines = st.builds(
+    rules.Routine,
+    picks,
+    of=st.sampled_from([rules.COUNT, rules.SEEN, rules.SUM]),
+    direction=st.sampled_from([rules.UP, rules.DOWN, rules.BOTH]),
+    times=st.sampled_from([0.5, 1.5]),
+    least=st.sampled_from([0.25, 1.0]),
+    learn=st.integers(1, 2),
+    over=st.sampled_from([1, 1, 3]),
+    week=st.sampled_from([rules.WEEKDAYS, rules.DAY_TYPES]),
+)
+gated = st.builds(rules.During, st.builds(rules.Absence, picks, st.integers(HOUR, 40 * HOUR)), schedules)
+LONG: dict[str, st.SearchStrategy[Any]] = {"days": days, "routine": routines, "during": gated}
+WORLD = World(groups={"place": {0: 0, 1: 0}}, enrolled={"device": {1: START + 5 * HOUR, 2: START + DAY}})
+
+
+def weeks(seed: int, size: int) -> list[Reading]:
+    """Readings of two devices, most of them at their own hours."""
+    chance = Random(seed)
+    made: dict[tuple[int, int, int], Reading] = {}
+    for number in range(size):
+        day, device = chance.randrange(SPAN // DAY), chance.randint(0, 1)
+        hour = chance.choice([1, 9, 9, 9, 14, 23])
+        at = START + day * DAY + hour * HOUR + chance.choice([0, 1, 30 * MINUTE, chance.randrange(HOUR)])
+        kind = chance.randint(0, 1)
+        value = chance.choice([0.25, 1.0, 2.125, float("nan")])
+        made[at, device, kind] = Reading(at, device, kind, value, chance.randint(0, 3), number)
+    return list(made.values())
+
+
+histories = st.builds(weeks, st.integers(0, 2**20), st.integers(40, 150))
+arrivals = st.builds(
+    Arrival, st.integers(0, 2**16), st.sampled_from([0.0, 0.2]), st.integers(5, 60), st.sampled_from([0.0, 0.3]), st.just(HOUR // 2)
+)
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_engine_is_reference_over_weeks(name: str) -> None:
+    raised = 0
+
+    @settings(max_examples=12 if name == "routine" else 30, deadline=None, database=None)
+    @given(st.lists(LONG[name], min_size=2, max_size=2), st.sampled_from(["device", "place"]), histories, arrivals)
+    def same(conditions: list[Any], by: str, readings: list[Reading], how: Arrival) -> None:
+        nonlocal raised
+        several = [detector(condition, by, name=f"d{number}") for number, condition in enumerate(conditions)]
+        expected = alarms(several, readings, START + SPAN, WORLD)
+        raised += len(expected)
+        assert found(several, readings, how, WORLD, START + SPAN, LATE) == expected
+
+    same()
+    assert raised > 20
+
+
+def test_a_routine_is_the_same_for_every_key() -> None:
+    """Keys are worked out in blocks: those at their borders are no different."""
+    own = [r._replace(device=0) for r in weeks(11, 200) if r.device == 0]
+    rule = detector(rules.Routine(Pick(), times=0.5, least=0.25, learn=1, over=2))
+    expected = alarms([rule], own, START + SPAN, World())
+    engine = Engine([rule], LATE)
+    keys = [0, 8191, 8192, 20_000]
+    out = engine.step(columns(sorted(r._replace(device=key) for r in own for key in keys))) + engine.finish(START + SPAN)
+    assert len(expected) > 10
+    for key in keys:
+        assert [alarm._replace(key=0) for alarm in out if alarm.key == key] == expected
