@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, cast
 
 import numpy as np
@@ -23,9 +24,9 @@ class _Windowed(Leaf):
         super().__init__(timed=True)
         self.window = rule
 
+    @abstractmethod
     def nth(self, run: Run) -> Ints:
         """For each row the time of the ``least``-th latest, itself counted."""
-        raise NotImplementedError
 
     def judge(self, run: Run) -> tuple[Run, Bools, Ints]:
         rule, nth = self.window, self.nth(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 
 import numpy as np
@@ -77,8 +78,8 @@ class Delay(Part):
         self.initial = inner.initial
         self.cell("due", np.int64, LONG_AGO if inner.initial else NEVER)  # NEVER: not begun, LONG_AGO: holds
 
-    def begins(self, time: Ints, key: Ints) -> Ints:
-        raise NotImplementedError
+    @abstractmethod
+    def begins(self, time: Ints, key: Ints) -> Ints: ...
 
     def step(self, view: View, until: int) -> Edges:
         edges = self.inner[0].step(view, until)

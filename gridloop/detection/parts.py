@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from gridloop.detection.runs import Run, View
 Arrays = dict[str, NDArray[Any]]
 
 
-class Part:
+class Part(ABC):
     """Has state by key in ``cells`` and, when asked for a step, says the changes of its condition up to before ``until``."""
 
     initial = False  # whether the condition holds before anything was read
@@ -35,8 +36,8 @@ class Part:
             new[..., : old.shape[-1]] = old
             self.cells[name] = new
 
-    def step(self, view: View, until: int) -> Edges:
-        raise NotImplementedError
+    @abstractmethod
+    def step(self, view: View, until: int) -> Edges: ...
 
     def dump(self) -> Arrays:
         return dict(self.cells)
@@ -48,7 +49,7 @@ class Part:
                 raise ValueError(f"{type(self).__name__}.{name} is stored in another shape")
             self.cells[name] = stored.copy()
 
-    def enroll(self, keys: Ints, at: int) -> None:
+    def enroll(self, keys: Ints, at: int) -> None:  # noqa: B027  # most conditions wait for nobody
         """Keys that are known from a moment on though nothing was read of them."""
 
     def nbytes(self) -> int:
@@ -71,12 +72,12 @@ class Leaf(Part):
         if timed:
             self.cell("flip", np.int64, NEVER)
 
-    def wanted(self, view: View) -> Run:
-        raise NotImplementedError
+    @abstractmethod
+    def wanted(self, view: View) -> Run: ...
 
+    @abstractmethod
     def judge(self, run: Run) -> tuple[Run, Bools, Ints | None]:
         """The rows (all, or one a moment), whether the condition holds at each, and when it flips if nothing more is read."""
-        raise NotImplementedError
 
     def step(self, view: View, until: int) -> Edges:
         run = self.wanted(view)
