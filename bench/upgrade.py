@@ -80,12 +80,19 @@ def main() -> None:
             product.stop()
 
 
+def migrations(callers: Callers) -> int:
+    with psycopg.connect(callers.product.run()["urls"]["owner"]) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM django_migrations").fetchone() or (0,)
+    return int(count)
+
+
 def upgrade(callers: Callers, count: int, scale: str) -> None:
     old = callers.product
     callers.get("/api/v1/cases", "operator")
     work = Work(callers)
     work.start()
     time.sleep(10)
+    known = migrations(callers)
     began = time.time()
     environment = clean_environment(GRIDLOOP_DATA_DIR=str(callers.folder))
     migrated = subprocess.run(
@@ -93,6 +100,7 @@ def upgrade(callers: Callers, count: int, scale: str) -> None:
     )
     ended = time.time()
     assert migrated.returncode == 0, migrated.stderr
+    assert migrations(callers) > known, "nothing was migrated: was that really the old version?"
     time.sleep(10)
     work.stopping.set()
     work.join(60)
