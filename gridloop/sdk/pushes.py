@@ -88,23 +88,24 @@ class Title(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Manifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A device adapter that is told by HTTP. ``described``: where the platform's maker says what it sends."""
+    """A device adapter: one that is told by HTTP (``push``), or one that reads by itself (``reader.py`` beside it).
+
+    ``described``: where the platform's maker, or the standard, says what is sent.
+    """
 
     id: Name
     title: Title
     described: str
-    push: Push
+    push: Push | None = None
 
 
 def read_manifest(file: Path) -> Manifest:
     """Raises ``ManifestFault``."""
     try:
         found = msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), Manifest)
-        for path in _paths(msgspec.to_builtins(found.push)):
-            jsonpath.compile(path)
-        if found.push.at:
-            ZoneInfo(found.push.at.zone)
-    except (OSError, ValueError, LookupError, yaml.YAMLError, jsonpath.JSONPathError) as fault:
+        if found.push:
+            PushMapping(found.id, found.push)
+    except (OSError, ValueError, LookupError, yaml.YAMLError) as fault:
         raise ManifestFault(f"{file}: {str(fault).splitlines()[0]}") from fault
     if found.id != file.parent.name:
         raise ManifestFault(f"{file}: id {found.id!r} is not the folder's name {file.parent.name!r}")
@@ -120,11 +121,15 @@ def _paths(value: Any) -> Iterator[str]:
 
 
 class PushMapping:
-    """A manifest at work."""
+    """A ``push`` at work; its signals come from ``source``. Raises ``ValueError`` for a path or zone that is none."""
 
-    def __init__(self, manifest: Manifest) -> None:
-        self.manifest = manifest
-        self._compiled = {path: jsonpath.compile(path) for path in _paths(msgspec.to_builtins(manifest.push))}
+    def __init__(self, source: str, push: Push) -> None:
+        self.source, self.push = source, push
+        try:
+            self._compiled = {path: jsonpath.compile(path) for path in _paths(msgspec.to_builtins(push))}
+        except jsonpath.JSONPathError as fault:
+            raise ValueError(str(fault).splitlines()[0]) from fault
+        self._zone = ZoneInfo(push.at.zone if push.at else "UTC")
 
     def items(self, payload: Any) -> list[Item | PushFault]:
         """What ``POST /api/v1/signals`` takes, in order; an unreadable event stands as its fault, one that says nothing is left out."""
@@ -137,11 +142,11 @@ class PushMapping:
         return found
 
     def _events(self, payload: Any) -> Iterator[Any]:
-        for match in self._compiled[self.manifest.push.each].findall(payload):
+        for match in self._compiled[self.push.each].findall(payload):
             yield from match if isinstance(match, list) else [match]
 
     def _of(self, event: Any) -> list[Item]:
-        push = self.manifest.push
+        push = self.push
         if not self._holds(event, push.when):
             return []
         meant = [one for one in push.readings if self._holds(event, one.when)]
@@ -151,19 +156,19 @@ class PushMapping:
         device = self._first(event, push.device)
         if device is None or isinstance(device, Mapping | list):
             raise PushFault(push.device, "signals.push_missing", path=push.device)
-        common: Item = {"source": self.manifest.id, "device": str(device)} | self._at(event) | self._place(event)
+        common: Item = {"source": self.source, "device": str(device)} | self._at(event) | self._place(event)
         number = self._first(event, push.id) if push.id else None
         return [self._item(event, common, one, value, number) for one, value in readings]
 
     def _item(self, event: Any, common: Item, one: Reading, value: float | None, number: Any) -> Item:
         item = common | {"kind": one.kind} | ({} if value is None else {"value": value})
-        data = {name: told for name, path in (self.manifest.push.data | one.data).items() if (told := self._first(event, path)) is not None}
+        data = {name: told for name, path in (self.push.data | one.data).items() if (told := self._first(event, path)) is not None}
         if data:
             item["data"] = data
         if number is None:  # the same push sent again is the same signal
             said = "\x1f".join(str(item.get(name)) for name in ("device", "kind", "at", "value"))
             return item | {"id": sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32]}
-        return item | {"id": f"{number}:{one.kind}" if len(self.manifest.push.readings) > 1 else str(number)}
+        return item | {"id": f"{number}:{one.kind}" if len(self.push.readings) > 1 else str(number)}
 
     def _first(self, event: Any, path: str) -> Any:
         found = self._compiled[path].findall(event)
@@ -192,17 +197,17 @@ class PushMapping:
             raise PushFault(one.value, "signals.push_number", path=one.value, value=str(found)[:40]) from None
 
     def _at(self, event: Any) -> Item:
-        told = self.manifest.push.at
+        told = self.push.at
         found = self._first(event, told.path) if told else None
         if told is None or found is None:
             return {}
         try:
-            return {"at": _moment(told, found).isoformat()}
+            return {"at": _moment(told, found, self._zone).isoformat()}
         except (TypeError, ValueError, OverflowError, OSError):
             raise PushFault(told.path, "signals.push_time", path=told.path, value=str(found)[:40], form=told.form) from None
 
     def _place(self, event: Any) -> Item:
-        told = self.manifest.push.place
+        told = self.push.place
         lon, lat = (self._first(event, told.lon), self._first(event, told.lat)) if told else (None, None)
         if told is None or lon is None or lat is None:
             return {}
@@ -217,8 +222,7 @@ def _same(found: Any, wanted: str | float | bool) -> bool:
     return isinstance(found, bool) == isinstance(wanted, bool) and found == wanted
 
 
-def _moment(told: Moment, found: Any) -> datetime:
-    zone = ZoneInfo(told.zone)
+def _moment(told: Moment, found: Any, zone: ZoneInfo) -> datetime:
     if told.form in ("seconds", "milliseconds"):
         return datetime.fromtimestamp(float(found) / (1000 if told.form == "milliseconds" else 1), zone)
     at = msgspec.convert(found, datetime) if told.form == "rfc3339" else datetime.strptime(found, told.form)  # noqa: DTZ007 (the next line)

@@ -34,9 +34,8 @@ def adapters(name: str | None, file: Path | None, data_dir: Path | None) -> None
     for fault in faults:
         click.echo(f"Error: {fault}", err=True)
     if name is None:
-        for one in found.values():
-            kinds = ", ".join(dict.fromkeys(reading.kind for reading in one.manifest.push.readings))
-            click.echo(f"{one.manifest.id:<16} {one.manifest.title.zh} / {one.manifest.title.en}: {kinds}")
+        for source, one in found.items():
+            click.echo(f"{source:<16} " + ", ".join(dict.fromkeys(reading.kind for reading in one.push.readings)))
         if faults:
             raise SystemExit(1)
         return
