@@ -24,7 +24,7 @@ V0_1_0 = {
 
 def test_a_column_that_must_be_filled_is_filled_by_the_database_from_its_first_moment() -> None:
     found = []
-    for (app, name), migration in MigrationLoader(None).disk_migrations.items():
+    for (app, name), migration in sorted(MigrationLoader(None).disk_migrations.items(), key=lambda one: one[0]):
         if app not in V0_1_0 or int(name[:4]) <= V0_1_0[app]:
             continue
         sql = " ".join(str(op.sql) for op in migration.operations if isinstance(op, migrations.RunSQL))
