@@ -54,6 +54,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_ASSISTANT": ("people", "a language model that drafts summaries and replies, as `openai:BASE-URL#MODEL`; none by default"),
     "GRIDLOOP_ASSISTANT_KEY": ("people", "its key, if it wants one"),
     "GRIDLOOP_PLATFORM": ("people", "how the house signs its messages"),
+    "GRIDLOOP_TOKEN": ("signals", "API token of `gridloop gateway` when its settings name no `token_file`"),
     "GRIDLOOP_SIGNAL_PARTITIONS": ("signals", "partitions of the signal log, 1 to 1024; may be raised at any time"),
     "GRIDLOOP_LOG_HOURS": ("signals", "how long the log keeps what every consumer has behind it"),
     "GRIDLOOP_HISTORY_DAYS": ("signals", "how long the Parquet history of readings is kept"),
