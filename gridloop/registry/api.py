@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -18,7 +19,7 @@ from gridloop.orgs import selectors as orgs
 from gridloop.orgs.api import day_or_today, staff_code
 from gridloop.orgs.briefs import StaffBrief, UnitBrief
 from gridloop.orgs.messages import AssignmentRow, StaffRow, UnitRow
-from gridloop.registry import actions, schemas, scope, selectors
+from gridloop.registry import actions, report_codes, schemas, scope, selectors
 from gridloop.registry.messages import DeviceRow
 
 router = Router(tags=["registry"], auth=signed_in)
@@ -87,6 +88,25 @@ def places(request: HttpRequest, query: Query[schemas.KindQuery]) -> dict[str, A
     viewer = need(request, "house.read")
     page = selectors.places(viewer, **query.model_dump())
     return {"items": _shown(viewer, page.items), "next": page.next}
+
+
+@router.get(
+    "/regions/{code}/report-codes", response=schemas.ReportCodePage, summary="QR codes for citizens: of a territory and of its key places"
+)
+def region_report_codes(request: HttpRequest, code: str, page: Query[org_schemas.PageQuery]) -> dict[str, Any]:
+    viewer = need(request, "house.read")
+    here = orgs.region(viewer, _code(code))
+    found = selectors.places(viewer, region=here.region.code, limit=page.limit, after=page.after)
+    base = os.environ.get("GRIDLOOP_PUBLIC_URL", "") or request.build_absolute_uri("/")
+    spots = [(p.code, p.name, p.address, p.lon, p.lat) for p in found.items]
+    if not page.after:
+        spots.insert(0, (here.region.code, here.region.name, here.full_name, here.region.lon, here.region.lat))
+    items = []
+    for at, name, address, lon, lat in spots:
+        if lon is not None and lat is not None:
+            url = report_codes.report_url(base, lon, lat, name)  # the shorter, the farther it is read from
+            items.append({"code": at, "name": name, "address": address, "url": url, "svg": report_codes.drawn(url)})
+    return {"items": items, "next": found.next}
 
 
 # --- devices -------------------------------------------------------------------------------------------------------------

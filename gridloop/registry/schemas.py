@@ -145,6 +145,21 @@ class PlaceOut(Schema):
     place: PointOut | None
 
 
+class ReportCodeOut(Schema):
+    """``svg``: the QR code of ``url``, the page where whoever stands at the place reports it."""
+
+    code: str
+    name: str
+    address: str
+    url: str
+    svg: str
+
+
+class ReportCodePage(Schema):
+    items: list[ReportCodeOut]
+    next: str | None
+
+
 class PlacePage(Schema):
     items: list[PlaceOut]
     next: str | None

@@ -160,6 +160,25 @@ def test_operator_opens_a_reporter_for_a_purpose(deployment: Deployment, desk: C
     assert office.case(code)["reporter"]["contact"] != "13800001234"
 
 
+def test_codes_for_citizens_are_printed_and_lead_to_the_report_of_their_place(deployment: Deployment, desk: Callable[..., Desk]) -> None:
+    admin = desk("admin")
+    admin.open("/admin/org")
+    admin.page.get_by_role("tab", name="区域").click()
+    admin.page.get_by_role("button", name="云澜县").click()
+    admin.page.get_by_role("link", name="上报二维码").click()
+    cards = admin.page.locator("main li")
+    expect(cards.first).to_contain_text("扫一扫，随手报")
+    expect(admin.page.get_by_role("button", name="打印")).to_be_enabled()
+    picture = cards.nth(1).get_by_role("img")
+    assert picture.evaluate("i => i.complete && i.naturalWidth > 100")
+    name, url = cards.nth(1).locator("b").inner_text(), picture.get_attribute("alt") or ""
+    citizen = admin.page.context.browser.new_context(locale="zh-CN").new_page()  # type: ignore[union-attr]
+    citizen.goto(url)
+    expect(citizen.get_by_text("来自现场二维码")).to_be_visible()
+    expect(citizen.get_by_role("textbox", name="地址")).to_have_value(re.compile(re.escape(name)))
+    citizen.context.close()
+
+
 def _say(deployment: Deployment, device: str, count: int) -> None:
     now = datetime.now(UTC)
     readings = [

@@ -19,6 +19,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/cases", name: "cases", component: () => import("@/screens/cases/CasesScreen.vue"), meta: { need: "case.read", nav: "cases" } },
   { path: "/cases/:code", name: "case", component: () => import("@/screens/cases/CaseScreen.vue"), meta: { need: "case.read" } },
   { path: "/admin/org", name: "org", component: () => import("@/screens/admin/OrgScreen.vue"), meta: { need: "org.read", nav: "org" } },
+  { path: "/admin/codes/:region", name: "codes", component: () => import("@/screens/admin/ReportCodesScreen.vue"), meta: { need: "house.read" } },
   { path: "/admin/devices", name: "devices", component: () => import("@/screens/admin/DevicesScreen.vue"), meta: { need: "device.read", nav: "devices" } },
   { path: "/admin/packs", name: "packs", component: () => import("@/screens/admin/PacksScreen.vue"), meta: { need: "pack.read", nav: "packs" } },
   { path: "/admin/accounts", name: "accounts", component: () => import("@/screens/admin/AccountsScreen.vue"), meta: { need: "user.read", nav: "accounts" } },

@@ -1049,6 +1049,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/regions/{code}/report-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** QR codes for citizens: of a territory and of its key places */
+        get: operations["gridloop_registry_api_region_report_codes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/regions/{code}/retire": {
         parameters: {
             query?: never;
@@ -3040,7 +3057,10 @@ export interface components {
             /** Next */
             next?: string | null;
         };
-        /** PageQuery */
+        /**
+         * PageQuery
+         * @description Search words and the page: at most 200 items; ``after`` is the ``next`` of the page before.
+         */
         PageQuery: {
             /**
              * After
@@ -3048,21 +3068,21 @@ export interface components {
              */
             after: string;
             /**
-             * Count
-             * @default false
-             */
-            count: boolean;
-            /**
              * Limit
              * @default 50
              */
             limit: number;
             /**
-             * Order
-             * @default newest
-             * @enum {string}
+             * Q
+             * @default
              */
-            order: "newest" | "urgent";
+            q: string;
+            /**
+             * Region
+             * @description region code: everything inside
+             * @default
+             */
+            region: string;
         };
         /**
          * PartIn
@@ -3543,6 +3563,29 @@ export interface components {
             day?: string | null;
             /** Name */
             name: string;
+        };
+        /**
+         * ReportCodeOut
+         * @description ``svg``: the QR code of ``url``, the page where whoever stands at the place reports it.
+         */
+        ReportCodeOut: {
+            /** Address */
+            address: string;
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            /** Svg */
+            svg: string;
+            /** Url */
+            url: string;
+        };
+        /** ReportCodePage */
+        ReportCodePage: {
+            /** Items */
+            items: components["schemas"]["ReportCodeOut"][];
+            /** Next */
+            next: string | null;
         };
         /**
          * ReportOut
@@ -6239,6 +6282,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    gridloop_registry_api_region_report_codes: {
+        parameters: {
+            query?: {
+                q?: string;
+                /** @description region code: everything inside */
+                region?: string;
+                limit?: number;
+                after?: string;
+            };
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportCodePage"];
+                };
             };
         };
     };

@@ -337,6 +337,14 @@ export interface OnDuty {
   staff: Staff[];
 }
 
+export interface ReportCode {
+  code: string;
+  name: string;
+  address: string;
+  url: string;
+  svg: string;
+}
+
 /** A device on the map. */
 export interface DevicePoint {
   code: string;

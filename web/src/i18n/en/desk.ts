@@ -127,6 +127,9 @@ export default {
     readings: "Readings", day: "Day", week: "Week", span: "Time range", mean: "Mean", low: "Lowest", high: "Highest", noReadings: "No readings in this time", noValues: "Heard {n} times in this time, without a value",
     hidden: "This device is in a home: its readings tell of a private life and are shown for a purpose", open: "Show readings", chartText: "{kind}: {n} readings, lowest {low}, highest {high}",
   },
+  codes: {
+    title: "QR codes for reports", hint: "Print them and put them up; whoever scans one reports that place, which is filled in, without an account", print: "Print", scan: "Scan to report", empty: "This territory has no coordinates and no key places",
+  },
   deviceStatus: { online: "Online", silent: "Silent", faulty: "Faulty", unproved: "Unproved" },
   deviceKind: {
     camera: "Camera", smoke: "Smoke alarm", door: "Door sensor", motion: "Motion sensor", water_meter: "Water meter",

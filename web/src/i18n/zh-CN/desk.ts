@@ -116,6 +116,9 @@ export default {
     readings: "读数", day: "一天", week: "一周", span: "时间范围", mean: "平均", low: "最低", high: "最高", noReadings: "这段时间没有读数", noValues: "这段时间上报 {n} 次，没有数值",
     hidden: "该设备装在居民户内，读数涉及个人生活，需说明目的后查看", open: "查看读数", chartText: "{kind}：{n} 次，最低 {low}，最高 {high}",
   },
+  codes: {
+    title: "上报二维码", hint: "打印后张贴在现场；群众扫码即可上报该处，地点自动填好，不需要账号", print: "打印", scan: "扫一扫，随手报", empty: "本区域没有坐标，也没有重点场所",
+  },
   deviceStatus: { online: "在线", silent: "失联", faulty: "故障", unproved: "未验证" },
   deviceKind: {
     camera: "摄像头", smoke: "烟感", door: "门磁", motion: "人体感应", water_meter: "水表", electricity_meter: "电表", gas_meter: "燃气表",
