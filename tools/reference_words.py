@@ -55,6 +55,10 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_ASSISTANT_KEY": ("people", "its key, if it wants one"),
     "GRIDLOOP_PLATFORM": ("people", "how the house signs its messages"),
     "GRIDLOOP_SIGNAL_PARTITIONS": ("signals", "partitions of the signal log, 1 to 1024; may be raised at any time"),
+    "GRIDLOOP_ALARMS_AN_HOUR": (
+        "signals",
+        "alarms a detector may tell in an hour; one that would tell more is held back until somebody has looked",
+    ),
     "GRIDLOOP_LOG_HOURS": ("signals", "how long the log keeps what every consumer has behind it"),
     "GRIDLOOP_HISTORY_DAYS": ("signals", "how long the Parquet history of readings is kept"),
     "GRIDLOOP_KEEP_DAYS": (

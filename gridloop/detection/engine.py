@@ -118,6 +118,17 @@ class Engine:
         return self._reorder.late_by
 
     @property
+    def lateness(self) -> int:
+        return self._reorder.lateness
+
+    def active(self) -> list[Alarm]:
+        """Alarms that last, as they were raised, with the severity they have now."""
+        return [alarm for running in self._running for alarm in running.raising.active()]
+
+    def known_facts(self, by: str) -> Mapping[str, NDArray[np.float64]]:
+        return self._facts.get(by, {})
+
+    @property
     def quieted(self) -> dict[str, int]:
         return {running.detector.id: running.raising.quieted for running in self._running}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import Case, Count, F, Max, Q, When
@@ -17,8 +17,8 @@ from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.briefs import Page
 from gridloop.orgs.selectors import number_after, page_limit, turn
 from gridloop.registry import scope
-from gridloop.registry.briefs import BuildingView, DevicePoint, DeviceView, EnterpriseView, HouseView, PlaceView, VehicleView
-from gridloop.registry.models import Building, Device, Enterprise, House, Place, Vehicle
+from gridloop.registry.briefs import BuildingView, DeviceKeys, DevicePoint, DeviceView, EnterpriseView, HouseView, PlaceView, VehicleView
+from gridloop.registry.models import Building, Device, Enterprise, House, Person, Place, Vehicle
 from gridloop.registry.rules import clean_plate
 
 MOST_POINTS = 10_000
@@ -216,6 +216,33 @@ def device(viewer: Viewer, code: str) -> DeviceView:
 def devices_by_code(viewer: Viewer, codes: Collection[str]) -> dict[str, DeviceView]:
     """Many devices at once, for those who read signals; unknown codes are left out."""
     return {row.code: _device(row) for row in _devices(scope.devices(viewer) & Q(code__in=set(codes)))}
+
+
+@reading
+def device_keys(viewer: Viewer, codes: Collection[str] | None = None) -> list[DeviceKeys]:
+    """What detectors go by, of the named devices or of all."""
+    where = scope.devices(viewer) if codes is None else scope.devices(viewer) & Q(code__in=set(codes))
+    columns = ("code", "region_code", "interval_seconds", "household__code", "place__code", "building__code")
+    return [DeviceKeys(*row) for row in Device.objects.filter(where).order_by("pk").values_list(*columns)]
+
+
+@reading
+def key_facts(viewer: Viewer, grouping: str) -> dict[str, list[str]]:
+    """What is known of households, places or devices in words: of which people there bear which tags, of what kind a thing is."""
+    rows: Iterable[tuple[str | None, Sequence[str]]] = ()
+    if grouping == "household":
+        rows = Person.objects.filter(scope.personal(viewer)).exclude(tags=[]).values_list("household__code", "tags")
+    elif grouping == "place":
+        rows = (
+            (code, [kind, *tags]) for code, kind, tags in Place.objects.filter(scope.things(viewer)).values_list("code", "kind", "tags")
+        )
+    elif grouping == "device":
+        rows = ((code, [kind]) for code, kind in Device.objects.filter(scope.devices(viewer)).values_list("code", "kind"))
+    found: dict[str, list[str]] = {}
+    for code, words in rows:
+        if code:
+            found.setdefault(code, []).extend(words)
+    return found
 
 
 @reading

@@ -9,6 +9,7 @@ from typing import Any
 
 from gridloop.cases.messages import SceneMatch
 from gridloop.cases.rules import Scene
+from gridloop.detection.rules import Detector
 from gridloop.flow.selectors import process_by_digest
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import SYSTEM
@@ -74,6 +75,10 @@ class RowBook:
         """What the packs that are on at the place make of a signal; empty when it means nothing to any."""
         matches = [match(one.pack, one.version_id, signal) for one in self.installed() if one.on_at(region)]
         return [found for found in matches if found is not None]
+
+    def detectors(self) -> list[Detector]:
+        """Detectors of the packs that are on anywhere: none, as long as packs cannot say any."""
+        return []
 
     def kinds(self) -> frozenset[str]:
         """Signal kinds that any installed pack has a rule for; others need not be asked about."""

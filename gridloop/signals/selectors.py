@@ -16,7 +16,8 @@ from gridloop.signals.actions import is_mass_silence, most_late
 from gridloop.signals.models import Trouble
 from gridloop.signals.positions import CONSUMERS
 
-EFFECTS_LATE, HISTORY_LATE = 10.0, 3 * 3600.0  # seconds a batch may wait; the history takes whole hours
+EFFECTS_LATE = 10.0  # seconds a batch may wait
+LATE = {"history": 3 * 3600.0, "detectors": 300.0}  # whole hours; detectors move when they store what they know
 
 # How far behind the log's end every consumer is: batches, and the age of the first one waiting.
 _LAG = """
@@ -70,7 +71,7 @@ def doctor(viewer: Viewer) -> list[tuple[str, str, str, dict[str, Any]]]:
     said: dict[str, Any]
     for name, lag in sorted(found.lags.items()):
         age = (now - lag.since).total_seconds() if lag.since else 0.0
-        most = HISTORY_LATE if name == "history" else EFFECTS_LATE
+        most = LATE.get(name, EFFECTS_LATE)
         said = {"batches": lag.batches, "age": f"{age:.0f}", "most": f"{most:.0f}"}
         lines.append(("warn" if age > most else "ok", f"signals {name}", "signals.doctor_lag", said))
     if found.troubles:
