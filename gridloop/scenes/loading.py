@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gridloop.cases.types import case_types
+from gridloop.detection import language
+from gridloop.detection.values import Kind
 from gridloop.flow.engine import Process, load_process
 from gridloop.flow.rules import ProcessFault
 from gridloop.kernel.errors import Invalid
@@ -111,8 +113,9 @@ class Loaded:
 
 
 def digest_of(pack: Pack, process_xml: bytes) -> str:
-    content = {"pack": pack.model_dump(mode="json"), "process": sha256_hex(process_xml)}
-    return sha256_hex(canonical(content))
+    """A file that came later counts only where a pack has it: the others are still what they were."""
+    part = pack.model_dump(mode="json", exclude=None if pack.detect else {"detect"})
+    return sha256_hex(canonical({"pack": part, "process": sha256_hex(process_xml)}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +123,26 @@ class Known:
     """What packs may name: case types, signal kinds, process files."""
 
     types: Mapping[str, Any]
-    kinds: frozenset[str]
+    kinds: Mapping[str, Kind]
     processes: Path = PROCESSES
 
     @classmethod
     def of(cls, packs: Path = PACKS, processes: Path = PROCESSES) -> Known:
-        document = read((packs / "signal_kinds.yaml").read_text(encoding="utf-8"), "packs/signal_kinds.yaml")
-        if document.wrongs:
-            raise Invalid("scenes.refused", first=str(document.wrongs[0]))
-        return cls(case_types(), frozenset(document.data["kinds"]), processes)
+        return cls(case_types(), signal_kinds(packs), processes)
+
+
+def signal_kinds(packs: Path = PACKS) -> dict[str, Kind]:
+    """The catalogue of signal kinds by name. Invalid when it is not right."""
+    document = read((packs / "signal_kinds.yaml").read_text(encoding="utf-8"), "packs/signal_kinds.yaml")
+    found: dict[str, Kind] = {}
+    for name, entry in (document.data or {}).get("kinds", {}).items():
+        try:
+            found[name] = Kind(language.kind_number(name), **entry)
+        except TypeError as error:
+            document.fault(("kinds", name), "scenes.bad_value", name=name, value=str(entry), detail=str(error))
+    if document.wrongs:
+        raise Invalid("scenes.refused", first=str(document.wrongs[0]))
+    return found
 
 
 def load_all(packs: Path = PACKS, known: Known | None = None) -> list[Loaded]:
@@ -147,12 +161,14 @@ def load(folder: Path, known: Known) -> Loaded:
     """One pack. Faults are gathered, none is raised."""
     loaded = Loaded(folder)
     documents = _documents(folder, loaded)
+    if "detect" in documents:
+        check_detect(documents["detect"], known)
     parts: dict[str, Any] = {name: documents[name].parse(model) for name, model in FILES.items() if name in documents}
     if isinstance(parts.get("pack"), PackFile):
         loaded.process, loaded.process_xml = _process(parts["pack"], documents["pack"], known)
     checker = Checker(known, documents, loaded.process)
     for name, part in parts.items():
-        if part is not None:
+        if part is not None and name != "detect":
             getattr(checker, name)(part, parts)
     loaded.wrongs += [wrong for document in documents.values() for wrong in document.wrongs]
     if not loaded.wrongs:
@@ -175,6 +191,17 @@ def _documents(folder: Path, loaded: Loaded) -> dict[str, Document]:
         if name not in documents:
             loaded.wrongs.append(Wrong(f"{folder.name}/{name}.yaml", 1, "scenes.no_file", (("name", f"{name}.yaml"),)))
     return documents
+
+
+def check_detect(document: Document, known: Known) -> None:
+    """Notes what the language of detectors has against the document."""
+    if document.wrongs:
+        return
+    try:
+        language.detectors(document.data if document.data is not None else {}, known.kinds, 1)
+    except language.LanguageFault as error:
+        for fault in error.faults:
+            document.fault(fault.path, fault.key, **fault.params)
 
 
 def _process(pack: PackFile, document: Document, known: Known) -> tuple[Process | None, bytes]:

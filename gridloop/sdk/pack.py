@@ -138,6 +138,13 @@ class IndicatorsFile(Part):
     indicators: tuple[Indicator, ...] = Field(default=(), strict=False)
 
 
+class DetectFile(Part):
+    """``detect.yaml`` as it was written; ``gridloop.detection.language`` says what may stand in it and makes detectors of it."""
+
+    schedules: dict[str, Any] = Field(default_factory=dict)
+    detectors: dict[str, Any]
+
+
 class Pack(Part):
     """A whole pack as installed: every file but the stories."""
 
@@ -146,6 +153,7 @@ class Pack(Part):
     limits: LimitsFile
     notices: NoticesFile = NoticesFile()
     indicators: IndicatorsFile = IndicatorsFile()
+    detect: DetectFile | None = None
 
 
 FILES: dict[str, type[Part]] = {
@@ -154,4 +162,5 @@ FILES: dict[str, type[Part]] = {
     "limits": LimitsFile,
     "notices": NoticesFile,
     "indicators": IndicatorsFile,
+    "detect": DetectFile,
 }
