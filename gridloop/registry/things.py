@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from django.db import connection
 from django.db.models import Case, Count, F, Max, Q, When
 
 from gridloop.access.rules import mask_name, mask_phone, mask_plate
@@ -18,7 +19,7 @@ from gridloop.orgs.briefs import Page
 from gridloop.orgs.selectors import number_after, page_limit, turn
 from gridloop.registry import scope
 from gridloop.registry.briefs import BuildingView, DeviceKeys, DevicePoint, DeviceView, EnterpriseView, HouseView, PlaceView, VehicleView
-from gridloop.registry.models import Building, Device, Enterprise, House, Person, Place, Vehicle
+from gridloop.registry.models import Building, Device, Enterprise, House, Place, Vehicle
 from gridloop.registry.rules import clean_plate
 
 MOST_POINTS = 10_000
@@ -226,23 +227,40 @@ def device_keys(viewer: Viewer, codes: Collection[str] | None = None) -> list[De
     return [DeviceKeys(*row) for row in Device.objects.filter(where).order_by("pk").values_list(*columns)]
 
 
+_FACTS = """
+SELECT h.code, count(p.id), bool_or(p.tags ? 'lone_elder'), bool_or(p.birth <= %s), max(house.kind)
+FROM registry_household h LEFT JOIN registry_person p ON p.household_id = h.id LEFT JOIN registry_house house ON house.id = h.house_id
+GROUP BY h.code
+"""
+ELDER_YEARS = 60
+
+
 @reading
-def key_facts(viewer: Viewer, grouping: str) -> dict[str, list[str]]:
-    """What is known of households, places or devices in words: of which people there bear which tags, of what kind a thing is."""
-    rows: Iterable[tuple[str | None, Sequence[str]]] = ()
-    if grouping == "household":
-        rows = Person.objects.filter(scope.personal(viewer)).exclude(tags=[]).values_list("household__code", "tags")
-    elif grouping == "place":
-        rows = (
-            (code, [kind, *tags]) for code, kind, tags in Place.objects.filter(scope.things(viewer)).values_list("code", "kind", "tags")
-        )
-    elif grouping == "device":
-        rows = ((code, [kind]) for code, kind in Device.objects.filter(scope.devices(viewer)).values_list("code", "kind"))
-    found: dict[str, list[str]] = {}
-    for code, words in rows:
-        if code:
-            found.setdefault(code, []).extend(words)
-    return found
+def key_facts(viewer: Viewer, grouping: str, at: datetime) -> dict[str, dict[str, float]]:
+    """What detectors may ask of homes, places and devices: code → fact → 1 or 0, or a number. A device has those of its home and place."""
+    homes = _facts_of_homes(at) if grouping in ("household", "subject", "device") else {}
+    places = {code: {"key_place": 1.0} for code in Place.objects.filter(scope.things(viewer)).values_list("code", flat=True)}
+    if grouping == "device":
+        rows = Device.objects.filter(scope.devices(viewer)).values_list("code", "household__code", "place__code")
+        return {code: {"key_place": 0.0} | homes.get(home or "", {}) | places.get(place or "", {}) for code, home, place in rows}
+    return {"household": homes, "place": places, "subject": homes | places}.get(grouping, {})
+
+
+def _facts_of_homes(at: datetime) -> dict[str, dict[str, float]]:
+    born = at.date().replace(year=at.year - ELDER_YEARS, day=min(at.day, 28))
+    with connection.cursor() as cursor:
+        cursor.execute(_FACTS, [born])
+        return {code: _facts_of_home(people, bool(lone), bool(old), kind) for code, people, lone, old, kind in cursor.fetchall()}
+
+
+def _facts_of_home(people: int, lone: bool, old: bool, kind: str | None) -> dict[str, float]:
+    """Of a home of which nobody is known, who lives there is not known; nor is the kind of a house that is not."""
+    facts: dict[str, float] = {}
+    if people:
+        facts |= {"residents": float(people), "lives_alone": float(lone or people == 1), "elder": float(lone or old)}
+    if kind:
+        facts |= {"rented": float(kind == "rented"), "vacant": float(kind == "vacant")}
+    return facts
 
 
 @reading

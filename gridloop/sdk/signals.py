@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -133,16 +132,6 @@ def unpack_rows(data: bytes) -> list[list[Any]]:
     """
     rows: list[list[Any]] = orjson.loads(zstandard.ZstdDecompressor().decompress(data))
     return rows
-
-
-def kind_number(kind: str) -> int:
-    """The whole number detectors know a kind by: the same in every process, whatever other kinds there are."""
-    return zlib.crc32(kind.encode())
-
-
-def token_number(token: str) -> int:
-    """The whole number detectors know a token (a plate, a card, a zone) by, from 1 up; 0 is for none."""
-    return int.from_bytes(blake2b(token.encode(), digest_size=8).digest()) >> 1 or 1
 
 
 def _microseconds(at: datetime) -> int:

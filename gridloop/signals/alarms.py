@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import connection
 
 from gridloop.detection import messages as engine
+from gridloop.detection.language import house_severity
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.sdk.signals import Signal
@@ -233,4 +234,4 @@ def _signal(
     start, late = rest
     data = {"alarm": alarm.hex, "detector": detector, "version": version, "by": by, "key": key, by: key, "what": what}
     data |= {"start": start.isoformat()} | ({"late": True} if late else {})
-    return Signal(f"{alarm.hex}:{what}:{severity}", OWN_SOURCE, device, ALARM, at, float(severity), data=data)
+    return Signal(f"{alarm.hex}:{what}:{severity}", OWN_SOURCE, device, ALARM, at, float(house_severity(severity)), data=data)

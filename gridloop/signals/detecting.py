@@ -198,7 +198,7 @@ class AtWork:
         self._learn(self.keys.everybody())
         for by, names in self._facts.items():
             for name, column in self.keys.facts(by, names).items():
-                if not np.array_equal(self.engine.known_facts(by).get(name, np.zeros(0)), column):
+                if not np.array_equal(self.engine.known_facts(by).get(name, np.zeros(0)), column, equal_nan=True):
                     self.engine.facts(by, name, column)
                     self._save_due = True
         self._roster = time.monotonic()

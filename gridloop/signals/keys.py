@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -12,21 +11,24 @@ from numpy.typing import NDArray
 
 from gridloop.detection.columns import Ints
 from gridloop.detection.rules import DEVICE
+from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.briefs import DeviceKeys
 from gridloop.registry.selectors import device_keys, key_facts
 from gridloop.signals.rules import silent_after
 
-# Whose a device is. A region's code says by its length what it is: 12 digits are a village, 15 a grid, 18 a micro-grid.
+# Whose a device is. A region's code says by its length what it is.
+VILLAGE_DIGITS = 12
 GROUPINGS: Mapping[str, Callable[[DeviceKeys], str | None]] = {
+    "subject": lambda row: row.household or row.place or row.building,
     "household": lambda row: row.household,
     "place": lambda row: row.place,
     "building": lambda row: row.building,
-    "village": lambda row: row.region[:VILLAGE_DIGITS] if len(row.region) >= VILLAGE_DIGITS else None,
-    "grid": lambda row: row.region[:15] if len(row.region) >= 15 else None,
-    "micro_grid": lambda row: row.region[:18] if len(row.region) >= 18 else None,
+    "town": lambda row: _region(row, 9),
+    "village": lambda row: _region(row, VILLAGE_DIGITS),
+    "grid": lambda row: _region(row, 15),
+    "micro_grid": lambda row: _region(row, 18),
 }
-VILLAGE_DIGITS = 12
 _STRANGERS = 100_000  # codes nobody has registered that are remembered, so that they are not looked up each time
 
 
@@ -139,15 +141,18 @@ class Keys:
         return key if by == DEVICE else self.first[by][key]
 
     def facts(self, by: str, wanted: Collection[str]) -> dict[str, NDArray[np.float64]]:
-        """Facts of every key of a grouping: 1 for those that bear the word, 0 for others."""
+        """Facts of every key of a grouping, NaN where they are not known."""
         numbers = self.numbers.get(by, {})
-        columns: dict[str, NDArray[Any]] = {name: np.zeros(len(numbers)) for name in wanted}
-        for code, words in key_facts(SYSTEM, by).items() if wanted else ():
+        columns = {name: np.full(len(numbers), np.nan) for name in wanted}
+        for code, facts in key_facts(SYSTEM, by, clock.now()).items() if wanted else ():
             number = numbers.get(code)
-            for word in words if number is not None else ():
-                if word in columns:
-                    columns[word][number] = 1.0
+            for name in facts.keys() & columns.keys() if number is not None else ():
+                columns[name][number] = facts[name]
         return columns
+
+
+def _region(row: DeviceKeys, digits: int) -> str | None:
+    return row.region[:digits] if len(row.region) >= digits else None
 
 
 def _allowed(interval_seconds: int) -> int:

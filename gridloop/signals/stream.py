@@ -18,8 +18,9 @@ import numpy as np
 from django.db import connection
 
 from gridloop.detection.columns import LATEST, Bools, Ints
+from gridloop.detection.language import kind_number, token_of
 from gridloop.journal.frame import settle
-from gridloop.sdk.signals import kind_number, token_number, unpack_rows
+from gridloop.sdk.signals import unpack_rows
 from gridloop.signals.rules import OWN_SOURCE
 
 SETTLE = 5.0  # real seconds; longer than an append may take, see ``signals.connection``
@@ -150,7 +151,7 @@ def columns(batches: Sequence[Taken]) -> Columns:
 def _token(data: Mapping[str, Any]) -> int:
     for name in TOKENS:
         if isinstance(found := data.get(name), str | int) and found != "":
-            return token_number(str(found))
+            return token_of(str(found))
     return 0
 
 

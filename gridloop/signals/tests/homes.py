@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from gridloop.detection import rules
+from gridloop.detection.language import kind_number
 from gridloop.detection.rules import HOUR, MINUTE, Detector, Pick
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.actions import load
 from gridloop.registry.messages import DeviceRow, HouseholdRow
-from gridloop.sdk.signals import Signal, kind_number
+from gridloop.sdk.signals import Signal
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.models import AlarmChange
 
@@ -28,16 +29,16 @@ def pick(*kinds: str) -> Pick:
     return Pick(tuple(kind_number(kind) for kind in kinds))
 
 
-SILENT = Detector("homes/silent", 1, rules.Absence(pick(DOOR, WATER), 3 * HOUR), by="household")
+SILENT = Detector("homes.silent", 1, rules.Absence(pick(DOOR, WATER), 3 * HOUR), by="household")
 HOT = Detector(
-    "homes/hot",
+    "homes.hot",
     1,
     rules.Hold(rules.Threshold(pick(TEMPERATURE), 60.0, 50.0), 2 * MINUTE),
     severity=1,
     steps=(rules.Step(3, rules.Threshold(pick(TEMPERATURE), 80.0)),),
     quiet=10 * MINUTE,
 )
-BUSY = Detector("homes/busy", 1, rules.Count(pick(DOOR), 4, 30 * MINUTE), by="household")
+BUSY = Detector("homes.busy", 1, rules.Count(pick(DOOR), 4, 30 * MINUTE), by="household")
 ALL = (SILENT, HOT, BUSY)
 
 
