@@ -111,6 +111,8 @@ FACTS: dict[str, tuple[str, str]] = {
     "region_retired": ("区划撤销", "Region retired"),
     "region_split": ("区划拆分", "Region split"),
     "roster_set": ("排班", "Roster set"),
+    "detector_held": ("预警规则因预警过多暂停", "Detector held back: too many alarms"),
+    "detector_released": ("预警规则恢复", "Detector released"),
     "signals_erased": ("信号数据删除", "Signals erased"),
     "staff_added": ("人员登记", "Person added to the staff"),
     "staff_changed": ("人员信息变更", "Person of the staff changed"),

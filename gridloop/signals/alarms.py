@@ -16,6 +16,7 @@ from django.db import connection
 
 from gridloop.detection import messages as engine
 from gridloop.detection.language import house_severity
+from gridloop.journal.actions import append
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.sdk.signals import Signal
@@ -136,6 +137,8 @@ def _held_now(wish: Counter[str], now: datetime) -> set[str]:
     most = most_an_hour()
     fresh = [HeldDetector(detector=name, since=now, alarms=wish[name] + counts[name]) for name in sorted(wish.keys() - held.keys())]
     fresh = HeldDetector.objects.bulk_create([row for row in fresh if row.alarms > most])
+    for row in fresh:
+        append("org", "detector_held", {"detector": row.detector, "alarms": row.alarms}, SYSTEM)
     return held.keys() | {row.detector for row in fresh}
 
 
@@ -178,9 +181,9 @@ def tell_waiting(now: datetime, *, caught_up: bool) -> None:
     tell(list(rows if caught_up else rows.filter(noticed__lt=now - PATIENCE)), now)
 
 
-def held_by_silence() -> list[Alarm]:
+def held_back(reason: str) -> list[Alarm]:
     """Those that still last."""
-    return list(Alarm.objects.filter(told=Alarm.Told.HELD, reason=SILENCE, ended=None).order_by("start", "detector", "key"))
+    return list(Alarm.objects.filter(told=Alarm.Told.HELD, reason=reason, ended=None).order_by("start", "detector", "key"))
 
 
 def tell(rows: Sequence[Alarm], now: datetime) -> None:

@@ -1,7 +1,8 @@
-"""Thin HTTP of what reaches through every room: erasing a person. Signals themselves come in by the door ``ingest``."""
+"""Thin HTTP: erasing a person, which reaches through every room, and detectors held back. Signals come in by the door ``ingest``."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -9,7 +10,7 @@ from ninja import Field, Router
 
 from gridloop.access.api import need, signed_in
 from gridloop.journal.shapes import Schema
-from gridloop.signals import actions
+from gridloop.signals import actions, selectors
 
 router = Router(tags=["registry"], auth=signed_in)
 
@@ -33,3 +34,28 @@ class ErasureOut(Schema):
 @router.post("/people/{code}/erase", response=ErasureOut, summary="Erase a person everywhere; the trace still verifies")
 def erase_person(request: HttpRequest, code: str, body: EraseIn) -> Any:
     return actions.erase_person(need(request, "people.erase"), code[:64].replace("\x00", ""), body.reason, body.words)
+
+
+class HeldDetectorOut(Schema):
+    """A detector of which nothing is told since it raised so many ``alarms``, more than people can take in an hour."""
+
+    name: str
+    since: datetime
+    alarms: int
+
+
+class HeldDetectorsPage(Schema):
+    items: list[HeldDetectorOut]
+    next: str | None = None
+
+
+@router.get("/detectors/held", response=HeldDetectorsPage, summary="Detectors held back because of too many alarms")
+def held_detectors(request: HttpRequest) -> dict[str, Any]:
+    return {"items": selectors.held_detectors(need(request, "pack.read"))}
+
+
+@router.post("/detectors/{name}/release", response=HeldDetectorsPage, summary="Let a detector that was held back be told of again")
+def release_detector(request: HttpRequest, name: str) -> dict[str, Any]:
+    viewer = need(request, "pack.switch")
+    actions.release_detector(viewer, name[:100])
+    return {"items": selectors.held_detectors(viewer)}

@@ -169,11 +169,12 @@ class AtWork:
     def _look_again(self, silent: Bools, now: datetime, *, caught_up: bool) -> None:
         """Alarms kept so far: of a village that is heard again, of detectors a person has let go on, old ones once we have caught up."""
         self._looked = self.frontier
-        back = [row for row in alarms.held_by_silence() if not self._is_silent(silent, row.region)]
+        back = [row for row in alarms.held_back(SILENCE) if not self._is_silent(silent, row.region)]
         alarms.tell(back, now)
         alarms.tell_waiting(now, caught_up=caught_up)
         held = set(HeldDetector.objects.values_list("detector", flat=True))
         if free := self.held - held:
+            alarms.tell([row for row in alarms.held_back(alarms.FLOOD) if row.detector in free], now)
             self._reconcile(free, silent, now)
         self.held = held
 

@@ -31,6 +31,14 @@ def load() -> dict[str, bytes]:
     return {name: zstandard.ZstdDecompressor().decompress(b"".join(parts)) for name, parts in pieces.items()}
 
 
+def load_one(name: str) -> bytes | None:
+    """One piece, without those that may be large."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT data FROM signals_detectorstate WHERE name = %s ORDER BY part", [name])
+        parts = [bytes(row[0]) for row in cursor.fetchall()]
+    return zstandard.ZstdDecompressor().decompress(b"".join(parts)) if parts else None
+
+
 def drop() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM signals_detectorstate")
