@@ -78,7 +78,9 @@ def write(found: Sequence[Found], judge: Judge, now: datetime) -> None:
 
 
 def _known(ids: Collection[UUID]) -> set[UUID]:
-    return set(Alarm.objects.filter(id__in=ids).values_list("id", flat=True)) if ids else set()
+    with connection.cursor() as cursor:  # an array: each id as a parameter of its own would be too many for the database
+        cursor.execute("SELECT id FROM signals_alarm WHERE id = ANY(%s)", [list(ids)])
+        return {row[0] for row in cursor.fetchall()}
 
 
 def _insert(raised: list[Found], judge: Judge, now: datetime) -> None:
@@ -190,10 +192,14 @@ def tell(rows: Sequence[Alarm], now: datetime) -> None:
     """Alarms that were kept so far, as far as people can take them."""
     held = _held_now(Counter(row.detector for row in rows), now)
     going = [row.id for row in rows if row.detector not in held]
-    Alarm.objects.filter(id__in=[row.id for row in rows if row.detector in held]).update(told=Alarm.Told.HELD, reason=FLOOD)
-    if going:
-        Alarm.objects.filter(id__in=going).update(told=Alarm.Told.TOLD, reason="", told_at=now, late=True)
-        with connection.cursor() as cursor:
+    kept = [row.id for row in rows if row.detector in held]
+    with connection.cursor() as cursor:
+        if kept:
+            cursor.execute("UPDATE signals_alarm SET told = 'held', reason = %s WHERE id = ANY(%s)", [FLOOD, kept])
+        if going:
+            cursor.execute(
+                "UPDATE signals_alarm SET told = 'told', reason = '', told_at = %s, late = true WHERE id = ANY(%s)", [now, going]
+            )
             cursor.execute("UPDATE signals_alarmchange SET sent = false WHERE alarm_id = ANY(%s) AND sent IS NULL", [going])
 
 

@@ -30,12 +30,12 @@ from gridloop.signals.holding import Fair, fact_names, unheard, waits_for_silenc
 from gridloop.signals.keys import VILLAGE_DIGITS, Keys
 from gridloop.signals.models import Alarm as Row
 from gridloop.signals.models import HeldDetector
-from gridloop.signals.stream import SETTLE, Columns, Mark, Stream, columns, milliseconds
+from gridloop.signals.stream import SETTLE, Columns, Mark, Stream, joined, milliseconds
 from gridloop.signals.taking import LATENESS, Passed, Taking
 
 CONSUMER = "detectors"
 MOST_ROWS = 50_000  # signals in one turn
-LEASE_SECONDS, RENEW_SECONDS, SAVE_SECONDS, ROSTER_SECONDS = 20, 5.0, 30.0, 300.0
+LEASE_SECONDS, RENEW_SECONDS, SAVE_SECONDS, ROSTER_SECONDS = 30, 5.0, 30.0, 300.0
 SAVE_SHARE = 20  # storing takes at most one part in so many of the time
 LOOK_MS = 60_000  # of the log's time between two looks at what a silence holds back
 
@@ -102,16 +102,17 @@ class AtWork:
             return True
         if time.monotonic() - self._roster > ROSTER_SECONDS:
             self._look_around()
-        found = self._through(columns(batches), max(frontier, self.frontier))
+        found = self._through(joined([batch.found for batch in batches]), max(frontier, self.frontier))
         self._commit(found, now, caught_up=frontier >= horizon)
         self._unsent = self._unsent and alarms.send_due()
         return self._unsent or (bool(batches) and frontier < horizon)
 
     def _through(self, found: Columns, frontier: int) -> list[Alarm]:
-        rows = self.keys.unknown(set(found.device))
-        if rows:
+        device = self.keys.devices(found.device)
+        if (device < 0).any() and (rows := self.keys.unknown({found.device[n] for n in np.flatnonzero(device < 0).tolist()})):
             self._learn(rows)
-        readings = self.taking.take(found, self.keys.devices(found.device))
+            device = self.keys.devices(found.device)
+        readings = self.taking.take(found, device)
         self.frontier = frontier
         told = self.engine.step(readings) if len(readings.time) else []
         return told + self.engine.tick(frontier)
@@ -250,6 +251,7 @@ class AtWork:
 
     def _settle_in(self, fresh: Sequence[str], *, first: bool, gone: Sequence[str] | set[str] = ()) -> None:
         self._look_around()
+        self.keep_lease()
         if fresh:
             warming.warm(self, [detector for detector in self.detectors if detector.id in fresh], first=first)
         silent = self._silent_villages()
@@ -272,10 +274,10 @@ class AtWork:
             "marks": [[p, mark.at] for p, mark in self.stream.marks.items()],
             "frontier": self.frontier,
             "passed": [passed.unknown, *(list(one.items()) for one in (passed.late, passed.ahead, passed.flood))],
-            "fair": [fair.minute, list(fair.counts.items())],
+            "fair": fair.minute,
         }
         self.keys.store()
-        state.store({"engine": self.engine.snapshot(), "heard": packed({"heard": heard}), "meta": orjson.dumps(meta)})
+        state.store({"engine": self.engine.snapshot(), "heard": packed({"heard": heard, "fair": fair.counts}), "meta": orjson.dumps(meta)})
         seqs = {p: mark.seq for p, mark in self.stream.marks.items()}
         self.leases = positions.hold_all(self.leases or {}, seqs, LEASE_SECONDS)
         self._saved = self._renewed = time.monotonic()
@@ -289,8 +291,8 @@ class AtWork:
         unknown, *counts = meta["passed"]
         late, ahead, flood = (Counter(dict(one)) for one in counts)
         passed = Passed(late, ahead, flood, unknown)
-        minute, seen = meta["fair"]
-        self.taking = Taking(Fair(minute=minute, counts=dict(seen)), passed, unpacked(pieces["heard"])["heard"].copy())
+        arrays = unpacked(pieces["heard"])
+        self.taking = Taking(Fair(minute=meta["fair"], counts=arrays["fair"]), passed, arrays["heard"])
         return self.engine.restore(pieces["engine"])
 
 

@@ -79,6 +79,15 @@ def run_detectors() -> bool:
         return True
 
 
+def end_detectors() -> None:
+    """The worker ends: what the detectors know is stored, so that whoever comes next begins at once and reads nothing again."""
+    if _at_work is not None:
+        _at_work.end()
+
+
+run_detectors.end = end_detectors  # type: ignore[attr-defined]  # read by the worker's loop
+
+
 def _run_partition(partition: int) -> bool:
     lease = positions.claim(EFFECTS, partition, _OWNER)
     if lease is None:

@@ -24,7 +24,7 @@ class Fair:
 
     most: int = MOST_A_MINUTE
     minute: int = -1
-    counts: dict[int, int] = field(default_factory=dict)
+    counts: Ints = field(default_factory=lambda: np.zeros(0, np.int64))  # by device number, of the present minute
 
     def passing(self, device: Ints, received: Ints) -> Bools:
         """``received`` does not fall."""
@@ -35,18 +35,20 @@ class Fair:
         starts = np.flatnonzero(np.concatenate(([True], minutes[1:] != minutes[:-1])))
         for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(minutes)], strict=True):
             if int(minutes[start]) != self.minute:
-                self.minute, self.counts = int(minutes[start]), {}
+                self.minute = int(minutes[start])
+                self.counts[:] = 0
             self._count(device[start:end], out[start:end])
         return out
 
     def _count(self, device: Ints, out: Bools) -> None:
         names, counts = np.unique(device, return_counts=True)
-        for name, count in zip(names.tolist(), counts.tolist(), strict=True):
-            before = self.counts.get(name, 0)
-            self.counts[name] = before + count
-            if before + count > self.most:
-                rows = np.flatnonzero(device == name)
-                out[rows[max(0, self.most - before) :]] = False
+        if len(names) and names[-1] >= len(self.counts):
+            self.counts = np.concatenate((self.counts, np.zeros(int(names[-1]) + 1 - len(self.counts) + len(self.counts) // 4, np.int64)))
+        before = self.counts[names]
+        self.counts[names] += counts
+        for n in np.flatnonzero(before + counts > self.most).tolist():
+            rows = np.flatnonzero(device == names[n])
+            out[rows[max(0, self.most - int(before[n])) :]] = False
 
 
 def _parts(part: Any) -> Iterator[Condition]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from django.db import connection
@@ -155,5 +156,6 @@ def _region(row: DeviceKeys, digits: int) -> str | None:
     return row.region[:digits] if len(row.region) >= digits else None
 
 
+@cache
 def _allowed(interval_seconds: int) -> int:
     return round(silent_after(interval_seconds).total_seconds() * 1000)

@@ -7,6 +7,7 @@ began before it may still be under way in another partition.
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from django.db import connection
 
-from gridloop.detection.columns import LATEST, Bools, Ints
+from gridloop.detection.columns import LATEST, Bools, Floats, Ints
 from gridloop.detection.language import kind_number, token_of
 from gridloop.journal.frame import settle
 from gridloop.sdk.signals import unpack_rows
@@ -34,13 +35,33 @@ ORDER BY p.partition, b.seq
 """
 
 
+class Columns(NamedTuple):
+    """Readings as they were received, in order; ``device`` still as its code, ``received`` in ms."""
+
+    time: Ints
+    device: list[str]
+    kind: Ints
+    value: Floats
+    token: Ints
+    id: Ints
+    received: Ints
+
+    def __len__(self) -> int:
+        return len(self.device)
+
+    def take(self, which: Bools) -> Columns:
+        code = [d for d, keep in zip(self.device, which.tolist(), strict=True) if keep]
+        return Columns(self.time[which], code, self.kind[which], self.value[which], self.token[which], self.id[which], self.received[which])
+
+
 class Taken(NamedTuple):
-    """A batch in its turn. ``at``: when it counts as received, ms; ``rows`` as ``sdk.signals.unpack_rows`` gives them."""
+    """A batch in its turn. ``at``: when it counts as received, ms; ``size``: its signals, with those that are no readings."""
 
     partition: int
     seq: int
     at: int
-    rows: list[list[Any]]
+    size: int
+    found: Columns
 
 
 @dataclass(slots=True)
@@ -86,7 +107,7 @@ class Stream:
             batch = self._waiting[first[1]].popleft()
             self.marks[batch.partition] = Mark(batch.seq, batch.at)
             out.append(batch)
-            most -= len(batch.rows)
+            most -= batch.size
             if not self._waiting[batch.partition] and batch.partition in self._open:
                 break
         return out, self._last(out)
@@ -100,7 +121,7 @@ class Stream:
         ends = {p: queue[-1] if queue else self.marks[p] for p, queue in queues.items() if len(queue) < _READ}
         counts = dict.fromkeys(ends, 0)
         for partition, seq, at, data in self.read({p: end.seq for p, end in ends.items()}, _READ):
-            batch = Taken(partition, seq, max(at, ends[partition].at), unpack_rows(data))
+            batch = taken(partition, seq, max(at, ends[partition].at), data)
             queues[partition].append(batch)
             ends[partition] = batch
             counts[partition] += 1
@@ -108,29 +129,8 @@ class Stream:
             (self._open.add if count == _READ else self._open.discard)(partition)
 
 
-class Columns(NamedTuple):
-    """Readings as they were received, in order; ``device`` still as its code."""
-
-    time: Ints
-    device: list[str]
-    kind: Ints
-    value: np.ndarray[Any, np.dtype[np.float64]]
-    token: Ints
-    id: Ints
-    received: Ints
-
-    def __len__(self) -> int:
-        return len(self.device)
-
-    def take(self, which: Bools) -> Columns:
-        code = [d for d, keep in zip(self.device, which.tolist(), strict=True) if keep]
-        return Columns(self.time[which], code, self.kind[which], self.value[which], self.token[which], self.id[which], self.received[which])
-
-
-def columns(batches: Sequence[Taken]) -> Columns:
-    """What devices sent: signals without a device, and those the platform makes itself, are left out."""
-    rows = [row for batch in batches for row in batch.rows]
-    received = np.repeat(np.array([batch.at for batch in batches], np.int64), np.array([len(batch.rows) for batch in batches], np.int64))
+def columns(rows: Sequence[Sequence[Any]], received: Ints) -> Columns:
+    """Rows as ``sdk.signals.unpack_rows`` gives them. What has no device, and what the platform makes itself, is no reading."""
     keep = [bool(row[2]) and row[1] != OWN_SOURCE for row in rows]
     if not all(keep):
         rows = [row for row, one in zip(rows, keep, strict=True) if one]
@@ -146,6 +146,27 @@ def columns(batches: Sequence[Taken]) -> Columns:
         id=np.array([_id(row) if row[8] or row[5] is None else row[4] % 1000 for row in rows], np.int64),
         received=received,
     )
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    if not parts:
+        return columns([], np.zeros(0, np.int64))
+    time, kind, value, token, number, received = (
+        np.concatenate(column) for column in zip(*((p.time, p.kind, p.value, p.token, p.id, p.received) for p in parts), strict=True)
+    )
+    return Columns(time, [code for part in parts for code in part.device], kind, value, token, number, received)
+
+
+def taken(partition: int, seq: int, at: int, data: bytes) -> Taken:
+    """A batch as columns. The rows in between are so many that Python's collector would look through the whole heap again and again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        rows = unpack_rows(data)
+        return Taken(partition, seq, at, len(rows), columns(rows, np.full(len(rows), at)))
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _token(data: Mapping[str, Any]) -> int:

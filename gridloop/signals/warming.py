@@ -21,9 +21,8 @@ from gridloop.detection.engine import Engine
 from gridloop.detection.rules import DAY, DEVICE, Detector
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
-from gridloop.sdk.signals import unpack_rows
 from gridloop.signals import history
-from gridloop.signals.stream import Columns, Taken, columns, milliseconds, read_next
+from gridloop.signals.stream import Columns, Taken, columns, joined, milliseconds, read_next, taken
 
 if TYPE_CHECKING:
     from gridloop.signals.detecting import AtWork
@@ -84,7 +83,7 @@ def _past(since: int, work: AtWork) -> Iterator[Columns]:
         mine = tail.take(tail.time // _HOUR == hour)
         parts = [part for part in (*(_file(path) for path in _files(hour)), mine) if len(part)]
         if parts:
-            whole = _joined(parts)
+            whole = joined(parts)
             yield whole.take(whole.received <= work.frontier)
 
 
@@ -107,19 +106,10 @@ def _file(path: Path) -> Columns:
     at, arrived = (found[name].cast("int64").to_numpy() for name in ("at", "arrived"))
     listed = (found[name].to_pylist() for name in ("id", "source", "device", "kind", "value", "data"))
     rows = [
-        [i, source, device, kind, micro, value, None, None, orjson.loads(data) if data else {}]
+        (i, source, device, kind, micro, value, None, None, orjson.loads(data) if data else {})
         for i, source, device, kind, value, data, micro in zip(*listed, at.tolist(), strict=True)
     ]
-    order = np.argsort(arrived, kind="stable")
-    return columns([Taken(0, 0, int(arrived[n]) // 1000, [rows[n]]) for n in order.tolist()])
-
-
-def _joined(parts: Sequence[Columns]) -> Columns:
-    device = [code for part in parts for code in part.device]
-    time, kind, value, token, number, received = (
-        np.concatenate(column) for column in zip(*((p.time, p.kind, p.value, p.token, p.id, p.received) for p in parts), strict=True)
-    )
-    return Columns(time, device, kind, value, token, number, received)
+    return columns(rows, arrived // 1000)
 
 
 def _tail(work: AtWork) -> Columns:
@@ -132,9 +122,7 @@ def _tail(work: AtWork) -> Columns:
         after = {p: archived.get(p, 0) for p in work.stream.marks}
         while True:
             read = read_next(after, 200)
-            batches += [
-                Taken(partition, seq, at, unpack_rows(data)) for partition, seq, at, data in read if seq <= work.stream.marks[partition].seq
-            ]
+            batches += [taken(*one) for one in read if one[1] <= work.stream.marks[one[0]].seq]
             after = {p: seq for p, seq, _, _ in read if seq < work.stream.marks[p].seq}
             if not after:
-                return columns(sorted(batches, key=lambda batch: batch.at))
+                return joined([batch.found for batch in batches])
