@@ -138,6 +138,7 @@ class DeviceView:
 class DeviceKeys(NamedTuple):
     """What detectors need to know of a device: where it is, how often it should be heard, and whose it is."""
 
+    id: int
     code: str
     region: str
     interval_seconds: int

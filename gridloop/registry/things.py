@@ -220,11 +220,12 @@ def devices_by_code(viewer: Viewer, codes: Collection[str]) -> dict[str, DeviceV
 
 
 @reading
-def device_keys(viewer: Viewer, codes: Collection[str] | None = None) -> list[DeviceKeys]:
-    """What detectors go by, of the named devices or of all."""
-    where = scope.devices(viewer) if codes is None else scope.devices(viewer) & Q(code__in=set(codes))
-    columns = ("code", "region_code", "interval_seconds", "household__code", "place__code", "building__code")
-    return [DeviceKeys(*row) for row in Device.objects.filter(where).order_by("pk").values_list(*columns)]
+def device_keys(viewer: Viewer, codes: Collection[str] | None = None, after: int = 0, limit: int = 20_000) -> list[DeviceKeys]:
+    """What detectors go by: of the named devices, or of so many by id, those after one."""
+    where = scope.devices(viewer) & (Q(pk__gt=after) if codes is None else Q(code__in=set(codes)))
+    columns = ("pk", "code", "region_code", "interval_seconds", "household__code", "place__code", "building__code")
+    rows = Device.objects.filter(where).order_by("pk").values_list(*columns)
+    return [DeviceKeys(*row) for row in (rows[:limit] if codes is None else rows)]
 
 
 _FACTS = """

@@ -6,10 +6,12 @@ time itself moves with the batches. So whoever begins again from the stored stat
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import orjson
@@ -19,7 +21,7 @@ from gridloop.detection.columns import Bools
 from gridloop.detection.engine import Engine
 from gridloop.detection.messages import Alarm
 from gridloop.detection.rules import DEVICE, Detector
-from gridloop.detection.snapshots import packed, unpacked
+from gridloop.detection.snapshots import Stored, write
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
@@ -197,7 +199,9 @@ class AtWork:
 
     def _look_around(self) -> None:
         """Everybody registered, and the facts detectors ask for."""
-        self._learn(self.keys.everybody())
+        for rows in self.keys.everybody():
+            self._learn(rows)
+            self.keep_lease(also=bool(self.keys.fresh))
         for by, names in self._facts.items():
             for name, column in self.keys.facts(by, names).items():
                 if not np.array_equal(self.engine.known_facts(by).get(name, np.zeros(0)), column, equal_nan=True):
@@ -219,17 +223,16 @@ class AtWork:
         self.leases = positions.claim_all(CONSUMER, self._owner, LEASE_SECONDS)
         if self.leases is None:
             return False
+        self._engine(wanted)
         with scoped(SYSTEM):
-            pieces = state.load()
             self.keys = Keys.load()
             self.held = set(HeldDetector.objects.values_list("detector", flat=True))
-        self._engine(wanted)
-        if pieces:
-            fresh = self._restore(pieces)
-        else:
+            fresh = self._restore()
+        first = fresh is None
+        if fresh is None:
             fresh = [detector.id for detector in wanted]
             self._start_now()
-        self._settle_in(fresh, first=not pieces)
+        self._settle_in(fresh, first=first)
         return True
 
     def _start_now(self) -> None:
@@ -243,9 +246,12 @@ class AtWork:
 
     def _change(self, wanted: tuple[Detector, ...]) -> None:
         """Other detectors, or other definitions: those that stayed the same go on, the others learn from history."""
-        known, before = self.engine.snapshot(), {detector.id for detector in self.detectors}
-        self._engine(wanted)
-        fresh = self.engine.restore(known)
+        before = {detector.id for detector in self.detectors}
+        with tempfile.TemporaryFile() as known:
+            self.engine.write_snapshot(known)
+            self._engine(wanted)
+            known.seek(0)
+            fresh = self.engine.restore(known)
         gone = before - {detector.id for detector in wanted}
         self._settle_in(fresh, first=False, gone=gone)
 
@@ -254,15 +260,18 @@ class AtWork:
         self.keep_lease()
         if fresh:
             warming.warm(self, [detector for detector in self.detectors if detector.id in fresh], first=first)
+        for by in {DEVICE, *self._facts}:
+            self.engine.reserve(by, len(self.keys.numbers.get(by, ())))
         silent = self._silent_villages()
         with scoped(SYSTEM):
             self._reconcile({*fresh, *gone}, silent, clock.now())
             self._store()
 
-    def keep_lease(self) -> None:
-        """For what takes long."""
-        if time.monotonic() - self._renewed > RENEW_SECONDS:
+    def keep_lease(self, *, also: bool = False) -> None:
+        """For what takes long. ``also``: numbers given so far are stored; they are no worse for being given too early."""
+        if also or time.monotonic() - self._renewed > RENEW_SECONDS:
             with scoped(SYSTEM):
+                self.keys.store()
                 self.leases = positions.hold_all(self.leases or {}, {}, LEASE_SECONDS)
             self._renewed = time.monotonic()
 
@@ -277,23 +286,35 @@ class AtWork:
             "fair": fair.minute,
         }
         self.keys.store()
-        state.store({"engine": self.engine.snapshot(), "heard": packed({"heard": heard, "fair": fair.counts}), "meta": orjson.dumps(meta)})
+        pieces: dict[str, state.Write] = {
+            "engine": self.engine.write_snapshot,
+            "heard": lambda file: write({"heard": heard, "fair": fair.counts}, file),
+            "meta": lambda file: file.write(orjson.dumps(meta)),
+        }
+        state.store(pieces)
         seqs = {p: mark.seq for p, mark in self.stream.marks.items()}
         self.leases = positions.hold_all(self.leases or {}, seqs, LEASE_SECONDS)
         self._saved = self._renewed = time.monotonic()
         self._save_cost, self._save_due = self._saved - began, False
 
-    def _restore(self, pieces: dict[str, bytes]) -> list[str]:
-        meta = orjson.loads(pieces["meta"])
+    def _restore(self) -> list[str] | None:
+        """What was stored, inside the caller's transaction; detectors that are not in it, or None when nothing was."""
+        pieces = {name: state.load(name) for name in ("meta", "heard", "engine")}
+        told, arrays, engine = pieces["meta"], pieces["heard"], pieces["engine"]
+        if told is None or arrays is None or engine is None:
+            return None
+        with told, arrays, engine:
+            self._recall(orjson.loads(told.read()), Stored(arrays))
+            return self.engine.restore(engine)
+
+    def _recall(self, meta: dict[str, Any], arrays: Stored) -> None:
         at = dict(meta["marks"])
         self.stream = Stream({p: Mark(lease.seq, at.get(p, 0)) for p, lease in (self.leases or {}).items()})
         self.frontier = meta["frontier"]
         unknown, *counts = meta["passed"]
         late, ahead, flood = (Counter(dict(one)) for one in counts)
         passed = Passed(late, ahead, flood, unknown)
-        arrays = unpacked(pieces["heard"])
         self.taking = Taking(Fair(minute=meta["fair"], counts=arrays["fair"]), passed, arrays["heard"])
-        return self.engine.restore(pieces["engine"])
 
 
 def _partitions() -> set[int]:

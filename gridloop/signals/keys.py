@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -30,6 +31,7 @@ GROUPINGS: Mapping[str, Callable[[DeviceKeys], str | None]] = {
     "grid": lambda row: _region(row, 15),
     "micro_grid": lambda row: _region(row, 18),
 }
+_PAGE = 20_000
 _STRANGERS = 100_000  # codes nobody has registered that are remembered, so that they are not looked up each time
 
 
@@ -86,10 +88,13 @@ class Keys:
             self.strangers |= wanted - {row.code for row in rows}
         return rows
 
-    def everybody(self) -> list[DeviceKeys]:
-        """All registered devices; who was a stranger may be among them."""
+    def everybody(self) -> Iterator[list[DeviceKeys]]:
+        """All registered devices, some at a time; who was a stranger may be among them."""
         self.strangers.clear()
-        return device_keys(SYSTEM)
+        after = 0
+        while rows := device_keys(SYSTEM, after=after, limit=_PAGE):
+            yield rows
+            after = rows[-1].id
 
     def learn(self, rows: Sequence[DeviceKeys], groupings: Collection[str]) -> dict[str, dict[int, int]]:
         """Gives numbers; answers, by grouping, whose key has changed: device number → key number, -1 for none."""
@@ -100,7 +105,7 @@ class Keys:
                 self.regions.append("")
                 self.allowed.append(0)
                 self._village.append(-1)
-            self.regions[device], self.allowed[device] = row.region, _allowed(row.interval_seconds)
+            self.regions[device], self.allowed[device] = sys.intern(row.region), _allowed(row.interval_seconds)
             self._village[device] = self._village_of(row.region)
             for by in groupings:
                 name = GROUPINGS[by](row)

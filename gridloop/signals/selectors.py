@@ -18,7 +18,7 @@ from gridloop.signals.actions import is_mass_silence, most_late
 from gridloop.signals.alarms import SILENCE, most_an_hour
 from gridloop.signals.models import Alarm, HeldDetector, Name, Trouble
 from gridloop.signals.positions import CONSUMERS
-from gridloop.signals.state import load_one
+from gridloop.signals.state import load
 
 EFFECTS_LATE = 10.0  # seconds a batch may wait
 LATE = {"history": 3 * 3600.0, "detectors": 300.0}  # whole hours; detectors move when they store what they know
@@ -75,8 +75,11 @@ class Detecting:
 
 @reading
 def detecting(viewer: Viewer) -> Detecting:
-    data = load_one("meta")
-    meta: dict[str, Any] = orjson.loads(data) if data else {"frontier": None, "passed": [0, [], [], []]}
+    file = load("meta")
+    meta: dict[str, Any] = {"frontier": None, "passed": [0, [], [], []]}
+    if file:
+        with file:
+            meta = orjson.loads(file.read())
     unknown, late, ahead, flood = meta["passed"]
     counts = Counter[int]()
     for one in (late, ahead, flood):
