@@ -11,7 +11,10 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -19,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import psycopg
 from detection import NINE, POWER, TEN
-from kit.record import record
+from kit.record import percentile, record
 from signals import database
 
 from gridloop.detection import rules
@@ -102,6 +105,33 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+@contextmanager
+def neighbour(name: str) -> Iterator[None]:
+    """Another job of the worker, in its thread: how long a small read and write of its take while the detectors catch up."""
+    from gridloop.signals.actions import forget_seen
+    from gridloop.signals.selectors import lags
+
+    took: list[float] = []
+    end = threading.Event()
+
+    def run() -> None:
+        while not end.wait(0.05):
+            begun = time.perf_counter()
+            lags(SYSTEM)
+            forget_seen()
+            took.append(time.perf_counter() - begun)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+    record(f"{name}_p50", 1000 * percentile(took, 0.5), "ms", len(took))
+    record(f"{name}_p95", 1000 * percentile(took, 0.95), "ms", len(took))
+
+
 def first(course: Course) -> None:
     from gridloop.signals.detecting import AtWork
     from gridloop.signals.models import Alarm
@@ -111,8 +141,10 @@ def first(course: Course) -> None:
     with clock.fixed(START - timedelta(minutes=1)):
         work.turn()
     record(f"{name}_begin", time.perf_counter() - begun, "s", course.devices)
+    with neighbour(f"{name}_neighbour_alone"):
+        time.sleep(3)
     begun, cpu = time.perf_counter(), time.process_time()
-    with clock.fixed(course.end):
+    with clock.fixed(course.end), neighbour(f"{name}_neighbour"):
         while work.turn():
             pass
     record(f"{name}_rate", course.readings / (time.perf_counter() - begun), "readings/s", course.readings)
