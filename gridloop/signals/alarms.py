@@ -24,6 +24,7 @@ from gridloop.signals.actions import emit
 from gridloop.signals.messages import ALARM
 from gridloop.signals.models import Alarm, HeldDetector
 from gridloop.signals.rules import OWN_SOURCE
+from gridloop.signals.stream import milliseconds
 
 LATE = timedelta(minutes=10)  # told so long after its moment, an alarm says that it is late
 OLD = timedelta(hours=1)  # found so long after its moment, it waits until we have caught up: it may be over
@@ -208,12 +209,15 @@ def reconcile(detectors: Collection[str], active: Sequence[Found], at: int, judg
     open_ = {(row.detector, row.key): row for row in Alarm.objects.filter(detector__in=list(detectors), ended=None)}
     going = {(one.alarm.detector, one.key) for one in active}
     begun = [one for one in active if (one.alarm.detector, one.key) not in open_]
-    over = [
-        Found(engine.Alarm(at, row.detector, row.version, 0, 0, row.severity, engine.CLEARED), row.goes_by, row.key, row.device, row.region)
-        for name, row in open_.items()
-        if name not in going
-    ]
+    over = [_over(row, at) for name, row in open_.items() if name not in going]
     write([*begun, *over], judge, now)
+
+
+def _over(row: Alarm, at: int) -> Found:
+    """An alarm of a time that has not come yet, because the clock was set back, is over as soon as it began."""
+    end = max(at, milliseconds(row.start) + 1)
+    alarm = engine.Alarm(end, row.detector, row.version, 0, 0, row.severity, engine.CLEARED)
+    return Found(alarm, row.goes_by, row.key, row.device, row.region)
 
 
 _DUE = """

@@ -6,11 +6,12 @@ time itself moves with the batches. So whoever begins again from the stored stat
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -35,10 +36,12 @@ from gridloop.signals.models import HeldDetector
 from gridloop.signals.stream import SETTLE, Columns, Mark, Stream, joined, milliseconds
 from gridloop.signals.taking import LATENESS, Passed, Taking
 
+log = logging.getLogger(__name__)
 CONSUMER = "detectors"
 MOST_ROWS = 50_000  # signals in one turn
 LEASE_SECONDS, RENEW_SECONDS, SAVE_SECONDS, ROSTER_SECONDS = 30, 5.0, 30.0, 300.0
 SAVE_SHARE = 20  # storing takes at most one part in so many of the time
+BACK_MS = 3_600_000  # the clock was set back, and no small correction was made to it
 LOOK_MS = 60_000  # of the log's time between two looks at what a silence holds back
 
 
@@ -95,7 +98,10 @@ class AtWork:
 
     def _step(self) -> bool:
         now = clock.now()
-        horizon = milliseconds(now) - round(SETTLE * 1000 * max(clock.rate(), 1.0))
+        horizon = _horizon(now)
+        if horizon < self.frontier - BACK_MS:
+            self._begin_anew()
+            return True
         with scoped(SYSTEM):
             grown = _partitions() != set(self.stream.marks)
             batches, frontier = ([], 0) if grown else self.stream.take(horizon, MOST_ROWS)
@@ -237,12 +243,22 @@ class AtWork:
 
     def _start_now(self) -> None:
         """The first start: from a moment ago on. What came before is gone through for what detectors know, not for alarms."""
-        horizon = milliseconds(clock.now()) - round(SETTLE * 1000 * max(clock.rate(), 1.0))
+        horizon = _horizon(clock.now())
         with scoped(SYSTEM):
             marks = _marks_before(alarms.moment(horizon))
         self.stream = Stream({p: marks.get(p, Mark(0, 0)) for p in self.leases or {}})
         self.frontier = horizon
         self.engine.tick(horizon)
+
+    def _begin_anew(self) -> None:
+        """The deployment's clock was set back: what was known belongs to a time that has not come. The next turn learns from history."""
+        log.warning("the clock was set back behind what the detectors have seen: they begin anew")
+        with scoped(SYSTEM):
+            state.drop()
+            positions.hold_all(self.leases or {}, {}, LEASE_SECONDS)
+        for lease in (self.leases or {}).values():
+            positions.release(lease)
+        self._forget()
 
     def _change(self, wanted: tuple[Detector, ...]) -> None:
         """Other detectors, or other definitions: those that stayed the same go on, the others learn from history."""
@@ -264,6 +280,7 @@ class AtWork:
             self.engine.reserve(by, len(self.keys.numbers.get(by, ())))
         silent = self._silent_villages()
         with scoped(SYSTEM):
+            HeldDetector.objects.filter(detector__in=gone).delete()
             self._reconcile({*fresh, *gone}, silent, clock.now())
             self._store()
 
@@ -317,6 +334,10 @@ class AtWork:
         self.taking = Taking(Fair(minute=meta["fair"], counts=arrays["fair"]), passed, arrays["heard"])
 
 
+def _horizon(now: datetime) -> int:
+    return milliseconds(now) - round(SETTLE * 1000 * max(clock.rate(), 1.0))
+
+
 def _partitions() -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT partition FROM signals_partition")
@@ -324,12 +345,15 @@ def _partitions() -> set[int]:
 
 
 def _marks_before(at: datetime) -> dict[int, Mark]:
-    """The last batch of every partition before the first that became durable after a moment."""
+    """The last batch of every partition before the first that became durable after a moment. What lies far beyond it was written
+
+    before the clock was set back.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT p.partition, COALESCE((SELECT min(seq) - 1 FROM signals_batch WHERE partition = p.partition AND at > %s), p.seq) "
-            "FROM signals_partition p",
-            [at],
+            "SELECT p.partition, COALESCE((SELECT min(seq) - 1 FROM signals_batch "
+            "WHERE partition = p.partition AND at > %s AND at < %s), p.seq) FROM signals_partition p",
+            [at, at + timedelta(milliseconds=BACK_MS)],
         )
         return {partition: Mark(seq, milliseconds(at)) for partition, seq in cursor.fetchall()}
 

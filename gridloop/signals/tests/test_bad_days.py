@@ -209,3 +209,20 @@ def test_a_detector_that_raises_far_too_much_is_held_back_until_somebody_has_loo
     with scoped(SYSTEM):
         assert Fact.objects.filter(action="detector_released").count() == 1
         assert selectors.held_detectors(SYSTEM) == []
+
+
+def test_a_clock_set_back_lets_the_detectors_begin_anew(county: Cast, log: PostgresLog) -> None:
+    """A drill three days ahead is over: its readings no longer stand in the way of the present."""
+    register(2)
+    work = begun(log, [BUSY])
+    for n in range(5):
+        receive(log, [reading("h000", DOOR, at(72) + timedelta(minutes=n))])
+    run(work, at(72.2))
+    assert [(t.key, t.what) for t in rows()] == [("h000", RAISED)]
+    run(work, at(1))
+    for n in range(5):
+        receive(log, [reading("h001", DOOR, at(1) + timedelta(minutes=n))])
+    run(work, at(1.2))
+    with scoped(SYSTEM):
+        alarms = {a.key: a.ended is None for a in Alarm.objects.all()}
+    assert alarms == {"h000": False, "h001": True}
