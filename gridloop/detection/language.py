@@ -112,7 +112,7 @@ class Reader(Values):
 
     def _named(self, value: Any, path: Path) -> list[tuple[str, Any]]:
         if not isinstance(value, dict):
-            self.fault(path, "mapping", value=short(value))
+            self.fault(path, "named", value=short(value))
             return []
         for name in value:
             if not vocabulary.WORD.fullmatch(name):

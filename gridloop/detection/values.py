@@ -132,15 +132,19 @@ class Values:
 
     def _only(self, value: Any, path: Path, key: Key) -> tuple[float | None, float | None, Schedule | None] | None:
         given = self.parts(value, path, vocabulary.ONLY)
-        if given is None or not self.bounds(given, path, ("during",)):
+        if given is None:
             return None
-        return given["at_least"], given["at_most"], given["during"]
+        if given["above_zero"] and given["at_least"] is not None:
+            self.fault(path, "one_of", options="above_zero, at_least", found="above_zero, at_least")
+            return None
+        given["at_least"] = vocabulary.ABOVE_ZERO if given["above_zero"] else given["at_least"]
+        return (given["at_least"], given["at_most"], given["during"]) if self.bounds(given, path, ("during",)) else None
 
     def bounds(self, given: Mapping[str, Any], path: Path, others: tuple[str, ...] = ()) -> bool:
         """Whether there is any of ``at_least``, ``at_most`` and the others, and the two bounds are in order."""
         low, high = given["at_least"], given["at_most"]
         if low is None and high is None and not any(given[name] is not None for name in others):
-            self.fault(path, "nothing", allowed=", ".join(("at_least", "at_most", *others)))
+            self.fault(path, "nothing", allowed=", ".join((*others, "at_least", "at_most")))
             return False
         if low is not None and high is not None and low > high:
             self.fault(path, "bounds", low=f"{low:g}", high=f"{high:g}")
@@ -201,6 +205,12 @@ class Values:
         if isinstance(value, str) and value in key.words:
             return value
         self.fault(path, "word", value=short(value), allowed=", ".join(key.words))
+        return None
+
+    def _true(self, value: Any, path: Path, key: Key) -> bool | None:
+        if value is True:
+            return True
+        self.fault(path, "word", value=short(value), allowed="true")
         return None
 
     def _duration(self, value: Any, path: Path, key: Key) -> int | None:
