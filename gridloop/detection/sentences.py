@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from gridloop.detection import rules
-from gridloop.detection.language import LanguageFault, Reader, house_severity, token_of, utc_offset
+from gridloop.detection.language import detectors, house_severity, token_of, utc_offset
 from gridloop.detection.rules import DAY, HOUR, MINUTE, Condition, Detector, Pick
 from gridloop.detection.schedules import ANY, Schedule, Span
 from gridloop.detection.values import Kind
@@ -23,18 +24,23 @@ _MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 
 def sentences(document: Any, kinds: Mapping[str, Kind], lang: str, calendar: WorkingCalendar | None = None) -> dict[str, str]:
     """The sentence of each detector of a document. LanguageFault when it is not right."""
-    zones: dict[int, str] = {}
-
-    def noted(name: str) -> int:
-        zones[token_of(name)] = name
-        return token_of(name)
-
-    reader = Reader(kinds, calendar or WorkingCalendar(), noted)
-    found = reader.document(document, 1)
-    if reader.faults:
-        raise LanguageFault(reader.faults)
-    teller = Teller(kinds, lang, reader.calendar, zones)
+    found = detectors(document, kinds, 1, calendar=calendar)
+    teller = Teller(kinds, lang, calendar, zone_names(document))
     return {detector.id: teller.sentence(detector) for detector in found}
+
+
+def zone_names(part: Any) -> dict[int, str]:
+    """Names of zones in a right document by their tokens."""
+    if isinstance(part, list):
+        return {token: name for item in part for token, name in zone_names(item).items()}
+    if not isinstance(part, dict):
+        return {}
+    here = {token_of(name): name for name in part.get("zones", ())}
+    return here | {token: name for value in part.values() for token, name in zone_names(value).items()}
+
+
+class Dots(Condition):
+    """Stands for a condition that is told elsewhere."""
 
 
 class Teller:
@@ -66,6 +72,17 @@ class Teller:
         """What is said of a condition; begins with a blank where a number comes first in Chinese."""
         told: str = getattr(self, f"_{type(condition).__name__.lower().rstrip('_')}")(condition)
         return told
+
+    def outline(self, condition: Condition) -> str:
+        """The clause with dots for the conditions inside."""
+        if isinstance(condition, rules.All | rules.Any_):
+            condition = replace(condition, of=tuple(Dots() for _ in condition.of))
+        elif isinstance(condition, rules.Not | rules.Hold | rules.During | rules.Where | rules.Unless):
+            condition = replace(condition, of=Dots())
+        return self.clause(condition).strip()
+
+    def _dots(self, condition: Dots) -> str:
+        return "…"
 
     def _inside(self, condition: Condition) -> str:
         """In brackets where it would run into what stands around it."""
@@ -204,6 +221,10 @@ class Teller:
     def _seen(self, pick: Pick) -> str:
         """What happened."""
         return self.listed([self._name(number, SEEN) for number in pick.kinds]) if pick.kinds else self.say("any_kind")
+
+    def kind(self, number: int) -> str:
+        """The name of a kind."""
+        return self._name(number, VALUE)
 
     def _name(self, number: int, what: str) -> str:
         kind = self.kinds.get(number)
