@@ -151,14 +151,18 @@ class Engine:
         for gate in self._gates(by):
             gate.changed(self.watermark)
 
-    def enroll(self, by: str, keys: ArrayLike, at: int) -> None:
-        """Keys from which readings are expected from ``at`` on: the silence of one that never sends is noticed too."""
+    def enroll(self, by: str, keys: ArrayLike, at: ArrayLike) -> None:
+        """Keys from which readings are expected from ``at`` on, one moment or each its own: the silence of one that never sends is
+
+        noticed too.
+        """
         known = np.asarray(keys, np.int64)
         self._grow(by, int(known.max(initial=-1)) + 1)
+        since = np.maximum(np.broadcast_to(np.asarray(at, np.int64), known.shape), self.watermark)
         for running in self._running:
             if running.detector.by == by:
                 for _, part in running.tree():
-                    part.enroll(known, max(at, self.watermark))
+                    part.enroll(known, since)
 
     def step(self, readings: Readings, received: Ints | None = None) -> list[Alarm]:
         """Takes a batch of the log and tells the alarms that are certain now, in the order of time, detector and key."""

@@ -67,7 +67,7 @@ def detect(rules: str, files: tuple[Path, ...], lang: str, **options: Any) -> No
                 click.echo(line)
     except Invalid as fault:
         raise click.ClickException(say(fault.key, lang, **fault.params)) from fault
-    except SheetFault as fault:
+    except (SheetFault, OSError) as fault:
         raise click.ClickException(str(fault)) from fault
     if work.wrong or work.runs.count("late"):
         sys.exit(1)
@@ -233,8 +233,8 @@ class Work:
                 yield from telling.lines(f"{name} / {self.explain}" if name and name != self.explain else self.explain, by, one, run)
         if not found:
             keys = {
-                by: list(dict.fromkeys(key for run in self.runs.runs.values() for key in run.names.get(by, [])))[:10]
-                for by in (*self.plan.words, DEVICE)
+                by: list(dict.fromkeys(key for run in self.runs.runs.values() for key in run.names(by)))[:10]
+                for by in {d.by for d in self.detectors}
             }
             for by in (detector.by for detector in {d.by: d for d in self.detectors}.values()):
                 yield self._say("no_key", wanted=self.explain, by=by, there=", ".join(keys.get(by, [])) or "-")

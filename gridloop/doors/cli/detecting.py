@@ -88,12 +88,15 @@ class Run:
         self.detectors = {detector.id: detector for detector in detectors}
         self.engine = Engine(detectors, lateness, _GRID)
         self.facts, self.explain = facts, explain
-        self.groupings = sorted({detector.by for detector in detectors} - {DEVICE})
-        self.keys: dict[str, dict[str, int]] = {by: {} for by in (DEVICE, *self.groupings)}
-        self.names: dict[str, list[str]] = {by: [] for by in (DEVICE, *self.groupings)}
-        used = {detector.by for detector in detectors} if explain else set()
+        self._used = {detector.by for detector in detectors}
+        self.groupings = sorted(self._used - {DEVICE})
+        self._words = {by: Words() for by in (DEVICE, *self.groupings)}
+        self._named: list[str] = []  # devices by number
+        used = self._used if explain else set()
         self.explained = {by: Explained([d for d in detectors if d.by == by], lateness, _GRID) for by in used}
-        self._devices: dict[tuple[str, ...], int] = {}
+        self._devices: dict[tuple[int, ...], int] = {}  # by its name and whose it is
+        self._enrolled: dict[str, Ints] = {by: np.zeros(0, np.int64) for by in self._used}
+        self._told: dict[tuple[str, str], list[float]] = {}  # by grouping and fact: of each key
         self.kinds: set[int] = set()
 
     def step(self, piece: Piece) -> list[dict[str, Any]]:
@@ -111,12 +114,12 @@ class Run:
     def explanations(self, to: int | None) -> Iterator[tuple[str, Explanation]]:
         """By grouping that knows the key."""
         for by, explained in self.explained.items():
-            if self.explain in self.keys[by]:
+            if self.explain in self.names(by):
                 yield from ((by, one) for one in explained.finish(to))
 
     def _row(self, alarm: Alarm) -> dict[str, Any]:
         detector = self.detectors[alarm.detector]
-        key = self.names[detector.by][alarm.key]
+        key = self.names(detector.by)[alarm.key]
         return {
             "at": told_time(alarm.at),
             "what": alarm.what,
@@ -133,56 +136,85 @@ class Run:
 
     def _numbered(self, piece: Piece) -> Ints:
         """The number of each row's device. One that belongs elsewhere than before is another device: its name is no one's own."""
-        columns = [piece.device, *(piece.words[by] for by in self.groupings)]
-        mixed = np.zeros(len(piece), np.int64)
-        for column in columns:
-            mixed = mixed * max(len(column.names), 1) + column.codes
-        mixed, first, which = np.unique(mixed, return_index=True, return_inverse=True)
-        names = [tuple(column.names[column.codes[row]] for column in columns) for row in first.tolist()]
-        new = [(row, name) for row, name in sorted(zip(first.tolist(), names, strict=True)) if name not in self._devices]
-        for _, name in new:
-            self._devices[name] = len(self._devices)
-        if new:
-            self._introduce([(self._devices[name], name, int(piece.time[row])) for row, name in new])
-        return np.array([self._devices[name] for name in names], np.int64)[which] if len(piece) else mixed
+        columns = [self._words[DEVICE].numbers(piece.device), *(self._words[by].numbers(piece.words[by]) for by in self.groupings)]
+        if not len(piece):
+            return columns[0]
+        if not self.groupings:  # a word is a device
+            return self._new_words(columns[0], piece)
+        mixed = columns[0]
+        for column in columns[1:]:
+            mixed = mixed * (int(column.max()) + 2) + column + 1
+        _, first, which = np.unique(mixed, return_index=True, return_inverse=True)
+        belongs = np.stack(columns, axis=1)[first]
+        found = np.array([self._devices.get(one, -1) for one in map(tuple, belongs.tolist())], np.int64)
+        new = np.flatnonzero(found < 0)
+        new = new[np.argsort(first[new])]  # numbered in the order of the file
+        if len(new):
+            found[new] = np.arange(len(self._devices), len(self._devices) + len(new))
+            self._devices.update(zip(map(tuple, belongs[new].tolist()), found[new].tolist(), strict=True))
+            self._introduce(found[new], belongs[new], piece.time[first[new]])
+        return found[which]
 
-    def _introduce(self, new: list[tuple[int, tuple[str, ...], int]]) -> None:
+    def _new_words(self, numbers: Ints, piece: Piece) -> Ints:
+        fresh = np.flatnonzero(numbers >= len(self._named))
+        if len(fresh):
+            new, first = np.unique(numbers[fresh], return_index=True)
+            self._introduce(new, new[:, None], piece.time[fresh[first]])
+        return numbers
+
+    def _introduce(self, devices: Ints, belongs: Ints, since: Ints) -> None:
         """Devices read for the first time: whose they are, and from when on more is expected of each."""
         for place, by in enumerate((DEVICE, *self.groupings)):
-            index, names = self.keys[by], self.names[by]
-            pairs: list[tuple[int, int]] = []
-            fresh: list[tuple[int, int]] = []
-            for device, name, at in new:
-                word = name[place]
-                if by == DEVICE:
-                    index.setdefault(word, device)
-                    names.append(word)
-                    fresh.append((device, at))
-                elif word:
-                    if word not in index:
-                        index[word] = len(names)
-                        names.append(word)
-                        fresh.append((index[word], at))
-                    pairs.append((device, index[word]))
-            if by != DEVICE:
-                self.engine.group(by, [device for device, _ in pairs], [key for _, key in pairs])
-            self._enroll(by, fresh)
-            if self.explain:
-                self._explain(by, [(device, at) for device, name, at in new if name[place] == self.explain])
+            keys = devices if by == DEVICE else belongs[:, place]
+            if by == DEVICE:
+                self._named += [self._words[DEVICE].names[word] for word in belongs[:, 0].tolist()]
+            else:
+                self.engine.group(by, devices, keys)
+            if by in self._used:
+                known, first = np.unique(keys, return_index=True)
+                fresh = (known >= 0) & ~np.isin(known, self._enrolled[by])
+                self._enrolled[by] = np.union1d(self._enrolled[by], known[fresh])
+                self.engine.enroll(by, known[fresh], since[first[fresh]])
+                self._tell_facts(by)
+            if by in self.explained:
+                self._explain(by, devices, keys, since)
 
-    def _enroll(self, by: str, fresh: list[tuple[int, int]]) -> None:
-        if not any(detector.by == by for detector in self.detectors.values()):
-            return
-        for key, at in fresh:
-            self.engine.enroll(by, [key], at)
-        for name in {*self.facts.all, *(name for known in self.facts.of.get(by, {}).values() for name in known)}:
-            if fresh:
-                self.engine.facts(by, name, [self.facts.known(by, key).get(name, np.nan) for key in self.names[by]])
+    def _tell_facts(self, by: str) -> None:
+        names = self.names(by)
+        for fact in {*self.facts.all, *(fact for known in self.facts.of.get(by, {}).values() for fact in known)}:
+            told = self._told.setdefault((by, fact), [])
+            told += [self.facts.known(by, key).get(fact, np.nan) for key in names[len(told) :]]
+            self.engine.facts(by, fact, told)
 
-    def _explain(self, by: str, mine: list[tuple[int, int]]) -> None:
-        if mine and by in self.explained:
+    def _explain(self, by: str, devices: Ints, keys: Ints, since: Ints) -> None:
+        names = self.names(by)
+        mine = np.array([key >= 0 and names[key] == self.explain for key in keys.tolist()], np.bool_)
+        if mine.any():
             self.explained[by].facts(self.facts.known(by, self.explain))
-            self.explained[by].devices([device for device, _ in mine], mine[0][1])
+            self.explained[by].devices(devices[mine], int(since[mine][0]))
+
+    def names(self, by: str) -> list[str]:
+        """By key."""
+        return self._named if by == DEVICE else self._words[by].names
+
+
+class Words:
+    """Numbers for the words of a column, in the order in which they are read; -1 for an empty one."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._index: dict[str, int] = {"": -1}
+
+    def numbers(self, column: Coded) -> Ints:
+        known = np.full(len(column.names), -1, np.int64)
+        for code in np.unique(column.codes).tolist():  # words are numbered as they come up
+            name = column.names[code]
+            number = self._index.get(name)
+            if number is None:
+                number = self._index[name] = len(self.names)
+                self.names.append(name)
+            known[code] = number
+        return known[column.codes]
 
 
 class Runs:

@@ -342,10 +342,8 @@ def moment(text: str | None, zone: ZoneInfo) -> int:
     """Milliseconds, -1 for what is no time."""
     if not text:
         return -1
-    try:
-        return _of_number(float(text))
-    except ValueError:
-        pass
+    if (number := _of_number(_figure(text) or -1)) >= 0:
+        return number
     for read in (datetime.fromisoformat, *(lambda t, f=form: datetime.strptime(t, f) for form in _FORMATS)):  # noqa: DTZ007
         try:
             at: datetime = read(text)
