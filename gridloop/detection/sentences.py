@@ -216,11 +216,16 @@ class Teller:
 
     def _value(self, pick: Pick) -> str:
         """What is measured."""
-        return self.listed([self._name(number, VALUE) for number in pick.kinds]) if pick.kinds else self.say("any_value")
+        return self.listed([self._name(number, VALUE) for number in self._in_order(pick)]) if pick.kinds else self.say("any_value")
 
     def _seen(self, pick: Pick) -> str:
         """What happened."""
-        return self.listed([self._name(number, SEEN) for number in pick.kinds]) if pick.kinds else self.say("any_kind")
+        return self.listed([self._name(number, SEEN) for number in self._in_order(pick)]) if pick.kinds else self.say("any_kind")
+
+    def _in_order(self, pick: Pick) -> list[int]:
+        """Kinds as the catalogue has them, one that it does not have at the end."""
+        place = {number: place for place, number in enumerate(self.kinds)}
+        return sorted(pick.kinds, key=lambda number: place.get(number, len(place)))
 
     def kind(self, number: int) -> str:
         """The name of a kind."""

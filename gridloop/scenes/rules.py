@@ -150,7 +150,7 @@ def told_detectors(pack: Pack, kinds: Mapping[str, Kind], calendar: WorkingCalen
     """In the order of the file."""
     if pack.detect is None:
         return []
-    document = pack.detect.model_dump(mode="json")
+    document = pack.detect.document()
     zh, en = (sentences(document, kinds, lang, calendar) for lang in ("zh", "en"))
     titles = {name: one["title"] for name, one in document["detectors"].items()}
     return [ToldDetector(name, titles[name]["zh"], titles[name]["en"], zh[name], en[name]) for name in zh]

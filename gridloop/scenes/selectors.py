@@ -102,8 +102,7 @@ def detectors(viewer: Viewer) -> tuple[Detector, ...]:
     for one in packs(viewer):
         if one.pack.detect is not None and one.on_somewhere:
             versions = _versions(one.name, one.version_id)
-            document = one.pack.detect.model_dump(mode="json")
-            made = language.detectors(document, kinds(), one.version_id, calendar=calendar)
+            made = language.detectors(one.pack.detect.document(), kinds(), one.version_id, calendar=calendar)
             found += [replace(detector, id=f"{one.name}.{detector.id}", version=versions[detector.id]) for detector in made]
     return tuple(found)
 

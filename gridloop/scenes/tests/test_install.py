@@ -146,6 +146,7 @@ def test_packs_over_http(cast: Cast) -> None:
         "needs": [],
         "detectors": [],
     }
+    assert [one["name"] for one in items["water_level"]["detectors"]] == ["high_water", "fast_rise", "heavy_rain"]  # as in the file
     first = items["silent_home"]["detectors"][0]
     assert (first["name"], first["title_en"]) == ("no_trace", "No door, water, gas or electricity")
     assert first["sentence_zh"].startswith("若户内「24 小时无开门记录，并且 24 小时无用水、用气记录（只看值大于 0 的记录），")

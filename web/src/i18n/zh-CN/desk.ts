@@ -125,7 +125,7 @@ export default {
     onThere: "在该单位启用", everywhere: "全域", switchedOn: "「{name}」已在{unit}启用", switchedOff: "「{name}」已在{unit}停用",
     badDiagram: "流程图无法显示",
   },
-  tier: { bronze: "铜", silver: "银", gold: "金" },
+  tier: { draft: "草稿", bronze: "铜", silver: "银", gold: "金" },
   process: {
     standard_case: "标准事件流程", warn_then_enforce: "先提醒后执法", welfare_check: "关爱探访", plan_response: "预案响应", joint_inspection: "综合查一次",
     mediation: "矛盾调解", deputy_matter: "代表事项", review: "核查",
