@@ -17,7 +17,7 @@ from gridloop.detection.rules import DEVICE, Detector
 from gridloop.detection.sentences import Teller, zone_names
 from gridloop.detection.vocabulary import DURATION, GROUPINGS, UNITS
 from gridloop.doors.cli.detect_output import Alarms, Telling, kinds_asked_for
-from gridloop.doors.cli.detecting import Facts, Runs, pair, told_time
+from gridloop.doors.cli.detecting import Facts, Runs, pair, read_devices, told_time
 from gridloop.doors.cli.imports import Rejects
 from gridloop.doors.cli.readings import USUAL, Coded, Piece, Plan, moment, pieces
 from gridloop.doors.cli.sheets import SheetFault
@@ -41,6 +41,9 @@ _ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq", ".xlsx", ".c
 )
 @click.option("--fact", "facts", multiple=True, metavar="FACT=VALUE", help="A fact of every key, such as lives_alone=yes.")
 @click.option("--facts", "fact_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="CSV: a grouping, then facts.")
+@click.option(
+    "--devices", "device_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="CSV: device, and whose it is."
+)
 @click.option("--only", multiple=True, metavar="DETECTOR", help="Only these detectors.")
 @click.option("--each", metavar="COLUMN", default="", help="Run each value of this column by itself, with its own time.")
 @click.option("--to", "to", metavar="TIME", help="Look up to this time: what is silent at the end of the files is silent up to then.")
@@ -105,6 +108,7 @@ class Work:
             facts.note_all(fact, self.zone)
         if options["fact_file"]:
             facts.read(options["fact_file"], self.zone)
+        self.homes = read_devices(options["device_file"]) if options["device_file"] else {}
         self.kinds = self._kinds(options["kinds"])
         self.plan = self._plan(options["columns"], options["each"])
         self.each = options["each"]
@@ -151,7 +155,7 @@ class Work:
                 raise Invalid("doors.detect_what_column", what=what, allowed=", ".join(dict.fromkeys([*USUAL, *GROUPINGS])))
         groupings = {detector.by: detector.id for detector in self.detectors if detector.by != DEVICE}
         for by, detector in groupings.items():
-            if by not in columns:
+            if by not in columns and by not in self.homes:
                 raise Invalid("doors.detect_grouping", detector=detector, by=by)
         words = {by: columns.pop(by) for by in GROUPINGS if by in columns and by != DEVICE}
         kind = self.kinds.get("*") if set(self.kinds) == {"*"} else None
@@ -191,11 +195,12 @@ class Work:
         self._progress(file, rows)
 
     def _named(self, piece: Piece) -> Piece:
-        """With kinds as the catalogue calls them."""
+        """With kinds as the catalogue calls them, and whose the devices are where the file does not say."""
         otherwise = self.kinds.get("*", "")
         names = [self.kinds.get(name, name if name in self.known else otherwise or name) for name in piece.kind.names]
         self.unknown |= {name for name in names if name and name not in self.known}
-        return replace(piece, kind=Coded(piece.kind.codes, names))
+        homes = {by: Coded(piece.device.codes, [known.get(name, "") for name in piece.device.names]) for by, known in self.homes.items()}
+        return replace(piece, kind=Coded(piece.kind.codes, names), words={**homes, **piece.words})
 
     def _progress(self, file: Path, rows: int) -> None:
         latest = max(self.runs.latest.values(), default=None)

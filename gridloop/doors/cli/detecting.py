@@ -54,6 +54,21 @@ class Facts:
                 self.of.setdefault(by, {}).setdefault(row[by].strip(), {}).update(known)
 
 
+def read_devices(path: Path) -> dict[str, dict[str, str]]:
+    """By grouping: device → whose it is. A CSV with the columns ``device`` and groupings."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file)
+        columns = rows.fieldnames or []
+        wrong = [name for name in columns if name != DEVICE and name not in GROUPINGS]
+        if DEVICE not in columns or wrong or len(columns) < 2:
+            raise Invalid("doors.detect_devices_columns", file=path.name, there=", ".join(columns), allowed=", ".join(GROUPINGS))
+        found: dict[str, dict[str, str]] = {by: {} for by in columns if by != DEVICE}
+        for row in rows:
+            for by, known in found.items():
+                known[(row[DEVICE] or "").strip()] = (row[by] or "").strip()
+    return found
+
+
 def pair(option: str, text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name.strip() or not value.strip():

@@ -246,6 +246,21 @@ def test_each_home_has_its_own_time(tmp_path: Path) -> None:
     assert [at for at, *_ in alarms(result)] == ["2026-05-02T04:00:00.000Z", "2026-05-03T01:00:00.000Z"]  # from the coming back on
 
 
+def test_whose_a_device_is_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
+    rows = [
+        ("d1", "door_open", "2026-05-01T08:00:00", ""),
+        ("d2", "motion", "2026-05-01T20:00:00", ""),
+        ("d9", "motion", "2026-05-03T09:00:00", ""),
+    ]
+    path, devices = tmp_path / "r.csv", tmp_path / "devices.csv"
+    path.write_text(csv_text(rows), encoding="utf-8")
+    devices.write_text("device,household\nd1,h1\nd2,h1\n", encoding="utf-8")
+    asked = ["silent_home", path, "--only", "no_movement", "--fact", "lives_alone=yes", "--devices", devices]
+    assert [(at, key) for at, _, _, key in alarms(run(*asked))] == [("2026-05-02T12:00:00.000Z", "h1")]  # a day after the second
+    devices.write_text("sensor,household\nd1,h1\n", encoding="utf-8")
+    assert "须有 device 列" in run(*asked).stderr
+
+
 def test_why_and_why_not(tmp_path: Path) -> None:
     asked = ["silent_home", homes(tmp_path), "--only", "no_movement", "--column", "household=home", "--each", "home", "--explain"]
     told = run(*asked, "h1", "--fact", "lives_alone=yes", "--lang", "en").stdout
@@ -287,7 +302,7 @@ def test_what_is_asked_wrongly_is_told(options: list[str], zh: str, en: str, rul
 def test_files_and_rules_that_are_not_there(rules: Path, tmp_path: Path) -> None:
     assert "没有要读的文件" in run(rules, tmp_path / "none.csv").stderr
     assert "silent_home, water_level" in run("fire", write(tmp_path, "csv")).stderr
-    assert "请用 --column household=列名" in run("silent_home", write(tmp_path, "csv")).stderr
+    assert "请用 --column household=列名 或 --devices" in run("silent_home", write(tmp_path, "csv")).stderr
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
     assert "cannot be read as parquet" in run(rules, tmp_path / "broken.parquet").stderr
     rules.write_text(RULES.replace("longer: 1h", "longer: 1 hour"), encoding="utf-8")
