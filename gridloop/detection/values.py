@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import time
 from typing import Any, NamedTuple
@@ -162,7 +161,7 @@ class Values:
             self.fault(path, "units_differ")
             return None
         if isinstance(value, str) and (match := vocabulary.FIGURE.fullmatch(value.strip())):
-            if match[2] not in units or not units[0]:
+            if match[2] not in units:
                 self.fault(path, "unit" if units[0] else "no_unit", unit=units[0], value=short(value))
                 return None
             value = float(match[1])
@@ -184,10 +183,10 @@ class Values:
         return reader
 
     def _number(self, value: Any, path: Path, key: Key) -> float | None:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(float_of(value)):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             self.fault(path, "number", value=short(value), example=key.example)
             return None
-        if not key.least <= value <= key.most:
+        if not key.least <= value <= key.most:  # what is no number at all neither
             self.fault(path, "range", value=short(value), least=f"{key.least:g}", most=f"{key.most:g}")
             return None
         return float(value) + 0.0  # -0.0 is 0.0
@@ -268,14 +267,6 @@ class Values:
 
     def _time_fact(self, value: Any, path: Path, key: Key) -> str | None:
         return self._word(value, path, Key("word", words=tuple(name for name, what in FACTS.items() if what == TIME)))
-
-
-def float_of(value: int | float) -> float:
-    """As a float; a whole number too large for one is infinite."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
 
 
 def short(value: Any) -> str:

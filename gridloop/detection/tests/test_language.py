@@ -156,6 +156,23 @@ def test_a_figure_may_have_the_unit_of_its_kind() -> None:
         assert (found.when, found.version) == (rules.Threshold(Pick((15,)), 3.2), 7)
 
 
+@pytest.mark.parametrize("level", [float("inf"), float("nan"), 10**400, -1e13, 1e13])
+def test_a_figure_beyond_all_measure_is_told(level: float) -> None:
+    assert [fault.key for fault in check_said(one({"threshold": {**LEVEL, "at_least": level}}))] == ["detection.range"]
+
+
+def test_zero_has_no_sign() -> None:
+    (found,) = detectors(one({"threshold": {**LEVEL, "at_least": -0.0}}), KINDS, 1)
+    assert str(found.when.limit) == "0.0"  # type: ignore[attr-defined]
+
+
+def test_what_holds_at_first_may_be_held_inside_of_something() -> None:
+    quiet = {"not": {"threshold": LEVEL}, "hold": "10m"}
+    (found,) = detectors(one({"all": [{"absence": {"kind": "any", "longer": "1h"}}, quiet]}), KINDS, 1)
+    assert isinstance(found.when.of[1], rules.Hold)  # type: ignore[attr-defined]
+    Engine([found])
+
+
 def test_severity_counts_the_other_way_in_the_engine() -> None:
     (found,) = detectors(one({"threshold": LEVEL}, steps=[{"severity": 1, "when": {"threshold": LEVEL}}]), KINDS, 1)
     assert (found.severity, found.steps[0].severity) == (3, 4)

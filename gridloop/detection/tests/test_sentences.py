@@ -168,3 +168,23 @@ def test_both_languages_of_every_phrase_have_the_same_blanks() -> None:
     for key, texts in all_texts().items():
         if key.startswith("detection."):
             assert sorted(set(blanks.findall(texts["zh"]))) == sorted(set(blanks.findall(texts["en"]))), key
+
+
+SPANS = [
+    (Span(time(0), time(0)), "每天 00:00–次日 00:00", "every day 00:00–00:00 of the next day"),
+    (Span(time(22), time(6, 30)), "每天 22:00–次日 06:30", "every day 22:00–06:30 of the next day"),
+    (Span(time(8), time(18), days="working"), "工作日 08:00–18:00", "on working days 08:00–18:00"),
+    (Span(time(8), time(18, 0, 5), frozenset({5, 6})), "周六、周日 08:00–18:00:05", "on Saturday or Sunday 08:00–18:00:05"),
+    (
+        Span(time(8), time(9), frozenset(range(5)), "rest"),
+        "周一至周五中的休息日 08:00–09:00",
+        "on Monday to Friday if a day of rest 08:00–09:00",
+    ),
+    (Span(time(8), time(9), frozenset({0, 2, 4})), "周一、周三、周五 08:00–09:00", "on Monday, Wednesday or Friday 08:00–09:00"),
+]
+
+
+@pytest.mark.parametrize(("span", "zh", "en"), SPANS, ids=[en for *_, en in SPANS])
+def test_a_schedule_is_told_as_people_say_it(span: Span, zh: str, en: str) -> None:
+    schedule = Schedule((span,), CALENDAR)
+    assert (TELLERS["zh"].schedule(schedule), TELLERS["en"].schedule(schedule)) == (zh, en)

@@ -75,10 +75,12 @@ class Plan:
 
 def pieces(path: Path, plan: Plan) -> Iterator[Piece]:
     """The rows of a file. SheetFault when it cannot be read, Invalid when it lacks a column."""
-    found: dict[str, str] | None = None
+    found: dict[str, str] = {}
+    there: list[str] = []
     for table, line in _tables(path, plan):
-        if found is None:
-            found = _found(path, table.column_names, plan)
+        if not found or not set(table.column_names) <= set(there):  # JSON may have more later on
+            there = list(dict.fromkeys([*there, *table.column_names]))
+            found = _found(path, [name for name in there if name != _WRONG], plan)
         yield _piece(table, line, found, plan)
 
 
@@ -214,7 +216,7 @@ def _flat(row: Mapping[str, Any], before: str = "") -> dict[str, str | None]:
 def _piece(table: pa.Table, line: Told, found: Mapping[str, str], plan: Plan) -> Piece:
     def column(what: str) -> pa.Array | None:
         name = found.get(what, plan.words.get(what, ""))
-        return table.column(name).combine_chunks() if name in table.column_names else None
+        return _plain(table.column(name).combine_chunks()) if name in table.column_names else None
 
     size, wrong = table.num_rows, _Wrong(table.num_rows)
     if _WRONG in table.column_names:
@@ -245,6 +247,14 @@ def _piece(table: pa.Table, line: Told, found: Mapping[str, str], plan: Plan) ->
     return piece
 
 
+def _plain(column: pa.Array) -> pa.Array:
+    """Of the few types that are read: text, numbers and moments."""
+    kind = column.type
+    if pa.types.is_dictionary(kind) or pa.types.is_large_string(kind) or pa.types.is_date(kind) or pa.types.is_string_view(kind):
+        return column.cast(pa.string())
+    return column.cast(pa.int8()) if pa.types.is_boolean(kind) else column
+
+
 class _Wrong:
     """Which rows cannot be used, each with its first reason."""
 
@@ -255,7 +265,7 @@ class _Wrong:
     def note(self, rows: Any, key: str, column: pa.Array | None, **params: Any) -> None:
         for row in np.flatnonzero(np.asarray(rows)).tolist():
             if not self.rows[row]:
-                shown = "" if column is None else str(column[row].as_py())[:40]
+                shown = "-" if column is None else str(column[row].as_py() or "-")[:40]
                 self.faults[row] = FieldFault("", key, {"value": shown, **params})
                 self.rows[row] = True
 
@@ -278,7 +288,7 @@ def _numbers(column: pa.Array | None, size: int) -> Ints:
 def _figures(column: pa.Array | None, wrong: _Wrong, size: int) -> Floats:
     if column is None:
         return np.full(size, np.nan)
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+    if pa.types.is_string(column.type):
         column = pc.utf8_trim_whitespace(column)
         text = pc.if_else(pc.equal(column, ""), pa.scalar(None, column.type), column)
         try:
@@ -304,8 +314,8 @@ def _figure(text: str | None) -> float | None:
 
 def _times(column: pa.Array | None, zone: str, wrong: _Wrong, size: int) -> Ints:
     if column is None:
-        return np.zeros(size, np.int64)
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        moments = np.full(size, -1)
+    elif pa.types.is_string(column.type):
         moments = _text_times(column, zone)
     elif pa.types.is_timestamp(column.type):
         moments = _milliseconds(column, zone)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -326,3 +328,29 @@ def test_the_three_silences_of_a_real_home() -> None:
     raised = [(at, key) for at, what, _, key in alarms(result) if what == "raised"]
     assert raised == [(f"2008-03-{at}.000Z", "kasteren_A") for at in ("01T22:03:47", "09T11:36:06", "22T19:11:10")]
     assert (result.exit_code, "4348 行" in result.stderr) == (0, True)
+
+
+@pytest.mark.parametrize("kind", ["dictionary", "large_string", "date32", "bool", "decimal", "float32", "ms", "tz", "int64"])
+def test_columns_of_any_type_in_parquet(kind: str, tmp_path: Path, rules: Path) -> None:
+    at = datetime(2026, 5, 1, tzinfo=UTC)
+    word = {"dictionary": pa.dictionary(pa.int32(), pa.string()), "large_string": pa.large_string()}.get(kind, pa.string())
+    time: Any = pa.array([at], pa.timestamp("ms" if kind == "ms" else "us", "UTC" if kind == "tz" else None))
+    time = {"date32": pa.array([date(2026, 5, 1)], pa.date32()), "int64": pa.array([int(at.timestamp() * 1000)])}.get(kind, time)
+    value: Any = pa.array([4.0])
+    values = {"bool": pa.array([True]), "decimal": pa.array([Decimal("4.00")]), "float32": pa.array([4.0], pa.float32())}
+    names = {"device": pa.array(["w1"]).cast(word), "kind": pa.array(["water_level"]).cast(word)}
+    pq.write_table(pa.table({**names, "at": time, "value": values.get(kind, value)}), tmp_path / "t.parquet")
+    result = run(rules, tmp_path / "t.parquet", "--zone", "UTC")
+    found = [] if kind == "bool" else [("2026-05-01T00:00:00.000Z", "raised", "high", "w1")]
+    assert (result.exit_code, alarms(result)) == (0, found), result.stderr
+
+
+def test_columns_that_come_up_later_and_rows_without_a_time(tmp_path: Path, rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readings, "ROWS", 1)
+    rows = [{"device": "w1", "kind": "water_level", "at": "2026-05-01T08:00"}, {"device": "w1", "kind": "water_level", "value": 5}]
+    rows += [{"device": "w1", "kind": "water_level", "at": "2026-05-01T08:10", "value": 4}]
+    path = tmp_path / "x.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    result = run(rules, path, "--lang", "en")
+    assert (result.exit_code, alarms(result)) == (1, FOUND[:1])
+    assert "x.jsonl row 2: " in result.stderr
