@@ -6,7 +6,7 @@ cut into batches, shuffled within the lateness, sent twice, or interrupted by a 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -44,30 +44,31 @@ _DELAYS: dict[type[Condition], Any] = {
 _JOINS = {rules.All: "all", rules.Any_: "any"}
 
 
-def built(condition: Condition) -> Part:
-    """The machinery of a condition. ValueError for one that cannot be meant."""
+Around = Callable[[Condition, Part], Part]
+
+
+def built(condition: Condition, around: Around = lambda _, part: part) -> Part:
+    """The machinery of a condition; ``around`` may put something around each part. ValueError for one that cannot be meant."""
     kind = type(condition)
     if kind in _LEAVES:
-        leaf: Part = _LEAVES[kind](condition)
-        return leaf
+        return around(condition, _LEAVES[kind](condition))
     if isinstance(condition, rules.Not):
-        return joining.Combine("none", (built(condition.of),))
+        return around(condition, joining.Combine("none", (built(condition.of, around),)))
     if isinstance(condition, rules.All | rules.Any_):
-        return joining.Combine(_JOINS[kind], tuple(built(inner) for inner in condition.of))
-    inner = built(condition.of)  # type: ignore[attr-defined]
+        return around(condition, joining.Combine(_JOINS[kind], tuple(built(inner, around) for inner in condition.of)))
+    inner = built(condition.of, around)  # type: ignore[attr-defined]
     if inner.initial and not isinstance(condition, rules.Hold):
         raise ValueError(f"{kind.__name__} of what holds from the first can never begin; put it around the whole")
-    delay: Part = _DELAYS[kind](condition, inner)
-    return delay
+    return around(condition, _DELAYS[kind](condition, inner))
 
 
 class _Running:
     """One detector at work."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, around: Around) -> None:
         rules.check(detector)
         self.detector = detector
-        self.parts = [built(detector.when), *(built(step.when) for step in detector.steps)]
+        self.parts = [built(detector.when, around), *(built(step.when, around) for step in detector.steps)]
         if self.parts[0].initial:
             raise ValueError(f"{detector.id}: the condition holds before anything was read, so that it never begins")
         self.raising = Raising(detector, [part.initial for part in self.parts[1:]])
@@ -91,13 +92,20 @@ class _Running:
 
 
 class Engine:
-    """``lateness``, ``grid``, ``ahead``: see :class:`reorder.Reorder`."""
+    """``lateness``, ``grid``, ``ahead``: see :class:`reorder.Reorder`. ``around``: see :func:`built`."""
 
-    def __init__(self, detectors: Sequence[Detector], lateness: int = 60_000, grid: int = 1_000, ahead: int = 60_000) -> None:
+    def __init__(
+        self,
+        detectors: Sequence[Detector],
+        lateness: int = 60_000,
+        grid: int = 1_000,
+        ahead: int = 60_000,
+        around: Around = lambda _, part: part,
+    ) -> None:
         names = [detector.id for detector in detectors]
         if len(set(names)) < len(names):
             raise ValueError("two detectors have the same id")
-        self._running = [_Running(detector) for detector in detectors]
+        self._running = [_Running(detector, around) for detector in detectors]
         self._reorder = Reorder(lateness, grid, ahead)
         self._sizes = dict.fromkeys([DEVICE, *(detector.by for detector in detectors)], 0)
         self._told = self._reorder.watermark
@@ -155,14 +163,18 @@ class Engine:
         for gate in self._gates(by):
             gate.changed(self.watermark)
 
-    def enroll(self, by: str, keys: ArrayLike, at: int) -> None:
-        """Keys from which readings are expected from ``at`` on: the silence of one that never sends is noticed too."""
+    def enroll(self, by: str, keys: ArrayLike, at: ArrayLike) -> None:
+        """Keys from which readings are expected from ``at`` on, one moment or each its own: the silence of one that never sends is
+
+        noticed too.
+        """
         known = np.asarray(keys, np.int64)
         self._grow(by, int(known.max(initial=-1)) + 1)
+        since = np.maximum(np.broadcast_to(np.asarray(at, np.int64), known.shape), self.watermark)
         for running in self._running:
             if running.detector.by == by:
                 for _, part in running.tree():
-                    part.enroll(known, max(at, self.watermark))
+                    part.enroll(known, since)
 
     def step(self, readings: Readings, received: Ints | None = None) -> list[Alarm]:
         """Takes a batch of the log and tells the alarms that are certain now, in the order of time, detector and key."""

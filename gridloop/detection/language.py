@@ -112,7 +112,7 @@ class Reader(Values):
 
     def _named(self, value: Any, path: Path) -> list[tuple[str, Any]]:
         if not isinstance(value, dict):
-            self.fault(path, "mapping", value=short(value))
+            self.fault(path, "named", value=short(value))
             return []
         for name in value:
             if not vocabulary.WORD.fullmatch(name):
@@ -228,10 +228,12 @@ class Reader(Values):
         if not isinstance(value, dict) or not value:
             self.fault(path, "facts", value=short(value), allowed=", ".join(FACTS))
             return None
-        made: Condition | None = inner
-        for fact, wanted in value.items():
-            bounds = self._fact(fact, wanted, (*path, fact)) if self.known(fact, path, tuple(FACTS)) else None
-            made = None if bounds is None or made is None else rules.Where(made, fact, *bounds)
+        known = [self.known(fact, path, tuple(FACTS)) for fact in value]
+        made: Condition | None = inner if all(known) else None
+        for fact in FACTS:  # in an order of their own: that of the file says nothing
+            if fact in value:
+                bounds = self._fact(fact, value[fact], (*path, fact))
+                made = None if bounds is None or made is None else rules.Where(made, fact, *bounds)
         return made
 
     def _fact(self, fact: str, wanted: Any, path: Path) -> tuple[float | None, float | None] | None:

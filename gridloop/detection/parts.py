@@ -52,8 +52,8 @@ class Part(ABC):
                 raise ValueError(f"{type(self).__name__}.{name} is stored in another shape")
             self.cells[name] = stored
 
-    def enroll(self, keys: Ints, at: int) -> None:  # noqa: B027  # most conditions wait for nobody
-        """Keys that are known from a moment on though nothing was read of them."""
+    def enroll(self, keys: Ints, at: Ints) -> None:  # noqa: B027  # most conditions wait for nobody
+        """Keys that are known, each from a moment on, though nothing was read of them."""
 
     def nbytes(self) -> int:
         return sum(cell.nbytes for cell in self.dump().values())

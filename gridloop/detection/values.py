@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import time
 from typing import Any, NamedTuple
@@ -132,15 +131,19 @@ class Values:
 
     def _only(self, value: Any, path: Path, key: Key) -> tuple[float | None, float | None, Schedule | None] | None:
         given = self.parts(value, path, vocabulary.ONLY)
-        if given is None or not self.bounds(given, path, ("during",)):
+        if given is None:
             return None
-        return given["at_least"], given["at_most"], given["during"]
+        if given["above_zero"] and given["at_least"] is not None:
+            self.fault(path, "one_of", options="above_zero, at_least", found="above_zero, at_least")
+            return None
+        given["at_least"] = vocabulary.ABOVE_ZERO if given["above_zero"] else given["at_least"]
+        return (given["at_least"], given["at_most"], given["during"]) if self.bounds(given, path, ("during",)) else None
 
     def bounds(self, given: Mapping[str, Any], path: Path, others: tuple[str, ...] = ()) -> bool:
         """Whether there is any of ``at_least``, ``at_most`` and the others, and the two bounds are in order."""
         low, high = given["at_least"], given["at_most"]
         if low is None and high is None and not any(given[name] is not None for name in others):
-            self.fault(path, "nothing", allowed=", ".join(("at_least", "at_most", *others)))
+            self.fault(path, "nothing", allowed=", ".join((*others, "at_least", "at_most")))
             return False
         if low is not None and high is not None and low > high:
             self.fault(path, "bounds", low=f"{low:g}", high=f"{high:g}")
@@ -158,7 +161,7 @@ class Values:
             self.fault(path, "units_differ")
             return None
         if isinstance(value, str) and (match := vocabulary.FIGURE.fullmatch(value.strip())):
-            if match[2] not in units or not units[0]:
+            if match[2] not in units:
                 self.fault(path, "unit" if units[0] else "no_unit", unit=units[0], value=short(value))
                 return None
             value = float(match[1])
@@ -180,10 +183,10 @@ class Values:
         return reader
 
     def _number(self, value: Any, path: Path, key: Key) -> float | None:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(float_of(value)):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             self.fault(path, "number", value=short(value), example=key.example)
             return None
-        if not key.least <= value <= key.most:
+        if not key.least <= value <= key.most:  # what is no number at all neither
             self.fault(path, "range", value=short(value), least=f"{key.least:g}", most=f"{key.most:g}")
             return None
         return float(value) + 0.0  # -0.0 is 0.0
@@ -201,6 +204,12 @@ class Values:
         if isinstance(value, str) and value in key.words:
             return value
         self.fault(path, "word", value=short(value), allowed=", ".join(key.words))
+        return None
+
+    def _true(self, value: Any, path: Path, key: Key) -> bool | None:
+        if value is True:
+            return True
+        self.fault(path, "word", value=short(value), allowed="true")
         return None
 
     def _duration(self, value: Any, path: Path, key: Key) -> int | None:
@@ -258,14 +267,6 @@ class Values:
 
     def _time_fact(self, value: Any, path: Path, key: Key) -> str | None:
         return self._word(value, path, Key("word", words=tuple(name for name, what in FACTS.items() if what == TIME)))
-
-
-def float_of(value: int | float) -> float:
-    """As a float; a whole number too large for one is infinite."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
 
 
 def short(value: Any) -> str:

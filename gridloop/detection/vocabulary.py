@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -129,7 +130,13 @@ DETECTOR = {
 }
 STEP = {"severity": DETECTOR["severity"], "when": DETECTOR["when"]}
 PICK = {"kind": _KIND, "only": _ONLY}
-ONLY = {"at_least": _FIGURE, "at_most": _FIGURE, "during": Key("schedule", example="night")}
+ONLY = {
+    "above_zero": Key("true", example="true"),
+    "at_least": _FIGURE,
+    "at_most": _FIGURE,
+    "during": Key("schedule", example="night"),
+}
+ABOVE_ZERO = math.ulp(0.0)  # at least this is above zero, in whatever unit
 STRETCH = {"since": Key("time_fact", True, example="away_since"), "till": Key("time_fact", True, example="away_till")}
 
 Schema = dict[str, Any]
@@ -153,6 +160,7 @@ _SHAPES: Mapping[str, Schema] = {
     "steps": {"type": "array", "items": _ref("Step"), "minItems": 1, "maxItems": MOST_STEPS},
     "duration": {"type": "string", "pattern": f"^{DURATION.pattern}$", "description": "seconds, minutes, hours or days"},
     "clock": _CLOCK_SCHEMA,
+    "true": {"const": True},
     "figure": _FIGURE_SCHEMA,
     "amount": _FIGURE_SCHEMA,
     "names": {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 64}, "minItems": 1, "uniqueItems": True},
@@ -239,6 +247,6 @@ def schema_definitions() -> dict[str, Schema]:
         "DetectStep": _object(STEP),
         "DetectCondition": _condition(),
         "DetectPick": _object(PICK),
-        "DetectOnly": {**_object(ONLY), "minProperties": 1},
+        "DetectOnly": {**_object(ONLY), "minProperties": 1, "not": {"required": ["above_zero", "at_least"]}},
         "DetectKinds": {"oneOf": [one_kind, {"type": "array", "items": _WORD_SCHEMA, "minItems": 1, "uniqueItems": True}]},
     }

@@ -169,6 +169,8 @@ def load(folder: Path, known: Known) -> Loaded:
     if "detect" in documents:
         check_detect(documents["detect"], known)
     parts: dict[str, Any] = {name: documents[name].parse(model) for name, model in FILES.items() if name in documents}
+    if isinstance(detect := parts.get("detect"), DetectFile):
+        parts["detect"] = detect.model_copy(update={"order": tuple(detect.detectors)})
     if isinstance(parts.get("pack"), PackFile):
         loaded.process, loaded.process_xml = _process(parts["pack"], documents["pack"], known)
     checker = Checker(known, documents, loaded.process)

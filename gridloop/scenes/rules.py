@@ -10,7 +10,9 @@ from typing import Any
 
 from gridloop.cases.messages import SceneMatch
 from gridloop.cases.rules import StageLimit
-from gridloop.kernel.durations import parse_duration
+from gridloop.detection.sentences import sentences
+from gridloop.detection.values import Kind
+from gridloop.kernel.durations import WorkingCalendar, parse_duration
 from gridloop.kernel.expressions import Expression, ExpressionFault
 from gridloop.sdk.pack import SIGNAL_NAMES, Pack, SameThing, SignalRule
 from gridloop.sdk.signals import Signal
@@ -144,6 +146,27 @@ def tier(needs: Iterable[str], story_kinds: Iterable[str], passed_live: bool = F
     if not kinds.issuperset(SILVER_KINDS):
         return "bronze"
     return "gold" if passed_live and measured and not list(needs) else "silver"
+
+
+@dataclass(frozen=True, slots=True)
+class ToldDetector:
+    """A pack's detector as people read it: its name, titles, and the sentence made from its definition."""
+
+    name: str
+    title_zh: str
+    title_en: str
+    sentence_zh: str
+    sentence_en: str
+
+
+def told_detectors(pack: Pack, kinds: Mapping[str, Kind], calendar: WorkingCalendar | None = None) -> list[ToldDetector]:
+    """In the order of the file."""
+    if pack.detect is None:
+        return []
+    document = pack.detect.document()
+    zh, en = (sentences(document, kinds, lang, calendar) for lang in ("zh", "en"))
+    titles = {name: one["title"] for name, one in document["detectors"].items()}
+    return [ToldDetector(name, titles[name]["zh"], titles[name]["en"], zh[name], en[name]) for name in zh]
 
 
 @dataclass(frozen=True, slots=True)

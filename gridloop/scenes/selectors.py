@@ -16,7 +16,7 @@ from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs.selectors import calendar_for
 from gridloop.scenes.loading import signal_kinds
 from gridloop.scenes.models import PackSwitch, PackVersion
-from gridloop.scenes.rules import is_on
+from gridloop.scenes.rules import ToldDetector, is_on, told_detectors
 from gridloop.sdk.pack import Pack
 
 
@@ -102,10 +102,15 @@ def detectors(viewer: Viewer) -> tuple[Detector, ...]:
     for one in packs(viewer):
         if one.pack.detect is not None and one.on_somewhere:
             versions = _versions(one.name, one.version_id)
-            document = one.pack.detect.model_dump(mode="json")
-            made = language.detectors(document, kinds(), one.version_id, calendar=calendar)
+            made = language.detectors(one.pack.detect.document(), kinds(), one.version_id, calendar=calendar)
             found += [replace(detector, id=f"{one.name}.{detector.id}", version=versions[detector.id]) for detector in made]
     return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def told(version_id: int) -> tuple[ToldDetector, ...]:
+    """The detectors of a version as people read them; neither the version nor the zone of a deployment changes."""
+    return tuple(told_detectors(version(version_id)[0], kinds(), calendar_for(SYSTEM, "")))
 
 
 @lru_cache(maxsize=1024)

@@ -148,6 +148,11 @@ class DetectFile(Part):
 
     schedules: dict[str, Any] = Field(default_factory=dict)
     detectors: dict[str, Any]
+    order: tuple[str, ...] = Field(default=(), strict=False, description="of the detectors in the file; kept by itself")
+
+    def document(self) -> dict[str, Any]:
+        """What was written, detectors in the order of the file: stores of JSON keep none."""
+        return {"schedules": self.schedules, "detectors": {name: self.detectors[name] for name in self.order or sorted(self.detectors)}}
 
 
 class Pack(Part):

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("gridloop.doors.cli.doctor:doctor", "What is configured, reachable, behind, silent."),
     "check-packs": ("gridloop.doors.cli.packs:check_packs", "Check scene packs strictly."),
     "play-stories": ("gridloop.doors.cli.packs:play_stories", "Play the stories of scene packs, in memory or on a running deployment."),
+    "detect": ("gridloop.doors.cli.detect:detect", "Run detectors over files of readings."),
     "simulate": ("gridloop.doors.cli.simulate:simulate", "Let the sample county live in a running deployment."),
     "replay": ("gridloop.doors.cli.replay:replay", "Feed recorded real data into a running deployment."),
     "backup": ("gridloop.doors.cli.backup:backup", "Write one consistent file."),

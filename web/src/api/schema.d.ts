@@ -3047,10 +3047,28 @@ export interface components {
             limit: number;
         };
         /**
+         * PackDetectorOut
+         * @description What a pack makes of many readings; the sentences are made from the definition.
+         */
+        PackDetectorOut: {
+            /** Name */
+            name: string;
+            /** Sentence En */
+            sentence_en: string;
+            /** Sentence Zh */
+            sentence_zh: string;
+            /** Title En */
+            title_en: string;
+            /** Title Zh */
+            title_zh: string;
+        };
+        /**
          * PackOut
          * @description An installed scene pack; ``units`` are those whose territory differs from ``enabled``.
          */
         PackOut: {
+            /** Detectors */
+            detectors: components["schemas"]["PackDetectorOut"][];
             /** Enabled */
             enabled: boolean;
             /** Name */

@@ -368,6 +368,15 @@ export interface DevicePage extends Page<Device> {
   counts: Record<string, number>;
 }
 
+/** What a pack makes of many readings; the sentences are made from the definition. */
+export interface PackDetector {
+  name: string;
+  title_zh: string;
+  title_en: string;
+  sentence_zh: string;
+  sentence_en: string;
+}
+
 export interface Pack {
   name: string;
   version: string;
@@ -380,6 +389,7 @@ export interface Pack {
   type: string;
   process: string;
   needs: string[];
+  detectors: PackDetector[];
 }
 
 /** The part of JSON Schema our forms use. */
