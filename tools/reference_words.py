@@ -48,12 +48,13 @@ SETTINGS: dict[str, tuple[str, str]] = {
     ),
     "GRIDLOOP_CHANNEL_*": (
         "people",
-        "`SMS`, `APP`, `VOICE`, `EMAIL`: adapter and address of this kind of notice; default `file:` (see below)",
+        "`SMS`, `APP`, `VOICE`, `EMAIL`, `SPEAKER`: adapter and address of this kind of notice; default `file:` (see below)",
     ),
     "GRIDLOOP_QUIET_HOURS": ("people", "hours in which people at home get no text message or call"),
     "GRIDLOOP_ASSISTANT": ("people", "a language model that drafts summaries and replies, as `openai:BASE-URL#MODEL`; none by default"),
     "GRIDLOOP_ASSISTANT_KEY": ("people", "its key, if it wants one"),
     "GRIDLOOP_PLATFORM": ("people", "how the house signs its messages"),
+    "GRIDLOOP_TOKEN": ("signals", "API token of `gridloop gateway` when its settings name no `token_file`"),
     "GRIDLOOP_SIGNAL_PARTITIONS": ("signals", "partitions of the signal log, 1 to 1024; may be raised at any time"),
     "GRIDLOOP_ALARMS_AN_HOUR": (
         "signals",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
@@ -270,6 +271,18 @@ def overdue_devices(viewer: Viewer, at: datetime, intervals: float = 3, limit: i
     latest = at - F("interval_seconds") * timedelta(seconds=1) * intervals
     where = scope.devices(viewer) & Q(status=Device.Status.ONLINE, last_seen__lt=latest)
     return [_device(row) for row in Device.objects.filter(where).select_related(*_DEVICE_REFS).order_by("last_seen", "pk")[:limit]]
+
+
+@reading
+def devices_near(viewer: Viewer, kind: str, lon: float, lat: float, metres: float, limit: int) -> list[DeviceView]:
+    """Devices of a kind that reach the place (``coverage``, at most ``metres``) and are not faulty, nearest first."""
+    north = metres / 110_574
+    east = metres / (111_320 * max(0.01, math.cos(math.radians(lat))))
+    where = scope.devices(viewer) & Q(kind=kind, lon__range=(lon - east, lon + east), lat__range=(lat - north, lat + north))
+    rows = list(Device.objects.filter(where).exclude(status=Device.Status.FAULTY).select_related(*_DEVICE_REFS))
+    far = geo.distance_m(lon, lat, [row.lon or 0.0 for row in rows], [row.lat or 0.0 for row in rows]).tolist()
+    reached = [(d, row) for d, row in zip(far, rows, strict=True) if d <= min(metres, row.coverage or metres)]
+    return [_device(row) for _, row in sorted(reached, key=lambda one: (one[0], one[1].code))[:limit]]
 
 
 @reading

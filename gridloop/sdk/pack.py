@@ -104,11 +104,11 @@ class LimitsFile(Part):
     stages: dict[Word, StageFile]
 
 
-Audience = Literal["owner", "reporter", "lead", "supporting", "holders", "desk", "checker", "above"]
+Audience = Literal["owner", "reporter", "lead", "supporting", "holders", "desk", "checker", "above", "speakers"]
 
 
 class Template(Part):
-    channel: Literal["sms", "app", "voice", "email"]
+    channel: Literal["sms", "app", "voice", "email", "speaker"]
     audience: Audience
     zh: Annotated[str, StringConstraints(min_length=1, max_length=500)]
     en: Annotated[str, StringConstraints(min_length=1, max_length=500)]

@@ -550,6 +550,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{code}/readings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a device has said, by steps of time, for a chart */
+        get: operations["gridloop_signals_api_device_readings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{code}/secret": {
         parameters: {
             query?: never;
@@ -3361,6 +3378,80 @@ export interface components {
             stars: number;
         };
         /**
+         * ReadingPointOut
+         * @description Least, mean and most of a step that begins ``at``.
+         */
+        ReadingPointOut: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Count */
+            count: number;
+            /** High */
+            high: number;
+            /** Low */
+            low: number;
+            /** Mean */
+            mean: number;
+        };
+        /**
+         * ReadingSeriesOut
+         * @description ``count`` includes readings without a value.
+         */
+        ReadingSeriesOut: {
+            /** Count */
+            count: number;
+            /** Kind */
+            kind: string;
+            /** Points */
+            points: components["schemas"]["ReadingPointOut"][];
+        };
+        /**
+         * ReadingsOut
+         * @description ``hidden``: a household's, shown for a purpose with a reason only.
+         */
+        ReadingsOut: {
+            /** Hidden */
+            hidden: boolean;
+            /** Series */
+            series: components["schemas"]["ReadingSeriesOut"][];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Step Seconds */
+            step_seconds: number;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * ReadingsQuery
+         * @description ``purpose`` and ``reason`` open what a household's device said; the look is written down.
+         */
+        ReadingsQuery: {
+            /**
+             * Hours
+             * @default 24
+             */
+            hours: number;
+            /**
+             * Purpose
+             * @default
+             */
+            purpose: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
          * RegionAtOut
          * @description ``code`` null = the point lies in no region; the nearest one then stands in ``nearest_code`` with the metres to it.
          */
@@ -5427,6 +5518,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeviceOut"];
+                };
+            };
+        };
+    };
+    gridloop_signals_api_device_readings: {
+        parameters: {
+            query?: {
+                hours?: number;
+                purpose?: string;
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadingsOut"];
                 };
             };
         };
