@@ -13,6 +13,8 @@ from gridloop.cases.tests.kit import Cast
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
+from gridloop.registry.actions import load as load_registry
+from gridloop.registry.messages import HouseholdRow, PersonRow
 from gridloop.scenes import actions
 from gridloop.scenes.book import BOOK
 from gridloop.scenes.loading import load
@@ -22,7 +24,7 @@ from gridloop.signals import handlers
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.models import Alarm, Trouble
-from gridloop.signals.tests.homes import DOOR, START, WATER, reading, register
+from gridloop.signals.tests.homes import DOOR, GRID, START, WATER, reading, register, sensor
 
 DETECT = """
 detectors:
@@ -139,3 +141,30 @@ def test_a_rule_names_a_detector_of_its_own_pack_or_a_kind(tmp_path: Path, rule:
     (wrong,) = load(folder, KNOWN).wrongs
     assert wrong.line == line
     assert says in wrong.said("zh")
+
+
+def test_the_silent_home_of_the_program_s_own_pack_becomes_a_case(county: Cast, log: PostgresLog) -> None:
+    """Four sensors, nobody has moved for 24 hours but the fridge; the neighbour's home is as silent, but two live there."""
+    sensors = (DOOR, WATER, "gas_use", "electricity_use")
+    homes = ("h000", "h001")
+    load_registry(SYSTEM, [HouseholdRow(code=home, region_code=GRID) for home in homes])
+    load_registry(SYSTEM, [PersonRow(code="p0", name="王秀英", household="h000", region_code=GRID, tags=("lone_elder",))])
+    load_registry(SYSTEM, [PersonRow(code=f"p{n}", name="李", household="h001", region_code=GRID) for n in (1, 2)])
+    load_registry(SYSTEM, [sensor(home, kind) for home in homes for kind in sensors])
+    work = AtWork("test", handlers.matcher().detectors)
+    put(log, *[reading(home, kind, at(0), 1.0) for home in homes for kind in sensors])
+    work_until(at(0.01), work)
+    put(log, *[reading(home, "electricity_use", at(hour), 0.05) for hour in range(1, 24) for home in homes])
+    work_until(at(23.99), work)
+    with scoped(SYSTEM):
+        assert Case.objects.count() == 0
+    work_until(at(24.05), work)
+    with scoped(SYSTEM):
+        (case,) = Case.objects.all()
+        assert (case.scene, case.type, case.same_thing, case.severity) == ("silent_home", "24001", "h000", 2)
+        assert "王" not in case.title
+    put(log, reading("h000", DOOR, at(24.5)))
+    work_until(at(24.6), work)
+    with scoped(SYSTEM):
+        (source,) = Source.objects.all()
+        assert source.count == 4, "both detectors of the pack, raised and over, are one matter"
