@@ -302,7 +302,8 @@ class Checker:
         elif rule.alarm is not None:
             detect = parts.get("detect")
             names = sorted(detect.detectors) if isinstance(detect, DetectFile) else []
-            if rule.alarm not in names:
+            broken = "detect" in self.documents and self.documents["detect"].wrongs  # told there, and once
+            if rule.alarm not in names and not broken:
                 document.fault((*path, "alarm"), "scenes.no_detector", name=rule.alarm, allowed=", ".join(names) or "-")
 
     def limits(self, part: LimitsFile, parts: Mapping[str, Any]) -> None:

@@ -110,6 +110,7 @@ def test_a_detector_keeps_its_version_until_its_definition_changes(cast: Cast, t
 
 def test_schedules_go_by_the_deployments_calendar(cast: Cast, tmp_path: Path) -> None:
     pack = copy_of("water_level", tmp_path)
+    (pack / "signals.yaml").unlink()
     (pack / "detect.yaml").write_text(
         dedent("""
             schedules:
