@@ -354,3 +354,32 @@ def test_columns_that_come_up_later_and_rows_without_a_time(tmp_path: Path, rule
     result = run(rules, path, "--lang", "en")
     assert (result.exit_code, alarms(result)) == (1, FOUND[:1])
     assert "x.jsonl row 2: " in result.stderr
+
+
+def test_a_home_is_waited_for_from_its_first_reading_of_any_kind(tmp_path: Path) -> None:
+    asked = [
+        "silent_home",
+        homes(tmp_path),
+        "--only",
+        "no_trace",
+        "--column",
+        "household=home",
+        "--each",
+        "home",
+        "--fact",
+        "lives_alone=yes",
+    ]
+    rows = [json.loads(line) for line in run(*asked).stdout.splitlines()]  # water, gas and electricity were never read
+    assert [(row["key"], row["at"], row["what"], row["severity"]) for row in rows] == [
+        ("h1", "2026-05-02T00:00:00.000Z", "raised", 2),
+        ("h1", "2026-05-02T12:00:00.000Z", "stepped", 1),
+    ]
+
+
+def test_alarms_of_one_moment_stand_in_the_order_of_the_file(tmp_path: Path, rules: Path) -> None:
+    rules.write_text(RULES.replace("severity: 4", "severity: 4\n    by: building"), encoding="utf-8")
+    path = tmp_path / "x.csv"
+    names = ["w9", "w1", "w5"]
+    rows = "".join(f"{name},water_level,2026-05-01T08:00:00,5,B{number}\n" for number, name in enumerate(names))
+    path.write_text("device,kind,at,value,home\n" + rows, encoding="utf-8")
+    assert [key for *_, key in alarms(run(rules, path, "--column", "building=home"))] == names
