@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
 from gridloop.cases.tests.kit import EAST, Cast, build
-from gridloop.detection.language import kind_number
+from gridloop.detection.engine import Engine
+from gridloop.detection.language import detectors, kind_number
 from gridloop.detection.rules import Threshold
+from gridloop.detection.tests.documents import spoiled
+from gridloop.kernel.hashing import canonical, sha256_hex
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.orgs.selectors import calendar_for
 from gridloop.scenes import actions, selectors
 from gridloop.scenes.book import BOOK
-from gridloop.scenes.loading import digest_of, load, load_all, signal_kinds
+from gridloop.scenes.loading import check_detect, digest_of, load, load_all, signal_kinds
+from gridloop.scenes.strict_yaml import read
 from gridloop.scenes.tests.packkit import KNOWN, change, copy_of
 
 BREAKS = [
@@ -54,6 +61,22 @@ def test_an_empty_or_shapeless_file_is_told_off(text: str, tmp_path: Path) -> No
     assert all(wrong.file == "silent_home/detect.yaml" and wrong.key.startswith("detection.") for wrong in loaded.wrongs)
 
 
+@given(spoiled())
+@settings(max_examples=100, deadline=None)
+def test_whatever_is_written_is_right_or_told_with_its_line(document: Any) -> None:
+    text = json.dumps(document, ensure_ascii=False, indent=1)  # JSON is YAML, each part on a line of its own
+    found = read(text, "detect.yaml")
+    check_detect(found, KNOWN)
+    lines = text.splitlines()
+    for wrong in found.wrongs:
+        assert 1 <= wrong.line <= len(lines)
+        last = str(wrong.params[0][1]).split("[")[0]  # the name of the part: on its line, or an item of a list below it
+        assert wrong.key.startswith("scenes.") or last in ("-", "detect.yaml", "") or any(last in line for line in lines[: wrong.line])
+        assert wrong.said("zh") != wrong.said("en")
+    if not found.wrongs:
+        Engine(detectors(found.data, KNOWN.kinds, 1))
+
+
 def test_every_kind_has_its_number_and_names() -> None:
     kinds = signal_kinds()
     assert len({kind.number for kind in kinds.values()}) == len(kinds) >= 20
@@ -63,18 +86,16 @@ def test_every_kind_has_its_number_and_names() -> None:
 
 def test_a_pack_without_detectors_is_the_version_it_was() -> None:
     loaded = {one.name: one for one in load_all()}
-    pack = loaded["illegal_parking"].pack
+    pack = loaded["general"].pack
     assert pack is not None
     assert pack.detect is None
-    assert "detect" not in pack.model_dump(mode="json", exclude={"detect"})
+    before = {"pack": pack.model_dump(mode="json", exclude={"detect"}), "process": sha256_hex(b"x")}
+    assert digest_of(pack, b"x") == sha256_hex(canonical(before))
     assert digest_of(pack, b"x") != digest_of(pack.model_copy(update={"detect": loaded["silent_home"].pack.detect}), b"x")  # type: ignore[union-attr]
 
 
-pytestmark = pytest.mark.django_db
-
-
 @pytest.fixture
-def cast() -> Iterator[Cast]:
+def cast(db: None) -> Iterator[Cast]:
     yield build()
     BOOK.forget()
 
@@ -120,6 +141,7 @@ def test_schedules_go_by_the_deployments_calendar(cast: Cast, tmp_path: Path) ->
         """),
         encoding="utf-8",
     )
+    (pack / "signals.yaml").unlink(missing_ok=True)
     actions.install(SYSTEM, load(pack, KNOWN))
     rising = next(d for d in selectors.detectors(SYSTEM) if d.id == "water_level.rising")
     assert rising.when.schedule.calendar == calendar_for(SYSTEM)  # type: ignore[attr-defined]
