@@ -167,4 +167,4 @@ def test_the_silent_home_of_the_program_s_own_pack_becomes_a_case(county: Cast, 
     work_until(at(24.6), work)
     with scoped(SYSTEM):
         (source,) = Source.objects.all()
-        assert source.count == 4, "both detectors of the pack, raised and over, are one matter"
+        assert source.count == 2, "raised, and over"
