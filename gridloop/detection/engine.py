@@ -5,8 +5,9 @@ cut into batches, shuffled within the lateness, sent twice, or interrupted by a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +20,7 @@ from gridloop.detection.raising import Raising
 from gridloop.detection.reorder import Passed, Reorder
 from gridloop.detection.rules import DEVICE, Condition, Detector
 from gridloop.detection.runs import View
-from gridloop.detection.snapshots import packed, unpacked
+from gridloop.detection.snapshots import Sink, Stored, packed, write
 from gridloop.kernel.hashing import canonical, sha256_hex
 
 _LEAVES: dict[type[Condition], Any] = {
@@ -43,30 +44,31 @@ _DELAYS: dict[type[Condition], Any] = {
 _JOINS = {rules.All: "all", rules.Any_: "any"}
 
 
-def built(condition: Condition) -> Part:
-    """The machinery of a condition. ValueError for one that cannot be meant."""
+Around = Callable[[Condition, Part], Part]
+
+
+def built(condition: Condition, around: Around = lambda _, part: part) -> Part:
+    """The machinery of a condition; ``around`` may put something around each part. ValueError for one that cannot be meant."""
     kind = type(condition)
     if kind in _LEAVES:
-        leaf: Part = _LEAVES[kind](condition)
-        return leaf
+        return around(condition, _LEAVES[kind](condition))
     if isinstance(condition, rules.Not):
-        return joining.Combine("none", (built(condition.of),))
+        return around(condition, joining.Combine("none", (built(condition.of, around),)))
     if isinstance(condition, rules.All | rules.Any_):
-        return joining.Combine(_JOINS[kind], tuple(built(inner) for inner in condition.of))
-    inner = built(condition.of)  # type: ignore[attr-defined]
+        return around(condition, joining.Combine(_JOINS[kind], tuple(built(inner, around) for inner in condition.of)))
+    inner = built(condition.of, around)  # type: ignore[attr-defined]
     if inner.initial and not isinstance(condition, rules.Hold):
         raise ValueError(f"{kind.__name__} of what holds from the first can never begin; put it around the whole")
-    delay: Part = _DELAYS[kind](condition, inner)
-    return delay
+    return around(condition, _DELAYS[kind](condition, inner))
 
 
 class _Running:
     """One detector at work."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, around: Around) -> None:
         rules.check(detector)
         self.detector = detector
-        self.parts = [built(detector.when), *(built(step.when) for step in detector.steps)]
+        self.parts = [built(detector.when, around), *(built(step.when, around) for step in detector.steps)]
         if self.parts[0].initial:
             raise ValueError(f"{detector.id}: the condition holds before anything was read, so that it never begins")
         self.raising = Raising(detector, [part.initial for part in self.parts[1:]])
@@ -90,13 +92,20 @@ class _Running:
 
 
 class Engine:
-    """``lateness``, ``grid``, ``ahead``: see :class:`reorder.Reorder`."""
+    """``lateness``, ``grid``, ``ahead``: see :class:`reorder.Reorder`. ``around``: see :func:`built`."""
 
-    def __init__(self, detectors: Sequence[Detector], lateness: int = 60_000, grid: int = 1_000, ahead: int = 60_000) -> None:
+    def __init__(
+        self,
+        detectors: Sequence[Detector],
+        lateness: int = 60_000,
+        grid: int = 1_000,
+        ahead: int = 60_000,
+        around: Around = lambda _, part: part,
+    ) -> None:
         names = [detector.id for detector in detectors]
         if len(set(names)) < len(names):
             raise ValueError("two detectors have the same id")
-        self._running = [_Running(detector) for detector in detectors]
+        self._running = [_Running(detector, around) for detector in detectors]
         self._reorder = Reorder(lateness, grid, ahead)
         self._sizes = dict.fromkeys([DEVICE, *(detector.by for detector in detectors)], 0)
         self._told = self._reorder.watermark
@@ -116,6 +125,17 @@ class Engine:
     def late_by(self) -> Mapping[int, int]:
         """Device → its readings that came too late or from the future."""
         return self._reorder.late_by
+
+    @property
+    def lateness(self) -> int:
+        return self._reorder.lateness
+
+    def active(self) -> list[Alarm]:
+        """Alarms that last, as they were raised, with the severity they have now."""
+        return [alarm for running in self._running for alarm in running.raising.active()]
+
+    def known_facts(self, by: str) -> Mapping[str, NDArray[np.float64]]:
+        return self._facts.get(by, {})
 
     @property
     def quieted(self) -> dict[str, int]:
@@ -143,14 +163,18 @@ class Engine:
         for gate in self._gates(by):
             gate.changed(self.watermark)
 
-    def enroll(self, by: str, keys: ArrayLike, at: int) -> None:
-        """Keys from which readings are expected from ``at`` on: the silence of one that never sends is noticed too."""
+    def enroll(self, by: str, keys: ArrayLike, at: ArrayLike) -> None:
+        """Keys from which readings are expected from ``at`` on, one moment or each its own: the silence of one that never sends is
+
+        noticed too.
+        """
         known = np.asarray(keys, np.int64)
         self._grow(by, int(known.max(initial=-1)) + 1)
+        since = np.maximum(np.broadcast_to(np.asarray(at, np.int64), known.shape), self.watermark)
         for running in self._running:
             if running.detector.by == by:
                 for _, part in running.tree():
-                    part.enroll(known, max(at, self.watermark))
+                    part.enroll(known, since)
 
     def step(self, readings: Readings, received: Ints | None = None) -> list[Alarm]:
         """Takes a batch of the log and tells the alarms that are certain now, in the order of time, detector and key."""
@@ -188,6 +212,11 @@ class Engine:
         key[known] = group[rows.device[known]]
         return View(rows, key)
 
+    def reserve(self, by: str, size: int) -> None:
+        """Room for so many keys of a grouping, and no more: it then need not grow while they come one after the other."""
+        if by in self._sizes and size > self._sizes[by]:
+            self._resize(by, size)
+
     def _grow(self, by: str, size: int) -> None:
         if size <= self._sizes[by]:
             return
@@ -211,7 +240,7 @@ class Engine:
     def adopt(self, warm: Engine) -> list[str]:
         """Takes over what an engine knows that went through the history up to this watermark (``finish`` one before it), for detectors both
 
-        have: their ids. ValueError when it stands elsewhere.
+        have: their ids. The other is of no use afterwards. ValueError when it stands elsewhere.
         """
         if warm.watermark != self.watermark:
             raise ValueError(f"it went up to {warm.watermark}; {self.watermark} is needed")
@@ -227,6 +256,13 @@ class Engine:
 
     def snapshot(self) -> bytes:
         """Everything that is needed to go on from here."""
+        return packed(self._dump())
+
+    def write_snapshot(self, file: Sink) -> None:
+        """The same, array by array: what is known of a million devices is not held in memory twice."""
+        write(self._dump(), file)
+
+    def _dump(self) -> Arrays:
         arrays: Arrays = {f"reorder/{name}": array for name, array in self._reorder.dump().items()}
         arrays["spaces"] = np.array(list(self._sizes), np.str_)
         arrays["sizes"] = np.array(list(self._sizes.values()), np.int64)
@@ -235,22 +271,19 @@ class Engine:
             arrays.update({f"detector/{number}/{name}": array for name, array in running.dump().items()})
         arrays.update({f"group/{by}": column for by, column in self._groups.items()})
         arrays.update({f"fact/{by}/{name}": column for by, columns in self._facts.items() for name, column in columns.items()})
-        return packed(arrays)
+        return arrays
 
-    def restore(self, data: bytes) -> list[str]:
+    def restore(self, data: bytes | BinaryIO) -> list[str]:
         """Goes on from a snapshot. Detectors that are not in it just as they are now begin anew: their ids. ValueError for a bad one."""
-        arrays = unpacked(data)
+        arrays = Stored(io.BytesIO(data) if isinstance(data, bytes) else data)
         self._reorder.load(_under(arrays, "reorder/"))
         self._told = self._reorder.watermark
         sizes = dict(zip(arrays["spaces"].tolist(), arrays["sizes"].tolist(), strict=True))
-        for by, column in _under(arrays, "group/").items():
-            self._groups[by] = column.copy()
+        self._groups.update(_under(arrays, "group/"))
         for name, column in _under(arrays, "fact/").items():
             by, fact = name.split("/", 1)
-            self._facts.setdefault(by, {})[fact] = column.copy()
+            self._facts.setdefault(by, {})[fact] = column
         stored = {name: number for number, name in enumerate(arrays["detectors"].tolist())}
-        for by in self._sizes:
-            self._grow(by, sizes.get(by, 0))
         fresh = []
         for running in self._running:
             number = stored.get(running.name)
@@ -258,10 +291,12 @@ class Engine:
                 fresh.append(running.detector.id)
             else:
                 running.load(_under(arrays, f"detector/{number}/"))
+        for by in self._sizes:
+            self._resize(by, max(self._sizes[by], sizes.get(by, 0)))
         for by in self._facts:
             list(self._gates(by))
         return fresh
 
 
-def _under(arrays: Arrays, start: str) -> Arrays:
-    return {name[len(start) :]: array for name, array in arrays.items() if name.startswith(start)}
+def _under(arrays: Mapping[str, NDArray[Any]], start: str) -> Arrays:
+    return {name[len(start) :]: arrays[name] for name in arrays if name.startswith(start)}

@@ -64,7 +64,7 @@ class Routine(Part):
             parts.append(self._close(end))
             self.hour += 1
 
-    def enroll(self, keys: Ints, at: int) -> None:
+    def enroll(self, keys: Ints, at: Ints) -> None:
         hour = (at + self.rule.offset) // rules.HOUR
         first = self.cells["first"]
         first[keys] = np.where(first[keys] < 0, hour, first[keys])

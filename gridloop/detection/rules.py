@@ -228,6 +228,8 @@ def described(part: Any) -> Any:
         return sorted(part)
     if isinstance(part, list | tuple):
         return [described(item) for item in part]
+    if isinstance(part, int) and abs(part) > _EXACT:
+        return str(part)
     return part if part is None or isinstance(part, bool | int | float | str) else str(part)
 
 
@@ -245,6 +247,7 @@ def check(detector: Detector) -> None:
         raise ValueError(f"{detector.id}: quiet is 0 ms or more")
 
 
+_EXACT = 2**53 - 1  # larger whole numbers, such as tokens, have no canonical JSON
 _LONGEST = 3_660 * DAY
 _BOUNDS = {
     "longer": (1, _LONGEST),

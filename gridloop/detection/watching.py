@@ -62,11 +62,12 @@ class Absence(Leaf):
     def judge(self, run: Run) -> tuple[Run, Bools, Ints]:
         return run, np.zeros(len(run), np.bool_), run.time + self.rule.longer
 
-    def enroll(self, keys: Ints, at: int) -> None:
+    def enroll(self, keys: Ints, at: Ints) -> None:
         flip = self.cells["flip"]
-        keys = keys[(flip[keys] == NEVER) & ~self.cells["on"][keys]]
-        flip[keys] = at + self.rule.longer
-        self.soonest = min(self.soonest, at + self.rule.longer)
+        fresh = (flip[keys] == NEVER) & ~self.cells["on"][keys]
+        due = at[fresh] + self.rule.longer
+        flip[keys[fresh]] = due
+        self.soonest = min(self.soonest, int(due.min(initial=NEVER)))
 
 
 class Dwell(Leaf):

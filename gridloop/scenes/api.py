@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpRequest
@@ -27,6 +28,7 @@ def _out(one: Installed) -> dict[str, Any]:
         "type": part.case_type,
         "process": part.process,
         "needs": list(part.needs),
+        "detectors": [asdict(detector) for detector in selectors.told(one.version_id)],
         **selectors.enabled(one),
     }
 

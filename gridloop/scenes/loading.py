@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gridloop.cases.types import case_types
+from gridloop.detection import language
+from gridloop.detection.values import Kind
 from gridloop.flow.engine import Process, load_process
 from gridloop.flow.rules import ProcessFault
 from gridloop.kernel.errors import Invalid
@@ -22,11 +24,13 @@ from gridloop.sdk.pack import (
     NOTICE_NAMES,
     SIGNAL_NAMES,
     TITLE_NAMES,
+    DetectFile,
     IndicatorsFile,
     LimitsFile,
     NoticesFile,
     Pack,
     PackFile,
+    SignalRule,
     SignalsFile,
 )
 
@@ -111,8 +115,12 @@ class Loaded:
 
 
 def digest_of(pack: Pack, process_xml: bytes) -> str:
-    content = {"pack": pack.model_dump(mode="json"), "process": sha256_hex(process_xml)}
-    return sha256_hex(canonical(content))
+    """A file or word that came later counts only where a pack has it: the others are still what they were."""
+    part = pack.model_dump(mode="json", exclude=None if pack.detect else {"detect"})
+    for rule in part["signals"]["rules"]:
+        if rule["alarm"] is None:
+            del rule["alarm"]
+    return sha256_hex(canonical({"pack": part, "process": sha256_hex(process_xml)}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +128,26 @@ class Known:
     """What packs may name: case types, signal kinds, process files."""
 
     types: Mapping[str, Any]
-    kinds: frozenset[str]
+    kinds: Mapping[str, Kind]
     processes: Path = PROCESSES
 
     @classmethod
     def of(cls, packs: Path = PACKS, processes: Path = PROCESSES) -> Known:
-        document = read((packs / "signal_kinds.yaml").read_text(encoding="utf-8"), "packs/signal_kinds.yaml")
-        if document.wrongs:
-            raise Invalid("scenes.refused", first=str(document.wrongs[0]))
-        return cls(case_types(), frozenset(document.data["kinds"]), processes)
+        return cls(case_types(), signal_kinds(packs), processes)
+
+
+def signal_kinds(packs: Path = PACKS) -> dict[str, Kind]:
+    """The catalogue of signal kinds by name. Invalid when it is not right."""
+    document = read((packs / "signal_kinds.yaml").read_text(encoding="utf-8"), "packs/signal_kinds.yaml")
+    found: dict[str, Kind] = {}
+    for name, entry in (document.data or {}).get("kinds", {}).items():
+        try:
+            found[name] = Kind(language.kind_number(name), **entry)
+        except TypeError as error:
+            document.fault(("kinds", name), "scenes.bad_value", name=name, value=str(entry), detail=str(error))
+    if document.wrongs:
+        raise Invalid("scenes.refused", first=str(document.wrongs[0]))
+    return found
 
 
 def load_all(packs: Path = PACKS, known: Known | None = None) -> list[Loaded]:
@@ -147,12 +166,16 @@ def load(folder: Path, known: Known) -> Loaded:
     """One pack. Faults are gathered, none is raised."""
     loaded = Loaded(folder)
     documents = _documents(folder, loaded)
+    if "detect" in documents:
+        check_detect(documents["detect"], known)
     parts: dict[str, Any] = {name: documents[name].parse(model) for name, model in FILES.items() if name in documents}
+    if isinstance(detect := parts.get("detect"), DetectFile):
+        parts["detect"] = detect.model_copy(update={"order": tuple(detect.detectors)})
     if isinstance(parts.get("pack"), PackFile):
         loaded.process, loaded.process_xml = _process(parts["pack"], documents["pack"], known)
     checker = Checker(known, documents, loaded.process)
     for name, part in parts.items():
-        if part is not None:
+        if part is not None and name != "detect":
             getattr(checker, name)(part, parts)
     loaded.wrongs += [wrong for document in documents.values() for wrong in document.wrongs]
     if not loaded.wrongs:
@@ -175,6 +198,17 @@ def _documents(folder: Path, loaded: Loaded) -> dict[str, Document]:
         if name not in documents:
             loaded.wrongs.append(Wrong(f"{folder.name}/{name}.yaml", 1, "scenes.no_file", (("name", f"{name}.yaml"),)))
     return documents
+
+
+def check_detect(document: Document, known: Known) -> None:
+    """Notes what the language of detectors has against the document."""
+    if document.wrongs:
+        return
+    try:
+        language.detectors(document.data if document.data is not None else {}, known.kinds, 1)
+    except language.LanguageFault as error:
+        for fault in error.faults:
+            document.fault(fault.path, fault.key, **fault.params)
 
 
 def _process(pack: PackFile, document: Document, known: Known) -> tuple[Process | None, bytes]:
@@ -249,8 +283,7 @@ class Checker:
             self._expression("signals", ("subject", name), source, SIGNAL_NAMES)
         for number, rule in enumerate(part.rules):
             path: tuple[str | int, ...] = ("rules", number)
-            if rule.kind not in self.known.kinds:
-                document.fault((*path, "kind"), "scenes.no_kind", kind=rule.kind)
+            self._spoken_of(rule, path, parts)
             self._expression("signals", (*path, "when"), rule.when, SIGNAL_NAMES)
             if rule.does == "open" and not rule.title:
                 document.fault(path, "scenes.title_needed")
@@ -259,6 +292,19 @@ class Checker:
             if rule.message and self.process and rule.message not in self.process.messages:
                 allowed = ", ".join(self.process.messages) or "-"
                 document.fault((*path, "message"), "scenes.no_message", process=self.process.name, name=rule.message, allowed=allowed)
+
+    def _spoken_of(self, rule: SignalRule, path: tuple[str | int, ...], parts: Mapping[str, Any]) -> None:
+        document = self.documents["signals"]
+        if (rule.kind is None) == (rule.alarm is None):
+            document.fault(path, "scenes.kind_or_alarm")
+        elif rule.kind is not None and rule.kind not in self.known.kinds:
+            document.fault((*path, "kind"), "scenes.no_kind", kind=rule.kind)
+        elif rule.alarm is not None:
+            detect = parts.get("detect")
+            names = sorted(detect.detectors) if isinstance(detect, DetectFile) else []
+            broken = "detect" in self.documents and self.documents["detect"].wrongs  # told there, and once
+            if rule.alarm not in names and not broken:
+                document.fault((*path, "alarm"), "scenes.no_detector", name=rule.alarm, allowed=", ".join(names) or "-")
 
     def limits(self, part: LimitsFile, parts: Mapping[str, Any]) -> None:
         if self.process is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from gridloop.detection.vocabulary import schema_definitions
 from gridloop.scenes.loading import ROOT
 from gridloop.scenes.stories.story import Story
 from gridloop.sdk.pack import FILES, Part
@@ -27,7 +28,7 @@ def schema() -> dict[str, Any]:
         "description": "Each file of a pack is checked against the definition named under files.",
         "files": files,
         "oneOf": list(files.values()),
-        "$defs": definitions["$defs"],
+        "$defs": {**definitions["$defs"], **schema_definitions()},
     }
 
 

@@ -7,6 +7,16 @@ from ninja import Field
 from gridloop.journal.shapes import Schema
 
 
+class PackDetectorOut(Schema):
+    """What a pack makes of many readings; the sentences are made from the definition."""
+
+    name: str
+    title_zh: str
+    title_en: str
+    sentence_zh: str
+    sentence_en: str
+
+
 class PackOut(Schema):
     """An installed scene pack; ``units`` are those whose territory differs from ``enabled``."""
 
@@ -20,6 +30,7 @@ class PackOut(Schema):
     type: str
     process: str
     needs: list[str]
+    detectors: list[PackDetectorOut]
 
 
 class PackPage(Schema):

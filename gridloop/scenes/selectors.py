@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from typing import Any
 
+from gridloop.detection import language
+from gridloop.detection.rules import Detector
+from gridloop.detection.values import Kind
 from gridloop.journal.frame import reading
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.orgs.selectors import calendar_for
+from gridloop.scenes.loading import signal_kinds
 from gridloop.scenes.models import PackSwitch, PackVersion
-from gridloop.scenes.rules import is_on
+from gridloop.scenes.rules import ToldDetector, is_on, told_detectors
 from gridloop.sdk.pack import Pack
 
 
@@ -30,6 +35,10 @@ class Installed:
 
     def on_at(self, region: str) -> bool:
         return is_on(self.regions, region)
+
+    @property
+    def on_somewhere(self) -> bool:
+        return self.regions.get("", True) or any(self.regions.values())
 
 
 @lru_cache(maxsize=1024)
@@ -74,3 +83,49 @@ def enabled(one: Installed) -> dict[str, Any]:
     everywhere = one.regions.get("", True)
     differing = [unit for region, unit in one.units.items() if region and one.regions[region] != everywhere and unit is not None]
     return {"enabled": everywhere, "units": sorted(differing)}
+
+
+@cache
+def kinds() -> dict[str, Kind]:
+    """The catalogue of signal kinds that comes with the program."""
+    return signal_kinds()
+
+
+@reading
+def detectors(viewer: Viewer) -> tuple[Detector, ...]:
+    """Of all packs that are on somewhere, in the order of pack and file. A detector's id is ``pack.name``; its version is the id of
+
+    the pack's version that gave it its present definition: another pack file or title may change, and its alarms remain the same.
+    """
+    calendar = calendar_for(viewer, "")
+    found: list[Detector] = []
+    for one in packs(viewer):
+        if one.pack.detect is not None and one.on_somewhere:
+            versions = _versions(one.name, one.version_id)
+            made = language.detectors(one.pack.detect.document(), kinds(), one.version_id, calendar=calendar)
+            found += [replace(detector, id=f"{one.name}.{detector.id}", version=versions[detector.id]) for detector in made]
+    return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def told(version_id: int) -> tuple[ToldDetector, ...]:
+    """The detectors of a version as people read them; neither the version nor the zone of a deployment changes."""
+    return tuple(told_detectors(version(version_id)[0], kinds(), calendar_for(SYSTEM, "")))
+
+
+@lru_cache(maxsize=1024)
+def _versions(name: str, version_id: int) -> dict[str, int]:
+    """By detector of a pack's version: the first of the versions up to it that all define it in the same way."""
+    rows = PackVersion.objects.filter(name=name, pk__lte=version_id).order_by("-id").values_list("pk", "content__detect")
+    found: dict[str, int] = {}
+    newest: dict[str, Any] = {}
+    going: set[str] = set()
+    for number, (pk, detect) in enumerate(rows.iterator(chunk_size=50)):
+        parts = language.definitions(detect or {})
+        newest = newest or parts
+        going = set(newest) if number == 0 else going
+        going = {one for one in going if parts.get(one) == newest[one]}
+        found |= dict.fromkeys(going, int(pk))
+        if not going:
+            break
+    return found

@@ -16,6 +16,7 @@ from gridloop.kernel.texts import say
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
 LARGEST = 200_000  # characters
+LONGEST_NUMBER = 400  # digits; more of them are text
 # words and numbers that YAML 1.1 readers take for something else: on → true, 12:30 → 750, 01002 → 514
 _TRAP = re.compile(r"^(y|n|yes|no|on|off|[-+]?0[0-9_]+|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|0o[0-7]+|=|<<)$", re.IGNORECASE)
 _NULL, _TRUE, _FALSE = ("", "~", "null", "Null", "NULL"), ("true", "True", "TRUE"), ("false", "False", "FALSE")
@@ -85,16 +86,17 @@ def read(text: str, file: str) -> Document:
         return document
     try:
         root = YAML(typ="safe", pure=True).compose(text)
+        if root is not None:
+            document.data = _value(root, (), document)
+    except RecursionError:
+        document.data = None
+        document.fault((), "scenes.too_deep")
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         document.wrongs.append(Wrong(file, line, "scenes.yaml", (("detail", str(error.problem or error.context)),)))
-        return document
     except YAMLError as error:
         document.fault((), "scenes.yaml", detail=str(error).splitlines()[0])
-        return document
-    if root is not None:
-        document.data = _value(root, (), document)
     return document
 
 
@@ -136,7 +138,7 @@ def _scalar(node: ScalarNode, path: Path, document: Document) -> Any:
         return None
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
-    if _INT.match(text):
+    if _INT.match(text) and len(text) <= LONGEST_NUMBER:
         return int(text)
     return float(text) if _FLOAT.match(text) else text
 

@@ -66,10 +66,15 @@ class PackFile(Part):
 
 
 class SignalRule(Part):
-    """One rule; the first that holds for a signal decides. ``open`` opens a case or joins the open one of the same thing."""
+    """One rule; the first that holds for a signal decides. ``open`` opens a case or joins the open one of the same thing.
 
-    kind: Word
-    when: Cel
+    Of a kind of signals, or of an alarm: ``open`` when a detector of the pack raises it or steps it up, ``clear`` when it is over,
+    ``update`` at any of these.
+    """
+
+    kind: Word | None = None
+    alarm: Word | None = Field(default=None, description="a detector of the pack's detect.yaml, instead of a kind")
+    when: Cel = "true"
     does: Literal["open", "update", "clear"]
     message: Word | None = Field(default=None, description="told to the process of the open case, such as gone")
     title: str | None = Field(default=None, description="of the case it opens; placeholders {type} {device} {value}")
@@ -138,6 +143,18 @@ class IndicatorsFile(Part):
     indicators: tuple[Indicator, ...] = Field(default=(), strict=False)
 
 
+class DetectFile(Part):
+    """``detect.yaml`` as it was written; ``gridloop.detection.language`` says what may stand in it and makes detectors of it."""
+
+    schedules: dict[str, Any] = Field(default_factory=dict)
+    detectors: dict[str, Any]
+    order: tuple[str, ...] = Field(default=(), strict=False, description="of the detectors in the file; kept by itself")
+
+    def document(self) -> dict[str, Any]:
+        """What was written, detectors in the order of the file: stores of JSON keep none."""
+        return {"schedules": self.schedules, "detectors": {name: self.detectors[name] for name in self.order or sorted(self.detectors)}}
+
+
 class Pack(Part):
     """A whole pack as installed: every file but the stories."""
 
@@ -146,6 +163,7 @@ class Pack(Part):
     limits: LimitsFile
     notices: NoticesFile = NoticesFile()
     indicators: IndicatorsFile = IndicatorsFile()
+    detect: DetectFile | None = None
 
 
 FILES: dict[str, type[Part]] = {
@@ -154,4 +172,5 @@ FILES: dict[str, type[Part]] = {
     "limits": LimitsFile,
     "notices": NoticesFile,
     "indicators": IndicatorsFile,
+    "detect": DetectFile,
 }

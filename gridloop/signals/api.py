@@ -1,4 +1,4 @@
-"""Thin HTTP of what devices have said, and of what reaches through every room: erasing a person. Signals come in by the door ``ingest``."""
+"""Thin HTTP: what devices have said, detectors held back, erasing a person. Signals come in by the door ``ingest``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ninja import Field, Query, Router
 
 from gridloop.access.api import need, signed_in
 from gridloop.journal.shapes import Schema
-from gridloop.signals import actions
+from gridloop.signals import actions, selectors
 from gridloop.signals.readings import MOST_HOURS, readings
 
 router = Router(tags=["registry"], auth=signed_in)
@@ -77,3 +77,28 @@ def device_readings(request: HttpRequest, code: str, query: Query[ReadingsQuery]
 @router.post("/people/{code}/erase", response=ErasureOut, summary="Erase a person everywhere; the trace still verifies")
 def erase_person(request: HttpRequest, code: str, body: EraseIn) -> Any:
     return actions.erase_person(need(request, "people.erase"), code[:64].replace("\x00", ""), body.reason, body.words)
+
+
+class HeldDetectorOut(Schema):
+    """A detector of which nothing is told since it raised so many ``alarms``, more than people can take in an hour."""
+
+    name: str
+    since: datetime
+    alarms: int
+
+
+class HeldDetectorsPage(Schema):
+    items: list[HeldDetectorOut]
+    next: str | None = None
+
+
+@router.get("/detectors/held", response=HeldDetectorsPage, summary="Detectors held back because of too many alarms")
+def held_detectors(request: HttpRequest) -> dict[str, Any]:
+    return {"items": selectors.held_detectors(need(request, "pack.read"))}
+
+
+@router.post("/detectors/{name}/release", response=HeldDetectorsPage, summary="Let a detector that was held back be told of again")
+def release_detector(request: HttpRequest, name: str) -> dict[str, Any]:
+    viewer = need(request, "pack.switch")
+    actions.release_detector(viewer, name[:100])
+    return {"items": selectors.held_detectors(viewer)}

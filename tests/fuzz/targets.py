@@ -43,6 +43,7 @@ from gridloop.kernel.geo import gcj02_to_wgs84
 from gridloop.kernel.hanzi import clean
 from gridloop.registry.addresses import parse as parse_address
 from gridloop.registry.rules import clean_citizen_id, clean_plate, valid_citizen_id, valid_organisation_code, valid_plate, valid_uscc
+from gridloop.scenes.loading import Known, check_detect
 from gridloop.scenes.strict_yaml import read as read_yaml
 from gridloop.sdk.signals import pack, unpack
 from gridloop.signals.rules import ItemFault, parse_item
@@ -227,6 +228,18 @@ def pack_files(data: bytes) -> None:
     read_yaml(text_of(data), "pack.yaml")
 
 
+@cache
+def _known() -> Known:
+    return Known.of()
+
+
+def detectors(data: bytes) -> None:
+    document = read_yaml(text_of(data), "detect.yaml")
+    check_detect(document, _known())
+    for wrong in document.wrongs:
+        assert wrong.said("zh") != wrong.said("en")
+
+
 def diagrams(data: bytes) -> None:
     Reader(data, "small.bpmn").read()
 
@@ -300,6 +313,7 @@ TARGETS: dict[str, Target] = {
     "import_geojson": Target(import_geojson, _geojson, (SheetFault,)),
     "replay_rows": Target(replay_rows, _files("tests/data/tainan_extract.csv")),
     "pictures": Target(pictures, _pictures),
+    "detectors": Target(detectors, _files("packs/*/detect.yaml", "packs/*/pack.yaml")),
     "pack_files": Target(pack_files, _files("packs/*/pack.yaml", "packs/*/detect.yaml", "packs/*/limits.yaml")),
     "diagrams": Target(diagrams, _diagrams, (ProcessFault,)),
 }

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from gridloop.doors.cli.common import data_dir_option, django_on, refuse_moved_clock, running_environment
-from gridloop.scenes.loading import Known, Loaded, load, load_all
-from gridloop.scenes.rules import tier
+from gridloop.scenes.loading import Known, Loaded, load, load_all, signal_kinds
+from gridloop.scenes.rules import tier, told_detectors
 from gridloop.scenes.schema import PUBLISHED, publish
 from gridloop.scenes.stories.reading import kinds_of, stories_of
 from gridloop.scenes.stories.running import Result, play_in_memory
@@ -42,10 +42,13 @@ def check_packs(paths: tuple[Path, ...], write_schema: bool, lang: str) -> None:
     wrongs = [wrong for one in packs for wrong in (*one.wrongs, *stories_of(one)[1])]
     for wrong in wrongs:
         click.echo(wrong.said(lang))
+    kinds = signal_kinds()
     for one in packs:
         if one.pack is not None:
             part = one.pack.pack
             click.echo(f"{one.name} {part.version} {tier(part.needs, kinds_of(one))}: {part.title.zh} / {part.title.en}")
+            for detector in told_detectors(one.pack, kinds):
+                click.echo(f"    {detector.name}: {detector.sentence_zh if lang == 'zh' else detector.sentence_en}")
     if not packs:
         click.echo("no scene pack found / 没有找到场景包", err=True)
     if wrongs or not packs:

@@ -95,7 +95,8 @@ def _too_large(name: str) -> SheetFault:
     return SheetFault(f"{name}: larger than {most} MB when unpacked; split it / 解压后超过 {most} MB，请拆分后再导入")
 
 
-def _bytes(path: Path) -> Any:
+def open_packed(path: Path) -> Any:
+    """The bytes of a file, unpacked where its name says so."""
     if path.suffix not in (".gz", ".xz"):
         return path.open("rb")
     packed: Any = gzip.open(path) if path.suffix == ".gz" else lzma.open(path)  # noqa: SIM115  # closed with the reader around it
@@ -130,7 +131,7 @@ def _told(path: Path, kind: str) -> Iterator[None]:
 
 
 def _encoding(path: Path) -> str:
-    with _bytes(path) as file:
+    with open_packed(path) as file:
         head = file.read(_PROBE)
     cut = head.rfind(b"\n") + 1 or len(head)  # a character may be cut in the middle at the end of the probe
     for encoding in ENCODINGS:
@@ -160,7 +161,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 
 def _csv_blocks(path: Path, most: int) -> Iterator[Block | list[Line]]:
     encoding, delimiter = _encoding(path), _delimiter(path)
-    with io.TextIOWrapper(_bytes(path), encoding=encoding, newline="") as text:
+    with io.TextIOWrapper(open_packed(path), encoding=encoding, newline="") as text:
         header = [name.strip() for name in next(csv.reader(text, delimiter=delimiter), [])]
         _check_header(path, header)
         number = 2
@@ -204,13 +205,13 @@ def _plain(text: str, header: list[str], delimiter: str) -> pa.Table | None:
 
 
 def _delimiter(path: Path) -> str:
-    with io.TextIOWrapper(_bytes(path), encoding=_encoding(path), newline="") as text:
+    with io.TextIOWrapper(open_packed(path), encoding=_encoding(path), newline="") as text:
         return max(",\t;", key=text.readline(_PROBE).count)
 
 
 def _csv(path: Path) -> Iterator[Line]:
     encoding, delimiter = _encoding(path), _delimiter(path)
-    with io.TextIOWrapper(_bytes(path), encoding=encoding, newline="") as text:
+    with io.TextIOWrapper(open_packed(path), encoding=encoding, newline="") as text:
         rows = csv.reader(text, delimiter=delimiter)
         header = [name.strip() for name in next(rows, [])]
         _check_header(path, header)
@@ -220,7 +221,7 @@ def _csv(path: Path) -> Iterator[Line]:
 
 
 def _xlsx(path: Path) -> Iterator[Line]:
-    with _bytes(path) as file:
+    with open_packed(path) as file:
         book = io.BytesIO(file.read())
         with zipfile.ZipFile(book) as parts:
             if sum(part.file_size for part in parts.infolist()) > MOST_UNPACKED:
@@ -246,7 +247,7 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 def _geojson(path: Path) -> Iterator[Line]:
     """Features as rows: the properties, and the geometry under ``geometry``."""
-    with _bytes(path) as file:
+    with open_packed(path) as file:
         data = json.load(file)
     features = data.get("features") if isinstance(data, dict) else None
     if not isinstance(features, list):

@@ -129,6 +129,12 @@ def test_command(tmp_path: Path) -> None:
     assert CliRunner().invoke(check_packs, [str(tmp_path / "illegal_parking" / "stories")]).exit_code == 1
 
 
+def test_the_command_tells_detectors_as_sentences() -> None:
+    zh, en = (CliRunner().invoke(check_packs, ["--lang", lang]).output for lang in ("zh", "en"))
+    assert "    fast_rise: 若同一设备水位上升达到每 1 小时 0.5 m，并持续 10 分钟，则报警，等级为重点。" in zh
+    assert "    fast_rise: If for a device water level rises by 0.5 m or more in 1 hour, and this lasts 10 minutes, an alarm" in en
+
+
 def test_play_command() -> None:
     answer = CliRunner().invoke(play_stories, ["illegal_parking"])
     assert answer.exit_code == 0, answer.output

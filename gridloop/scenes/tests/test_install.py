@@ -144,7 +144,13 @@ def test_packs_over_http(cast: Cast) -> None:
         "type": "09009",
         "process": "warn_then_enforce",
         "needs": [],
+        "detectors": [],
     }
+    assert [one["name"] for one in items["water_level"]["detectors"]] == ["high_water", "fast_rise", "heavy_rain"]  # as in the file
+    first = items["silent_home"]["detectors"][0]
+    assert (first["name"], first["title_en"]) == ("no_trace", "No door, water, gas or electricity")
+    assert first["sentence_zh"].startswith("若户内「24 小时无开门记录，并且 24 小时无用水、用气记录（只看值大于 0 的记录），")
+    assert first["sentence_en"].endswith("For 12 hours after an alarm it is not repeated.")
     body = {"on": False, "unit": cast.units["EAST"]}
     answer = admin.post("/api/v1/packs/illegal_parking/switch", body, content_type="application/json")
     assert (answer.status_code, answer.json()["enabled"], answer.json()["units"]) == (200, True, [cast.units["EAST"]])

@@ -47,3 +47,12 @@ def test_model_faults_have_the_line_of_the_part() -> None:
 def test_never_raises(text: str) -> None:
     document = read(text, "f.yaml")
     assert document.wrongs or document.data is None or isinstance(document.data, str | int | float | bool | list | dict)
+
+
+@pytest.mark.parametrize("text", ["[" * 5000, "[" * 5000 + "]" * 5000, "a: " + "{b: " * 3000 + "1" + "}" * 3000, "- " * 3000 + "x"])
+def test_too_deep_is_a_fault_and_no_crash(text: str) -> None:
+    assert [wrong.key for wrong in read(text, "f.yaml").wrongs] == ["scenes.too_deep"]
+
+
+def test_a_number_of_thousands_of_digits_is_no_whole_number() -> None:
+    assert not isinstance(read("a: " + "1" * 5000, "f.yaml").data["a"], int)

@@ -464,6 +464,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/detectors/held": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Detectors held back because of too many alarms */
+        get: operations["gridloop_signals_api_held_detectors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detectors/{name}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a detector that was held back be told of again */
+        post: operations["gridloop_signals_api_release_detector"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices": {
         parameters: {
             query?: never;
@@ -2625,6 +2659,28 @@ export interface components {
             valid_to: string | null;
         };
         /**
+         * HeldDetectorOut
+         * @description A detector of which nothing is told since it raised so many ``alarms``, more than people can take in an hour.
+         */
+        HeldDetectorOut: {
+            /** Alarms */
+            alarms: number;
+            /** Name */
+            name: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+        };
+        /** HeldDetectorsPage */
+        HeldDetectorsPage: {
+            /** Items */
+            items: components["schemas"]["HeldDetectorOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /**
          * HoursIn
          * @description When a duty is served: ISO weekdays (1 = Monday) and local times [["08:30", "17:30"]].
          */
@@ -3025,10 +3081,28 @@ export interface components {
             limit: number;
         };
         /**
+         * PackDetectorOut
+         * @description What a pack makes of many readings; the sentences are made from the definition.
+         */
+        PackDetectorOut: {
+            /** Name */
+            name: string;
+            /** Sentence En */
+            sentence_en: string;
+            /** Sentence Zh */
+            sentence_zh: string;
+            /** Title En */
+            title_en: string;
+            /** Title Zh */
+            title_zh: string;
+        };
+        /**
          * PackOut
          * @description An installed scene pack; ``units`` are those whose territory differs from ``enabled``.
          */
         PackOut: {
+            /** Detectors */
+            detectors: components["schemas"]["PackDetectorOut"][];
             /** Enabled */
             enabled: boolean;
             /** Name */
@@ -5332,6 +5406,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DepartmentList"];
+                };
+            };
+        };
+    };
+    gridloop_signals_api_held_detectors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldDetectorsPage"];
+                };
+            };
+        };
+    };
+    gridloop_signals_api_release_detector: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldDetectorsPage"];
                 };
             };
         };

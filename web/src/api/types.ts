@@ -376,6 +376,15 @@ export interface DevicePage extends Page<Device> {
   counts: Record<string, number>;
 }
 
+/** What a pack makes of many readings; the sentences are made from the definition. */
+export interface PackDetector {
+  name: string;
+  title_zh: string;
+  title_en: string;
+  sentence_zh: string;
+  sentence_en: string;
+}
+
 export interface ReadingSeries {
   kind: string;
   count: number;
@@ -402,6 +411,7 @@ export interface Pack {
   type: string;
   process: string;
   needs: string[];
+  detectors: PackDetector[];
 }
 
 /** The part of JSON Schema our forms use. */

@@ -137,12 +137,12 @@ export default {
     loudspeaker: "Loudspeaker", gps: "Tracker",
   },
   pack: {
-    hint: "Running cases keep the version they began with", empty: "No scene is installed", process: "Process", needs: "Still needs",
+    hint: "Running cases keep the version they began with", empty: "No scene is installed", process: "Process", needs: "Still needs", detectors: "Detectors",
     nothing: "Nothing", differs: "Exceptions", none: "None", offIn: "off in {n} units", onIn: "on in {n} units", on: "On", off: "Off",
     oneUnit: "Set one unit apart", offThere: "Switch off there", onThere: "Switch on there", everywhere: "the whole area",
     switchedOn: "“{name}” is on in {unit}", switchedOff: "“{name}” is off in {unit}", badDiagram: "The diagram cannot be drawn",
   },
-  tier: { bronze: "Bronze", silver: "Silver", gold: "Gold" },
+  tier: { draft: "Draft", bronze: "Bronze", silver: "Silver", gold: "Gold" },
   process: {
     standard_case: "Standard case", warn_then_enforce: "Warn, then enforce", welfare_check: "Welfare check", plan_response: "Plan response",
     joint_inspection: "Joint inspection", mediation: "Mediation", deputy_matter: "Deputy's matter", review: "Review",
