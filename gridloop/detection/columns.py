@@ -5,6 +5,7 @@ Times are whole milliseconds since 1970 in UTC, from 0 up to ``LATEST`` (the yea
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -108,22 +109,80 @@ def stable_order(by: Ints) -> NDArray[np.intp]:
     return packed & ((1 << _PACKED) - 1)
 
 
-def by_device(readings: Readings) -> tuple[Readings, int]:
-    """Sorted by (device, time, kind, id), each reading once, and how many were there again."""
-    by_time = stable_order(readings.time)
-    rows = readings.take(by_time[stable_order(readings.device[by_time])])
-    same = (rows.device[1:] == rows.device[:-1]) & (rows.time[1:] == rows.time[:-1])
+def order_by(key: Ints, time: Ints) -> tuple[NDArray[np.intp], Ints, Ints]:
+    """Rows in the order of key, then time, equal ones as they stood, and both columns in that order: one sort where all fits 63 bits."""
+    size = len(key)
+    if not size:
+        return np.zeros(0, np.intp), key, time
+    begin = int(time.min())
+    place, clock = (size - 1).bit_length(), (int(time.max()) - begin).bit_length()
+    if int(key.max()).bit_length() + clock + place > 63:
+        order = stable_order(time)
+        order = order[stable_order(key[order])]
+        return order, key[order], time[order]
+    packed = time - begin
+    packed |= key << clock
+    packed <<= place
+    packed |= np.arange(size)
+    packed.sort()
+    order = packed & ((1 << place) - 1)
+    packed >>= place
+    key = packed >> clock
+    packed &= (1 << clock) - 1
+    packed += begin
+    return order, key, packed
+
+
+def by_device(readings: Readings, which: NDArray[np.intp] | None = None) -> tuple[Sorted, int]:
+    """Readings (or those rows of them) by (device, time, kind, id), each once, and how many were there again."""
+    if which is None:
+        order, device, time = order_by(readings.device, readings.time)
+    else:
+        order, device, time = order_by(readings.device[which], readings.time[which])
+        order = which[order]
+    same = device[1:] == device[:-1]
+    same &= time[1:] == time[:-1]
     if not same.any():
-        return rows, 0
-    tied = np.zeros(len(rows.time), np.bool_)
+        return Sorted(readings, order, device, time), 0
+    tied = np.zeros(len(time), np.bool_)
     tied[1:] |= same
     tied[:-1] |= same
     at = np.flatnonzero(tied)
-    few = rows.take(at)
-    order = at[np.lexsort((few.token, few.value, few.id, few.kind, few.time, few.device))]
-    whole = np.arange(len(rows.time))
-    whole[at] = order
-    rows = rows.take(whole)
-    again = np.zeros(len(rows.time), np.bool_)
-    again[1:] = same & (rows.kind[1:] == rows.kind[:-1]) & (rows.id[1:] == rows.id[:-1])
-    return rows.take(~again), int(again.sum())
+    few = readings.take(order[at])
+    order[at] = order[at][np.lexsort((few.token, few.value, few.id, few.kind, few.time, few.device))]
+    kind, id_ = readings.kind[order], readings.id[order]
+    once = np.ones(len(time), np.bool_)
+    once[1:] = ~(same & (kind[1:] == kind[:-1]) & (id_[1:] == id_[:-1]))
+    return Sorted(readings, order[once], device[once], time[once]), int(len(once) - once.sum())
+
+
+class Sorted:
+    """Readings in an order; other columns than device and time are fetched when they are asked for."""
+
+    def __init__(self, whole: Readings, order: NDArray[np.intp], device: Ints, time: Ints) -> None:
+        self._whole, self.order, self.device, self.time = whole, order, device, time
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @cached_property
+    def kind(self) -> Ints:
+        return self._whole.kind[self.order]
+
+    @cached_property
+    def value(self) -> Floats:
+        return self._whole.value[self.order]
+
+    @cached_property
+    def token(self) -> Ints:
+        return self._whole.token[self.order]
+
+    def take(self, rows: NDArray[np.intp]) -> Sorted:
+        return Sorted(self._whole, self.order[rows], self.device[rows], self.time[rows])
+
+    def values(self, rows: NDArray[np.intp]) -> Floats:
+        """Of some rows only."""
+        return self._whole.value[self.order[rows]]
+
+    def tokens(self, rows: NDArray[np.intp]) -> Ints:
+        return self._whole.token[self.order[rows]]

@@ -45,17 +45,20 @@ class Count(_Windowed):
         self.cell("times", np.int64, LONG_AGO, rule.least - 1)  # the latest first
 
     def wanted(self, view: View) -> Run:
-        return view.run(view.picked(self.rule.pick))
+        return view.run_of(self.rule.pick)
 
     def nth(self, run: Run) -> Ints:
         back, ring = self.rule.least - 1, self.cells["times"]
         if not back:
             return run.time
-        here = np.arange(len(run)) - back
-        inside = here >= run.head
-        out = np.where(inside, run.time[np.maximum(here, 0)], 0)
-        old = np.flatnonzero(~inside)
-        out[old] = ring[run.head[old] - here[old] - 1, run.key[old]]
+        out: Ints = ring[back - 1][run.key]
+        if run.single:
+            ring[:, run.keys] = np.vstack((run.time, ring[: back - 1, run.keys]))
+            return out
+        rest = run.rest
+        here = rest - back
+        inside = here >= run.head[rest]
+        out[rest] = np.where(inside, run.time[here], ring[np.maximum(run.head[rest] - here - 1, 0), run.key[rest]])
         count = run.last - run.first + 1
         place = np.arange(back)[:, None]
         fresh = run.time[np.maximum(run.last - place, 0)]

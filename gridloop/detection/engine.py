@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gridloop.detection import counting, joining, routine, rules, watching
-from gridloop.detection.columns import Ints, Readings
+from gridloop.detection.columns import Ints, Readings, Sorted
 from gridloop.detection.messages import Alarm
 from gridloop.detection.parts import Arrays, Part
 from gridloop.detection.raising import Raising
@@ -166,7 +166,7 @@ class Engine:
         """All that is left up to ``to`` or the latest time seen; what comes for before then is late."""
         return self._run(*self._reorder.finish(to))
 
-    def _run(self, rows: Readings, until: int) -> list[Alarm]:
+    def _run(self, rows: Sorted, until: int) -> list[Alarm]:
         if until == self._told:  # nothing has become certain
             return []
         self._told = until
@@ -179,7 +179,7 @@ class Engine:
         ]
         return [alarm for *_, alarm in sorted(found, key=lambda f: f[:3])]
 
-    def _view(self, by: str, rows: Readings) -> View:
+    def _view(self, by: str, rows: Sorted) -> View:
         if by == DEVICE:
             return View(rows, None)
         group = self._groups.get(by, np.zeros(0, np.int64))

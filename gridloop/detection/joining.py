@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gridloop.detection import rules
 from gridloop.detection.columns import LONG_AGO, NEVER, NO_EDGES, Bools, Edges, Ints, edges_of
-from gridloop.detection.parts import Arrays, Part
+from gridloop.detection.parts import Arrays, Bounds, Part
 from gridloop.detection.runs import View
 
 Facts = Mapping[str, NDArray[np.float64]]  # by key; NaN is not known
@@ -74,7 +74,7 @@ class Delay(Part):
     def __init__(self, inner: Part) -> None:
         super().__init__()
         self.inner = (inner,)
-        self.soonest = NEVER
+        self.bounds = Bounds()
         self.initial = inner.initial
         self.cell("due", np.int64, LONG_AGO if inner.initial else NEVER)  # NEVER: not begun, LONG_AGO: holds
 
@@ -84,8 +84,9 @@ class Delay(Part):
     def step(self, view: View, until: int) -> Edges:
         edges = self.inner[0].step(view, until)
         parts = [self._moved(edges)] if len(edges.key) else []
-        if self.soonest < until:
-            parts.append(self._expired(until))
+        keys, moments = self.bounds.come(self.cells["due"], until, LONG_AGO)
+        if len(keys):
+            parts.append(Edges(keys, moments, np.ones(len(keys), np.bool_)))
         return edges_of(parts)
 
     def _moved(self, edges: Edges) -> Edges:
@@ -99,25 +100,13 @@ class Delay(Part):
         over = ~on & (before < time)  # held, or would have come due by now
         late = over & (before > LONG_AGO)
         stored[key[last]] = due[last]
-        self.soonest = min(self.soonest, int(due[last].min()))
+        self.bounds.lower(key[last], due[last])
         begun = Edges(key[late], before[late], np.ones(int(late.sum()), np.bool_))
         return edges_of([begun, Edges(key[over], time[over], np.zeros(int(over.sum()), np.bool_))])
 
-    def _expired(self, until: int) -> Edges:
-        due = self.cells["due"]
-        keys = np.flatnonzero((due < until) & (due > LONG_AGO))
-        begun = Edges(keys, due[keys], np.ones(len(keys), np.bool_))
-        due[keys] = LONG_AGO
-        self._look()
-        return begun
-
-    def _look(self) -> None:
-        due = self.cells["due"]
-        self.soonest = int(np.where(due > LONG_AGO, due, NEVER).min(initial=NEVER))
-
     def load(self, arrays: Arrays) -> None:
         super().load(arrays)
-        self._look()
+        self.bounds.look(self.cells["due"])
 
 
 class Hold(Delay):
@@ -147,7 +136,7 @@ class Gate(Delay):
         due = self.cells["due"]
         keys = np.flatnonzero((due != NEVER) & (due > LONG_AGO))
         due[keys] = np.minimum(self.begins(np.full(len(keys), watermark), keys), _CLOSED)
-        self._look()
+        self.bounds.look(due)
 
     def known(self, name: str, key: Ints) -> NDArray[np.float64]:
         column = self.facts.get(name)

@@ -9,10 +9,52 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gridloop.detection.columns import NEVER, NO_EDGES, Bools, Edges, Ints, edges_of
+from gridloop.detection.columns import LONG_AGO, NEVER, Bools, Edges, Ints, edges_of
 from gridloop.detection.runs import Run, View
 
 Arrays = dict[str, NDArray[Any]]
+
+
+class Bounds:
+    """Moments that wait by key, known by blocks of keys: none of a block is before its bound, so that few are looked through."""
+
+    def __init__(self) -> None:
+        self._low = np.zeros(0, np.int64)
+
+    def lower(self, keys: Ints, due: Ints) -> None:
+        """Some keys, in their order, are due now."""
+        blocks = keys >> _BLOCK
+        most = int(blocks[-1]) + 1
+        if most > len(self._low):
+            self._low = np.append(self._low, np.full(most - len(self._low), NEVER))
+        starts = np.flatnonzero(np.concatenate(([True], blocks[1:] != blocks[:-1])))
+        blocks = blocks[starts]
+        self._low[blocks] = np.minimum(self._low[blocks], np.minimum.reduceat(due, starts))
+
+    def look(self, due: Ints) -> None:
+        """Learns all bounds anew; what is ``LONG_AGO`` waits no more."""
+        starts = np.arange(0, len(due), 1 << _BLOCK)
+        self._low = np.minimum.reduceat(np.where(due == LONG_AGO, NEVER, due), starts) if len(due) else np.zeros(0, np.int64)
+
+    def come(self, due: Ints, until: int, then: int) -> tuple[Ints, Ints]:
+        """The keys that are due before a moment, and when; ``then`` is put in the place of that."""
+        blocks = np.flatnonzero(self._low < until)
+        if not len(blocks):
+            return blocks, blocks
+        keys = ((blocks[:, None] << _BLOCK) + np.arange(1 << _BLOCK)).ravel()
+        if keys[-1] >= len(due):
+            keys = keys[: np.searchsorted(keys, len(due))]
+        at = due[keys]
+        at[at == LONG_AGO] = NEVER
+        came = np.flatnonzero(at < until)
+        found, moments = keys[came], at[came]
+        at[came] = NEVER
+        self._low[blocks] = np.minimum.reduceat(at, np.arange(0, len(at), 1 << _BLOCK))
+        due[found] = then
+        return found, moments
+
+
+_BLOCK = 8  # keys of a block are 2 to this
 
 
 class Part(ABC):
@@ -67,7 +109,7 @@ class Leaf(Part):
     def __init__(self, *, timed: bool) -> None:
         super().__init__()
         self.timed = timed
-        self.soonest = NEVER  # nothing turns around before it
+        self.bounds = Bounds()
         self.cell("on", np.bool_, False)
         if timed:
             self.cell("flip", np.int64, NEVER)
@@ -82,42 +124,44 @@ class Leaf(Part):
     def step(self, view: View, until: int) -> Edges:
         run = self.wanted(view)
         parts = self._changes(*self.judge(run)) if len(run) else []
-        if self.timed and self.soonest < until:
-            parts.append(self._expired(until))
+        if self.timed:
+            keys, moments = self.bounds.come(self.cells["flip"], until, NEVER)
+            if len(keys):
+                on = self.cells["on"]
+                on[keys] ^= True
+                parts.append(Edges(keys, moments, on[keys]))
         return edges_of(parts)
 
     def _changes(self, run: Run, holds: Bools, flip: Ints | None) -> list[Edges]:
-        if not run.settles.all():
+        if not run.settled:
             holds, flip = holds[run.settles], None if flip is None else flip[run.settles]
-            run = run.moments()
+            run = run.moments
         on, parts = self.cells["on"], []
-        before: Any = run.before(holds, on)
+        before: Bools = run.before(holds, on)
         if flip is not None:
             stored = self.cells["flip"]
-            due: Any = run.before(flip, stored)
+            due = run.before(flip, stored)
             lapsed = due < run.time
             if lapsed.any():
                 parts.append(Edges(run.key[lapsed], due[lapsed], ~before[lapsed]))
                 before = before ^ lapsed
-            ends = flip[run.last]
-            stored[run.keys] = ends
-            self.soonest = min(self.soonest, int(ends.min()))
+            self._wait(run, flip, due)
         change = before != holds
         if change.any():
             parts.append(Edges(run.key[change], run.time[change], holds[change]))
-        on[run.keys] = holds[run.last]
+        if parts:
+            on[run.keys] = holds[run.last]
         return parts
 
-    def _expired(self, until: int) -> Edges:
-        on, flip = self.cells["on"], self.cells["flip"]
-        keys = np.flatnonzero(flip < until)
-        edges = Edges(keys, flip[keys], ~on[keys]) if len(keys) else NO_EDGES
-        on[keys] ^= True
-        flip[keys] = NEVER
-        self.soonest = int(flip.min(initial=NEVER))
-        return edges
+    def _wait(self, run: Run, flip: Ints, due: Ints) -> None:
+        """Keeps when each key flips, and lowers its bound where that is sooner than it was."""
+        first, ends = (due, flip) if run.single else (due[run.first], flip[run.last])
+        self.cells["flip"][run.keys] = ends
+        sooner = ends < first
+        if sooner.any():
+            self.bounds.lower(run.keys[sooner], ends[sooner])
 
     def load(self, arrays: Arrays) -> None:
         super().load(arrays)
         if self.timed:
-            self.soonest = int(self.cells["flip"].min(initial=NEVER))
+            self.bounds.look(self.cells["flip"])

@@ -20,14 +20,19 @@ class Threshold(Leaf):
         self.rule = rule
 
     def wanted(self, view: View) -> Run:
-        return view.run(view.picked(self.rule.pick))
+        return view.run_of(self.rule.pick)
 
     def judge(self, run: Run) -> tuple[Run, Bools, None]:
         rule, value = self.rule, run.value
         clear = rule.limit if rule.clear is None else rule.clear
         over, under = (value >= rule.limit, value < clear) if rule.direction == rules.UP else (value <= rule.limit, value > clear)
-        said = run.latest(over | under)
-        return run, np.where(said >= 0, over[said], self.cells["on"][run.key]), None
+        silent = ~(over | under)
+        if silent.any():  # between the limits, or without a value: as before
+            over = np.where(silent, self.cells["on"][run.key], over)
+            if not run.single:
+                said = run.latest(~silent)
+                over = np.where(said >= 0, over[said], over)
+        return run, over, None
 
 
 class Rate(Leaf):
@@ -41,10 +46,10 @@ class Rate(Leaf):
         return view.run(view.picked(self.rule.pick) & ~np.isnan(view.rows.value))
 
     def judge(self, run: Run) -> tuple[Run, Bools, None]:
-        run, rule = run.moments(), self.rule
+        run, rule = run.moments, self.rule
         time, value = self.cells["time"], self.cells["value"]
-        rise = run.value - run.before(run.value, value)  # type: ignore[operator]
-        gone = run.time - run.before(run.time, time)  # type: ignore[operator]
+        rise = run.value - run.before(run.value, value)
+        gone = run.time - run.before(run.time, time)
         rise = {rules.UP: rise, rules.DOWN: -rise, rules.BOTH: np.abs(rise)}[rule.direction]
         holds: Bools = rise * rule.per >= rule.change * gone
         time[run.keys], value[run.keys] = run.time[run.last], run.value[run.last]
@@ -57,7 +62,7 @@ class Absence(Leaf):
         self.rule = rule
 
     def wanted(self, view: View) -> Run:
-        return view.run(view.picked(self.rule.pick))
+        return view.run_of(self.rule.pick)
 
     def judge(self, run: Run) -> tuple[Run, Bools, Ints]:
         return run, np.zeros(len(run), np.bool_), run.time + self.rule.longer
@@ -66,7 +71,7 @@ class Absence(Leaf):
         flip = self.cells["flip"]
         keys = keys[(flip[keys] == NEVER) & ~self.cells["on"][keys]]
         flip[keys] = at + self.rule.longer
-        self.soonest = min(self.soonest, at + self.rule.longer)
+        self.bounds.look(flip)
 
 
 class Dwell(Leaf):
@@ -78,10 +83,10 @@ class Dwell(Leaf):
             self.cell("last", np.int64, 0)
 
     def wanted(self, view: View) -> Run:
-        return view.run(view.picked(self.rule.pick))
+        return view.run_of(self.rule.pick)
 
     def judge(self, run: Run) -> tuple[Run, Bools, Ints]:
-        run, rule = run.moments(), self.rule
+        run, rule = run.moments, self.rule
         zone, on = self.cells["zone"], self.cells["on"]
         since = np.where(on[run.key], LONG_AGO, self.cells["flip"][run.key] - rule.longer)  # of a stay that goes on
         here = run.token
@@ -90,7 +95,7 @@ class Dwell(Leaf):
         new = here != run.before(here, zone)
         if rule.gap is not None:
             last = self.cells["last"]
-            new |= run.time - run.before(run.time, last) > rule.gap  # type: ignore[operator]
+            new |= run.time - run.before(run.time, last) > rule.gap
             last[run.keys] = run.time[run.last]
         came = run.latest(new)
         began = np.where(came >= 0, run.time[came], since)
@@ -145,7 +150,7 @@ class Unanswered(_Pair):
         starts = np.flatnonzero(np.r_[True, run.settles[:-1]])
         answer = np.logical_or.reduceat(self._then, starts)
         ask = np.logical_or.reduceat(self._first, starts) & ~answer  # what is answered at once was not asked
-        run = run.moments()
+        run = run.moments
         on, flip = self.cells["on"][run.key], self.cells["flip"][run.key]
         answered = run.latest(answer)
         waits = (answered < 0) & (on | (flip != NEVER))  # since before this step
