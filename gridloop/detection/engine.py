@@ -33,6 +33,7 @@ _LEAVES: dict[type[Condition], Any] = {
     rules.Distinct: counting.Distinct,
     rules.Days: counting.Days,
     rules.Routine: routine.Routine,
+    rules.Silence: routine.Silence,
 }
 _DELAYS: dict[type[Condition], Any] = {
     rules.Hold: joining.Hold,

@@ -39,8 +39,16 @@ routines = st.builds(
     over=st.sampled_from([1, 1, 3]),
     week=st.sampled_from([rules.WEEKDAYS, rules.DAY_TYPES]),
 )
+silences = st.builds(
+    rules.Silence,
+    picks,
+    rarity=st.sampled_from([0.05, 0.3, 0.7]),
+    learn=st.integers(1, 5),
+    week=st.sampled_from([rules.WEEKDAYS, rules.DAY_TYPES]),
+    offset=st.sampled_from([0, 8 * HOUR]),
+)
 gated = st.builds(rules.During, st.builds(rules.Absence, picks, st.integers(HOUR, 40 * HOUR)), schedules)
-LONG: dict[str, st.SearchStrategy[Any]] = {"days": days, "routine": routines, "during": gated}
+LONG: dict[str, st.SearchStrategy[Any]] = {"days": days, "routine": routines, "silence": silences, "during": gated}
 WORLD = World(groups={"place": {0: 0, 1: 0}}, enrolled={"device": {1: START + 5 * HOUR, 2: START + DAY}})
 
 
@@ -68,7 +76,7 @@ arrivals = st.builds(
 def test_engine_is_reference_over_weeks(name: str) -> None:
     raised = 0
 
-    @settings(max_examples=12 if name == "routine" else 30, deadline=None, database=None)
+    @settings(max_examples=12 if name in ("routine", "silence") else 30, deadline=None, database=None)
     @given(st.lists(LONG[name], min_size=2, max_size=2), st.sampled_from(["device", "place"]), histories, arrivals)
     def same(conditions: list[Any], by: str, readings: list[Reading], how: Arrival) -> None:
         nonlocal raised

@@ -1,0 +1,173 @@
+"""Conditions that are judged at the end of every hour, for all keys together, and learn from it what the hours of a week have."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridloop.detection import rules
+from gridloop.detection.columns import NO_EDGES, Bools, Edges, Ints, edges_of
+from gridloop.detection.parts import Arrays, Part
+from gridloop.detection.runs import Run, View
+
+SLOWEST = 8  # an hour of the week moves by an eighth of what is new at least: a changed life is learned in two months
+_BLOCK = 8192  # keys at a time: what is worked out in between stays in the cache
+_MILLI = 1000  # sums are of whole thousandths, so that they do not depend on where a batch ends
+_THURSDAY = 3  # day 0 of our days
+
+
+def classes(week: str) -> int:
+    return 7 if week == rules.WEEKDAYS else 2
+
+
+def day_class(day: int, week: str) -> int:
+    """The weekday, or whether it is a working day (0) or weekend (1)."""
+    weekday = (day + _THURSDAY) % 7
+    return weekday if week == rules.WEEKDAYS else int(weekday >= 5)
+
+
+def days_before(day: Ints | int, kind: int, week: str) -> Ints:
+    """How many days of the class lie from day 0 up to before the day."""
+    of_class = np.array([day_class(d, week) == kind for d in range(7)])
+    sums = np.concatenate(([0], np.cumsum(of_class)))
+    whole, rest = np.divmod(np.asarray(day, np.int64), 7)
+    out: Ints = whole * sums[7] + sums[rest]
+    return out
+
+
+class Looks(NamedTuple):
+    """How often an hour of the day was looked at before, by class of days and the key's first hour, counted from ``begin``.
+
+    A key that began before ``settled`` has seen each often enough for everything.
+    """
+
+    begin: int
+    tables: list[Ints]
+    settled: int
+
+    def seen(self, first: NDArray[np.int32], kind: int) -> Ints:
+        table = self.tables[kind]
+        return table[np.clip(first - self.begin, 0, len(table) - 1)]
+
+
+class Hour(NamedTuple):
+    """An hour at its end: its class of days, hour of the day, place in the week, and how often each key had seen it."""
+
+    number: int
+    kind: int
+    of_day: int
+    slot: int
+    looks: Looks
+
+
+class Hourly(Part):
+    """Per key what the present hour has, and in which hour its first reading was: looked at from the next on, because that is not whole."""
+
+    enough = SLOWEST  # sightings after which more make no difference
+
+    def __init__(self, pick: rules.Pick, week: str, offset: int, of: str) -> None:
+        super().__init__()
+        self.pick, self.week, self.offset, self.of = pick, week, offset, of
+        self.hour = -1  # the open hour, local, since 1970
+        self.cell("on", np.bool_, False)
+        self.cell("mean", np.float32, 0, 24 * classes(week))
+        self.cell("amount", np.int64, 0)
+        self.cell("first", np.int32, -1)
+
+    @abstractmethod
+    def judged(self, some: slice, hour: Hour, settled: bool) -> Bools:
+        """Whether the condition holds for some keys from the end of the hour on; learns from it. ``settled``: all have seen enough."""
+
+    def step(self, view: View, until: int) -> Edges:
+        summed = self.of == rules.SUM
+        run = view.run(view.picked(self.pick) & ~np.isnan(view.rows.value)) if summed else view.run_of(self.pick)
+        if self.hour < 0 and not self._begin(run, until):
+            return NO_EDGES
+        parts: list[Edges] = []
+        while True:
+            end = (self.hour + 1) * rules.HOUR - self.offset
+            self._add(run, end)
+            if end >= until:
+                return edges_of(parts)
+            parts.append(self._close(end))
+            self.hour += 1
+
+    def enroll(self, keys: Ints, at: int) -> None:
+        hour = (at + self.offset) // rules.HOUR
+        first = self.cells["first"]
+        first[keys] = np.where(first[keys] < 0, hour, first[keys])
+
+    def _begin(self, run: Run, until: int) -> bool:
+        """Opens the first hour there is anything of."""
+        first = self.cells["first"]
+        known = first[first >= 0]
+        if not len(run) and not len(known):
+            return False
+        nothing_before = (until - 1 + self.offset) // rules.HOUR
+        begin = (int(run.time.min(initial=until - 1)) + self.offset) // rules.HOUR
+        self.hour = min(begin, int(known.min(initial=nothing_before)))
+        return True
+
+    def _add(self, run: Run, end: int) -> None:
+        """What was read in the open hour."""
+        which = (run.time >= end - rules.HOUR) & (run.time < end)
+        if not which.any():
+            return
+        own = run if which.all() else run.take(which)
+        if self.of == rules.SUM:
+            amount = np.add.reduceat(np.rint(own.value * _MILLI).astype(np.int64), own.first)
+        else:
+            amount = own.last - own.first + 1
+        keys = own.keys
+        self.cells["amount"][keys] += amount
+        first = self.cells["first"]
+        began = first[keys]
+        new = (began < 0) | (began > self.hour)
+        if new.any():
+            first[keys[new]] = self.hour
+
+    def amounts(self, some: slice) -> NDArray[np.float64]:
+        amount = self.cells["amount"][some]
+        if self.of == rules.SUM:
+            return amount / _MILLI
+        return (np.minimum(amount, 1) if self.of == rules.SEEN else amount).astype(np.float64)
+
+    def _close(self, end: int) -> Edges:
+        """Judges the hour for all keys."""
+        on, first, changes = self.cells["on"], self.cells["first"], []
+        day, of_day = divmod(self.hour, 24)
+        kind = day_class(day, self.week)
+        hour = Hour(self.hour, kind, of_day, kind * 24 + of_day, self._looks(day, of_day))
+        for start in range(0, len(on), _BLOCK):
+            some = slice(start, start + _BLOCK)
+            began = first[some]
+            settled = int(began.min()) >= 0 and int(began.max()) < hour.looks.settled
+            now = self.judged(some, hour, settled)
+            change = np.flatnonzero(now != on[some])
+            if len(change):
+                changes.append(change + start)
+                on[some] = now
+        self.cells["amount"][:] = 0
+        if not changes:
+            return NO_EDGES
+        keys = np.concatenate(changes)
+        return Edges(keys, np.full(len(keys), end), on[keys])
+
+    def _looks(self, day: int, of_day: int) -> Looks:
+        first = self.cells["first"]
+        oldest = self.hour - (self.enough + 1) * 7 * 24  # who began before has seen enough in any case
+        begin = max(int(first.min(initial=self.hour, where=first >= 0)), oldest)
+        since = -((of_day - 1 - np.arange(begin, self.hour + 1)) // 24)  # the first day on which this hour was looked at
+        since = np.minimum(since, day)
+        tables = [days_before(day, c, self.week) - days_before(since, c, self.week) for c in range(classes(self.week))]
+        return Looks(begin, tables, begin + min(int((table >= self.enough).sum()) for table in tables))
+
+    def dump(self) -> Arrays:
+        return {**super().dump(), "hour": np.array(self.hour, np.int64)}
+
+    def load(self, arrays: Arrays) -> None:
+        super().load(arrays)
+        self.hour = int(arrays["hour"])
