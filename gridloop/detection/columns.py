@@ -90,10 +90,10 @@ NO_EDGES = Edges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bo
 
 
 def edges_of(parts: list[Edges]) -> Edges:
-    """Several parts as one, sorted."""
+    """Several parts as one, sorted, as each of them is."""
     parts = [part for part in parts if len(part.key)]
-    if not parts:
-        return NO_EDGES
+    if len(parts) < 2:
+        return parts[0] if parts else NO_EDGES
     key, time, on = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((time, key))
     return Edges(key[order], time[order], on[order])
@@ -160,29 +160,29 @@ class Sorted:
     """Readings in an order; other columns than device and time are fetched when they are asked for."""
 
     def __init__(self, whole: Readings, order: NDArray[np.intp], device: Ints, time: Ints) -> None:
-        self._whole, self.order, self.device, self.time = whole, order, device, time
+        self.whole, self.order, self.device, self.time = whole, order, device, time
 
     def __len__(self) -> int:
         return len(self.order)
 
     @cached_property
     def kind(self) -> Ints:
-        return self._whole.kind[self.order]
+        return self.whole.kind[self.order]
 
     @cached_property
     def value(self) -> Floats:
-        return self._whole.value[self.order]
+        return self.whole.value[self.order]
 
     @cached_property
     def token(self) -> Ints:
-        return self._whole.token[self.order]
+        return self.whole.token[self.order]
 
     def take(self, rows: NDArray[np.intp]) -> Sorted:
-        return Sorted(self._whole, self.order[rows], self.device[rows], self.time[rows])
+        return Sorted(self.whole, self.order[rows], self.device[rows], self.time[rows])
 
     def values(self, rows: NDArray[np.intp]) -> Floats:
         """Of some rows only."""
-        return self._whole.value[self.order[rows]]
+        return self.whole.value[self.order[rows]]
 
     def tokens(self, rows: NDArray[np.intp]) -> Ints:
-        return self._whole.token[self.order[rows]]
+        return self.whole.token[self.order[rows]]

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridloop.detection import rules
-from gridloop.detection.columns import LONG_AGO, NEVER, Bools, Ints
+from gridloop.detection.columns import LONG_AGO, NEVER, Bools, Edges, Ints
 from gridloop.detection.parts import Arrays, Leaf
-from gridloop.detection.runs import Run, View
+from gridloop.detection.runs import Rows, Run, View
 
 _FEW = 8  # keys left: from here on one by one costs less than all at once
 _STIR = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -43,9 +43,17 @@ class Count(_Windowed):
         super().__init__(rule)
         self.rule = rule
         self.cell("times", np.int64, LONG_AGO, rule.least - 1)  # the latest first
+        self.loop = rule.pick, self._swept
 
     def wanted(self, view: View) -> Run:
         return view.run_of(self.rule.pick)
+
+    def _swept(self, view: View, rows: Rows, out: Edges) -> int:
+        rule, cells = self.rule, self.cells
+        what = rule.within, rule.tumbling, rule.offset, cells["times"]
+        flip = cells["flip"]
+        size: int = self.kernels.count(rows, view.key, view.rows.time, *what, cells["on"], flip, self.bounds.of(len(flip)), out)
+        return size
 
     def nth(self, run: Run) -> Ints:
         back, ring = self.rule.least - 1, self.cells["times"]

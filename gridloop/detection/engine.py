@@ -6,6 +6,7 @@ cut into batches, shuffled within the lateness, sent twice, or interrupted by a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -91,13 +92,22 @@ class _Running:
 
 
 class Engine:
-    """``lateness``, ``grid``, ``ahead``: see :class:`reorder.Reorder`."""
+    """``lateness``, ``grid``, ``ahead``: see :class:`reorder.Reorder`. ``compiled``: by the loops of :mod:`compiled` where an operator
 
-    def __init__(self, detectors: Sequence[Detector], lateness: int = 60_000, grid: int = 1_000, ahead: int = 60_000) -> None:
+    has one; the alarms are the same. ImportError where numba is not installed.
+    """
+
+    def __init__(
+        self, detectors: Sequence[Detector], lateness: int = 60_000, grid: int = 1_000, ahead: int = 60_000, *, compiled: bool = False
+    ) -> None:
         names = [detector.id for detector in detectors]
         if len(set(names)) < len(names):
             raise ValueError("two detectors have the same id")
         self._running = [_Running(detector) for detector in detectors]
+        if compiled:
+            kernels = import_module("gridloop.detection.compiled")
+            for part in (part for running in self._running for _, part in running.tree()):
+                part.kernels = kernels
         self._reorder = Reorder(lateness, grid, ahead)
         self._sizes = dict.fromkeys([DEVICE, *(detector.by for detector in detectors)], 0)
         self._told = self._reorder.watermark

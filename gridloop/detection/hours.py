@@ -45,7 +45,7 @@ class Looks(NamedTuple):
     """
 
     begin: int
-    tables: list[Ints]
+    tables: dict[int, Ints]
     settled: int
 
     def seen(self, first: NDArray[np.int32], kind: int) -> Ints:
@@ -67,6 +67,7 @@ class Hourly(Part):
     """Per key what the present hour has, and in which hour its first reading was: looked at from the next on, because that is not whole."""
 
     enough = SLOWEST  # sightings after which more make no difference
+    every_class = False  # whether it asks for the sightings of other classes of days than the hour's own
 
     def __init__(self, pick: rules.Pick, week: str, offset: int, of: str) -> None:
         super().__init__()
@@ -81,19 +82,34 @@ class Hourly(Part):
     def judged(self, some: slice, hour: Hour, settled: bool) -> Bools:
         """Whether the condition holds for some keys from the end of the hour on; learns from it. ``settled``: all have seen enough."""
 
+    def closed(self, hour: Hour) -> Ints | None:
+        """The keys for which the compiled loop over all of them changed the condition; None where there is none."""
+        return None
+
     def step(self, view: View, until: int) -> Edges:
-        summed = self.of == rules.SUM
-        run = view.run(view.picked(self.pick) & ~np.isnan(view.rows.value)) if summed else view.run_of(self.pick)
-        if self.hour < 0 and not self._begin(run, until):
+        if self.hour < 0 and not self._begin(self._run(view), until):
             return NO_EDGES
         parts: list[Edges] = []
         while True:
             end = (self.hour + 1) * rules.HOUR - self.offset
-            self._add(run, end)
+            if self.kernels is None:
+                self._add(self._run(view), end)
+            else:
+                self._sweep(view, end)
             if end >= until:
                 return edges_of(parts)
             parts.append(self._close(end))
             self.hour += 1
+
+    def _run(self, view: View) -> Run:
+        if self.of == rules.SUM:
+            return view.run(view.picked(self.pick) & ~np.isnan(view.rows.value))
+        return view.run_of(self.pick)
+
+    def _sweep(self, view: View, end: int) -> None:
+        rows, of, cells = view.rows_of(self.pick), view.rows, self.cells
+        columns = rows, view.key, of.time, of.order, of.whole.value
+        self.kernels.add(*columns, self.of == rules.SUM, end - rules.HOUR, end, self.hour, cells["amount"], cells["first"])
 
     def enroll(self, keys: Ints, at: int) -> None:
         hour = (at + self.offset) // rules.HOUR
@@ -140,7 +156,10 @@ class Hourly(Part):
         on, first, changes = self.cells["on"], self.cells["first"], []
         day, of_day = divmod(self.hour, 24)
         kind = day_class(day, self.week)
-        hour = Hour(self.hour, kind, of_day, kind * 24 + of_day, self._looks(day, of_day))
+        hour = Hour(self.hour, kind, of_day, kind * 24 + of_day, self._looks(day, of_day, kind))
+        changed = self.closed(hour) if self.kernels is not None else None
+        if changed is not None:
+            return Edges(changed, np.full(len(changed), end), on[changed])
         for start in range(0, len(on), _BLOCK):
             some = slice(start, start + _BLOCK)
             began = first[some]
@@ -156,14 +175,15 @@ class Hourly(Part):
         keys = np.concatenate(changes)
         return Edges(keys, np.full(len(keys), end), on[keys])
 
-    def _looks(self, day: int, of_day: int) -> Looks:
+    def _looks(self, day: int, of_day: int, kind: int) -> Looks:
         first = self.cells["first"]
         oldest = self.hour - (self.enough + 1) * 7 * 24  # who began before has seen enough in any case
         begin = max(int(first.min(initial=self.hour, where=first >= 0)), oldest)
         since = -((of_day - 1 - np.arange(begin, self.hour + 1)) // 24)  # the first day on which this hour was looked at
         since = np.minimum(since, day)
-        tables = [days_before(day, c, self.week) - days_before(since, c, self.week) for c in range(classes(self.week))]
-        return Looks(begin, tables, begin + min(int((table >= self.enough).sum()) for table in tables))
+        kinds = range(classes(self.week)) if self.every_class else (kind,)
+        tables = {c: days_before(day, c, self.week) - days_before(since, c, self.week) for c in kinds}
+        return Looks(begin, tables, begin + min(int((table >= self.enough).sum()) for table in tables.values()))
 
     def dump(self) -> Arrays:
         return {**super().dump(), "hour": np.array(self.hour, np.int64)}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gridloop.detection.columns import LONG_AGO, NEVER, Bools, Edges, Ints, edges_of
+from gridloop.detection.rules import Pick
 from gridloop.detection.runs import Run, View
 
 Arrays = dict[str, NDArray[Any]]
@@ -21,12 +22,17 @@ class Bounds:
     def __init__(self) -> None:
         self._low = np.zeros(0, np.int64)
 
+    def of(self, size: int) -> Ints:
+        """The bounds themselves, with room for so many keys."""
+        blocks = (size - 1 >> _BLOCK) + 1
+        if blocks > len(self._low):
+            self._low = np.append(self._low, np.full(blocks - len(self._low), NEVER))
+        return self._low
+
     def lower(self, keys: Ints, due: Ints) -> None:
         """Some keys, in their order, are due now."""
         blocks = keys >> _BLOCK
-        most = int(blocks[-1]) + 1
-        if most > len(self._low):
-            self._low = np.append(self._low, np.full(most - len(self._low), NEVER))
+        self.of(int(keys[-1]) + 1)
         starts = np.flatnonzero(np.concatenate(([True], blocks[1:] != blocks[:-1])))
         blocks = blocks[starts]
         self._low[blocks] = np.minimum(self._low[blocks], np.minimum.reduceat(due, starts))
@@ -38,7 +44,7 @@ class Bounds:
 
     def come(self, due: Ints, until: int, then: int) -> tuple[Ints, Ints]:
         """The keys that are due before a moment, and when; ``then`` is put in the place of that."""
-        blocks = np.flatnonzero(self._low < until)
+        blocks = (self._low < until).nonzero()[0]
         if not len(blocks):
             return blocks, blocks
         keys = ((blocks[:, None] << _BLOCK) + np.arange(1 << _BLOCK)).ravel()
@@ -54,13 +60,14 @@ class Bounds:
         return found, moments
 
 
-_BLOCK = 8  # keys of a block are 2 to this
+_BLOCK = 8  # keys of a block are 2 to this; the compiled loops know it too
 
 
 class Part(ABC):
     """Has state by key in ``cells`` and, when asked for a step, says the changes of its condition up to before ``until``."""
 
     initial = False  # whether the condition holds before anything was read
+    kernels: Any = None  # the module of compiled loops, where they are used
 
     def __init__(self) -> None:
         self.cells: Arrays = {}
@@ -103,8 +110,14 @@ class Part(ABC):
             yield from part.tree(f"{path}.{number}")
 
 
+# The compiled loop of an operator that has one, whose rows it goes through; it writes changes and says how many.
+Loop = tuple[Pick, Callable[[View, NDArray[np.intp], Edges], int]]
+
+
 class Leaf(Part):
     """A condition over readings. ``judge`` says for each row whether it holds from then on, and when that turns around by time alone."""
+
+    loop: Loop | None = None
 
     def __init__(self, *, timed: bool) -> None:
         super().__init__()
@@ -121,9 +134,22 @@ class Leaf(Part):
     def judge(self, run: Run) -> tuple[Run, Bools, Ints | None]:
         """The rows (all, or one a moment), whether the condition holds at each, and when it flips if nothing more is read."""
 
+    def _read(self, view: View) -> list[Edges]:
+        """The changes that readings make."""
+        if self.loop is None or self.kernels is None:
+            run = self.wanted(view)
+            return self._changes(*self.judge(run)) if len(run) else []
+        pick, sweep = self.loop
+        rows = view.rows_of(pick)
+        if not len(rows):
+            return []
+        room = 2 * len(rows)
+        out = Edges(np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.bool_))
+        size = sweep(view, rows, out)
+        return [Edges(out.key[:size], out.time[:size], out.on[:size])] if size else []
+
     def step(self, view: View, until: int) -> Edges:
-        run = self.wanted(view)
-        parts = self._changes(*self.judge(run)) if len(run) else []
+        parts = self._read(view)
         if self.timed:
             keys, moments = self.bounds.come(self.cells["flip"], until, NEVER)
             if len(keys):

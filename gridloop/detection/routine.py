@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridloop.detection import rules
-from gridloop.detection.columns import Bools, Floats
+from gridloop.detection.columns import Bools, Floats, Ints
 from gridloop.detection.hours import SLOWEST, Hour, Hourly, classes
 
 _CALM = 32  # hours over which the usual deviation is taken
 POOLED = 4  # sightings that what all classes of days have at this hour counts for
+_OF = {rules.COUNT: 0, rules.SEEN: 1, rules.SUM: 2}  # as the compiled loops have them
+_DIRECTION = {rules.UP: 1, rules.DOWN: 2, rules.BOTH: 3}
 
 
 class Routine(Hourly):
@@ -25,6 +27,15 @@ class Routine(Hourly):
         self.cell("calm", np.float32, np.nan)
         if rule.over > 1:
             self.cell("recent", np.float32, np.nan, rule.over - 1)
+
+    def closed(self, hour: Hour) -> Ints | None:
+        rule, cells, looks = self.rule, self.cells, hour.looks
+        if rule.over > 1:
+            return None
+        keys = np.empty(len(cells["on"]), np.int64)
+        what = _OF[rule.of], _DIRECTION[rule.direction], float(rule.times), float(rule.least), rule.learn, SLOWEST, _CALM
+        state = cells["amount"], cells["first"], cells["mean"][hour.slot], cells["calm"], cells["on"]
+        return keys[: self.kernels.close_routine(hour.number, looks.begin, looks.tables[hour.kind], *what, *state, keys)]
 
     def judged(self, some: slice, hour: Hour, settled: bool) -> Bools:
         means = self.cells["mean"][hour.slot, some]
@@ -92,11 +103,20 @@ class Routine(Hourly):
 class Silence(Hourly):
     """Per key: the share of each hour of the week in which anything was read, and how likely the present silence is by them."""
 
+    every_class = True
+
     def __init__(self, rule: rules.Silence) -> None:
         super().__init__(rule.pick, rule.week, rule.offset, rules.COUNT)
         self.rule = rule
         self.enough = max(SLOWEST, rule.learn)
         self.cell("chance", np.float64, 1)
+
+    def closed(self, hour: Hour) -> Ints | None:
+        rule, cells, looks = self.rule, self.cells, hour.looks
+        keys = np.empty(len(cells["on"]), np.int64)
+        what = hour.kind, hour.of_day, float(rule.rarity), rule.learn, SLOWEST, POOLED
+        state = cells["amount"], cells["first"], cells["mean"], cells["chance"], cells["on"]
+        return keys[: self.kernels.close_silence(hour.number, looks.begin, np.array(list(looks.tables.values())), *what, *state, keys)]
 
     def judged(self, some: slice, hour: Hour, settled: bool) -> Bools:
         first, chances = self.cells["first"][some], self.cells["chance"][some]

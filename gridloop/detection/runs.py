@@ -21,9 +21,9 @@ class Run:
         self._whole, self._rows, self.key, self.time = whole, rows, key, time
         new = np.ones(len(key), np.bool_)
         np.not_equal(key[1:], key[:-1], out=new[1:])
-        self.first = np.flatnonzero(new)
+        self.first = new.nonzero()[0]
         self.single = len(self.first) == len(key)
-        self.rest = np.flatnonzero(~new) if not self.single else _NONE
+        self.rest = (~new).nonzero()[0] if not self.single else _NONE
         self.last = self.first if self.single else np.append(self.first[1:], len(key)) - 1
         self.keys = key if self.single else key[self.first]
 
@@ -107,6 +107,7 @@ class View:
             order, self.key, _ = order_by(key[known], rows.time[known])
             self.rows = rows.take(known[order])
         self._picked: dict[Pick, Bools] = {}
+        self._rows: dict[Pick, Rows] = {}
         self._runs: dict[Pick, Run] = {}
 
     @cached_property
@@ -133,13 +134,21 @@ class View:
             out &= pick.during.is_open(rows.time)
         return out
 
-    def run_of(self, pick: Pick) -> Run:
+    def rows_of(self, pick: Pick) -> Rows:
         """Rows of a pick: worked out once for all that ask for it."""
+        found = self._rows.get(pick)
+        if found is None:
+            found = self._rows[pick] = self.picked(pick).nonzero()[0]
+        return found
+
+    def run_of(self, pick: Pick) -> Run:
         found = self._runs.get(pick)
         if found is None:
-            found = self._runs[pick] = self.run(self.picked(pick))
+            found = self._runs[pick] = self._run(self.rows_of(pick))
         return found
 
     def run(self, which: Bools) -> Run:
-        rows = np.flatnonzero(which)
+        return self._run(which.nonzero()[0])
+
+    def _run(self, rows: Rows) -> Run:
         return Run(self.rows, rows, self.key[rows], self.rows.time[rows])

@@ -9,18 +9,28 @@ from __future__ import annotations
 import numpy as np
 
 from gridloop.detection import rules
-from gridloop.detection.columns import LONG_AGO, NEVER, Bools, Ints
+from gridloop.detection.columns import LONG_AGO, NEVER, Bools, Edges, Ints
 from gridloop.detection.parts import Leaf
-from gridloop.detection.runs import Run, View
+from gridloop.detection.runs import Rows, Run, View
+
+_NONE = np.zeros(0, np.int64)
 
 
 class Threshold(Leaf):
     def __init__(self, rule: rules.Threshold) -> None:
         super().__init__(timed=False)
         self.rule = rule
+        self.loop = rule.pick, self._swept
 
     def wanted(self, view: View) -> Run:
         return view.run_of(self.rule.pick)
+
+    def _swept(self, view: View, rows: Rows, out: Edges) -> int:
+        rule, of = self.rule, view.rows
+        clear = rule.limit if rule.clear is None else rule.clear
+        columns = rows, view.key, of.time, of.order, of.whole.value
+        size: int = self.kernels.threshold(*columns, rule.limit, clear, rule.direction == rules.UP, self.cells["on"], out)
+        return size
 
     def judge(self, run: Run) -> tuple[Run, Bools, None]:
         rule, value = self.rule, run.value
@@ -60,9 +70,15 @@ class Absence(Leaf):
     def __init__(self, rule: rules.Absence) -> None:
         super().__init__(timed=True)
         self.rule = rule
+        self.loop = rule.pick, self._swept
 
     def wanted(self, view: View) -> Run:
         return view.run_of(self.rule.pick)
+
+    def _swept(self, view: View, rows: Rows, out: Edges) -> int:
+        on, flip = self.cells["on"], self.cells["flip"]
+        size: int = self.kernels.absence(rows, view.key, view.rows.time, self.rule.longer, on, flip, self.bounds.of(len(flip)), out)
+        return size
 
     def judge(self, run: Run) -> tuple[Run, Bools, Ints]:
         return run, np.zeros(len(run), np.bool_), run.time + self.rule.longer
@@ -81,9 +97,21 @@ class Dwell(Leaf):
         self.cell("zone", np.int64, 0)
         if rule.gap is not None:
             self.cell("last", np.int64, 0)
+        self.loop = rule.pick, self._swept
 
     def wanted(self, view: View) -> Run:
         return view.run_of(self.rule.pick)
+
+    def _swept(self, view: View, rows: Rows, out: Edges) -> int:
+        rule, of, cells = self.rule, view.rows, self.cells
+        zones = np.array(rule.zones or (), np.int64)
+        gap = -1 if rule.gap is None else rule.gap
+        columns = rows, view.key, of.time, of.order, of.whole.token
+        where = rule.longer, gap, zones, rule.zones is None
+        flip = cells["flip"]
+        state = cells["zone"], cells.get("last", _NONE), cells["on"], flip, self.bounds.of(len(flip))
+        size: int = self.kernels.dwell(*columns, *where, *state, out)
+        return size
 
     def judge(self, run: Run) -> tuple[Run, Bools, Ints]:
         run, rule = run.moments, self.rule

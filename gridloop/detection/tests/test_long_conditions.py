@@ -68,7 +68,13 @@ def weeks(seed: int, size: int) -> list[Reading]:
 
 histories = st.builds(weeks, st.integers(0, 2**20), st.integers(40, 150))
 arrivals = st.builds(
-    Arrival, st.integers(0, 2**16), st.sampled_from([0.0, 0.2]), st.integers(5, 60), st.sampled_from([0.0, 0.3]), st.just(HOUR // 2)
+    Arrival,
+    st.integers(0, 2**16),
+    st.sampled_from([0.0, 0.2]),
+    st.integers(5, 60),
+    st.sampled_from([0.0, 0.3]),
+    st.just(HOUR // 2),
+    st.booleans(),
 )
 
 
