@@ -3,8 +3,9 @@
 Ten detectors (two each of threshold with hold, all-of absence, count in a window, dwell, routine), each reading taken by those of its kind,
 kinds mixed 40/20/20/10/10; 100,000 devices in random order, up to 60 s of disorder, about one alarm in a thousand readings. ``--seed N``
 draws other readings. What is timed is ``Engine.step``, which puts in order, asks conditions and raises alarms, in processor time; neither
-making nor parsing readings. The engine is as after ten weeks: routines have settled and are judged every hour, which at a reading in 2.4
-hours of each device is five closed hours a reading. Lists of alarms are compared whole: by step, by kernel, and with the peers.
+making nor parsing readings. Each figure is the best of three in turns, because neighbours on a machine only ever take away. The engine is
+as after ten weeks: routines have settled and are judged every hour, which at a reading in 2.4 hours of each device is five closed hours
+a reading. Lists of alarms are compared whole: by step, by kernel, and with the peers.
 
 Peers get 10,000 devices and a million readings, in one run with the engine: a loop over dictionaries, and DuckDB recomputing (the eight
 detectors without the routines, one thread). Share of the memory's bandwidth: what a reading must touch at least – its columns, and of each
@@ -36,6 +37,7 @@ SEED = int(sys.argv[sys.argv.index("--seed") + 1]) if "--seed" in sys.argv else 
 SHARES = (0.4, 0.2, 0.2, 0.1, 0.1)
 START, EACH, LATENESS = 20_000 * DAY, 3 * DAY // 30, 60_000  # a device sends every 2.4 hours
 USUAL, EVERY_USUAL, CALM = 0.04, 0.4, 0.125  # readings an hour of a kind or of all kinds, and how far hours are off that
+ROUNDS = 3
 KERNELS = {"numpy": False, "numba": True}
 TEMPERATURE, LEVEL, DOOR, ZONE, POWER = (Pick((kind,)) for kind in range(5))
 HOME = Pick((2, 3, 4))
@@ -124,42 +126,49 @@ def ran(engine: Engine, rows: Readings, step: int) -> tuple[float, list[Alarm]]:
 
 
 def speed(
-    name: str, conditions: list[Condition], rows: Readings, step: int, kernel: str = "numpy", usual: float = USUAL
-) -> tuple[float, list[Alarm]]:
-    size = len(rows.time)
-    rate, alarms = ran(grown(conditions, int(rows.device.max()) + 1, compiled=KERNELS[kernel], usual=usual), rows, step)
-    name = f"detection_{name}" if kernel == "numpy" else f"detection_{kernel}_{name}"
-    record(name, rate, "readings/s", size)
-    if kernel == "numpy":
-        record(f"{name}_alarms", 1000 * sum(alarm.what == RAISED for alarm in alarms) / size, "alarms/1000", size)
-    return rate, alarms
+    name: str, conditions: list[Condition], rows: Readings, step: int, usual: float = USUAL
+) -> tuple[dict[str, float], dict[str, list[Alarm]]]:
+    """Both kernels in turns, the best of each, and their alarms."""
+    size, keys = len(rows.time), int(rows.device.max()) + 1
+    best, alarms = dict.fromkeys(KERNELS, 0.0), {}
+    for _ in range(ROUNDS):
+        for kernel, compiled in KERNELS.items():
+            rate, alarms[kernel] = ran(grown(conditions, keys, compiled=compiled, usual=usual), rows, step)
+            best[kernel] = max(best[kernel], rate)
+    for kernel, rate in best.items():
+        record(of_kernel(kernel, name), rate, "readings/s", size)
+    raised = sum(alarm.what == RAISED for alarm in alarms["numpy"])
+    record(f"detection_{name}_alarms", 1000 * raised / size, "alarms/1000", size)
+    return best, alarms
+
+
+def of_kernel(kernel: str, name: str) -> str:
+    """NumPy is the engine and goes without saying."""
+    return f"detection_{name}" if kernel == "numpy" else f"detection_{kernel}_{name}"
 
 
 def by_step(rows: Readings) -> None:
     record("detection_evaluations", evaluations(TEN, rows), "detectors/reading", len(rows.time))
-    lists = [speed(f"step_{step}", TEN, rows, step, kernel)[1] for step in (2_000, 10_000, 50_000, 200_000) for kernel in KERNELS]
+    lists: list[list[Alarm]] = []
+    for step in (2_000, 10_000, 50_000, 200_000):
+        lists += speed(f"step_{step}", TEN, rows, step)[1].values()
     record("detection_lists_unlike_the_first", sum(one != lists[0] for one in lists), "lists", len(lists[0]))
     ten = [every(condition) for condition in TEN]
-    some = rows.take(slice(0, 1_000_000))
-    lists = [speed("every_rule_step_50000", ten, some, 50_000, kernel, EVERY_USUAL)[1] for kernel in KERNELS]
-    record("detection_every_rule_lists_unlike", sum(one != lists[0] for one in lists), "lists", len(lists[0]))
+    _, both = speed("every_rule_step_50000", ten, rows.take(slice(0, 1_000_000)), 50_000, EVERY_USUAL)
+    record("detection_every_rule_lists_unlike", int(both["numpy"] != both["numba"]), "lists", len(both["numpy"]))
 
 
 def skewed() -> None:
+    cool, _ = speed("no_hot_key_step_10000", TEN, readings(1_000_000, 100_000), 10_000)
+    hot, _ = speed("hot_key_step_10000", TEN, readings(1_000_000, 100_000, 0.25), 10_000)
     for kernel in KERNELS:
-        cool, _ = speed("no_hot_key_step_10000", TEN, readings(1_000_000, 100_000), 10_000, kernel)
-        hot, _ = speed("hot_key_step_10000", TEN, readings(1_000_000, 100_000, 0.25), 10_000, kernel)
-        record("detection_hot_key_cost" if kernel == "numpy" else f"detection_{kernel}_hot_key_cost", cool / hot, "times", 1_000_000)
+        record(of_kernel(kernel, "hot_key_cost"), cool[kernel] / hot[kernel], "times", 1_000_000)
 
 
 def by_devices() -> None:
+    rates = {n: speed(f"devices_{n}_step_200000", TEN, readings(2_000_000, n), 200_000)[0] for n in (1_000, 10_000, 100_000, 1_000_000)}
     for kernel in KERNELS:
-        rates = {
-            n: speed(f"devices_{n}_step_200000", TEN, readings(2_000_000, n), 200_000, kernel)[0]
-            for n in (1_000, 10_000, 100_000, 1_000_000)
-        }
-        name = "detection_million_devices_cost" if kernel == "numpy" else f"detection_{kernel}_million_devices_cost"
-        record(name, rates[1_000] / rates[1_000_000], "times", 2_000_000)
+        record(of_kernel(kernel, "million_devices_cost"), rates[1_000][kernel] / rates[1_000_000][kernel], "times", 2_000_000)
 
 
 def beside_peers(devices: int = 10_000) -> None:

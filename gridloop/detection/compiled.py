@@ -23,6 +23,49 @@ _compile: Callable[[Callable[..., Any]], Any] = njit(cache=True, nogil=True, err
 
 
 @_compile
+def come(low: Any, due: Any, until: int, then: int, keys: Any, moments: Any) -> int:
+    """What waits and is due before a moment: how many, their keys and moments. ``then`` is put in the place of each."""
+    n, size = 0, len(due)
+    for block in range(len(low)):
+        if low[block] >= until:
+            continue
+        soonest = NEVER
+        for k in range(block << 8, min(size, (block + 1) << 8)):
+            at = due[k]
+            if at == LONG_AGO:
+                continue
+            if at < until:
+                keys[n], moments[n] = k, at
+                n += 1
+                due[k] = then
+            elif at < soonest:
+                soonest = at
+        low[block] = soonest
+    return n
+
+
+@_compile
+def hold(key: Any, time: Any, on: Any, longer: int, due: Any, low: Any, out: Any) -> int:
+    """From changes of the inner condition to those of the held one."""
+    to, at, off = out
+    n = 0
+    for r in range(len(key)):
+        k, t, before = key[r], time[r], due[key[r]]
+        if on[r]:
+            due[k] = t + longer
+            low[k >> 8] = min(low[k >> 8], t + longer)
+            continue
+        if before < t:  # held, or would have come due by now
+            if before > LONG_AGO:
+                to[n], at[n], off[n] = k, before, True
+                n += 1
+            to[n], at[n], off[n] = k, t, False
+            n += 1
+        due[k] = NEVER
+    return n
+
+
+@_compile
 def threshold(rows: Any, key: Any, time: Any, order: Any, value: Any, limit: float, clear: float, up: bool, on: Any, out: Any) -> int:
     to, at, off = out
     n, last, now, size = 0, -1, False, len(rows)
@@ -222,6 +265,49 @@ def close_routine(
             mean[k] = has if seen == 0 else usual + near / min(seen + 1, slowest)
         if now != on[k]:
             on[k] = now
+            keys[n] = k
+            n += 1
+    return n
+
+
+@_compile
+def close_settled(
+    of: int,
+    direction: int,
+    times: float,
+    least: float,
+    slowest: int,
+    calms: int,
+    amount: Any,
+    mean: Any,
+    calm: Any,
+    on: Any,
+    now: Any,
+    keys: Any,
+) -> int:
+    """The same for keys that have all seen the hour often enough, without a turn in the loop, so that several keys go at once."""
+    up, down = direction & 1 != 0, direction & 2 != 0
+    for k in range(len(on)):
+        have = amount[k]
+        amount[k] = 0
+        has = float(have)
+        if of == 1:
+            has = 1.0 if have > 0 else 0.0
+        elif of == 2:
+            has = has / 1000.0
+        usual, still = np.float64(mean[k]), np.float64(calm[k])
+        off = has - usual
+        limit = still * times + least
+        new = still != still  # NaN
+        size = abs(off)
+        capped = size if new or size < limit else limit
+        now[k] = (up & (off >= limit)) | (down & (off <= -limit))
+        mean[k] = usual + (capped if off >= 0 else -capped) / slowest
+        calm[k] = capped if new else still + (capped - still) / calms
+    n = 0
+    for k in range(len(on)):
+        if now[k] != on[k]:
+            on[k] = now[k]
             keys[n] = k
             n += 1
     return n

@@ -84,7 +84,7 @@ class Delay(Part):
     def step(self, view: View, until: int) -> Edges:
         edges = self.inner[0].step(view, until)
         parts = [self._moved(edges)] if len(edges.key) else []
-        keys, moments = self.bounds.come(self.cells["due"], until, LONG_AGO)
+        keys, moments = self.bounds.come(self.cells["due"], until, LONG_AGO, self.kernels)
         if len(keys):
             parts.append(Edges(keys, moments, np.ones(len(keys), np.bool_)))
         return edges_of(parts)
@@ -116,6 +116,14 @@ class Hold(Delay):
 
     def begins(self, time: Ints, key: Ints) -> Ints:
         return time + self.rule.longer
+
+    def _moved(self, edges: Edges) -> Edges:
+        if self.kernels is None:
+            return super()._moved(edges)
+        due, room = self.cells["due"], 2 * len(edges.key)
+        out = Edges(np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.bool_))
+        size = self.kernels.hold(*edges, self.rule.longer, due, self.bounds.of(len(due)), out)
+        return Edges(out.key[:size], out.time[:size], out.on[:size])
 
 
 class During(Delay):

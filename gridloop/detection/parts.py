@@ -42,8 +42,16 @@ class Bounds:
         starts = np.arange(0, len(due), 1 << _BLOCK)
         self._low = np.minimum.reduceat(np.where(due == LONG_AGO, NEVER, due), starts) if len(due) else np.zeros(0, np.int64)
 
-    def come(self, due: Ints, until: int, then: int) -> tuple[Ints, Ints]:
+    def come(self, due: Ints, until: int, then: int, kernels: Any) -> tuple[Ints, Ints]:
         """The keys that are due before a moment, and when; ``then`` is put in the place of that."""
+        if kernels is not None:
+            blocks = int((self._low < until).sum())
+            keys, moments = np.empty(blocks << _BLOCK, np.int64), np.empty(blocks << _BLOCK, np.int64)
+            size = kernels.come(self._low, due, until, then, keys, moments) if blocks else 0
+            return keys[:size], moments[:size]
+        return self._come(due, until, then)
+
+    def _come(self, due: Ints, until: int, then: int) -> tuple[Ints, Ints]:
         blocks = (self._low < until).nonzero()[0]
         if not len(blocks):
             return blocks, blocks
@@ -151,7 +159,7 @@ class Leaf(Part):
     def step(self, view: View, until: int) -> Edges:
         parts = self._read(view)
         if self.timed:
-            keys, moments = self.bounds.come(self.cells["flip"], until, NEVER)
+            keys, moments = self.bounds.come(self.cells["flip"], until, NEVER, self.kernels)
             if len(keys):
                 on = self.cells["on"]
                 on[keys] ^= True

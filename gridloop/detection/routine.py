@@ -32,16 +32,22 @@ class Routine(Hourly):
         rule, cells, looks = self.rule, self.cells, hour.looks
         if rule.over > 1:
             return None
-        keys = np.empty(len(cells["on"]), np.int64)
-        what = _OF[rule.of], _DIRECTION[rule.direction], float(rule.times), float(rule.least), rule.learn, SLOWEST, _CALM
-        state = cells["amount"], cells["first"], cells["mean"][hour.slot], cells["calm"], cells["on"]
-        return keys[: self.kernels.close_routine(hour.number, looks.begin, looks.tables[hour.kind], *what, *state, keys)]
+        keys, means, first = np.empty(len(cells["on"]), np.int64), cells["mean"][hour.slot], cells["first"]
+        what = _OF[rule.of], _DIRECTION[rule.direction], float(rule.times), float(rule.least)
+        usual = means, cells["calm"], cells["on"]
+        if rule.least >= 0 and rule.times >= 0 and int(first.min()) >= 0 and int(first.max()) < looks.settled:
+            now = np.empty(len(keys), np.bool_)
+            return keys[: self.kernels.close_settled(*what, SLOWEST, _CALM, cells["amount"], *usual, now, keys)]
+        known = hour.number, looks.begin, looks.tables[hour.kind]
+        size: int = self.kernels.close_routine(*known, *what, rule.learn, SLOWEST, _CALM, cells["amount"], first, *usual, keys)
+        return keys[:size]
 
     def judged(self, some: slice, hour: Hour, settled: bool) -> Bools:
         means = self.cells["mean"][hour.slot, some]
         amount = self.amounts(some)
         off = amount - means
-        if settled and self.rule.over == 1 and not np.isnan(self.cells["calm"][some]).any():
+        plain = self.rule.over == 1 and self.rule.least >= 0 and self.rule.times >= 0
+        if settled and plain and not np.isnan(self.cells["calm"][some]).any():
             return self._all_known(some, means, off)
         first, rule = self.cells["first"][some], self.rule
         seen = hour.looks.seen(first, hour.kind)

@@ -95,6 +95,30 @@ def test_engine_is_reference_over_weeks(name: str) -> None:
     assert raised > 20
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_routine_that_has_settled(compiled: bool) -> None:
+    """When all keys have seen every hour often, they are judged in a shorter way: it says the same."""
+    chance, span = Random(4), 80 * DAY
+    often = {1: 0.05, 9: 0.95, 10: 0.9, 14: 0.6, 20: 0.9, 23: 0.3}
+    hours = [(day, hour) for day in range(80) for hour in often for _ in range(3) if chance.random() < often[hour] and day not in (70, 72)]
+    readings = [
+        Reading(START + day * DAY + hour * HOUR + chance.randrange(HOUR), device, 0, chance.choice([0.25, 1.0, 2.125]), 0, number)
+        for number, (day, hour) in enumerate(hours)
+        for device in (0, 1)
+    ]
+    several = [
+        detector(rules.Routine(Pick(), of, direction, 1.5, 0.25, learn=1, week=week), name=f"{of}_{direction}_{week}")
+        for of in (rules.COUNT, rules.SEEN, rules.SUM)
+        for direction in (rules.UP, rules.DOWN, rules.BOTH)
+        for week in (rules.WEEKDAYS, rules.DAY_TYPES)
+    ]
+    several += [detector(rules.Silence(Pick(), 0.02, learn=3, week=week), name=week) for week in (rules.WEEKDAYS, rules.DAY_TYPES)]
+    expected = alarms(several, readings, START + span, World())
+    assert {alarm.detector for alarm in expected if alarm.at > START + 65 * DAY} == {one.id for one in several}
+    engine = Engine(several, LATE, compiled=compiled)
+    assert engine.step(columns(sorted(readings))) + engine.finish(START + span) == expected
+
+
 def test_a_routine_is_the_same_for_every_key() -> None:
     """Keys are worked out in blocks: those at their borders are no different."""
     own = [r._replace(device=0) for r in weeks(11, 200) if r.device == 0]
