@@ -7,7 +7,9 @@ both raise the same alarms to the last bit.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,9 @@ from numba import njit
 
 from gridloop.detection.columns import LONG_AGO, NEVER
 
-_compile: Callable[[Callable[..., Any]], Any] = njit(cache=True, nogil=True, error_model="numpy")
+# kept beside the code where that may be written; else compiled at every start
+_KEPT = os.access(Path(__file__).parent, os.W_OK)
+_compile: Callable[[Callable[..., Any]], Any] = njit(cache=_KEPT, nogil=True, error_model="numpy")
 
 
 # What follows says the same thing several times: a call inside a loop costs more than all the rest of it, because every array that is
@@ -205,20 +209,13 @@ def dwell(
 
 
 @_compile
-def add(
-    rows: Any, key: Any, time: Any, order: Any, value: Any, summed: bool, begin: int, end: int, hour: int, amount: Any, first: Any
-) -> None:
+def add(rows: Any, key: Any, order: Any, value: Any, summed: bool, hour: int, amount: Any, first: Any) -> None:
     for r in range(len(rows)):
-        i = rows[r]
-        if not begin <= time[i] < end:
-            continue
-        k = key[i]
-        if not summed:
-            amount[k] += 1
-        elif np.isnan(value[order[i]]):
-            continue
+        k = key[rows[r]]
+        if summed:
+            amount[k] += np.int64(np.rint(value[order[rows[r]]] * 1000))
         else:
-            amount[k] += np.int64(np.rint(value[order[i]] * 1000))
+            amount[k] += 1
         if first[k] < 0 or first[k] > hour:
             first[k] = hour
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridloop.detection import rules
-from gridloop.detection.columns import NO_EDGES, Bools, Edges, Ints, edges_of
+from gridloop.detection.columns import NO_EDGES, Bools, Edges, Ints, edges_of, stable_order
 from gridloop.detection.parts import Arrays, Part
-from gridloop.detection.runs import Run, View
+from gridloop.detection.runs import Rows, View
 
 SLOWEST = 8  # an hour of the week moves by an eighth of what is new at least: a changed life is learned in two months
 _BLOCK = 8192  # keys at a time: what is worked out in between stays in the cache
@@ -87,59 +87,64 @@ class Hourly(Part):
         return None
 
     def step(self, view: View, until: int) -> Edges:
-        if self.hour < 0 and not self._begin(self._run(view), until):
+        read = self._by_hour(view)
+        if self.hour < 0 and not self._begin(read, until):
             return NO_EDGES
         parts: list[Edges] = []
         while True:
             end = (self.hour + 1) * rules.HOUR - self.offset
-            if self.kernels is None:
-                self._add(self._run(view), end)
-            else:
-                self._sweep(view, end)
+            if self.hour in read:
+                self._add(view, read[self.hour])
             if end >= until:
                 return edges_of(parts)
             parts.append(self._close(end))
             self.hour += 1
 
-    def _run(self, view: View) -> Run:
+    def _by_hour(self, view: View) -> dict[int, Rows]:
+        """The rows of each local hour in which there are any, by key and time."""
+        rows = view.rows_of(self.pick)
         if self.of == rules.SUM:
-            return view.run(view.picked(self.pick) & ~np.isnan(view.rows.value))
-        return view.run_of(self.pick)
-
-    def _sweep(self, view: View, end: int) -> None:
-        rows, of, cells = view.rows_of(self.pick), view.rows, self.cells
-        columns = rows, view.key, of.time, of.order, of.whole.value
-        self.kernels.add(*columns, self.of == rules.SUM, end - rules.HOUR, end, self.hour, cells["amount"], cells["first"])
+            rows = rows[~np.isnan(view.rows.values(rows))]
+        if not len(rows):
+            return {}
+        time = view.rows.time[rows]
+        first, last = (int(at) + self.offset for at in (time.min(), time.max()))
+        if first // rules.HOUR == last // rules.HOUR:
+            return {first // rules.HOUR: rows}
+        hours = (time + (self.offset - first // rules.HOUR * rules.HOUR)) // rules.HOUR
+        order = stable_order(hours)
+        found, starts = np.unique(hours[order], return_index=True)
+        numbers = (found + first // rules.HOUR).tolist()
+        return dict(zip(numbers, np.split(rows[order], starts[1:]), strict=True))
 
     def enroll(self, keys: Ints, at: int) -> None:
         hour = (at + self.offset) // rules.HOUR
         first = self.cells["first"]
         first[keys] = np.where(first[keys] < 0, hour, first[keys])
 
-    def _begin(self, run: Run, until: int) -> bool:
+    def _begin(self, read: dict[int, Rows], until: int) -> bool:
         """Opens the first hour there is anything of."""
         first = self.cells["first"]
         known = first[first >= 0]
-        if not len(run) and not len(known):
+        if not read and not len(known):
             return False
         nothing_before = (until - 1 + self.offset) // rules.HOUR
-        begin = (int(run.time.min(initial=until - 1)) + self.offset) // rules.HOUR
-        self.hour = min(begin, int(known.min(initial=nothing_before)))
+        self.hour = min(nothing_before, *read, int(known.min(initial=nothing_before)))
         return True
 
-    def _add(self, run: Run, end: int) -> None:
+    def _add(self, view: View, rows: Rows) -> None:
         """What was read in the open hour."""
-        which = (run.time >= end - rules.HOUR) & (run.time < end)
-        if not which.any():
+        amounts, first, summed = self.cells["amount"], self.cells["first"], self.of == rules.SUM
+        if self.kernels is not None:
+            self.kernels.add(rows, view.key, view.rows.order, view.rows.whole.value, summed, self.hour, amounts, first)
             return
-        own = run if which.all() else run.take(which)
-        if self.of == rules.SUM:
-            amount = np.add.reduceat(np.rint(own.value * _MILLI).astype(np.int64), own.first)
+        key = view.key[rows]
+        starts = np.concatenate(([True], key[1:] != key[:-1])).nonzero()[0]
+        keys = key[starts]
+        if summed:
+            amounts[keys] += np.add.reduceat(np.rint(view.rows.values(rows) * _MILLI).astype(np.int64), starts)
         else:
-            amount = own.last - own.first + 1
-        keys = own.keys
-        self.cells["amount"][keys] += amount
-        first = self.cells["first"]
+            amounts[keys] += np.diff(np.append(starts, len(key)))
         began = first[keys]
         new = (began < 0) | (began > self.hour)
         if new.any():
@@ -177,11 +182,13 @@ class Hourly(Part):
 
     def _looks(self, day: int, of_day: int, kind: int) -> Looks:
         first = self.cells["first"]
-        oldest = self.hour - (self.enough + 1) * 7 * 24  # who began before has seen enough in any case
+        kinds = range(classes(self.week)) if self.every_class else (kind,)
+        oldest = self.hour - (self.enough + 1) * 7 * 24  # who began by then has seen enough in any case
+        if int(first.max(initial=-1)) <= oldest:
+            return Looks(self.hour, {c: np.array([self.enough]) for c in kinds}, self.hour)
         begin = max(int(first.min(initial=self.hour, where=first >= 0)), oldest)
         since = -((of_day - 1 - np.arange(begin, self.hour + 1)) // 24)  # the first day on which this hour was looked at
         since = np.minimum(since, day)
-        kinds = range(classes(self.week)) if self.every_class else (kind,)
         tables = {c: days_before(day, c, self.week) - days_before(since, c, self.week) for c in kinds}
         return Looks(begin, tables, begin + min(int((table >= self.enough).sum()) for table in tables.values()))
 
