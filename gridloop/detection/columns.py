@@ -6,7 +6,7 @@ Times are whole milliseconds since 1970 in UTC, from 0 up to ``LATEST`` (the yea
 from __future__ import annotations
 
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -109,14 +109,27 @@ def stable_order(by: Ints) -> NDArray[np.intp]:
     return packed & ((1 << _PACKED) - 1)
 
 
-def order_by(key: Ints, time: Ints) -> tuple[NDArray[np.intp], Ints, Ints]:
-    """Rows in the order of key, then time, equal ones as they stood, and both columns in that order: one sort where all fits 63 bits."""
+Order = tuple[NDArray[np.intp], Ints, Ints]
+
+
+def order_by(key: Ints, time: Ints, before: int = NEVER, kernels: Any = None) -> Order:
+    """Rows in the order of key, then time, equal ones as they stood, and both columns in that order: one sort where all fits 63 bits.
+
+    ``before``: of rows with an earlier time only.
+    """
     size = len(key)
     if not size:
         return np.zeros(0, np.intp), key, time
-    begin = int(time.min())
-    place, clock = (size - 1).bit_length(), (int(time.max()) - begin).bit_length()
-    if int(key.max()).bit_length() + clock + place > 63:
+    begin, end = int(time.min()), int(time.max())
+    place, clock = (size - 1).bit_length(), (end - begin).bit_length()
+    fits = int(key.max()).bit_length() + clock + place <= 63
+    if fits and kernels is not None:
+        return _compiled_order(key, time, before, (begin, clock, place), kernels)
+    if before <= end:
+        which = (time < before).nonzero()[0]
+        order, key, time = order_by(key[which], time[which])
+        return which[order], key, time
+    if not fits:
         order = stable_order(time)
         order = order[stable_order(key[order])]
         return order, key[order], time[order]
@@ -133,13 +146,18 @@ def order_by(key: Ints, time: Ints) -> tuple[NDArray[np.intp], Ints, Ints]:
     return order, key, packed
 
 
-def by_device(readings: Readings, which: NDArray[np.intp] | None = None) -> tuple[Sorted, int]:
-    """Readings (or those rows of them) by (device, time, kind, id), each once, and how many were there again."""
-    if which is None:
-        order, device, time = order_by(readings.device, readings.time)
-    else:
-        order, device, time = order_by(readings.device[which], readings.time[which])
-        order = which[order]
+def _compiled_order(key: Ints, time: Ints, before: int, bits: tuple[int, int, int], kernels: Any) -> Order:
+    packed = np.empty(len(key), np.int64)
+    packed = packed[: kernels.pack(key, time, before, *bits, packed)]
+    packed.sort()
+    order, key, time = (np.empty(len(packed), np.int64) for _ in range(3))
+    kernels.unpack(packed, *bits, order, key, time)
+    return order, key, time
+
+
+def by_device(readings: Readings, before: int = NEVER, kernels: Any = None) -> tuple[Sorted, int]:
+    """Readings of an earlier time by (device, time, kind, id), each once, and how many were there again."""
+    order, device, time = order_by(readings.device, readings.time, before, kernels)
     same = device[1:] == device[:-1]
     same &= time[1:] == time[:-1]
     if not same.any():

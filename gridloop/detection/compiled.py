@@ -27,6 +27,34 @@ _compile: Callable[[Callable[..., Any]], Any] = njit(cache=_KEPT, nogil=True, er
 
 
 @_compile
+def late(time: Any, latest: int, lateness: int, closed: int, out: Any) -> int:
+    """Marks what is too far behind the latest time up to it; returns that of all."""
+    for r in range(len(time)):
+        latest = max(latest, time[r])
+        out[r] = time[r] < latest - lateness or time[r] < closed
+    return latest
+
+
+@_compile
+def pack(key: Any, time: Any, before: int, begin: int, clock: int, place: int, out: Any) -> int:
+    n = 0
+    for r in range(len(time)):
+        if time[r] < before:
+            out[n] = ((key[r] << clock | time[r] - begin) << place) | r
+            n += 1
+    return n
+
+
+@_compile
+def unpack(packed: Any, begin: int, clock: int, place: int, order: Any, key: Any, time: Any) -> None:
+    for r in range(len(packed)):
+        order[r] = packed[r] & ((1 << place) - 1)
+        both = packed[r] >> place
+        key[r] = both >> clock
+        time[r] = (both & ((1 << clock) - 1)) + begin
+
+
+@_compile
 def come(low: Any, due: Any, until: int, then: int, keys: Any, moments: Any) -> int:
     """What waits and is due before a moment: how many, their keys and moments. ``then`` is put in the place of each."""
     n, size = 0, len(due)

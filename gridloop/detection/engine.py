@@ -103,12 +103,13 @@ class Engine:
         names = [detector.id for detector in detectors]
         if len(set(names)) < len(names):
             raise ValueError("two detectors have the same id")
+        self._reorder = Reorder(lateness, grid, ahead)
         self._running = [_Running(detector) for detector in detectors]
         if compiled:
             kernels = import_module("gridloop.detection.compiled")
+            self._reorder.kernels = kernels
             for part in (part for running in self._running for _, part in running.tree()):
                 part.kernels = kernels
-        self._reorder = Reorder(lateness, grid, ahead)
         self._sizes = dict.fromkeys([DEVICE, *(detector.by for detector in detectors)], 0)
         self._told = self._reorder.watermark
         self._groups: dict[str, Ints] = {}  # by grouping: device → key, -1 for none

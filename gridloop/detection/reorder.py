@@ -7,6 +7,7 @@ of one moment stay together and the steps inside follow the readings' time, not 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,7 @@ class Reorder:
         self.passed = Passed()
         self.late_by: dict[int, int] = {}  # device → late or ahead, for those who look after it
         self._buckets: dict[tuple[int, int], list[Readings]] = {}  # by how often the grid was doubled, and number
+        self.kernels: Any = None  # the module of compiled loops, where they are used
         self._fresh: list[Readings] = []  # not yet in buckets: what is handed on at once never is
 
     def push(self, readings: Readings, received: Ints | None = None) -> None:
@@ -50,14 +52,28 @@ class Reorder:
             readings = readings.take(~ahead) if ahead.any() else readings
         if not len(readings.time):
             return
-        running = np.maximum.accumulate(np.maximum(readings.time, self.latest))
-        # what finish() handed on is closed as well
-        late = (readings.time < running - self.lateness) | (readings.time < self.watermark)
-        self.latest = int(running[-1])
+        late = self._late(readings.time)
         if late.any():
             self.passed.late += self._note(readings, late)
             readings = readings.take(~late)
         self._fresh.append(readings)
+
+    def _late(self, time: Ints) -> Bools:
+        """Which come too late; moves the latest time."""
+        late: Bools
+        if self.kernels is not None:
+            late = np.empty(len(time), np.bool_)
+            self.latest = self.kernels.late(time, self.latest, self.lateness, self.watermark, late)
+            return late
+        running = np.maximum.accumulate(time)
+        if self.latest > running[0]:
+            np.maximum(running, self.latest, out=running)
+        self.latest = int(running[-1])
+        running -= self.lateness
+        late = time < running
+        if int(time.min()) < self.watermark:  # what finish() handed on is closed as well
+            late |= time < self.watermark
+        return late
 
     def tick(self, now: int) -> None:
         """A moment that is known to have come though nothing was read: silence of everything is noticed by it."""
@@ -99,16 +115,12 @@ class Reorder:
     def _with_fresh(self, out: list[Readings], mark: int) -> tuple[Sorted, int]:
         """Rows that waited and rows that need not, in order. What is not yet due of the latter goes into buckets."""
         fresh, self._fresh = joined(self._fresh), []
-        soon = fresh.time < mark
-        wait = np.flatnonzero(~soon)
-        if not len(wait):
-            return by_device(joined([*out, fresh]))
-        self._file(fresh.take(wait))
-        if len(wait) == len(soon):
-            return by_device(joined(out))
-        before = sum(len(rows.time) for rows in out)
-        which = np.flatnonzero(soon) + before
-        return by_device(joined([*out, fresh]), np.concatenate((np.arange(before), which)) if before else which)
+        wait = (fresh.time >= mark).nonzero()[0]
+        if len(wait):
+            self._file(fresh.take(wait))
+        if len(wait) < len(fresh.time):
+            out = [*out, fresh]
+        return by_device(joined(out), mark, self.kernels)
 
     def _settle(self) -> None:
         """Puts what came last into buckets."""
