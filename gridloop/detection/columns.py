@@ -99,6 +99,13 @@ def edges_of(parts: list[Edges]) -> Edges:
     return Edges(key[order], time[order], on[order])
 
 
+def begins(column: Ints) -> Bools:
+    """Rows at which a sorted column has something new."""
+    out = np.ones(len(column), np.bool_)
+    np.not_equal(column[1:], column[:-1], out=out[1:])
+    return out
+
+
 def stable_order(by: Ints) -> NDArray[np.intp]:
     """Rows in the order of a column from 0 up, equal ones as they stood. Sorting the packed numbers is far faster than an argsort."""
     size = len(by)

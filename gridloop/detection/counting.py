@@ -28,6 +28,11 @@ class _Windowed(Leaf):
     def nth(self, run: Run) -> Ints:
         """For each row the time of the ``least``-th latest, itself counted."""
 
+    def _changes(self, run: Run, holds: Bools, flip: Ints | None) -> list[Edges]:
+        if not holds.any() and not self.cells["on"][run.keys].any():
+            return []  # what did not hold and does not hold waits for no moment
+        return super()._changes(run, holds, flip)
+
     def judge(self, run: Run) -> tuple[Run, Bools, Ints]:
         rule, nth = self.window, self.nth(run)
         if rule.tumbling:
@@ -60,18 +65,26 @@ class Count(_Windowed):
         if not back:
             return run.time
         out: Ints = ring[back - 1][run.key]
-        if run.single:
-            ring[:, run.keys] = np.vstack((run.time, ring[: back - 1, run.keys]))
-            return out
-        rest = run.rest
-        here = rest - back
-        inside = here >= run.head[rest]
-        out[rest] = np.where(inside, run.time[here], ring[np.maximum(run.head[rest] - here - 1, 0), run.key[rest]])
-        count = run.last - run.first + 1
-        place = np.arange(back)[:, None]
-        fresh = run.time[np.maximum(run.last - place, 0)]
-        ring[:, run.keys] = np.where(place < count, fresh, ring[np.maximum(place - count, 0), run.keys])
+        if not run.single:
+            rest = run.rest
+            here = rest - back
+            inside = here >= run.head[rest]
+            out[rest] = np.where(inside, run.time[here], ring[np.maximum(run.head[rest] - here - 1, 0), run.key[rest]])
+        self._turn(run, ring, back)
         return out
+
+    def _turn(self, run: Run, ring: Ints, back: int) -> None:
+        """Puts the latest times first. Most keys have one row in a step: their times move on by one."""
+        several = (run.last > run.first).nonzero()[0]
+        if len(several):
+            first, last, keys = run.first[several], run.last[several], run.keys[several]
+            count, place = last - first + 1, np.arange(back)[:, None]
+            moved = np.where(place < count, run.time[np.maximum(last - place, 0)], ring[np.maximum(place - count, 0), keys])
+        for to in range(back - 1, 0, -1):
+            ring[to][run.keys] = ring[to - 1][run.keys]
+        ring[0][run.keys] = run.time[run.last]
+        if len(several):
+            ring[:, keys] = moved
 
 
 class Distinct(_Windowed):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridloop.detection import rules
-from gridloop.detection.columns import NO_EDGES, Bools, Edges, Ints, edges_of, stable_order
+from gridloop.detection.columns import NO_EDGES, Bools, Edges, Ints, begins, edges_of, stable_order
 from gridloop.detection.parts import Arrays, Part
 from gridloop.detection.runs import Rows, View
 
@@ -139,12 +139,13 @@ class Hourly(Part):
             self.kernels.add(rows, view.key, view.rows.order, view.rows.whole.value, summed, self.hour, amounts, first)
             return
         key = view.key[rows]
-        starts = np.concatenate(([True], key[1:] != key[:-1])).nonzero()[0]
+        starts = begins(key).nonzero()[0]
         keys = key[starts]
         if summed:
             amounts[keys] += np.add.reduceat(np.rint(view.rows.values(rows) * _MILLI).astype(np.int64), starts)
         else:
-            amounts[keys] += np.diff(np.append(starts, len(key)))
+            amounts[keys[:-1]] += starts[1:] - starts[:-1]
+            amounts[keys[-1]] += len(key) - starts[-1]
         began = first[keys]
         new = (began < 0) | (began > self.hour)
         if new.any():

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridloop.detection import rules
-from gridloop.detection.columns import LONG_AGO, NEVER, NO_EDGES, Bools, Edges, Ints, edges_of
+from gridloop.detection.columns import LONG_AGO, NEVER, NO_EDGES, Bools, Edges, Ints, begins, edges_of
 from gridloop.detection.parts import Arrays, Bounds, Part
 from gridloop.detection.runs import View
 
@@ -92,11 +92,13 @@ class Delay(Part):
     def _moved(self, edges: Edges) -> Edges:
         key, time, on = edges
         stored = self.cells["due"]
-        first = np.r_[True, key[1:] != key[:-1]]
-        last = np.r_[first[1:], True]
+        first, last = begins(key), np.ones(len(key), np.bool_)
+        last[:-1] = first[1:]
         due = np.full(len(key), NEVER)
         due[on] = np.minimum(self.begins(time[on], key[on]), _CLOSED)
-        before = np.where(first, stored[key], np.r_[NEVER, due[:-1]])
+        before = stored[key]
+        later = (~first).nonzero()[0]
+        before[later] = due[later - 1]
         over = ~on & (before < time)  # held, or would have come due by now
         late = over & (before > LONG_AGO)
         stored[key[last]] = due[last]

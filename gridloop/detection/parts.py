@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gridloop.detection.columns import LONG_AGO, NEVER, Bools, Edges, Ints, edges_of
+from gridloop.detection.columns import LONG_AGO, NEVER, Bools, Edges, Ints, begins, edges_of
 from gridloop.detection.rules import Pick
 from gridloop.detection.runs import Run, View
 
@@ -33,7 +33,7 @@ class Bounds:
         """Some keys, in their order, are due now."""
         blocks = keys >> _BLOCK
         self.of(int(keys[-1]) + 1)
-        starts = np.flatnonzero(np.concatenate(([True], blocks[1:] != blocks[:-1])))
+        starts = begins(blocks).nonzero()[0]
         blocks = blocks[starts]
         self._low[blocks] = np.minimum(self._low[blocks], np.minimum.reduceat(due, starts))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridloop.detection.columns import Bools, Floats, Ints, Sorted, order_by
+from gridloop.detection.columns import Bools, Floats, Ints, Sorted, begins, order_by
 from gridloop.detection.rules import Pick
 
 Rows = NDArray[np.intp]
@@ -19,12 +19,11 @@ class Run:
 
     def __init__(self, whole: Sorted, rows: Rows, key: Ints, time: Ints) -> None:
         self._whole, self._rows, self.key, self.time = whole, rows, key, time
-        new = np.ones(len(key), np.bool_)
-        np.not_equal(key[1:], key[:-1], out=new[1:])
+        new = begins(key)
         self.first = new.nonzero()[0]
         self.single = len(self.first) == len(key)
         self.rest = (~new).nonzero()[0] if not self.single else _NONE
-        self.last = self.first if self.single else np.append(self.first[1:], len(key)) - 1
+        self.last = self.first if self.single else _ends(self.first, len(key))
         self.keys = key if self.single else key[self.first]
 
     @cached_property
@@ -94,6 +93,15 @@ class Run:
 
 
 _NONE = np.zeros(0, np.intp)
+
+
+def _ends(first: Rows, size: int) -> Rows:
+    """The last rows of keys that begin at the first."""
+    out = np.empty_like(first)
+    out[:-1] = first[1:]
+    out[-1:] = size
+    out -= 1
+    return out
 
 
 class View:

@@ -119,7 +119,7 @@ class Dwell(Leaf):
         since = np.where(on[run.key], LONG_AGO, self.cells["flip"][run.key] - rule.longer)  # of a stay that goes on
         here = run.token
         if rule.zones is not None:
-            here = np.where(np.isin(here, rule.zones), here, 0)
+            here = np.where(np.logical_or.reduce([here == one for one in rule.zones]), here, 0)
         new = here != run.before(here, zone)
         if rule.gap is not None:
             last = self.cells["last"]
