@@ -110,7 +110,9 @@ def grown(conditions: list[Condition], devices: int, *, compiled: bool = False, 
             if isinstance(part, Hourly):
                 part.hour = (START + part.offset) // HOUR
                 part.cells["first"][:] = part.hour - 70 * 24
-                part.cells["calm"][:], part.cells["mean"][:] = CALM, usual
+                part.cells["mean"][:] = usual
+                if "calm" in part.cells:
+                    part.cells["calm"][:] = CALM
     return engine
 
 

@@ -126,6 +126,9 @@ def warned(series: Series, families: dict[str, list[Condition]]) -> None:
         record(f"{what}_lead", statistics.median(result.leads or [0]) / HOUR, "h", len(result.leads))
         record(f"{what}_lead_shortest", min(result.leads or [0]) / HOUR, "h", len(result.leads))
         record(f"{what}_false", result.false / years, "alarms/year", result.false)
+        worst = max(at for at in came if at <= series.time[series.level.argmax()])
+        before = [at for at in found[best] if worst - series.window <= at < worst]
+        record(f"{what}_lead_of_worst", (worst - min(before)) / HOUR if before else 0, "h", len(before))  # wherever it lies
 
 
 def gauge() -> None:
