@@ -5,7 +5,8 @@ Times are whole milliseconds since 1970 in UTC, from 0 up to ``LATEST`` (the yea
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -89,13 +90,20 @@ NO_EDGES = Edges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bo
 
 
 def edges_of(parts: list[Edges]) -> Edges:
-    """Several parts as one, sorted."""
+    """Several parts as one, sorted, as each of them is."""
     parts = [part for part in parts if len(part.key)]
-    if not parts:
-        return NO_EDGES
+    if len(parts) < 2:
+        return parts[0] if parts else NO_EDGES
     key, time, on = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((time, key))
     return Edges(key[order], time[order], on[order])
+
+
+def begins(column: Ints) -> Bools:
+    """Rows at which a sorted column has something new."""
+    out = np.ones(len(column), np.bool_)
+    np.not_equal(column[1:], column[:-1], out=out[1:])
+    return out
 
 
 def stable_order(by: Ints) -> NDArray[np.intp]:
@@ -108,22 +116,98 @@ def stable_order(by: Ints) -> NDArray[np.intp]:
     return packed & ((1 << _PACKED) - 1)
 
 
-def by_device(readings: Readings) -> tuple[Readings, int]:
-    """Sorted by (device, time, kind, id), each reading once, and how many were there again."""
-    by_time = stable_order(readings.time)
-    rows = readings.take(by_time[stable_order(readings.device[by_time])])
-    same = (rows.device[1:] == rows.device[:-1]) & (rows.time[1:] == rows.time[:-1])
+Order = tuple[NDArray[np.intp], Ints, Ints]
+
+
+def order_by(key: Ints, time: Ints, before: int = NEVER, kernels: Any = None) -> Order:
+    """Rows in the order of key, then time, equal ones as they stood, and both columns in that order: one sort where all fits 63 bits.
+
+    ``before``: of rows with an earlier time only.
+    """
+    size = len(key)
+    if not size:
+        return np.zeros(0, np.intp), key, time
+    begin, end = int(time.min()), int(time.max())
+    place, clock = (size - 1).bit_length(), (end - begin).bit_length()
+    fits = int(key.max()).bit_length() + clock + place <= 63
+    if fits and kernels is not None:
+        return _compiled_order(key, time, before, (begin, clock, place), kernels)
+    if before <= end:
+        which = (time < before).nonzero()[0]
+        order, key, time = order_by(key[which], time[which])
+        return which[order], key, time
+    if not fits:
+        order = stable_order(time)
+        order = order[stable_order(key[order])]
+        return order, key[order], time[order]
+    packed = time - begin
+    packed |= key << clock
+    packed <<= place
+    packed |= np.arange(size)
+    packed.sort()
+    order = packed & ((1 << place) - 1)
+    packed >>= place
+    key = packed >> clock
+    packed &= (1 << clock) - 1
+    packed += begin
+    return order, key, packed
+
+
+def _compiled_order(key: Ints, time: Ints, before: int, bits: tuple[int, int, int], kernels: Any) -> Order:
+    packed = np.empty(len(key), np.int64)
+    packed = packed[: kernels.pack(key, time, before, *bits, packed)]
+    packed.sort()
+    order, key, time = (np.empty(len(packed), np.int64) for _ in range(3))
+    kernels.unpack(packed, *bits, order, key, time)
+    return order, key, time
+
+
+def by_device(readings: Readings, before: int = NEVER, kernels: Any = None) -> tuple[Sorted, int]:
+    """Readings of an earlier time by (device, time, kind, id), each once, and how many were there again."""
+    order, device, time = order_by(readings.device, readings.time, before, kernels)
+    same = device[1:] == device[:-1]
+    same &= time[1:] == time[:-1]
     if not same.any():
-        return rows, 0
-    tied = np.zeros(len(rows.time), np.bool_)
+        return Sorted(readings, order, device, time), 0
+    tied = np.zeros(len(time), np.bool_)
     tied[1:] |= same
     tied[:-1] |= same
     at = np.flatnonzero(tied)
-    few = rows.take(at)
-    order = at[np.lexsort((few.token, few.value, few.id, few.kind, few.time, few.device))]
-    whole = np.arange(len(rows.time))
-    whole[at] = order
-    rows = rows.take(whole)
-    again = np.zeros(len(rows.time), np.bool_)
-    again[1:] = same & (rows.kind[1:] == rows.kind[:-1]) & (rows.id[1:] == rows.id[:-1])
-    return rows.take(~again), int(again.sum())
+    few = readings.take(order[at])
+    order[at] = order[at][np.lexsort((few.token, few.value, few.id, few.kind, few.time, few.device))]
+    kind, id_ = readings.kind[order], readings.id[order]
+    once = np.ones(len(time), np.bool_)
+    once[1:] = ~(same & (kind[1:] == kind[:-1]) & (id_[1:] == id_[:-1]))
+    return Sorted(readings, order[once], device[once], time[once]), int(len(once) - once.sum())
+
+
+class Sorted:
+    """Readings in an order; other columns than device and time are fetched when they are asked for."""
+
+    def __init__(self, whole: Readings, order: NDArray[np.intp], device: Ints, time: Ints) -> None:
+        self.whole, self.order, self.device, self.time = whole, order, device, time
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @cached_property
+    def kind(self) -> Ints:
+        return self.whole.kind[self.order]
+
+    @cached_property
+    def value(self) -> Floats:
+        return self.whole.value[self.order]
+
+    @cached_property
+    def token(self) -> Ints:
+        return self.whole.token[self.order]
+
+    def take(self, rows: NDArray[np.intp]) -> Sorted:
+        return Sorted(self.whole, self.order[rows], self.device[rows], self.time[rows])
+
+    def values(self, rows: NDArray[np.intp]) -> Floats:
+        """Of some rows only."""
+        return self.whole.value[self.order[rows]]
+
+    def tokens(self, rows: NDArray[np.intp]) -> Ints:
+        return self.whole.token[self.order[rows]]

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridloop.detection import rules
-from gridloop.detection.columns import LONG_AGO, NEVER, Bools, Ints
+from gridloop.detection.columns import LONG_AGO, NEVER, Bools, Edges, Ints
 from gridloop.detection.parts import Arrays, Leaf
-from gridloop.detection.runs import Run, View
+from gridloop.detection.runs import Rows, Run, View
 
 _FEW = 8  # keys left: from here on one by one costs less than all at once
 _STIR = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -28,6 +28,11 @@ class _Windowed(Leaf):
     def nth(self, run: Run) -> Ints:
         """For each row the time of the ``least``-th latest, itself counted."""
 
+    def _changes(self, run: Run, holds: Bools, flip: Ints | None) -> list[Edges]:
+        if not holds.any() and not self.cells["on"][run.keys].any():
+            return []  # what did not hold and does not hold waits for no moment
+        return super()._changes(run, holds, flip)
+
     def judge(self, run: Run) -> tuple[Run, Bools, Ints]:
         rule, nth = self.window, self.nth(run)
         if rule.tumbling:
@@ -43,24 +48,43 @@ class Count(_Windowed):
         super().__init__(rule)
         self.rule = rule
         self.cell("times", np.int64, LONG_AGO, rule.least - 1)  # the latest first
+        self.loop = rule.pick, self._swept
 
     def wanted(self, view: View) -> Run:
-        return view.run(view.picked(self.rule.pick))
+        return view.run_of(self.rule.pick)
+
+    def _swept(self, view: View, rows: Rows, out: Edges) -> int:
+        rule, cells = self.rule, self.cells
+        what = rule.within, rule.tumbling, rule.offset, cells["times"]
+        flip = cells["flip"]
+        size: int = self.kernels.count(rows, view.key, view.rows.time, *what, cells["on"], flip, self.bounds.of(len(flip)), out)
+        return size
 
     def nth(self, run: Run) -> Ints:
         back, ring = self.rule.least - 1, self.cells["times"]
         if not back:
             return run.time
-        here = np.arange(len(run)) - back
-        inside = here >= run.head
-        out = np.where(inside, run.time[np.maximum(here, 0)], 0)
-        old = np.flatnonzero(~inside)
-        out[old] = ring[run.head[old] - here[old] - 1, run.key[old]]
-        count = run.last - run.first + 1
-        place = np.arange(back)[:, None]
-        fresh = run.time[np.maximum(run.last - place, 0)]
-        ring[:, run.keys] = np.where(place < count, fresh, ring[np.maximum(place - count, 0), run.keys])
+        out: Ints = ring[back - 1][run.key]
+        if not run.single:
+            rest = run.rest
+            here = rest - back
+            inside = here >= run.head[rest]
+            out[rest] = np.where(inside, run.time[here], ring[np.maximum(run.head[rest] - here - 1, 0), run.key[rest]])
+        self._turn(run, ring, back)
         return out
+
+    def _turn(self, run: Run, ring: Ints, back: int) -> None:
+        """Puts the latest times first. Most keys have one row in a step: their times move on by one."""
+        several = (run.last > run.first).nonzero()[0]
+        if len(several):
+            first, last, keys = run.first[several], run.last[several], run.keys[several]
+            count, place = last - first + 1, np.arange(back)[:, None]
+            moved = np.where(place < count, run.time[np.maximum(last - place, 0)], ring[np.maximum(place - count, 0), keys])
+        for to in range(back - 1, 0, -1):
+            ring[to][run.keys] = ring[to - 1][run.keys]
+        ring[0][run.keys] = run.time[run.last]
+        if len(several):
+            ring[:, keys] = moved
 
 
 class Distinct(_Windowed):

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gridloop.detection import counting, joining, routine, rules, watching
-from gridloop.detection.columns import Ints, Readings
+from gridloop.detection.columns import Ints, Readings, Sorted
 from gridloop.detection.messages import Alarm
 from gridloop.detection.parts import Arrays, Part
 from gridloop.detection.raising import Raising
@@ -34,6 +35,7 @@ _LEAVES: dict[type[Condition], Any] = {
     rules.Distinct: counting.Distinct,
     rules.Days: counting.Days,
     rules.Routine: routine.Routine,
+    rules.Silence: routine.Silence,
 }
 _DELAYS: dict[type[Condition], Any] = {
     rules.Hold: joining.Hold,
@@ -92,7 +94,10 @@ class _Running:
 
 
 class Engine:
-    """``lateness``, ``grid``, ``ahead``: see :class:`reorder.Reorder`. ``around``: see :func:`built`."""
+    """``lateness``, ``grid``, ``ahead``: see :class:`reorder.Reorder`. ``around``: see :func:`built`. ``compiled``: by the loops of
+
+    :mod:`compiled` where an operator has one; the alarms are the same. ImportError where numba is not installed.
+    """
 
     def __init__(
         self,
@@ -101,12 +106,19 @@ class Engine:
         grid: int = 1_000,
         ahead: int = 60_000,
         around: Around = lambda _, part: part,
+        *,
+        compiled: bool = False,
     ) -> None:
         names = [detector.id for detector in detectors]
         if len(set(names)) < len(names):
             raise ValueError("two detectors have the same id")
-        self._running = [_Running(detector, around) for detector in detectors]
         self._reorder = Reorder(lateness, grid, ahead)
+        self._running = [_Running(detector, around) for detector in detectors]
+        if compiled:
+            kernels = import_module("gridloop.detection.compiled")
+            self._reorder.kernels = kernels
+            for part in (part for running in self._running for _, part in running.tree()):
+                part.kernels = kernels
         self._sizes = dict.fromkeys([DEVICE, *(detector.by for detector in detectors)], 0)
         self._told = self._reorder.watermark
         self._groups: dict[str, Ints] = {}  # by grouping: device → key, -1 for none
@@ -190,7 +202,7 @@ class Engine:
         """All that is left up to ``to`` or the latest time seen; what comes for before then is late."""
         return self._run(*self._reorder.finish(to))
 
-    def _run(self, rows: Readings, until: int) -> list[Alarm]:
+    def _run(self, rows: Sorted, until: int) -> list[Alarm]:
         if until == self._told:  # nothing has become certain
             return []
         self._told = until
@@ -203,7 +215,7 @@ class Engine:
         ]
         return [alarm for *_, alarm in sorted(found, key=lambda f: f[:3])]
 
-    def _view(self, by: str, rows: Readings) -> View:
+    def _view(self, by: str, rows: Sorted) -> View:
         if by == DEVICE:
             return View(rows, None)
         group = self._groups.get(by, np.zeros(0, np.int64))

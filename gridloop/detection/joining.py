@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridloop.detection import rules
-from gridloop.detection.columns import LONG_AGO, NEVER, NO_EDGES, Bools, Edges, Ints, edges_of
-from gridloop.detection.parts import Arrays, Part
+from gridloop.detection.columns import LONG_AGO, NEVER, NO_EDGES, Bools, Edges, Ints, begins, edges_of
+from gridloop.detection.parts import Arrays, Bounds, Part
 from gridloop.detection.runs import View
 
 Facts = Mapping[str, NDArray[np.float64]]  # by key; NaN is not known
@@ -74,7 +74,7 @@ class Delay(Part):
     def __init__(self, inner: Part) -> None:
         super().__init__()
         self.inner = (inner,)
-        self.soonest = NEVER
+        self.bounds = Bounds()
         self.initial = inner.initial
         self.cell("due", np.int64, LONG_AGO if inner.initial else NEVER)  # NEVER: not begun, LONG_AGO: holds
 
@@ -84,40 +84,31 @@ class Delay(Part):
     def step(self, view: View, until: int) -> Edges:
         edges = self.inner[0].step(view, until)
         parts = [self._moved(edges)] if len(edges.key) else []
-        if self.soonest < until:
-            parts.append(self._expired(until))
+        keys, moments = self.bounds.come(self.cells["due"], until, LONG_AGO, self.kernels)
+        if len(keys):
+            parts.append(Edges(keys, moments, np.ones(len(keys), np.bool_)))
         return edges_of(parts)
 
     def _moved(self, edges: Edges) -> Edges:
         key, time, on = edges
         stored = self.cells["due"]
-        first = np.r_[True, key[1:] != key[:-1]]
-        last = np.r_[first[1:], True]
+        first, last = begins(key), np.ones(len(key), np.bool_)
+        last[:-1] = first[1:]
         due = np.full(len(key), NEVER)
         due[on] = np.minimum(self.begins(time[on], key[on]), _CLOSED)
-        before = np.where(first, stored[key], np.r_[NEVER, due[:-1]])
+        before = stored[key]
+        later = (~first).nonzero()[0]
+        before[later] = due[later - 1]
         over = ~on & (before < time)  # held, or would have come due by now
         late = over & (before > LONG_AGO)
         stored[key[last]] = due[last]
-        self.soonest = min(self.soonest, int(due[last].min()))
+        self.bounds.lower(key[last], due[last])
         begun = Edges(key[late], before[late], np.ones(int(late.sum()), np.bool_))
         return edges_of([begun, Edges(key[over], time[over], np.zeros(int(over.sum()), np.bool_))])
 
-    def _expired(self, until: int) -> Edges:
-        due = self.cells["due"]
-        keys = np.flatnonzero((due < until) & (due > LONG_AGO))
-        begun = Edges(keys, due[keys], np.ones(len(keys), np.bool_))
-        due[keys] = LONG_AGO
-        self._look()
-        return begun
-
-    def _look(self) -> None:
-        due = self.cells["due"]
-        self.soonest = int(np.where(due > LONG_AGO, due, NEVER).min(initial=NEVER))
-
     def load(self, arrays: Arrays) -> None:
         super().load(arrays)
-        self._look()
+        self.bounds.look(self.cells["due"])
 
 
 class Hold(Delay):
@@ -127,6 +118,14 @@ class Hold(Delay):
 
     def begins(self, time: Ints, key: Ints) -> Ints:
         return time + self.rule.longer
+
+    def _moved(self, edges: Edges) -> Edges:
+        if self.kernels is None:
+            return super()._moved(edges)
+        due, room = self.cells["due"], 2 * len(edges.key)
+        out = Edges(np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.bool_))
+        size = self.kernels.hold(*edges, self.rule.longer, due, self.bounds.of(len(due)), out)
+        return Edges(out.key[:size], out.time[:size], out.on[:size])
 
 
 class During(Delay):
@@ -147,7 +146,7 @@ class Gate(Delay):
         due = self.cells["due"]
         keys = np.flatnonzero((due != NEVER) & (due > LONG_AGO))
         due[keys] = np.minimum(self.begins(np.full(len(keys), watermark), keys), _CLOSED)
-        self._look()
+        self.bounds.look(due)
 
     def known(self, name: str, key: Ints) -> NDArray[np.float64]:
         column = self.facts.get(name)

@@ -3,22 +3,79 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gridloop.detection.columns import NEVER, NO_EDGES, Bools, Edges, Ints, edges_of
+from gridloop.detection.columns import LONG_AGO, NEVER, Bools, Edges, Ints, begins, edges_of
+from gridloop.detection.rules import Pick
 from gridloop.detection.runs import Run, View
 
 Arrays = dict[str, NDArray[Any]]
+
+
+class Bounds:
+    """Moments that wait by key, known by blocks of keys: none of a block is before its bound, so that few are looked through."""
+
+    def __init__(self) -> None:
+        self._low = np.zeros(0, np.int64)
+
+    def of(self, size: int) -> Ints:
+        """The bounds themselves, with room for so many keys."""
+        blocks = (size - 1 >> _BLOCK) + 1
+        if blocks > len(self._low):
+            self._low = np.append(self._low, np.full(blocks - len(self._low), NEVER))
+        return self._low
+
+    def lower(self, keys: Ints, due: Ints) -> None:
+        """Some keys, in their order, are due now."""
+        blocks = keys >> _BLOCK
+        self.of(int(keys[-1]) + 1)
+        starts = begins(blocks).nonzero()[0]
+        blocks = blocks[starts]
+        self._low[blocks] = np.minimum(self._low[blocks], np.minimum.reduceat(due, starts))
+
+    def look(self, due: Ints) -> None:
+        """Learns all bounds anew; what is ``LONG_AGO`` waits no more."""
+        starts = np.arange(0, len(due), 1 << _BLOCK)
+        self._low = np.minimum.reduceat(np.where(due == LONG_AGO, NEVER, due), starts) if len(due) else np.zeros(0, np.int64)
+
+    def come(self, due: Ints, until: int, then: int, kernels: Any) -> tuple[Ints, Ints]:
+        """The keys that are due before a moment, and when; ``then`` is put in the place of that."""
+        if kernels is not None:
+            blocks = int((self._low < until).sum())
+            keys, moments = np.empty(blocks << _BLOCK, np.int64), np.empty(blocks << _BLOCK, np.int64)
+            size = kernels.come(self._low, due, until, then, keys, moments) if blocks else 0
+            return keys[:size], moments[:size]
+        return self._come(due, until, then)
+
+    def _come(self, due: Ints, until: int, then: int) -> tuple[Ints, Ints]:
+        blocks = (self._low < until).nonzero()[0]
+        if not len(blocks):
+            return blocks, blocks
+        keys = ((blocks[:, None] << _BLOCK) + np.arange(1 << _BLOCK)).ravel()
+        if keys[-1] >= len(due):
+            keys = keys[: np.searchsorted(keys, len(due))]
+        at = due[keys]
+        at[at == LONG_AGO] = NEVER
+        came = np.flatnonzero(at < until)
+        found, moments = keys[came], at[came]
+        at[came] = NEVER
+        self._low[blocks] = np.minimum.reduceat(at, np.arange(0, len(at), 1 << _BLOCK))
+        due[found] = then
+        return found, moments
+
+
+_BLOCK = 8  # keys of a block are 2 to this; the compiled loops know it too
 
 
 class Part(ABC):
     """Has state by key in ``cells`` and, when asked for a step, says the changes of its condition up to before ``until``."""
 
     initial = False  # whether the condition holds before anything was read
+    kernels: Any = None  # the module of compiled loops, where they are used
 
     def __init__(self) -> None:
         self.cells: Arrays = {}
@@ -64,13 +121,19 @@ class Part(ABC):
             yield from part.tree(f"{path}.{number}")
 
 
+# The compiled loop of an operator that has one, whose rows it goes through; it writes changes and says how many.
+Loop = tuple[Pick, Callable[[View, NDArray[np.intp], Edges], int]]
+
+
 class Leaf(Part):
     """A condition over readings. ``judge`` says for each row whether it holds from then on, and when that turns around by time alone."""
+
+    loop: Loop | None = None
 
     def __init__(self, *, timed: bool) -> None:
         super().__init__()
         self.timed = timed
-        self.soonest = NEVER  # nothing turns around before it
+        self.bounds = Bounds()
         self.cell("on", np.bool_, False)
         if timed:
             self.cell("flip", np.int64, NEVER)
@@ -82,45 +145,60 @@ class Leaf(Part):
     def judge(self, run: Run) -> tuple[Run, Bools, Ints | None]:
         """The rows (all, or one a moment), whether the condition holds at each, and when it flips if nothing more is read."""
 
+    def _read(self, view: View) -> list[Edges]:
+        """The changes that readings make."""
+        if self.loop is None or self.kernels is None:
+            run = self.wanted(view)
+            return self._changes(*self.judge(run)) if len(run) else []
+        pick, sweep = self.loop
+        rows = view.rows_of(pick)
+        if not len(rows):
+            return []
+        room = 2 * len(rows)
+        out = Edges(np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.bool_))
+        size = sweep(view, rows, out)
+        return [Edges(out.key[:size], out.time[:size], out.on[:size])] if size else []
+
     def step(self, view: View, until: int) -> Edges:
-        run = self.wanted(view)
-        parts = self._changes(*self.judge(run)) if len(run) else []
-        if self.timed and self.soonest < until:
-            parts.append(self._expired(until))
+        parts = self._read(view)
+        if self.timed:
+            keys, moments = self.bounds.come(self.cells["flip"], until, NEVER, self.kernels)
+            if len(keys):
+                on = self.cells["on"]
+                on[keys] ^= True
+                parts.append(Edges(keys, moments, on[keys]))
         return edges_of(parts)
 
     def _changes(self, run: Run, holds: Bools, flip: Ints | None) -> list[Edges]:
-        if not run.settles.all():
+        if not run.settled:
             holds, flip = holds[run.settles], None if flip is None else flip[run.settles]
-            run = run.moments()
+            run = run.moments
         on, parts = self.cells["on"], []
-        before: Any = run.before(holds, on)
+        before: Bools = run.before(holds, on)
         if flip is not None:
             stored = self.cells["flip"]
-            due: Any = run.before(flip, stored)
+            due = run.before(flip, stored)
             lapsed = due < run.time
             if lapsed.any():
                 parts.append(Edges(run.key[lapsed], due[lapsed], ~before[lapsed]))
                 before = before ^ lapsed
-            ends = flip[run.last]
-            stored[run.keys] = ends
-            self.soonest = min(self.soonest, int(ends.min()))
+            self._wait(run, flip, due)
         change = before != holds
         if change.any():
             parts.append(Edges(run.key[change], run.time[change], holds[change]))
-        on[run.keys] = holds[run.last]
+        if parts:
+            on[run.keys] = holds[run.last]
         return parts
 
-    def _expired(self, until: int) -> Edges:
-        on, flip = self.cells["on"], self.cells["flip"]
-        keys = np.flatnonzero(flip < until)
-        edges = Edges(keys, flip[keys], ~on[keys]) if len(keys) else NO_EDGES
-        on[keys] ^= True
-        flip[keys] = NEVER
-        self.soonest = int(flip.min(initial=NEVER))
-        return edges
+    def _wait(self, run: Run, flip: Ints, due: Ints) -> None:
+        """Keeps when each key flips, and lowers its bound where that is sooner than it was."""
+        first, ends = (due, flip) if run.single else (due[run.first], flip[run.last])
+        self.cells["flip"][run.keys] = ends
+        sooner = ends < first
+        if sooner.any():
+            self.bounds.lower(run.keys[sooner], ends[sooner])
 
     def load(self, arrays: Arrays) -> None:
         super().load(arrays)
         if self.timed:
-            self.soonest = int(self.cells["flip"].min(initial=NEVER))
+            self.bounds.look(self.cells["flip"])

@@ -25,6 +25,8 @@ class Raising:
         self._forget_at = _SOME
 
     def alarms(self, when: Edges, steps: list[Edges], until: int) -> list[Alarm]:
+        if not len(when.key) and not any(len(edges.key) for edges in steps):
+            return []
         changes = [
             (time, key, number, on)
             for number, edges in enumerate([when, *steps], start=-1)

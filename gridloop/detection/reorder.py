@@ -7,11 +7,12 @@ of one moment stay together and the steps inside follow the readings' time, not 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridloop.detection.columns import LONG_AGO, Bools, Ints, Readings, by_device, joined, stable_order
+from gridloop.detection.columns import LONG_AGO, Bools, Ints, Readings, Sorted, by_device, joined, stable_order
 
 _BUCKETS, _ROWS = 16, 64  # a batch goes into so many buckets, or into more of so many rows
 
@@ -37,6 +38,8 @@ class Reorder:
         self.passed = Passed()
         self.late_by: dict[int, int] = {}  # device → late or ahead, for those who look after it
         self._buckets: dict[tuple[int, int], list[Readings]] = {}  # by how often the grid was doubled, and number
+        self.kernels: Any = None  # the module of compiled loops, where they are used
+        self._fresh: list[Readings] = []  # not yet in buckets: what is handed on at once never is
 
     def push(self, readings: Readings, received: Ints | None = None) -> None:
         """Takes readings as they arrive. ``received``: when each was received, as the log has it; a clock that is wrong by hours then moves
@@ -49,34 +52,49 @@ class Reorder:
             readings = readings.take(~ahead) if ahead.any() else readings
         if not len(readings.time):
             return
-        running = np.maximum.accumulate(np.maximum(readings.time, self.latest))
-        # what finish() handed on is closed as well
-        late = (readings.time < running - self.lateness) | (readings.time < self.watermark)
-        self.latest = int(running[-1])
+        late = self._late(readings.time)
         if late.any():
             self.passed.late += self._note(readings, late)
             readings = readings.take(~late)
-        self._file(readings)
+        self._fresh.append(readings)
+
+    def _late(self, time: Ints) -> Bools:
+        """Which come too late; moves the latest time."""
+        late: Bools
+        if self.kernels is not None:
+            late = np.empty(len(time), np.bool_)
+            self.latest = self.kernels.late(time, self.latest, self.lateness, self.watermark, late)
+            return late
+        running = np.maximum.accumulate(time)
+        if self.latest > running[0]:
+            np.maximum(running, self.latest, out=running)
+        self.latest = int(running[-1])
+        running -= self.lateness
+        late = time < running
+        if int(time.min()) < self.watermark:  # what finish() handed on is closed as well
+            late |= time < self.watermark
+        return late
 
     def tick(self, now: int) -> None:
         """A moment that is known to have come though nothing was read: silence of everything is noticed by it."""
         self.latest = max(self.latest, now)
 
-    def release(self) -> tuple[Readings, int]:
+    def release(self) -> tuple[Sorted, int]:
         """What is in order now, by device and time, and the watermark up to which it is whole."""
         if self.latest == LONG_AGO:
-            return joined([]), self.watermark
+            return by_device(joined([]))[0], self.watermark
         return self._release((self.latest - self.lateness) // self.grid * self.grid)
 
-    def finish(self, to: int | None = None) -> tuple[Readings, int]:
+    def finish(self, to: int | None = None) -> tuple[Sorted, int]:
         """Everything up to ``to`` or the latest time, that moment included: nothing older is waited for."""
         end = self.latest if to is None else to
         self.latest = max(self.latest, end)
         return self._release(end + 1)
 
-    def _release(self, mark: int) -> tuple[Readings, int]:
+    def _release(self, mark: int) -> tuple[Sorted, int]:
         if mark <= self.watermark:
-            return joined([]), self.watermark
+            self._settle()
+            return by_device(joined([]))[0], self.watermark
         self.watermark = mark
         out: list[Readings] = []
         for coarse, bucket in sorted(self._buckets):
@@ -90,9 +108,25 @@ class Reorder:
                     self._buckets[coarse, bucket] = [rows.take(~soon)]
                 rows = rows.take(soon)
             out.append(rows)
-        rows, again = by_device(joined(out))
+        handed, again = self._with_fresh(out, mark)
         self.passed.again += again
-        return rows, mark
+        return handed, mark
+
+    def _with_fresh(self, out: list[Readings], mark: int) -> tuple[Sorted, int]:
+        """Rows that waited and rows that need not, in order. What is not yet due of the latter goes into buckets."""
+        fresh, self._fresh = joined(self._fresh), []
+        wait = (fresh.time >= mark).nonzero()[0]
+        if len(wait):
+            self._file(fresh.take(wait))
+        if len(wait) < len(fresh.time):
+            out = [*out, fresh]
+        return by_device(joined(out), mark, self.kernels)
+
+    def _settle(self) -> None:
+        """Puts what came last into buckets."""
+        for readings in self._fresh:
+            self._file(readings)
+        self._fresh = []
 
     def _file(self, readings: Readings) -> None:
         """Into buckets, coarser ones where a batch spans much time: many with a few rows each cost more than some that are cut later."""
@@ -116,6 +150,7 @@ class Reorder:
         return int(which.sum())
 
     def waiting(self) -> Readings:
+        self._settle()
         return joined([part for bucket in sorted(self._buckets) for part in self._buckets[bucket]])
 
     def dump(self) -> dict[str, np.ndarray]:
@@ -131,7 +166,7 @@ class Reorder:
         self.latest, self.watermark, late, ahead, again = arrays["marks"].tolist()
         self.passed = Passed(late, ahead, again)
         self.late_by = dict(arrays["late_by"].T.tolist())
-        self._buckets = {}
+        self._buckets, self._fresh = {}, []
         self._file(Readings(*(arrays[f"waiting/{name}"] for name in Readings._fields)))
 
 

@@ -147,6 +147,21 @@ class Routine(Condition):
 
 
 @dataclass(frozen=True, slots=True)
+class Silence(Condition):
+    """At the end of an hour by which a silence has become as unlikely as ``rarity``, until the end of one in which something was read.
+
+    How unlikely: the product over its whole hours of the share of such hours in which nothing is read (``week`` and ``offset`` as in
+    ``Routine``); hours of the day seen less than ``learn`` times say nothing. What lasts on after the alarm teaches nothing.
+    """
+
+    pick: Pick
+    rarity: float = 0.005
+    learn: int = 7
+    week: str = DAY_TYPES
+    offset: int = 8 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
 class Hold(Condition):
     """When the condition has held for ``longer`` without a break, until it ends."""
 
@@ -261,7 +276,7 @@ _BOUNDS = {
 _WORDS: dict[str, dict[type[Condition], tuple[str, ...]]] = {
     "direction": {Threshold: (UP, DOWN), Rate: (UP, DOWN, BOTH), Routine: (UP, DOWN, BOTH)},
     "of": {Distinct: (DEVICE, TOKEN), Routine: (COUNT, SEEN, SUM)},
-    "week": {Routine: (WEEKDAYS, DAY_TYPES)},
+    "week": {Routine: (WEEKDAYS, DAY_TYPES), Silence: (WEEKDAYS, DAY_TYPES)},
 }
 
 
@@ -272,6 +287,8 @@ def _check_numbers(name: str, part: Condition) -> None:
             raise ValueError(f"{name}: Threshold.clear {part.clear} lies beyond its limit {part.limit}")
     if isinstance(part, Rate) and not part.change > 0:
         raise ValueError(f"{name}: Rate.change is over 0")
+    if isinstance(part, Silence) and not 0 < part.rarity < 1:
+        raise ValueError(f"{name}: Silence.rarity lies between 0 and 1")
     if isinstance(part, Days) and part.of < part.least:
         raise ValueError(f"{name}: Days on {part.least} of {part.of} days never come")
     if isinstance(part, All | Any_) and not 1 <= len(part.of) <= 16:

@@ -9,25 +9,40 @@ from __future__ import annotations
 import numpy as np
 
 from gridloop.detection import rules
-from gridloop.detection.columns import LONG_AGO, NEVER, Bools, Ints
+from gridloop.detection.columns import LONG_AGO, NEVER, Bools, Edges, Ints
 from gridloop.detection.parts import Leaf
-from gridloop.detection.runs import Run, View
+from gridloop.detection.runs import Rows, Run, View
+
+_NONE = np.zeros(0, np.int64)
 
 
 class Threshold(Leaf):
     def __init__(self, rule: rules.Threshold) -> None:
         super().__init__(timed=False)
         self.rule = rule
+        self.loop = rule.pick, self._swept
 
     def wanted(self, view: View) -> Run:
-        return view.run(view.picked(self.rule.pick))
+        return view.run_of(self.rule.pick)
+
+    def _swept(self, view: View, rows: Rows, out: Edges) -> int:
+        rule, of = self.rule, view.rows
+        clear = rule.limit if rule.clear is None else rule.clear
+        columns = rows, view.key, of.time, of.order, of.whole.value
+        size: int = self.kernels.threshold(*columns, rule.limit, clear, rule.direction == rules.UP, self.cells["on"], out)
+        return size
 
     def judge(self, run: Run) -> tuple[Run, Bools, None]:
         rule, value = self.rule, run.value
         clear = rule.limit if rule.clear is None else rule.clear
         over, under = (value >= rule.limit, value < clear) if rule.direction == rules.UP else (value <= rule.limit, value > clear)
-        said = run.latest(over | under)
-        return run, np.where(said >= 0, over[said], self.cells["on"][run.key]), None
+        silent = ~(over | under)
+        if silent.any():  # between the limits, or without a value: as before
+            over = np.where(silent, self.cells["on"][run.key], over)
+            if not run.single:
+                said = run.latest(~silent)
+                over = np.where(said >= 0, over[said], over)
+        return run, over, None
 
 
 class Rate(Leaf):
@@ -41,10 +56,10 @@ class Rate(Leaf):
         return view.run(view.picked(self.rule.pick) & ~np.isnan(view.rows.value))
 
     def judge(self, run: Run) -> tuple[Run, Bools, None]:
-        run, rule = run.moments(), self.rule
+        run, rule = run.moments, self.rule
         time, value = self.cells["time"], self.cells["value"]
-        rise = run.value - run.before(run.value, value)  # type: ignore[operator]
-        gone = run.time - run.before(run.time, time)  # type: ignore[operator]
+        rise = run.value - run.before(run.value, value)
+        gone = run.time - run.before(run.time, time)
         rise = {rules.UP: rise, rules.DOWN: -rise, rules.BOTH: np.abs(rise)}[rule.direction]
         holds: Bools = rise * rule.per >= rule.change * gone
         time[run.keys], value[run.keys] = run.time[run.last], run.value[run.last]
@@ -55,9 +70,15 @@ class Absence(Leaf):
     def __init__(self, rule: rules.Absence) -> None:
         super().__init__(timed=True)
         self.rule = rule
+        self.loop = rule.pick, self._swept
 
     def wanted(self, view: View) -> Run:
-        return view.run(view.picked(self.rule.pick))
+        return view.run_of(self.rule.pick)
+
+    def _swept(self, view: View, rows: Rows, out: Edges) -> int:
+        on, flip = self.cells["on"], self.cells["flip"]
+        size: int = self.kernels.absence(rows, view.key, view.rows.time, self.rule.longer, on, flip, self.bounds.of(len(flip)), out)
+        return size
 
     def judge(self, run: Run) -> tuple[Run, Bools, Ints]:
         return run, np.zeros(len(run), np.bool_), run.time + self.rule.longer
@@ -65,9 +86,8 @@ class Absence(Leaf):
     def enroll(self, keys: Ints, at: Ints) -> None:
         flip = self.cells["flip"]
         fresh = (flip[keys] == NEVER) & ~self.cells["on"][keys]
-        due = at[fresh] + self.rule.longer
-        flip[keys[fresh]] = due
-        self.soonest = min(self.soonest, int(due.min(initial=NEVER)))
+        flip[keys[fresh]] = at[fresh] + self.rule.longer
+        self.bounds.look(flip)
 
 
 class Dwell(Leaf):
@@ -77,21 +97,33 @@ class Dwell(Leaf):
         self.cell("zone", np.int64, 0)
         if rule.gap is not None:
             self.cell("last", np.int64, 0)
+        self.loop = rule.pick, self._swept
 
     def wanted(self, view: View) -> Run:
-        return view.run(view.picked(self.rule.pick))
+        return view.run_of(self.rule.pick)
+
+    def _swept(self, view: View, rows: Rows, out: Edges) -> int:
+        rule, of, cells = self.rule, view.rows, self.cells
+        zones = np.array(rule.zones or (), np.int64)
+        gap = -1 if rule.gap is None else rule.gap
+        columns = rows, view.key, of.time, of.order, of.whole.token
+        where = rule.longer, gap, zones, rule.zones is None
+        flip = cells["flip"]
+        state = cells["zone"], cells.get("last", _NONE), cells["on"], flip, self.bounds.of(len(flip))
+        size: int = self.kernels.dwell(*columns, *where, *state, out)
+        return size
 
     def judge(self, run: Run) -> tuple[Run, Bools, Ints]:
-        run, rule = run.moments(), self.rule
+        run, rule = run.moments, self.rule
         zone, on = self.cells["zone"], self.cells["on"]
         since = np.where(on[run.key], LONG_AGO, self.cells["flip"][run.key] - rule.longer)  # of a stay that goes on
         here = run.token
         if rule.zones is not None:
-            here = np.where(np.isin(here, rule.zones), here, 0)
+            here = np.where(np.logical_or.reduce([here == one for one in rule.zones]), here, 0)
         new = here != run.before(here, zone)
         if rule.gap is not None:
             last = self.cells["last"]
-            new |= run.time - run.before(run.time, last) > rule.gap  # type: ignore[operator]
+            new |= run.time - run.before(run.time, last) > rule.gap
             last[run.keys] = run.time[run.last]
         came = run.latest(new)
         began = np.where(came >= 0, run.time[came], since)
@@ -146,7 +178,7 @@ class Unanswered(_Pair):
         starts = np.flatnonzero(np.r_[True, run.settles[:-1]])
         answer = np.logical_or.reduceat(self._then, starts)
         ask = np.logical_or.reduceat(self._first, starts) & ~answer  # what is answered at once was not asked
-        run = run.moments()
+        run = run.moments
         on, flip = self.cells["on"][run.key], self.cells["flip"][run.key]
         answered = run.latest(answer)
         waits = (answered < 0) & (on | (flip != NEVER))  # since before this step

@@ -130,6 +130,7 @@ class _Look:
             rules.Sequence: self.sequence,
             rules.Unanswered: self.unanswered,
             rules.Routine: self.routine,
+            rules.Silence: self.silence,
             rules.Hold: self.hold,
             rules.During: self.during,
             rules.Where: self.where,
@@ -285,6 +286,32 @@ class _Look:
             usual[slot(h)] = [float(np.float32(mean + near / min(seen + 1, 8) if seen else amounts.get(h, 0))), seen + 1]
             if deviation == deviation:
                 calm = float(np.float32(abs(deviation) if calm != calm else calm + (min(abs(deviation), limit) - calm) / 32))
+        return _stretches(states, lambda t: states[t])
+
+    def silence(self, c: rules.Silence) -> list[Stretch]:
+        known = self.world.enrolled.get(self.by, {}).get(self.key)
+        times = [r.time for r in self.picked(c.pick)] + ([known] if known is not None else [])
+        if not times:
+            return []
+        heard = {(r.time + c.offset) // rules.HOUR for r in self.picked(c.pick)}
+        kinds = 7 if c.week == rules.WEEKDAYS else 2
+        usual = {(kind, hour): [0.0, 0] for kind in range(kinds) for hour in range(24)}  # share with a reading, how often seen
+        chance, states = 1.0, dict[float, bool]()
+        for h in range((min(times) + c.offset) // rules.HOUR + 1, (self.to + c.offset) // rules.HOUR + 1):
+            weekday = date.fromordinal(date(1970, 1, 1).toordinal() + h // 24).weekday()
+            kind = weekday if kinds == 7 else weekday // 5
+            every = [usual[other, h % 24] for other in range(kinds)]
+            mean, seen = usual[kind, h % 24]
+            all_days = sum(min(n, 8) * m for m, n in every) / (sum(min(n, 8) for _, n in every) + 1)
+            share = (min(seen, 8) * mean + 4 * all_days) / (min(seen, 8) + 4)
+            if h in heard:
+                chance = 1.0
+            elif sum(n for _, n in every) >= c.learn:
+                chance *= 1 - share
+            on = chance <= c.rarity
+            states[(h + 1) * rules.HOUR - c.offset] = on
+            new = (mean + ((h in heard) - mean) / min(seen + 1, 8)) if seen else float(h in heard)
+            usual[kind, h % 24] = [mean if on else float(np.float32(new)), seen + 1]
         return _stretches(states, lambda t: states[t])
 
     def hold(self, c: rules.Hold) -> list[Stretch]:

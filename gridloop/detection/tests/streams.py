@@ -152,17 +152,27 @@ detectors = st.builds(
 
 @dataclass(frozen=True)
 class Arrival:
-    """How a stream comes in: ``seed`` of the shuffle within the lateness, share sent again, batch sizes, and restarts in between."""
+    """How a stream comes in: ``seed`` of the shuffle within the lateness, share sent again, batch sizes, and restarts in between.
+
+    ``compiled``: by which loops; after a restart by the others.
+    """
 
     seed: int
     again: float = 0.0
     most: int = 7
     restarts: float = 0.0
     grid: int = 1
+    compiled: bool = False
 
 
 arrivals = st.builds(
-    Arrival, st.integers(0, 2**16), st.sampled_from([0.0, 0.3]), st.integers(1, 12), st.sampled_from([0.0, 0.0, 0.2]), st.integers(1, 9)
+    Arrival,
+    st.integers(0, 2**16),
+    st.sampled_from([0.0, 0.3]),
+    st.integers(1, 12),
+    st.sampled_from([0.0, 0.0, 0.2]),
+    st.integers(1, 9),
+    st.booleans(),
 )
 
 
@@ -170,8 +180,8 @@ def columns(readings: list[Reading]) -> Readings:
     return Readings.of(*zip(*readings, strict=True)) if readings else Readings.of([], [], [])
 
 
-def engine_for(rules_: list[Detector], world: World, grid: int, lateness: int = LATENESS) -> Engine:
-    engine = Engine(rules_, lateness, grid)
+def engine_for(rules_: list[Detector], world: World, grid: int, lateness: int = LATENESS, *, compiled: bool = False) -> Engine:
+    engine = Engine(rules_, lateness, grid, compiled=compiled)
     used = {d.by for d in rules_}
     for by in used & world.groups.keys():
         engine.group(by, list(world.groups[by]), list(world.groups[by].values()))
@@ -194,7 +204,7 @@ def found(
 ) -> list[Alarm]:
     """The engine's alarms of the stream as it arrives."""
     chance = Random(how.seed + 1)
-    engine = engine_for(rules_, world, how.grid, lateness)
+    engine, compiled = engine_for(rules_, world, how.grid, lateness, compiled=how.compiled), how.compiled
     sent = arriving(readings, how, lateness)
     out: list[Alarm] = []
     while sent:
@@ -202,7 +212,8 @@ def found(
         out += engine.step(columns(sent[:size]))
         sent = sent[size:]
         if chance.random() < how.restarts:
-            again = Engine(rules_, lateness, how.grid)
+            compiled = not compiled
+            again = Engine(rules_, lateness, how.grid, compiled=compiled)
             assert again.restore(engine.snapshot()) == []
             engine = again
     out += engine.finish(to)

@@ -39,8 +39,16 @@ routines = st.builds(
     over=st.sampled_from([1, 1, 3]),
     week=st.sampled_from([rules.WEEKDAYS, rules.DAY_TYPES]),
 )
+silences = st.builds(
+    rules.Silence,
+    picks,
+    rarity=st.sampled_from([0.05, 0.3, 0.7]),
+    learn=st.integers(1, 5),
+    week=st.sampled_from([rules.WEEKDAYS, rules.DAY_TYPES]),
+    offset=st.sampled_from([0, 8 * HOUR]),
+)
 gated = st.builds(rules.During, st.builds(rules.Absence, picks, st.integers(HOUR, 40 * HOUR)), schedules)
-LONG: dict[str, st.SearchStrategy[Any]] = {"days": days, "routine": routines, "during": gated}
+LONG: dict[str, st.SearchStrategy[Any]] = {"days": days, "routine": routines, "silence": silences, "during": gated}
 WORLD = World(groups={"place": {0: 0, 1: 0}}, enrolled={"device": {1: START + 5 * HOUR, 2: START + DAY}})
 
 
@@ -60,7 +68,13 @@ def weeks(seed: int, size: int) -> list[Reading]:
 
 histories = st.builds(weeks, st.integers(0, 2**20), st.integers(40, 150))
 arrivals = st.builds(
-    Arrival, st.integers(0, 2**16), st.sampled_from([0.0, 0.2]), st.integers(5, 60), st.sampled_from([0.0, 0.3]), st.just(HOUR // 2)
+    Arrival,
+    st.integers(0, 2**16),
+    st.sampled_from([0.0, 0.2]),
+    st.integers(5, 60),
+    st.sampled_from([0.0, 0.3]),
+    st.just(HOUR // 2),
+    st.booleans(),
 )
 
 
@@ -68,7 +82,7 @@ arrivals = st.builds(
 def test_engine_is_reference_over_weeks(name: str) -> None:
     raised = 0
 
-    @settings(max_examples=12 if name == "routine" else 30, deadline=None, database=None)
+    @settings(max_examples=12 if name in ("routine", "silence") else 30, deadline=None, database=None)
     @given(st.lists(LONG[name], min_size=2, max_size=2), st.sampled_from(["device", "place"]), histories, arrivals)
     def same(conditions: list[Any], by: str, readings: list[Reading], how: Arrival) -> None:
         nonlocal raised
@@ -79,6 +93,30 @@ def test_engine_is_reference_over_weeks(name: str) -> None:
 
     same()
     assert raised > 20
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_routine_that_has_settled(compiled: bool) -> None:
+    """When all keys have seen every hour often, they are judged in a shorter way: it says the same."""
+    chance, span = Random(4), 80 * DAY
+    often = {1: 0.05, 9: 0.95, 10: 0.9, 14: 0.6, 20: 0.9, 23: 0.3}
+    hours = [(day, hour) for day in range(80) for hour in often for _ in range(3) if chance.random() < often[hour] and day not in (70, 72)]
+    readings = [
+        Reading(START + day * DAY + hour * HOUR + chance.randrange(HOUR), device, 0, chance.choice([0.25, 1.0, 2.125]), 0, number)
+        for number, (day, hour) in enumerate(hours)
+        for device in (0, 1)
+    ]
+    several = [
+        detector(rules.Routine(Pick(), of, direction, 1.5, 0.25, learn=1, week=week), name=f"{of}_{direction}_{week}")
+        for of in (rules.COUNT, rules.SEEN, rules.SUM)
+        for direction in (rules.UP, rules.DOWN, rules.BOTH)
+        for week in (rules.WEEKDAYS, rules.DAY_TYPES)
+    ]
+    several += [detector(rules.Silence(Pick(), 0.02, learn=3, week=week), name=week) for week in (rules.WEEKDAYS, rules.DAY_TYPES)]
+    expected = alarms(several, readings, START + span, World())
+    assert {alarm.detector for alarm in expected if alarm.at > START + 65 * DAY} == {one.id for one in several}
+    engine = Engine(several, LATE, compiled=compiled)
+    assert engine.step(columns(sorted(readings))) + engine.finish(START + span) == expected
 
 
 def test_a_routine_is_the_same_for_every_key() -> None:
