@@ -300,6 +300,9 @@ class Reader(Values):
         named = {name: parts[name] for name in ("of", "direction", "times", "least", "learn", "over", "week")}
         return rules.Routine(parts["pick"], offset=self.offset, **named)
 
+    def _silence(self, parts: dict[str, Any], path: Path) -> Condition:
+        return rules.Silence(parts["pick"], parts["rarity"], parts["learn"], parts["week"], self.offset)
+
 
 def holds_at_first(condition: Condition) -> bool:
     """Whether it holds before anything was read."""

@@ -195,11 +195,23 @@ class Teller:
     def _unanswered(self, rule: rules.Unanswered) -> str:
         return self.say("unanswered", first=self._whole(rule.first), then=self._whole(rule.then), within=self.duration(rule.within))
 
+    def _zone(self, offset: int) -> str:
+        """'' for the calendar's own."""
+        if offset == self.offset:
+            return ""
+        sign, minutes = "-" if offset < 0 else "+", abs(offset) // MINUTE
+        return self.say("zone", zone=f"{sign}{minutes // 60:02}:{minutes % 60:02}")
+
+    def _silence(self, rule: rules.Silence) -> str:
+        return self.say(
+            "silence",
+            seen=self._seen(rule.pick),
+            rarity=number(rule.rarity),
+            week=self.say(f"week_{rule.week}", learn=rule.learn, zone=self._zone(rule.offset)),
+            only=self._only(rule.pick),
+        )
+
     def _routine(self, rule: rules.Routine) -> str:
-        zone = ""
-        if rule.offset != self.offset:
-            sign, minutes = "-" if rule.offset < 0 else "+", abs(rule.offset) // MINUTE
-            zone = self.say("zone", zone=f"{sign}{minutes // 60:02}:{minutes % 60:02}")
         return self.say(
             "routine",
             over=rule.over,
@@ -208,7 +220,7 @@ class Teller:
             direction=self.say(f"routine_{rule.direction}"),
             least=self.figure(rule.least, rule.pick) if rule.of == rules.SUM else number(rule.least),
             times=number(rule.times),
-            week=self.say(f"week_{rule.week}", learn=rule.learn, zone=zone),
+            week=self.say(f"week_{rule.week}", learn=rule.learn, zone=self._zone(rule.offset)),
             only=self._only(rule.pick),
         )
 

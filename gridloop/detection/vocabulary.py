@@ -108,6 +108,13 @@ OPERATORS: dict[str, dict[str, Key]] = {
         "over": Key("whole", default=1, least=1, most=24, example="1"),
         "week": Key("word", default=WEEKDAYS, words=(WEEKDAYS, DAY_TYPES), example="day_types"),
     },
+    "silence": {
+        "kind": _KIND,
+        "only": _ONLY,
+        "rarity": Key("number", default=0.005, least=0.000001, most=0.5, example="0.005"),
+        "learn": Key("whole", default=7, least=1, most=52, example="7"),
+        "week": Key("word", default=DAY_TYPES, words=(WEEKDAYS, DAY_TYPES), example="day_types"),
+    },
     "all": {},
     "any": {},
     "not": {},

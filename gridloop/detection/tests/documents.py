@@ -122,6 +122,14 @@ LEAVES: dict[str, st.SearchStrategy[Condition]] = {
     "sequence": st.builds(rules.Sequence, picks, picks, spans, spans),
     "unanswered": st.builds(rules.Unanswered, picks, picks, spans),
     "routine": routines(),
+    "silence": st.builds(
+        rules.Silence,
+        picks,
+        st.sampled_from([0.000001, 0.005, 0.1, 0.5]),
+        st.integers(1, 52),
+        st.sampled_from([rules.WEEKDAYS, rules.DAY_TYPES]),
+        st.just(EIGHT),
+    ),
 }
 leaves: st.SearchStrategy[Condition] = st.one_of(*LEAVES.values())
 
@@ -249,6 +257,8 @@ def _leaf(leaf: Any) -> dict[str, Any]:
             own = {"longer": duration(leaf.longer), "zones": leaf.zones and [ZONES[zone] for zone in leaf.zones], "gap": gap}
         case rules.Routine():
             own = {name: getattr(leaf, name) for name in ("of", "direction", "times", "least", "learn", "over", "week")}
+        case rules.Silence():
+            own = {name: getattr(leaf, name) for name in ("rarity", "learn", "week")}
         case _:
             pair = {"first": _pick(leaf.first), "then": _pick(leaf.then), "within": duration(leaf.within)}
             return {**pair, **({"keep": duration(leaf.keep)} if isinstance(leaf, rules.Sequence) else {})}
