@@ -21,10 +21,11 @@ from gridloop.scenes.loading import load
 from gridloop.scenes.tests.packkit import KNOWN, copy_of
 from gridloop.sdk.signals import Signal
 from gridloop.signals import handlers
+from gridloop.signals.actions import erase_subject
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import PostgresLog
-from gridloop.signals.models import Alarm, Trouble
-from gridloop.signals.tests.homes import DOOR, GRID, START, WATER, reading, register, sensor
+from gridloop.signals.models import Alarm, AlarmChange, Trouble
+from gridloop.signals.tests.homes import DOOR, GRID, SENSORS, START, WATER, reading, register, sensor
 
 DETECT = """
 detectors:
@@ -168,3 +169,17 @@ def test_the_silent_home_of_the_program_s_own_pack_becomes_a_case(county: Cast, 
     with scoped(SYSTEM):
         (source,) = Source.objects.all()
         assert source.count == 2, "raised, and over"
+
+
+def test_an_erased_person_s_alarms_go_with_their_signals(pack: None, log: PostgresLog, history_folder: Path) -> None:
+    work = AtWork("test", handlers.matcher().detectors)
+    put(log, reading("h000", DOOR, at(0)), reading("h001", DOOR, at(0)))
+    work_until(at(0.01), work)
+    work_until(at(2.05), work)
+    with scoped(SYSTEM):
+        assert {a.key for a in Alarm.objects.all()} == {"h000", "h001"}
+        assert AlarmChange.objects.count() == 2
+    erase_subject(SYSTEM, rule="request", devices=[f"h000-{kind}" for kind in SENSORS])
+    with scoped(SYSTEM):
+        assert {a.key for a in Alarm.objects.all()} == {"h001"}
+        assert AlarmChange.objects.count() == 1
