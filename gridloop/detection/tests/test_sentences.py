@@ -24,7 +24,7 @@ from gridloop.kernel.texts import all_texts
 TELLERS = {lang: Teller(KINDS, lang, CALENDAR, ZONES) for lang in ("zh", "en")}
 SIZES = {"天": DAY, "小时": HOUR, "分钟": MINUTE, "秒": 1_000, "毫秒": 1}
 DURATIONS = ("longer", "within", "keep", "gap", "per", "quiet")
-PLAIN = ("at_least", "at_most", "limit", "clear", "change", "least", "of", "times", "learn", "over")
+PLAIN = ("at_least", "at_most", "limit", "clear", "change", "least", "of", "times", "learn", "over", "rarity")
 WORDS = {
     "by": ("town", "grid"),
     "since": ("away_since", "away_till"),
