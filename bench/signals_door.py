@@ -26,7 +26,7 @@ HTTP = {  # name → NDJSON, gzip
     "signals_http_json": (False, False),
     "signals_http_json_gzip": (False, True),
 }
-BATCHES, SINGLES, MESSAGES = 60, 600, 1_600
+BATCHES, SINGLES, MESSAGES = 200, 600, 1_600
 SINGLE_CONNECTIONS, MQTT_DEVICES = 16, 4
 
 Ways = dict[str, Callable[[int], float]]

@@ -1,7 +1,8 @@
 """From v0.1.0 to this checkout with many cases while people work: how long the new schema takes, and how long a verb waits meanwhile.
 
 ``--old`` is a checkout of v0.1.0 with its own ``.venv`` (``git worktree add PATH v0.1.0``, then ``make install`` there). The old
-product serves while the new program migrates its database; then it is ended and the new one started over the same folder.
+product serves while the new program migrates its database; then it is ended and the new one started over the same folder. v0.1.0
+cannot import a history: one case of its own making is multiplied in its tables, ended, with other texts, places and times.
 """
 
 from __future__ import annotations
@@ -17,11 +18,33 @@ from pathlib import Path
 import psycopg
 from kit.record import percentile, record
 from kit.running import Callers, forget_connection
-from many_cases import fill
 
 from tests.house.product import COMMAND, Product, clean_environment, command
 
 NEW = COMMAND[0]
+AT_ONCE = 50_000
+_MORE = """
+WITH of AS (SELECT c AS t FROM cases_case c WHERE code = %(code)s), spots AS (
+    SELECT array_agg(code ORDER BY code) AS codes, array_agg(lon ORDER BY code) AS lons, array_agg(lat ORDER BY code) AS lats,
+        count(*) AS many FROM orgs_region WHERE length(code) = 18 AND valid_to IS NULL AND lon IS NOT NULL
+), numbered AS (
+    SELECT n, nextval(pg_get_serial_sequence('cases_case', 'id')) AS id, gen_random_uuid() AS sealed, 1 + n %% spots.many AS spot,
+        now() - interval '3 days' - (%(count)s - n) * interval '1 minute' AS at FROM generate_series(%(first)s::int, %(last)s::int) n, spots
+), kept AS (
+    INSERT INTO cases_case SELECT (jsonb_populate_record(of.t, jsonb_build_object(
+        'id', n.id, 'code', 'H' || lpad(n.n::text, 12, '0'), 'title', '旧案' || n.n || '：' || chr(20000 + n.n %% 3000) || '灯不亮',
+        'status', 'closed', 'desk_waits', false, 'stage', '', 'same_thing', '', 'region', spots.codes[n.spot], 'lon', spots.lons[n.spot],
+        'lat', spots.lats[n.spot], 'text_sealed', n.sealed, 'reporter_sealed', NULL, 'reported_at', n.at,
+        'closed_at', n.at + interval '1 day', 'updated_at', n.at + interval '1 day',
+        'stage_due_at', NULL))).* FROM numbered n, of, spots RETURNING id
+), told AS (
+    INSERT INTO journal_sealed SELECT (jsonb_populate_record(s, jsonb_build_object('id', n.sealed,
+        'case_code', 'H' || lpad(n.n::text, 12, '0'), 'value', '第' || n.n || '号路灯不亮，' || chr(20000 + n.n %% 3000) || '村口'))).*
+    FROM numbered n, of JOIN journal_sealed s ON s.id = (of.t).text_sealed RETURNING id
+)
+INSERT INTO cases_source (case_id, kind, source, device, signal_id, first_at, last_at, count, track_hash, text_sealed)
+SELECT n.id, 'hotline', '', '', '', n.at, n.at, 1, '', n.sealed FROM numbered n
+"""
 
 
 def speak_as(interpreter: str) -> None:
@@ -73,11 +96,29 @@ def main() -> None:
         try:
             product.wait_ready(300)
             callers = Callers(product, folder)
-            fill(callers, chosen.cases)
+            multiply(callers, chosen.cases)
             upgrade(callers, chosen.cases, chosen.scale)
             go_back(old, callers, chosen.scale)
         finally:
             product.stop()
+
+
+def migrations(callers: Callers) -> int:
+    with psycopg.connect(callers.product.run()["urls"]["owner"]) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM django_migrations").fetchone() or (0,)
+    return int(count)
+
+
+def multiply(callers: Callers, count: int) -> None:
+    code = callers.report()[0]
+    with psycopg.connect(callers.product.run()["urls"]["owner"], autocommit=True) as connection:
+        connection.execute("SELECT set_config('gridloop.system', 'on', false)")
+        for first in range(1, count + 1, AT_ONCE):
+            last = min(first + AT_ONCE - 1, count)
+            connection.execute(_MORE, {"code": code, "count": count, "first": first, "last": last})
+        connection.execute("VACUUM ANALYZE cases_case, cases_source, journal_sealed")
+        (kept,) = connection.execute("SELECT count(*) FROM cases_case WHERE code LIKE 'H%%'").fetchone() or (0,)
+    assert kept == count, (kept, count)
 
 
 def upgrade(callers: Callers, count: int, scale: str) -> None:
@@ -86,6 +127,7 @@ def upgrade(callers: Callers, count: int, scale: str) -> None:
     work = Work(callers)
     work.start()
     time.sleep(10)
+    known = migrations(callers)
     began = time.time()
     environment = clean_environment(GRIDLOOP_DATA_DIR=str(callers.folder))
     migrated = subprocess.run(
@@ -93,6 +135,7 @@ def upgrade(callers: Callers, count: int, scale: str) -> None:
     )
     ended = time.time()
     assert migrated.returncode == 0, migrated.stderr
+    assert migrations(callers) > known, "nothing was migrated: was that really the old version?"
     time.sleep(10)
     work.stopping.set()
     work.join(60)

@@ -48,13 +48,18 @@ SETTINGS: dict[str, tuple[str, str]] = {
     ),
     "GRIDLOOP_CHANNEL_*": (
         "people",
-        "`SMS`, `APP`, `VOICE`, `EMAIL`: adapter and address of this kind of notice; default `file:` (see below)",
+        "`SMS`, `APP`, `VOICE`, `EMAIL`, `SPEAKER`: adapter and address of this kind of notice; default `file:` (see below)",
     ),
     "GRIDLOOP_QUIET_HOURS": ("people", "hours in which people at home get no text message or call"),
     "GRIDLOOP_ASSISTANT": ("people", "a language model that drafts summaries and replies, as `openai:BASE-URL#MODEL`; none by default"),
     "GRIDLOOP_ASSISTANT_KEY": ("people", "its key, if it wants one"),
     "GRIDLOOP_PLATFORM": ("people", "how the house signs its messages"),
+    "GRIDLOOP_TOKEN": ("signals", "API token of `gridloop gateway` when its settings name no `token_file`"),
     "GRIDLOOP_SIGNAL_PARTITIONS": ("signals", "partitions of the signal log, 1 to 1024; may be raised at any time"),
+    "GRIDLOOP_ALARMS_AN_HOUR": (
+        "signals",
+        "alarms a detector may tell in an hour; one that would tell more is held back until somebody has looked",
+    ),
     "GRIDLOOP_LOG_HOURS": ("signals", "how long the log keeps what every consumer has behind it"),
     "GRIDLOOP_HISTORY_DAYS": ("signals", "how long the Parquet history of readings is kept"),
     "GRIDLOOP_KEEP_DAYS": (
@@ -107,6 +112,8 @@ FACTS: dict[str, tuple[str, str]] = {
     "region_retired": ("区划撤销", "Region retired"),
     "region_split": ("区划拆分", "Region split"),
     "roster_set": ("排班", "Roster set"),
+    "detector_held": ("预警规则因预警过多暂停", "Detector held back: too many alarms"),
+    "detector_released": ("预警规则恢复", "Detector released"),
     "signals_erased": ("信号数据删除", "Signals erased"),
     "staff_added": ("人员登记", "Person added to the staff"),
     "staff_changed": ("人员信息变更", "Person of the staff changed"),

@@ -38,7 +38,7 @@ class Callers(Live):
 
 def forget_connection() -> None:
     """The product answers elsewhere from now on."""
-    _local.http = None
+    _local.__dict__.pop("http", None)
 
 
 @contextlib.contextmanager

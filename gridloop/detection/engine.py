@@ -5,8 +5,9 @@ cut into batches, shuffled within the lateness, sent twice, or interrupted by a 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +20,7 @@ from gridloop.detection.raising import Raising
 from gridloop.detection.reorder import Passed, Reorder
 from gridloop.detection.rules import DEVICE, Condition, Detector
 from gridloop.detection.runs import View
-from gridloop.detection.snapshots import packed, unpacked
+from gridloop.detection.snapshots import Sink, Stored, packed, write
 from gridloop.kernel.hashing import canonical, sha256_hex
 
 _LEAVES: dict[type[Condition], Any] = {
@@ -126,6 +127,17 @@ class Engine:
         return self._reorder.late_by
 
     @property
+    def lateness(self) -> int:
+        return self._reorder.lateness
+
+    def active(self) -> list[Alarm]:
+        """Alarms that last, as they were raised, with the severity they have now."""
+        return [alarm for running in self._running for alarm in running.raising.active()]
+
+    def known_facts(self, by: str) -> Mapping[str, NDArray[np.float64]]:
+        return self._facts.get(by, {})
+
+    @property
     def quieted(self) -> dict[str, int]:
         return {running.detector.id: running.raising.quieted for running in self._running}
 
@@ -200,6 +212,11 @@ class Engine:
         key[known] = group[rows.device[known]]
         return View(rows, key)
 
+    def reserve(self, by: str, size: int) -> None:
+        """Room for so many keys of a grouping, and no more: it then need not grow while they come one after the other."""
+        if by in self._sizes and size > self._sizes[by]:
+            self._resize(by, size)
+
     def _grow(self, by: str, size: int) -> None:
         if size <= self._sizes[by]:
             return
@@ -223,7 +240,7 @@ class Engine:
     def adopt(self, warm: Engine) -> list[str]:
         """Takes over what an engine knows that went through the history up to this watermark (``finish`` one before it), for detectors both
 
-        have: their ids. ValueError when it stands elsewhere.
+        have: their ids. The other is of no use afterwards. ValueError when it stands elsewhere.
         """
         if warm.watermark != self.watermark:
             raise ValueError(f"it went up to {warm.watermark}; {self.watermark} is needed")
@@ -239,6 +256,13 @@ class Engine:
 
     def snapshot(self) -> bytes:
         """Everything that is needed to go on from here."""
+        return packed(self._dump())
+
+    def write_snapshot(self, file: Sink) -> None:
+        """The same, array by array: what is known of a million devices is not held in memory twice."""
+        write(self._dump(), file)
+
+    def _dump(self) -> Arrays:
         arrays: Arrays = {f"reorder/{name}": array for name, array in self._reorder.dump().items()}
         arrays["spaces"] = np.array(list(self._sizes), np.str_)
         arrays["sizes"] = np.array(list(self._sizes.values()), np.int64)
@@ -247,22 +271,19 @@ class Engine:
             arrays.update({f"detector/{number}/{name}": array for name, array in running.dump().items()})
         arrays.update({f"group/{by}": column for by, column in self._groups.items()})
         arrays.update({f"fact/{by}/{name}": column for by, columns in self._facts.items() for name, column in columns.items()})
-        return packed(arrays)
+        return arrays
 
-    def restore(self, data: bytes) -> list[str]:
+    def restore(self, data: bytes | BinaryIO) -> list[str]:
         """Goes on from a snapshot. Detectors that are not in it just as they are now begin anew: their ids. ValueError for a bad one."""
-        arrays = unpacked(data)
+        arrays = Stored(io.BytesIO(data) if isinstance(data, bytes) else data)
         self._reorder.load(_under(arrays, "reorder/"))
         self._told = self._reorder.watermark
         sizes = dict(zip(arrays["spaces"].tolist(), arrays["sizes"].tolist(), strict=True))
-        for by, column in _under(arrays, "group/").items():
-            self._groups[by] = column.copy()
+        self._groups.update(_under(arrays, "group/"))
         for name, column in _under(arrays, "fact/").items():
             by, fact = name.split("/", 1)
-            self._facts.setdefault(by, {})[fact] = column.copy()
+            self._facts.setdefault(by, {})[fact] = column
         stored = {name: number for number, name in enumerate(arrays["detectors"].tolist())}
-        for by in self._sizes:
-            self._grow(by, sizes.get(by, 0))
         fresh = []
         for running in self._running:
             number = stored.get(running.name)
@@ -270,10 +291,12 @@ class Engine:
                 fresh.append(running.detector.id)
             else:
                 running.load(_under(arrays, f"detector/{number}/"))
+        for by in self._sizes:
+            self._resize(by, max(self._sizes[by], sizes.get(by, 0)))
         for by in self._facts:
             list(self._gates(by))
         return fresh
 
 
-def _under(arrays: Arrays, start: str) -> Arrays:
-    return {name[len(start) :]: array for name, array in arrays.items() if name.startswith(start)}
+def _under(arrays: Mapping[str, NDArray[Any]], start: str) -> Arrays:
+    return {name[len(start) :]: arrays[name] for name in arrays if name.startswith(start)}

@@ -32,6 +32,8 @@ class Part(ABC):
 
     def grow(self, size: int) -> None:
         for name, old in self.cells.items():
+            if old.shape[-1] == size:
+                continue
             new = np.full((*old.shape[:-1], size), self._fills[name], old.dtype)
             new[..., : old.shape[-1]] = old
             self.cells[name] = new
@@ -43,11 +45,12 @@ class Part(ABC):
         return dict(self.cells)
 
     def load(self, arrays: Arrays) -> None:
+        """Takes the arrays as its own."""
         for name, cell in self.cells.items():
             stored = arrays[name]
             if stored.dtype != cell.dtype or stored.shape[:-1] != cell.shape[:-1]:
                 raise ValueError(f"{type(self).__name__}.{name} is stored in another shape")
-            self.cells[name] = stored.copy()
+            self.cells[name] = stored
 
     def enroll(self, keys: Ints, at: Ints) -> None:  # noqa: B027  # most conditions wait for nobody
         """Keys that are known, each from a moment on, though nothing was read of them."""

@@ -80,6 +80,9 @@ class Raising:
         start, severity = self._active[key]
         return Alarm(at, self.detector.id, self.detector.version, key, start, severity, what)
 
+    def active(self) -> list[Alarm]:
+        return [self._alarm(start, key, RAISED) for key, (start, _) in sorted(self._active.items())]
+
     def _severity(self, key: int) -> int:
         held = self._steps.get(key, self._first)
         return max([self.detector.severity, *(step.severity for n, step in enumerate(self.detector.steps) if held >> n & 1)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import reduce
 from hashlib import sha256
@@ -37,6 +37,7 @@ __all__ = [
     "NO_HEAD",
     "append",
     "append_many",
+    "append_to_cases",
     "checkpoint",
     "consume",
     "drop",
@@ -72,6 +73,10 @@ _FACT_COLUMNS = "chain, seq, at, actor, action, data, previous_hash, hash, case_
 _INSERT_FACTS = (
     f"INSERT INTO journal_fact ({_FACT_COLUMNS}) SELECT {_FACT_COLUMNS} FROM json_populate_recordset(NULL::journal_fact, %s::json)"
 )
+_UPDATE_HEADS = (
+    "UPDATE journal_chainhead h SET seq = n.seq, hash = n.hash FROM json_populate_recordset(NULL::journal_chainhead, %s::json) n"
+    " WHERE h.chain = n.chain"
+)
 _LOCK_HEAD = "SELECT seq, hash FROM journal_chainhead WHERE chain = %s FOR UPDATE"
 
 
@@ -82,38 +87,73 @@ def append_many(
 
     ``head``: the chain's head, when the caller has locked it and appended nothing since.
     """
-    if not connection.in_atomic_block:
-        raise RuntimeError("a fact is appended in the transaction of its rows")
-    at = stamp(clock.now())
+    _in_transaction()
     with connection.cursor() as cursor:
-        seq, previous = head or _head(cursor, chain)
-        new = head is NO_HEAD
-        entries: list[dict[str, Any]] = []
-        for fact in facts:
-            seq += 1
-            entry: dict[str, Any] = {
-                "chain": chain,
-                "seq": seq,
-                "at": at,
-                "actor": viewer.actor,
-                "action": fact.action,
-                "data": fact.data,
-                "previous_hash": previous,
-            }
-            entry["hash"] = previous = fact_hash(entry)
-            entries.append(entry)
+        entries = _entries(chain, facts, viewer, head or _head(cursor, chain))
         if not entries:
             return []
         trace = _place_in_trace(entries)
         cursor.execute(_INSERT_FACTS, [as_json([{**entry, "case_code": case, "trace": trace} for entry in entries])])
-        if new:
-            cursor.execute("INSERT INTO journal_chainhead (seq, hash, chain) VALUES (%s, %s, %s)", [seq, previous, chain])
+        params = [entries[-1]["seq"], entries[-1]["hash"], chain]
+        if head is NO_HEAD:
+            cursor.execute("INSERT INTO journal_chainhead (seq, hash, chain) VALUES (%s, %s, %s)", params)
         else:
-            cursor.execute("UPDATE journal_chainhead SET seq = %s, hash = %s WHERE chain = %s", [seq, previous, chain])
+            cursor.execute("UPDATE journal_chainhead SET seq = %s, hash = %s WHERE chain = %s", params)
+    _after(entries, case)
+    return entries
+
+
+def append_to_cases(facts: Mapping[str, Sequence[FactIn]], viewer: Viewer) -> None:
+    """Append to the chains of several cases that have begun: their heads are locked in one order, written in one statement each way."""
+    _in_transaction()
+    heads = lock_heads(f"case:{code}" for code, told in facts.items() if told)
+    written = {code: _entries(f"case:{code}", told, viewer, heads[f"case:{code}"]) for code, told in facts.items() if told}
+    if not written:
+        return
+    rows = [
+        {**entry, "case_code": code, "trace": trace}
+        for code, entries in written.items()
+        for trace in [_place_in_trace(entries)]
+        for entry in entries
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_FACTS, [as_json(rows)])
+        cursor.execute(_UPDATE_HEADS, [as_json([entries[-1] for entries in written.values()])])
+    for code, entries in written.items():
+        _after(entries, code)
+
+
+def _in_transaction() -> None:
+    if not connection.in_atomic_block:
+        raise RuntimeError("a fact is appended in the transaction of its rows")
+
+
+def _entries(chain: str, facts: Iterable[FactIn], viewer: Viewer, head: tuple[int, str]) -> list[dict[str, Any]]:
+    """The facts as they follow on the chain's head."""
+    at = stamp(clock.now())
+    seq, previous = head
+    entries: list[dict[str, Any]] = []
+    for fact in facts:
+        seq += 1
+        entry: dict[str, Any] = {
+            "chain": chain,
+            "seq": seq,
+            "at": at,
+            "actor": viewer.actor,
+            "action": fact.action,
+            "data": fact.data,
+            "previous_hash": previous,
+        }
+        entry["hash"] = previous = fact_hash(entry)
+        entries.append(entry)
+    return entries
+
+
+def _after(entries: list[dict[str, Any]], case: str | None) -> None:
+    """What is told when the transaction stands."""
     transaction.on_commit(_hint)
     if _told.isEnabledFor(logging.INFO):
         transaction.on_commit(lambda: _tell(entries, case))
-    return entries
 
 
 def lock_heads(chains: Iterable[str]) -> dict[str, tuple[int, str]]:

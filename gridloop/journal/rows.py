@@ -132,3 +132,20 @@ def update(row: Model, names: Sequence[str]) -> None:
     with connection.cursor() as cursor:
         sets = ", ".join(f"{f.column} = %s" for f in fields)
         cursor.execute(f"UPDATE {meta.db_table} SET {sets} WHERE {meta.pk.column} = %s", [*(_value(f, row) for f in fields), row.pk])
+
+
+def update_many(rows: Sequence[M], names: Sequence[str]) -> None:
+    """Write the named columns of many rows of one model in one statement."""
+    if not rows:
+        return
+    meta = rows[0]._meta
+    assert meta.pk is not None
+    key = meta.pk
+    columns = {str(f.column): f.attname for f in meta.concrete_fields if f.attname in names or f is key}
+    sets = ", ".join(f"{column} = n.{column}" for column in columns if column != key.column)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {meta.db_table} o SET {sets} FROM json_populate_recordset(NULL::{meta.db_table}, %s::json) n"
+            f" WHERE o.{key.column} = n.{key.column}",
+            [as_json([{column: row.__dict__[name] for column, name in columns.items()} for row in rows])],
+        )

@@ -15,10 +15,10 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils.module_loading import import_string
 from prometheus_client import Counter
 
-from gridloop.journal.actions import append_many, drop, lock_heads
+from gridloop.journal.actions import append_to_cases, drop
 from gridloop.journal.frame import scoped
 from gridloop.journal.messages import FactIn
-from gridloop.journal.rows import Rows, together, update
+from gridloop.journal.rows import Rows, update_many
 from gridloop.journal.selectors import unseal
 from gridloop.kernel import clock
 from gridloop.kernel.retention import kept
@@ -114,27 +114,25 @@ def _send(row: Delivery, value: Any) -> Result:
 
 
 def _write_down(results: Sequence[tuple[Delivery, Result]]) -> None:
-    ended = []
+    again, ended = list[Delivery](), list[tuple[Delivery, Result]]()
     for row, result in results:
         pause = None if result.permanent else next_pause(row.attempts)
         if result.error and pause is not None:
             row.next_at, row.error = clock.now() + pause, result.error[:300]
-            update(row, ["next_at", "error"])
+            again.append(row)
         else:
             ended.append((row, result))
+    update_many(again, ["next_at", "error"])
     settle(ended)
 
 
 def settle(ended: Sequence[tuple[Delivery, Result]]) -> None:
     """The end of deliveries, each with its fact in its case's trace; inside the caller's transaction."""
-    by_case: dict[str, list[tuple[Delivery, Result]]] = {}
-    for one in ended:
-        by_case.setdefault(one[0].case_code, []).append(one)
-    heads = lock_heads(f"case:{code}" for code in by_case) if by_case else {}
-    with together():
-        for code, mine in by_case.items():
-            chain = f"case:{code}"
-            append_many(chain, [_end(row, result) for row, result in mine], SYSTEM, code, head=heads.get(chain))
+    facts: dict[str, list[FactIn]] = {}
+    for row, result in ended:
+        facts.setdefault(row.case_code, []).append(_end(row, result))
+    append_to_cases(facts, SYSTEM)
+    update_many([row for row, _ in ended], ["status", "done_at", "next_at", "reference", "error"])
 
 
 def _end(row: Delivery, result: Result) -> FactIn:
@@ -142,7 +140,6 @@ def _end(row: Delivery, result: Result) -> FactIn:
     DELIVERIES.labels(row.channel, row.status).inc()
     row.done_at, row.next_at, row.reference = clock.now(), None, result.reference[:100]
     row.error = say(result.error, "zh")[:300] if result.error else ""
-    update(row, ["status", "done_at", "next_at", "reference", "error"])
     data: dict[str, Any] = {"template": row.template, "audience": row.audience, "channel": row.channel, "delivery": str(row.id)}
     if result.error:
         data["reason"] = result.error if result.error.startswith("notices.") else "channel"

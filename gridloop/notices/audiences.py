@@ -1,4 +1,4 @@
-"""Who is told: the people behind the words lead, supporting, holders, desk, checker, above, reporter and owner."""
+"""Who is told: the people behind the words lead, supporting, holders, desk, checker, above, reporter and owner; the loudspeakers near."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from gridloop.kernel.viewer import SYSTEM
 from gridloop.notices.messages import Recipient
 from gridloop.orgs import selectors as orgs
 from gridloop.orgs.briefs import OnDuty, StaffBrief
-from gridloop.registry.selectors import plate_contact
+from gridloop.registry.selectors import devices_near, plate_contact
 from gridloop.sdk.pack import Pack
 
+SPEAKERS_M, MOST_SPEAKERS = 300.0, 3  # farther off nobody at the place hears it; its own reach counts when it is smaller
 MOST_UNROSTERED = 3  # without a roster not a whole department is woken
 
 
@@ -117,6 +118,14 @@ def plate_of(case: Case, pack: Pack) -> str:
     return case.same_thing if source and source == pack.pack.same_thing.key else ""
 
 
+def _speakers(case: Case, fact: FactRow, pack: Pack, asked: Asked) -> list[Recipient]:
+    """The loudspeakers in reach of the place, nearest first."""
+    if case.lon is None or case.lat is None:
+        return []
+    near = devices_near(SYSTEM, "loudspeaker", case.lon, case.lat, SPEAKERS_M, MOST_SPEAKERS)
+    return [Recipient(f"device:{one.id}", one.code, one.name) for one in near]
+
+
 _FIND: dict[str, Callable[[Case, FactRow, Pack, Asked], list[Recipient]]] = {
     "lead": _lead,
     "supporting": _supporting,
@@ -126,4 +135,5 @@ _FIND: dict[str, Callable[[Case, FactRow, Pack, Asked], list[Recipient]]] = {
     "checker": _holder("check"),
     "reporter": _reporter,
     "owner": _owner,
+    "speakers": _speakers,
 }

@@ -9,6 +9,7 @@ JOBS: tuple[tuple[str, float, str], ...] = (
     ("registry.index_buildings", 60.0, "gridloop.registry.actions:index_buildings"),
     ("journal.checkpoint", 60.0, "gridloop.journal.actions:checkpoint"),
     ("signals.effects", 0.3, "gridloop.signals.handlers:run_effects"),
+    ("signals.detectors", 0.5, "gridloop.signals.handlers:run_detectors"),
     ("signals.silent", 10.0, "gridloop.signals.actions:mark_silent"),
     ("signals.history", 60.0, "gridloop.signals.history:write_hours"),
     ("signals.trim_log", 600.0, "gridloop.signals.actions:trim_log"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,18 @@ class DeviceView:
     last_seen: datetime | None
     last_value: float | None
     place_name: str = ""
+
+
+class DeviceKeys(NamedTuple):
+    """What detectors need to know of a device: where it is, how often it should be heard, and whose it is."""
+
+    id: int
+    code: str
+    region: str
+    interval_seconds: int
+    household: str | None
+    place: str | None
+    building: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ from gridloop.access.actions import log_look
 from gridloop.access.rules import mask_address, mask_citizen_id, mask_name, mask_phone
 from gridloop.journal.selectors import reading
 from gridloop.kernel import clock
-from gridloop.kernel.errors import NotFound
+from gridloop.kernel.errors import Forbidden, NotFound
 from gridloop.kernel.hanzi import clean
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.briefs import Page
 from gridloop.orgs.selectors import calendar_for, number_after, page_limit, region_names, turn
 from gridloop.registry import scope
 from gridloop.registry.addresses import USELESS_M, Located, Road, locate, parse
-from gridloop.registry.briefs import Contact, PersonView
+from gridloop.registry.briefs import Contact, DeviceView, PersonView
 from gridloop.registry.models import AddressPoint, Household, Person, Vehicle
 from gridloop.registry.rules import clean_citizen_id, clean_plate
 from gridloop.registry.things import (
@@ -26,11 +26,14 @@ from gridloop.registry.things import (
     buildings_near,
     device,
     device_counts,
+    device_keys,
     device_points,
     devices,
     devices_by_code,
+    devices_near,
     enterprises,
     houses,
+    key_facts,
     last_heard,
     overdue_devices,
     places,
@@ -43,13 +46,16 @@ __all__ = [
     "buildings_near",
     "device",
     "device_counts",
+    "device_keys",
     "device_points",
     "devices",
     "devices_by_code",
+    "devices_near",
     "enterprises",
     "household_contacts",
     "household_region",
     "houses",
+    "key_facts",
     "last_heard",
     "overdue_devices",
     "people",
@@ -153,6 +159,18 @@ def household_contacts(viewer: Viewer, code: str, purpose: str, reason: str) -> 
     if found:
         log_look(viewer, f"household:{code}", purpose, reason, len(found))
     return found
+
+
+@reading
+def household_watched(viewer: Viewer, device: DeviceView, purpose: str, reason: str) -> bool:
+    """Whether what a device in a household says may be shown: for a purpose, in the viewer's reach, and written down."""
+    if not purpose or not device.household:
+        return False
+    seen = scope.personal(scope.opening(viewer, purpose)) & Q(code=device.household)
+    if not Household.objects.filter(seen).exists():
+        raise Forbidden("registry.may_not_unmask")
+    log_look(viewer, f"household:{device.household}", purpose, reason)
+    return True
 
 
 @reading

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from django.db import connection
 from django.db.models import Case, Count, F, Max, Q, When
 
 from gridloop.access.rules import mask_name, mask_phone, mask_plate
@@ -17,7 +19,7 @@ from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.briefs import Page
 from gridloop.orgs.selectors import number_after, page_limit, turn
 from gridloop.registry import scope
-from gridloop.registry.briefs import BuildingView, DevicePoint, DeviceView, EnterpriseView, HouseView, PlaceView, VehicleView
+from gridloop.registry.briefs import BuildingView, DeviceKeys, DevicePoint, DeviceView, EnterpriseView, HouseView, PlaceView, VehicleView
 from gridloop.registry.models import Building, Device, Enterprise, House, Place, Vehicle
 from gridloop.registry.rules import clean_plate
 
@@ -219,11 +221,68 @@ def devices_by_code(viewer: Viewer, codes: Collection[str]) -> dict[str, DeviceV
 
 
 @reading
+def device_keys(viewer: Viewer, codes: Collection[str] | None = None, after: int = 0, limit: int = 20_000) -> list[DeviceKeys]:
+    """What detectors go by: of the named devices, or of so many by id, those after one."""
+    where = scope.devices(viewer) & (Q(pk__gt=after) if codes is None else Q(code__in=set(codes)))
+    columns = ("pk", "code", "region_code", "interval_seconds", "household__code", "place__code", "building__code")
+    rows = Device.objects.filter(where).order_by("pk").values_list(*columns)
+    return [DeviceKeys(*row) for row in (rows[:limit] if codes is None else rows)]
+
+
+_FACTS = """
+SELECT h.code, count(p.id), bool_or(p.tags ? 'lone_elder'), bool_or(p.birth <= %s), max(house.kind)
+FROM registry_household h LEFT JOIN registry_person p ON p.household_id = h.id LEFT JOIN registry_house house ON house.id = h.house_id
+GROUP BY h.code
+"""
+ELDER_YEARS = 60
+
+
+@reading
+def key_facts(viewer: Viewer, grouping: str, at: datetime) -> dict[str, dict[str, float]]:
+    """What detectors may ask of homes, places and devices: code → fact → 1 or 0, or a number. A device has those of its home and place."""
+    homes = _facts_of_homes(at) if grouping in ("household", "subject", "device") else {}
+    places = {code: {"key_place": 1.0} for code in Place.objects.filter(scope.things(viewer)).values_list("code", flat=True)}
+    if grouping == "device":
+        rows = Device.objects.filter(scope.devices(viewer)).values_list("code", "household__code", "place__code")
+        return {code: {"key_place": 0.0} | homes.get(home or "", {}) | places.get(place or "", {}) for code, home, place in rows}
+    return {"household": homes, "place": places, "subject": homes | places}.get(grouping, {})
+
+
+def _facts_of_homes(at: datetime) -> dict[str, dict[str, float]]:
+    born = at.date().replace(year=at.year - ELDER_YEARS, day=min(at.day, 28))
+    with connection.cursor() as cursor:
+        cursor.execute(_FACTS, [born])
+        return {code: _facts_of_home(people, bool(lone), bool(old), kind) for code, people, lone, old, kind in cursor.fetchall()}
+
+
+def _facts_of_home(people: int, lone: bool, old: bool, kind: str | None) -> dict[str, float]:
+    """Of a home of which nobody is known, who lives there is not known; nor is the kind of a house that is not."""
+    facts: dict[str, float] = {}
+    if people:
+        facts |= {"residents": float(people), "lives_alone": float(lone or people == 1), "elder": float(lone or old)}
+    if kind:
+        facts |= {"rented": float(kind == "rented"), "vacant": float(kind == "vacant")}
+    return facts
+
+
+@reading
 def overdue_devices(viewer: Viewer, at: datetime, intervals: float = 3, limit: int = 500) -> list[DeviceView]:
     """Devices still called online that have not been heard for ``intervals`` of their own intervals, longest silent first."""
     latest = at - F("interval_seconds") * timedelta(seconds=1) * intervals
     where = scope.devices(viewer) & Q(status=Device.Status.ONLINE, last_seen__lt=latest)
     return [_device(row) for row in Device.objects.filter(where).select_related(*_DEVICE_REFS).order_by("last_seen", "pk")[:limit]]
+
+
+@reading
+def devices_near(viewer: Viewer, kind: str, lon: float, lat: float, metres: float, limit: int) -> list[DeviceView]:
+    """Devices of a kind that reach the place (``coverage``, at most ``metres``) and are not faulty, nearest first."""
+    north = metres / 110_574
+    east = metres / (111_320 * max(0.01, math.cos(math.radians(lat))))
+    where = scope.devices(viewer) & Q(kind=kind, lon__range=(lon - east, lon + east), lat__range=(lat - north, lat + north))
+    rows = list(Device.objects.filter(where).exclude(status=Device.Status.FAULTY).select_related(*_DEVICE_REFS))
+    far = geo.distance_m(lon, lat, [row.lon or 0.0 for row in rows], [row.lat or 0.0 for row in rows]).tolist()
+    reached = [(d, row) for d, row in zip(far, rows, strict=True) if d <= min(metres, row.coverage or metres)]
+    return [_device(row) for _, row in sorted(reached, key=lambda one: (one[0], one[1].code))[:limit]]
 
 
 @reading

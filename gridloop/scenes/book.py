@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gridloop.cases.messages import SceneMatch
 from gridloop.cases.rules import Scene
+from gridloop.detection.rules import Detector
 from gridloop.flow.selectors import process_by_digest
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.scenes import selectors
-from gridloop.scenes.rules import Candidate, again_seconds, choose, match, stage_limits, thing_of, within_seconds
+from gridloop.scenes.rules import ALARM, Candidate, again_seconds, choose, match, stage_limits, thing_of, within_seconds
 from gridloop.scenes.selectors import Installed
 from gridloop.sdk.pack import Pack
 from gridloop.sdk.signals import Signal
 
+DETECTORS_KEPT_SECONDS = 60.0
 KEPT_SECONDS = 2.0  # a switch or a new version is felt everywhere after this long at the latest
 
 
@@ -27,12 +29,14 @@ class RowBook:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._packs: list[Installed] = []
-        self._read_at = float("-inf")
+        self._read_at = self._detectors_at = float("-inf")
+        self._detectors: Sequence[Detector] = ()
+        self._detecting: tuple[tuple[int, bool], ...] = ()
 
     def forget(self) -> None:
         """Read the packs anew at the next question."""
         with self._lock:
-            self._read_at = float("-inf")
+            self._read_at = self._detectors_at = float("-inf")
 
     def installed(self) -> list[Installed]:
         with self._lock:
@@ -75,9 +79,18 @@ class RowBook:
         matches = [match(one.pack, one.version_id, signal) for one in self.installed() if one.on_at(region)]
         return [found for found in matches if found is not None]
 
+    def detectors(self) -> Sequence[Detector]:
+        """Detectors of the packs that are on anywhere. A change of the calendar is felt a little later than that of a pack."""
+        installed = tuple((one.version_id, one.on_somewhere) for one in self.installed())
+        with self._lock:
+            if installed != self._detecting or time.monotonic() - self._detectors_at > DETECTORS_KEPT_SECONDS:
+                self._detectors = selectors.detectors(SYSTEM)
+                self._detecting, self._detectors_at = installed, time.monotonic()
+            return self._detectors
+
     def kinds(self) -> frozenset[str]:
         """Signal kinds that any installed pack has a rule for; others need not be asked about."""
-        return frozenset(rule.kind for one in self.installed() for rule in one.pack.signals.rules)
+        return frozenset(rule.kind or ALARM for one in self.installed() for rule in one.pack.signals.rules)
 
     def pack(self, version_id: int) -> Pack:
         """The pack of a version, with its notice templates."""

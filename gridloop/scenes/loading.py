@@ -30,6 +30,7 @@ from gridloop.sdk.pack import (
     NoticesFile,
     Pack,
     PackFile,
+    SignalRule,
     SignalsFile,
 )
 
@@ -114,8 +115,11 @@ class Loaded:
 
 
 def digest_of(pack: Pack, process_xml: bytes) -> str:
-    """A file that came later counts only where a pack has it: the others are still what they were."""
+    """A file or word that came later counts only where a pack has it: the others are still what they were."""
     part = pack.model_dump(mode="json", exclude=None if pack.detect else {"detect"})
+    for rule in part["signals"]["rules"]:
+        if rule["alarm"] is None:
+            del rule["alarm"]
     return sha256_hex(canonical({"pack": part, "process": sha256_hex(process_xml)}))
 
 
@@ -279,8 +283,7 @@ class Checker:
             self._expression("signals", ("subject", name), source, SIGNAL_NAMES)
         for number, rule in enumerate(part.rules):
             path: tuple[str | int, ...] = ("rules", number)
-            if rule.kind not in self.known.kinds:
-                document.fault((*path, "kind"), "scenes.no_kind", kind=rule.kind)
+            self._spoken_of(rule, path, parts)
             self._expression("signals", (*path, "when"), rule.when, SIGNAL_NAMES)
             if rule.does == "open" and not rule.title:
                 document.fault(path, "scenes.title_needed")
@@ -289,6 +292,18 @@ class Checker:
             if rule.message and self.process and rule.message not in self.process.messages:
                 allowed = ", ".join(self.process.messages) or "-"
                 document.fault((*path, "message"), "scenes.no_message", process=self.process.name, name=rule.message, allowed=allowed)
+
+    def _spoken_of(self, rule: SignalRule, path: tuple[str | int, ...], parts: Mapping[str, Any]) -> None:
+        document = self.documents["signals"]
+        if (rule.kind is None) == (rule.alarm is None):
+            document.fault(path, "scenes.kind_or_alarm")
+        elif rule.kind is not None and rule.kind not in self.known.kinds:
+            document.fault((*path, "kind"), "scenes.no_kind", kind=rule.kind)
+        elif rule.alarm is not None:
+            detect = parts.get("detect")
+            names = sorted(detect.detectors) if isinstance(detect, DetectFile) else []
+            if rule.alarm not in names:
+                document.fault((*path, "alarm"), "scenes.no_detector", name=rule.alarm, allowed=", ".join(names) or "-")
 
     def limits(self, part: LimitsFile, parts: Mapping[str, Any]) -> None:
         if self.process is None:

@@ -50,10 +50,23 @@ def match(pack: Pack, version_id: int, signal: Signal) -> SceneMatch | None:
     """
     names = signal_names(signal)
     for rule in pack.signals.rules:
-        if rule.kind == signal.kind and _holds(rule.when, names):
+        if _speaks_of(rule, pack, signal) and _holds(rule.when, names):
             found = _matched(pack, version_id, rule, signal, names)
             return found if found.key or found.radius_m else None
     return None
+
+
+ALARM = "alarm"  # kind of the platform's own signals of which a rule speaks by the name of the detector
+_OWN_SOURCE = "gridloop"
+_DOES = {"open": ("raised", "stepped"), "update": ("raised", "stepped", "cleared"), "clear": ("cleared",)}
+
+
+def _speaks_of(rule: SignalRule, pack: Pack, signal: Signal) -> bool:
+    if rule.alarm is None:
+        return rule.kind == signal.kind
+    if (signal.kind, signal.source) != (ALARM, _OWN_SOURCE):
+        return False
+    return signal.data.get("detector") == f"{pack.pack.id}.{rule.alarm}" and signal.data.get("what") in _DOES[rule.does]
 
 
 def _holds(source: str, names: Mapping[str, Any]) -> bool:
@@ -81,7 +94,7 @@ def _matched(pack: Pack, version_id: int, rule: SignalRule, signal: Signal, name
         message=rule.message or "",
         title=title(rule.title or pack.pack.title.zh, pack, signal),
         case_type=pack.pack.case_type,
-        severity=rule.severity or pack.pack.severity,
+        severity=rule.severity or (round(signal.value) if rule.alarm and signal.value else pack.pack.severity),
         radius_m=float(same.radius_m or 0),
         within_s=within_seconds(same),
         subject=subject,

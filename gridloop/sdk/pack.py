@@ -66,10 +66,15 @@ class PackFile(Part):
 
 
 class SignalRule(Part):
-    """One rule; the first that holds for a signal decides. ``open`` opens a case or joins the open one of the same thing."""
+    """One rule; the first that holds for a signal decides. ``open`` opens a case or joins the open one of the same thing.
 
-    kind: Word
-    when: Cel
+    Of a kind of signals, or of an alarm: ``open`` when a detector of the pack raises it or steps it up, ``clear`` when it is over,
+    ``update`` at any of these.
+    """
+
+    kind: Word | None = None
+    alarm: Word | None = Field(default=None, description="a detector of the pack's detect.yaml, instead of a kind")
+    when: Cel = "true"
     does: Literal["open", "update", "clear"]
     message: Word | None = Field(default=None, description="told to the process of the open case, such as gone")
     title: str | None = Field(default=None, description="of the case it opens; placeholders {type} {device} {value}")
@@ -99,11 +104,11 @@ class LimitsFile(Part):
     stages: dict[Word, StageFile]
 
 
-Audience = Literal["owner", "reporter", "lead", "supporting", "holders", "desk", "checker", "above"]
+Audience = Literal["owner", "reporter", "lead", "supporting", "holders", "desk", "checker", "above", "speakers"]
 
 
 class Template(Part):
-    channel: Literal["sms", "app", "voice", "email"]
+    channel: Literal["sms", "app", "voice", "email", "speaker"]
     audience: Audience
     zh: Annotated[str, StringConstraints(min_length=1, max_length=500)]
     en: Annotated[str, StringConstraints(min_length=1, max_length=500)]

@@ -16,9 +16,10 @@ from gridloop.cases.actions import erase_reporters_named
 from gridloop.journal.actions import append, drop, elevated, erase_naming, verb
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
-from gridloop.kernel.errors import FieldFault, Invalid
+from gridloop.kernel.errors import FieldFault, Invalid, NotFound
 from gridloop.kernel.retention import kept
 from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.orgs import desk
 from gridloop.registry.actions import erase_person as forget_person
 from gridloop.registry.actions import marks_of, set_device_status
 from gridloop.registry.briefs import DeviceView
@@ -28,7 +29,7 @@ from gridloop.signals import history
 from gridloop.signals.connection import KeptConnection
 from gridloop.signals.log import PostgresLog, replace_batch
 from gridloop.signals.messages import DEVICE_STATUS, Erasure
-from gridloop.signals.models import Seen, Trouble
+from gridloop.signals.models import Alarm, HeldDetector, Seen, Trouble
 from gridloop.signals.positions import done_by_all
 from gridloop.signals.rules import OWN_SOURCE, SILENT_LEAST, Marks, Watch, erased
 
@@ -157,6 +158,24 @@ def trim_log(limit: int = 2000) -> bool:
     return dropped == limit
 
 
+def forget_alarms(limit: int = 500, dry: bool = False) -> int:
+    """Retention: alarms that are over."""
+    with scoped(SYSTEM):
+        return drop(Alarm.objects.filter(noticed__lt=clock.now() - kept("alarms"), ended__isnull=False), limit, dry)
+
+
+@verb("pack.switch")
+def release_detector(viewer: Viewer, name: str) -> None:
+    """A detector that was held back because of too many alarms may be told of again. What lasts of its alarms is told; see ``alarms``."""
+    desk.need_own(viewer, "pack.switch", "")
+    with elevated():
+        row = HeldDetector.objects.select_for_update().filter(detector=name).first()
+        if row is None:
+            raise NotFound("signals.not_held", name=name)
+        row.delete()
+        append("org", "detector_released", {"detector": name, "alarms": row.alarms}, viewer)
+
+
 @verb("people.erase")
 def erase_subject(
     viewer: Viewer, *, rule: str, identities: Collection[tuple[str, str]] = (), devices: Collection[str] = (), words: Collection[str] = ()
@@ -167,6 +186,7 @@ def erase_subject(
     marks = Marks(frozenset(identities), frozenset(devices), tuple(sorted(words)))
     with elevated():
         count = _erase_log(marks, rule)
+        Alarm.objects.filter(device__in=marks.devices).delete()
     count += history.erase(marks, rule)
     append("org", "signals_erased", {"signals": count, "rule": rule}, viewer)
     return count

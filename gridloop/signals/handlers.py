@@ -31,6 +31,7 @@ from gridloop.registry.selectors import devices_by_code
 from gridloop.sdk.signals import Batch, Signal
 from gridloop.signals import positions
 from gridloop.signals.actions import back_online, emit
+from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import read_batches
 from gridloop.signals.messages import Matcher
 from gridloop.signals.models import Trouble
@@ -61,6 +62,30 @@ def run_effects() -> bool:
     waiting = positions.waiting(EFFECTS)
     random.shuffle(waiting)  # several workers begin at different ends
     return sum(map(_run_partition, waiting)) > 0
+
+
+_at_work: AtWork | None = None
+
+
+def run_detectors() -> bool:
+    """Job: the detectors take what the log has. True when more may be waiting."""
+    global _at_work
+    if _at_work is None:
+        _at_work = AtWork(_OWNER, lambda: matcher().detectors())
+    try:
+        return _at_work.turn()
+    except positions.Fenced as fenced:
+        log.warning("%s", fenced)
+        return True
+
+
+def end_detectors() -> None:
+    """The worker ends: what the detectors know is stored, so that whoever comes next begins at once and reads nothing again."""
+    if _at_work is not None:
+        _at_work.end()
+
+
+run_detectors.end = end_detectors  # type: ignore[attr-defined]  # read by the worker's loop
 
 
 def _run_partition(partition: int) -> bool:

@@ -36,6 +36,7 @@ _COLUMNS = ("id", "source", "device", "kind", "at", "value", "lon", "lat", "data
 _FIGURES = ("value", "lon", "lat")
 _SETTLE = timedelta(minutes=2)  # after the hour: appends that took their time while it ended
 _READ = 200  # batches at a time
+_GROUP_ROWS = 16_384  # rows lie by kind and device: who asks for one device reads a few groups only
 _MOST_ROWS = 400_000  # in memory at once; more of one hour and partition becomes one more file
 
 
@@ -138,7 +139,7 @@ def replace_file(path: Path, rows: Iterable[Row]) -> None:
             columns[name].append(value)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     with temporary.open("wb") as file:
-        pq.write_table(pa.table(columns, schema=_schema()), file, compression="zstd")
+        pq.write_table(pa.table(columns, schema=_schema()), file, compression="zstd", row_group_size=_GROUP_ROWS)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gridloop.cases.messages import SceneMatch
+from gridloop.detection.rules import Detector
 from gridloop.sdk.signals import Signal
 
 DEVICE_STATUS = "device_status"
+ALARM = "alarm"  # kind of the signals by which scenes are told what a detector raised
 
 
 class Matcher(Protocol):
@@ -17,6 +19,10 @@ class Matcher(Protocol):
 
     def kinds(self) -> frozenset[str]:
         """Kinds any scene asks for: signals of others are history only."""
+        ...
+
+    def detectors(self) -> Sequence[Detector]:
+        """Detectors of the scenes that are on anywhere."""
         ...
 
     def recognise(self, signal: Signal, region: str) -> Sequence[SceneMatch]:

@@ -59,3 +59,80 @@ class Trouble(models.Model):
     signal = models.CharField(max_length=128)
     error = models.CharField(max_length=500)
     at = models.DateTimeField(db_index=True)
+
+
+class Name(models.Model):
+    """A device's or a grouping's name and the number detectors know it by: dense from 0 within its space, for good."""
+
+    pk = models.CompositePrimaryKey("space", "name")
+    space = models.CharField(max_length=16)
+    name = models.CharField(max_length=64)
+    number = models.IntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["space", "number"], name="signals_name_number")]
+
+
+class DetectorState(models.Model):
+    """What the detectors at work know, in parts, as of the position of consumer ``detectors``: written in one transaction with it."""
+
+    pk = models.CompositePrimaryKey("name", "part")
+    name = models.CharField(max_length=16)
+    part = models.IntegerField()
+    data = models.BinaryField()
+
+
+class Alarm(models.Model):
+    """What a detector raised. ``id`` is a function of detector, version, key and start, so that a replay finds its own alarm again."""
+
+    class Told(models.TextChoices):
+        WAITING = "waiting"  # old already when it was found: told when we have caught up, if it still lasts
+        TOLD = "told"
+        HELD = "held"  # held back for a person or until others around are heard again, see ``reason``
+        PASSED = "passed"  # over before it could be told
+
+    id = models.UUIDField(primary_key=True)
+    detector = models.CharField(max_length=100)
+    version = models.IntegerField()
+    goes_by = models.CharField(max_length=16)
+    key = models.CharField(max_length=64)
+    device = models.CharField(max_length=64)  # one of those of the key: where it is
+    region = models.CharField(max_length=32)
+    severity = models.SmallIntegerField()
+    start = models.DateTimeField()  # of the data
+    ended = models.DateTimeField(null=True)
+    noticed = models.DateTimeField()
+    told = models.CharField(max_length=8, choices=Told.choices)
+    reason = models.CharField(max_length=16, default="")
+    told_at = models.DateTimeField(null=True)
+    late = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["detector", "key"], name="signals_alarm_on", condition=models.Q(ended=None)),
+            models.Index(fields=["detector", "told_at"], name="signals_alarm_told"),
+            models.Index(fields=["told"], name="signals_alarm_untold", condition=models.Q(told__in=["waiting", "held"], ended=None)),
+            models.Index(fields=["noticed"], name="signals_alarm_noticed"),
+        ]
+
+
+class AlarmChange(models.Model):
+    """An alarm was raised, stepped up or cleared. ``sent``: whether the scenes were told; None when they need not be."""
+
+    alarm = models.ForeignKey(Alarm, on_delete=models.CASCADE, related_name="changes", db_constraint=False)
+    what = models.CharField(max_length=8)
+    severity = models.SmallIntegerField()
+    at = models.DateTimeField()
+    sent = models.BooleanField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["alarm", "what", "severity"], name="signals_change_once")]
+        indexes = [models.Index(fields=["id"], name="signals_change_due", condition=models.Q(sent=False))]
+
+
+class HeldDetector(models.Model):
+    """A detector that raised more alarms than people can take: nothing more of it is told until somebody has looked."""
+
+    detector = models.CharField(max_length=100, primary_key=True)
+    since = models.DateTimeField()
+    alarms = models.IntegerField()  # within the hour, when it was held back

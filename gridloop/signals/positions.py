@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
@@ -11,7 +11,7 @@ from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 
 LEASE_SECONDS = 30
-CONSUMERS = ("effects", "history")  # the log keeps what the slowest of these still needs
+CONSUMERS = ("effects", "history", "detectors")  # the log keeps what the slowest of these still needs
 
 
 class Fenced(Exception):
@@ -90,3 +90,56 @@ def done_by_all(consumers: Sequence[str] = CONSUMERS) -> dict[int, int]:
             [list(consumers)],
         )
         return dict(cursor.fetchall())
+
+
+_OF_ALL = "SELECT partition FROM signals_position WHERE consumer = %s ORDER BY partition FOR UPDATE"
+_CLAIM_ALL = (
+    "UPDATE signals_position SET owner = %s, epoch = epoch + 1, lease_until = clock_timestamp() + make_interval(secs => %s) "
+    "WHERE consumer = %s AND (owner = '' OR lease_until < clock_timestamp()) RETURNING partition, seq, epoch"
+)
+_HOLD_ALL = (
+    "UPDATE signals_position p SET seq = n.seq, lease_until = clock_timestamp() + make_interval(secs => %s) "
+    "FROM unnest(%s::int[], %s::bigint[], %s::bigint[]) AS n(partition, seq, epoch) "
+    "WHERE p.consumer = %s AND p.partition = n.partition AND p.owner = %s AND p.epoch = n.epoch"
+)
+
+
+class _NotAll(Exception):
+    """Some partition is another's: what was taken goes back with the transaction."""
+
+
+def claim_all(consumer: str, owner: str, seconds: int) -> dict[int, Lease] | None:
+    """Take every partition at once, for a consumer whose state spans all of them; None while another holds any."""
+    try:
+        with scoped(SYSTEM), connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO signals_position (consumer, partition, seq, owner, epoch) "
+                "SELECT %s, partition, 0, '', 0 FROM signals_partition ON CONFLICT DO NOTHING",
+                [consumer],
+            )
+            cursor.execute(_OF_ALL, [consumer])  # in order: two who claim never wait for each other in a circle
+            wanted = len(cursor.fetchall())
+            cursor.execute(_CLAIM_ALL, [owner, seconds, consumer])
+            found = {partition: Lease(consumer, partition, seq, owner, epoch) for partition, seq, epoch in cursor.fetchall()}
+            if len(found) < wanted:
+                raise _NotAll
+            return found
+    except _NotAll:
+        return None
+
+
+def hold_all(leases: Mapping[int, Lease], seqs: Mapping[int, int], seconds: int) -> dict[int, Lease]:
+    """Within the transaction of the effects: move the positions and renew the leases. ``Fenced`` rolls all back."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("a position moves in the transaction of its effects")
+    if not leases:
+        return {}
+    one = next(iter(leases.values()))
+    moved = {p: Lease(one.consumer, p, seqs.get(p, lease.seq), one.owner, lease.epoch) for p, lease in sorted(leases.items())}
+    columns = [list(moved), [lease.seq for lease in moved.values()], [lease.epoch for lease in moved.values()]]
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_ALL, [one.consumer])
+        cursor.execute(_HOLD_ALL, [seconds, *columns, one.consumer, one.owner])
+        if cursor.rowcount != len(moved):
+            raise Fenced(f"{one.consumer}: another worker has taken over")
+    return moved

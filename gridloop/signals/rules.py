@@ -7,8 +7,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from gridloop.kernel.errors import FieldFault
@@ -24,7 +25,7 @@ SILENT_INTERVALS = 3
 LOOK_GAP = timedelta(minutes=1)  # real time between two looks at devices beyond which we have been away
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)")
+Time = Annotated[datetime, msgspec.Meta(tz=True)]  # RFC 3339 with a zone; a fraction finer than microseconds is rounded
 _KNOWN = frozenset({"id", "source", "device", "kind", "at", "value", "place", "data"})
 
 
@@ -80,11 +81,6 @@ def is_kind(text: str) -> bool:
     return _KIND.fullmatch(text) is not None
 
 
-def is_time(text: str) -> bool:
-    """Whether it has the form of a time with a zone; the day need not exist."""
-    return _TIME.fullmatch(text) is not None
-
-
 def _device(raw: Mapping[str, Any], known: Defaults) -> str:
     device = _text(raw, "device", DEVICE_LENGTH, known.device, needed=False)
     if known.device and device != known.device:
@@ -120,12 +116,10 @@ def _time(value: object, now: datetime, default: datetime | None) -> datetime:
     else:
         if value is None or value == "":
             raise ItemFault("/at", "signals.missing", field="at")
-        if not isinstance(value, str) or not is_time(value):
-            raise ItemFault("/at", "signals.bad_time", at=str(value)[:40])
         try:
-            at = datetime.fromisoformat(value.upper().replace(" ", "T")).astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise ItemFault("/at", "signals.bad_time", at=value[:40]) from None
+            at = msgspec.convert(value, Time).astimezone(UTC)
+        except (ValueError, OverflowError):  # what the library says is a ValueError
+            raise ItemFault("/at", "signals.bad_time", at=str(value)[:40]) from None
     if at < now - PAST:
         raise ItemFault("/at", "signals.too_old", at=at.isoformat(), now=now.isoformat(timespec="seconds"), days=PAST.days)
     if at > now + FUTURE:

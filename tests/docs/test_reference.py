@@ -22,6 +22,7 @@ from gridloop.access.auditing import GROUPS  # noqa: E402
 from gridloop.access.rules import PERMISSIONS  # noqa: E402
 from gridloop.doors.cli.main import COMMANDS  # noqa: E402
 from gridloop.project.jobs import JOBS  # noqa: E402
+from gridloop.sdk.channels import KINDS  # noqa: E402
 
 REFERENCE = ROOT / "docs" / "reference"
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -74,7 +75,7 @@ def test_every_setting_has_words_and_no_words_are_left_over() -> None:
 def test_documents_name_only_settings_that_exist() -> None:
     folders = [source.PACKAGE / "adapters", ROOT / "packs", ROOT / "mappings"]
     pages = DOCUMENTS + [path for folder in folders for path in folder.rglob("README.md")]
-    made = {"GRIDLOOP_CHANNEL_SMS", "GRIDLOOP_CHANNEL_APP", "GRIDLOOP_CHANNEL_VOICE", "GRIDLOOP_CHANNEL_EMAIL"}
+    made = {f"GRIDLOOP_CHANNEL_{kind.upper()}" for kind in KINDS}
     known = made | set(words.SETTINGS)
     unknown = {(str(p.relative_to(ROOT)), name) for p in pages for name in source.settings_named(p) - known if not name.endswith("_")}
     assert unknown == set()

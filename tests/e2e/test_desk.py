@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from PIL import Image
 from playwright.sync_api import Response, expect
@@ -159,6 +160,15 @@ def test_operator_opens_a_reporter_for_a_purpose(deployment: Deployment, desk: C
     assert office.case(code)["reporter"]["contact"] != "13800001234"
 
 
+def _say(deployment: Deployment, device: str, count: int) -> None:
+    now = datetime.now(UTC)
+    readings = [
+        {"id": f"{device}-{n}", "source": "e2e", "device": device, "kind": "crowd_count", "value": n + 1, "at": at.isoformat()}
+        for n, at in enumerate(now - timedelta(hours=n) for n in range(count))
+    ]
+    assert deployment.api("admin").post("/api/v1/signals", readings)["accepted"] == count
+
+
 def test_admin_adds_a_device_and_gives_it_a_secret(deployment: Deployment, desk: Callable[..., Desk], spot: Spot) -> None:
     admin = desk("admin")
     admin.open("/admin/devices")
@@ -178,12 +188,17 @@ def test_admin_adds_a_device_and_gives_it_a_secret(deployment: Deployment, desk:
     sheet.get_by_role("button", name="保存").click()
     detail = admin.page.locator("aside dl")
     expect(detail).to_contain_text(code)
+    readings = admin.page.get_by_role("region", name="读数")
+    expect(readings).to_contain_text("这段时间没有读数")
     detail.get_by_role("button", name="发放密钥").click()
     expect(detail.get_by_role("status")).to_contain_text(re.compile(r"[\w-]{32}"))
     detail.get_by_role("button", name="标为故障").click()
     expect(detail).to_contain_text("恢复在线")
     saved = deployment.api("admin").get(f"/api/v1/devices/{code}")
     assert (saved["name"], saved["status"], saved["kind"]) == ("河边新装摄像头", "faulty", "camera")
+    _say(deployment, code, 6)
+    readings.get_by_text("一周").click()
+    expect(readings.get_by_role("img", name="人群计数：6 次，最低 1，最高 6")).to_be_visible()
     admin.page.set_viewport_size({"width": 390, "height": 844})
     detail.get_by_role("button", name="修改设备").click()
     sheet = admin.page.get_by_role("dialog", name="修改设备")

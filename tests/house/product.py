@@ -24,7 +24,7 @@ from gridloop.doors.cli.common import embedded, urls_on
 from gridloop.doors.cli.deployment import Deployment
 from gridloop.doors.cli.prepare import fingerprint
 
-COMMAND = [sys.executable, "-m", "gridloop.doors.cli.main"]
+COMMAND = [sys.executable, "-P", "-m", "gridloop.doors.cli.main"]  # -P: the interpreter's own program, whatever folder we stand in
 _OURS = ("GRIDLOOP_", "DATABASE_URL", "NATS_URL")
 
 

@@ -46,6 +46,26 @@ def test_a_failing_job_is_tried_again_later_each_time_and_recovers() -> None:
     assert loop.states["a"].failures == 9
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_job_gives_back_what_it_holds_when_the_worker_ends(caplog: pytest.LogCaptureFixture) -> None:
+    ended: list[str] = []
+
+    def bad() -> None:
+        ended.append("bad")
+        raise ValueError("no database any more")
+
+    loop = Loop([Job("good", 3600.0, lambda: False, lambda: ended.append("good")), Job("bad", 3600.0, lambda: False, bad)])
+    threads = [threading.Thread(target=loop.keep, args=(job,), daemon=True) for job in loop.jobs]
+    for thread in threads:
+        thread.start()
+    loop.end()
+    for thread in threads:
+        thread.join(5)
+    assert sorted(ended) == ["bad", "good"]
+    assert "job bad could not end well" in caplog.text
+    assert load([("signals.detectors", 0.5, "gridloop.signals.handlers:run_detectors")])[0].end is not None
+
+
 def test_one_failing_job_does_not_hold_up_another_and_waking_works(tmp_path: Path) -> None:
     done = threading.Semaphore(0)
 

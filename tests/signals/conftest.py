@@ -23,6 +23,7 @@ from gridloop.doors.ingest.app import SignalsApp
 from gridloop.doors.ingest.auth import Senders
 from gridloop.doors.ingest.writer import Writer
 from gridloop.kernel import clock
+from gridloop.project.devices import pushes
 from gridloop.sdk.signals import Signal, unpack
 from gridloop.signals.connection import KeptConnection
 from gridloop.signals.log import PostgresLog
@@ -107,7 +108,7 @@ class Door:
     async def _serve(self) -> None:
         self.writer = Writer(PostgresLog(KeptConnection(self.url, "test"), PARTITIONS))
         senders = Senders(KeptConnection(self.url, "test-auth"))
-        app = SignalsApp(self.writer, senders, READ_SECONDS)
+        app = SignalsApp(self.writer, senders, READ_SECONDS, pushes()[0])
         self.server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=self.port, lifespan="off", log_level="warning"))
         running = asyncio.create_task(self.writer.run())
         self.ready.set()
@@ -134,14 +135,16 @@ class Client:
     door: Door
     owner: str
 
-    def post(self, content: bytes | list[Any] | dict[str, Any], *, token: str = TOKEN, **headers: str) -> httpx.Response:
+    def post(
+        self, content: bytes | list[Any] | dict[str, Any], *, token: str = TOKEN, query: dict[str, str] | None = None, **headers: str
+    ) -> httpx.Response:
         import orjson
 
         raw = content if isinstance(content, bytes) else orjson.dumps(content)
         sent = {"authorization": f"Bearer {token}", "content-type": "application/json"} | {
             k.replace("_", "-"): v for k, v in headers.items()
         }
-        return self.http.post("/api/v1/signals", content=raw, headers=sent)
+        return self.http.post("/api/v1/signals", params=query, content=raw, headers=sent)
 
     def logged(self) -> list[Signal]:
         return logged(self.owner)

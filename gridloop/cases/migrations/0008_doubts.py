@@ -20,6 +20,11 @@ class Migration(migrations.Migration):
             name='doubts',
             field=models.JSONField(default=list, help_text='what speaks against closing, since the last dispatch or rework'),
         ),
+        # in the same transaction: the version before goes on inserting without these columns
+        migrations.RunSQL(
+            "ALTER TABLE cases_case ALTER COLUMN checked_by SET DEFAULT '', ALTER COLUMN doubts SET DEFAULT '[]'::jsonb",
+            migrations.RunSQL.noop,
+        ),
         migrations.CreateModel(
             name='Visit',
             fields=[

@@ -20,6 +20,11 @@ class Migration(migrations.Migration):
             name='came_under',
             field=models.TextField(blank=True, default='', help_text='the case it was reported to, when it has moved since'),
         ),
+        # in the same transaction: the version before goes on inserting without these columns
+        migrations.RunSQL(
+            "ALTER TABLE cases_source ALTER COLUMN address SET DEFAULT '', ALTER COLUMN came_under SET DEFAULT ''",
+            migrations.RunSQL.noop,
+        ),
         migrations.AddField(
             model_name='source',
             name='lat',

@@ -29,6 +29,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check-packs": ("gridloop.doors.cli.packs:check_packs", "Check scene packs strictly."),
     "play-stories": ("gridloop.doors.cli.packs:play_stories", "Play the stories of scene packs, in memory or on a running deployment."),
     "detect": ("gridloop.doors.cli.detect:detect", "Run detectors over files of readings."),
+    "adapters": ("gridloop.doors.cli.adapters:adapters", "List what platforms push to us; try a captured push."),
+    "gateway": ("gridloop.doors.cli.gateway:gateway", "Read Modbus, OPC UA and lines of text near the devices and send them."),
     "simulate": ("gridloop.doors.cli.simulate:simulate", "Let the sample county live in a running deployment."),
     "replay": ("gridloop.doors.cli.replay:replay", "Feed recorded real data into a running deployment."),
     "backup": ("gridloop.doors.cli.backup:backup", "Write one consistent file."),

@@ -12,6 +12,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 import psutil
@@ -30,7 +31,7 @@ from gridloop.journal.selectors import lag, scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.notices.selectors import waiting_now
-from gridloop.signals.selectors import lags
+from gridloop.signals.selectors import detecting, lags
 
 log = logging.getLogger(__name__)
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
@@ -100,6 +101,7 @@ def _queues() -> Iterator[Metric]:
         ages[name] = max(0.0, (now - found.since).total_seconds()) if found.since else 0.0
     yield _by("signals_lag_batches", "Batches of the signal log not yet worked through", "consumer", batches)
     yield _by("signals_lag_seconds", "Age of the first of them", "consumer", ages)
+    yield from _detectors(now)
     count, since = overdue_limits(SYSTEM, now)
     yield _gauge("limits_due", "Limits that are due and not fired, at most 10000", count)
     yield _gauge("limits_due_seconds", "How long the oldest of them has been due", (now - since).total_seconds() if since else 0.0)
@@ -108,6 +110,18 @@ def _queues() -> Iterator[Metric]:
     yield _gauge(
         "deliveries_waiting_seconds", "How long the next of them has been due", max(0.0, (now - first).total_seconds()) if first else 0
     )
+
+
+def _detectors(now: datetime) -> Iterator[Metric]:
+    """As of when what they know was last stored, some 30 s ago; while no detector is on nothing is behind."""
+    found = detecting(SYSTEM)
+    until = found.until or now
+    yield _gauge("detectors_until_timestamp_seconds", "Up to when what was received has gone through the detectors", until.timestamp())
+    yield _gauge("detectors_behind_seconds", "How long ago that is", max(0.0, (now - until).total_seconds()))
+    passed = {why: float(count) for why, count in found.passed.items()}
+    yield _by("detectors_passed_readings", "Readings that took no part: late, ahead, flood, unknown device", "why", passed)
+    yield _gauge("detectors_held", "Detectors held back because of too many alarms", len(found.held))
+    yield _gauge("alarms_hushed", "Alarms of silence that wait for their village to be heard again", found.hushed)
 
 
 def _machine() -> Iterator[Metric]:

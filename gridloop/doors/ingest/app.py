@@ -6,8 +6,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
+from urllib.parse import parse_qs
 
 import orjson
 from msgspec.structs import replace
@@ -21,9 +22,11 @@ from gridloop.doors.ingest.mqtt import MqttDoor
 from gridloop.doors.ingest.quick import STRIDE, Reader
 from gridloop.doors.ingest.writer import Writer
 from gridloop.doors.logs import request_id
+from gridloop.doors.pushes import push_book
 from gridloop.kernel import clock, tracing
-from gridloop.kernel.errors import Fault, TooMuch, Unavailable
+from gridloop.kernel.errors import Fault, NotFound, TooMuch, Unavailable
 from gridloop.kernel.texts import say
+from gridloop.sdk.pushes import PushFault, PushMapping
 from gridloop.sdk.signals import Signal
 from gridloop.signals.connection import KeptConnection
 from gridloop.signals.log import PostgresLog
@@ -52,8 +55,11 @@ class TooSlow(Fault):
 class SignalsApp:
     """The door. One instance per process; ``writer.run()`` must be running."""
 
-    def __init__(self, writer: Writer, senders: Senders, read_seconds: float = READ_SECONDS) -> None:
+    def __init__(
+        self, writer: Writer, senders: Senders, read_seconds: float = READ_SECONDS, pushes: Mapping[str, PushMapping] | None = None
+    ) -> None:
         self._writer = writer
+        self._pushes = pushes or {}
         self._senders = senders
         self._read_seconds = read_seconds
 
@@ -74,19 +80,28 @@ class SignalsApp:
             if scope["method"] != "POST":
                 raise NotAllowed("signals.method")
             with tracing.span("POST /api/v1/signals", headers.get("traceparent", ""), "server"):
-                taken = await self._take(headers, receive, lang)
+                taken = await self._take(headers, receive, lang, self._mapping(scope.get("query_string", b"")))
             return await _answer(send, 202, taken, headers=[(b"x-request-id", number.encode())])
         except Fault as fault:
             logging.getLogger("gridloop.access_log").info("request", extra={"request": number, "route": path, "status": fault.status})
             return await _refuse(send, fault, lang, number)
 
-    async def _take(self, headers: dict[str, str], receive: Receive, lang: str) -> dict[str, Any]:
+    def _mapping(self, query: bytes) -> PushMapping | None:
+        """``?from=NAME``: what another platform pushes, in its own words."""
+        name = parse_qs(query.decode("latin-1")).get("from", [""])[0]
+        if not name:
+            return None
+        if name not in self._pushes:
+            raise NotFound("signals.no_such_push", name=name[:64], known=", ".join(sorted(self._pushes)))
+        return self._pushes[name]
+
+    async def _take(self, headers: dict[str, str], receive: Receive, lang: str, mapping: PushMapping | None) -> dict[str, Any]:
         began = time.monotonic()
         sender = await self._within(self._senders.check(headers.get("authorization", "")))
         left = WITHIN_SECONDS - (time.monotonic() - began)
         raw = bodies.unpack(await self._read(headers, receive), headers.get("content-encoding", "").strip().lower())
         kind = headers.get("content-type", "")
-        signals, rejected = await parse(raw, "ndjson" in kind or "jsonl" in kind, sender, lang)
+        signals, rejected = await parse(raw, "ndjson" in kind or "jsonl" in kind, sender, lang, mapping)
         with tracing.span("signal log append", kind="producer", signals=len(signals)):
             if place := tracing.here():
                 signals = [replace(s, trace=place) for s in signals]
@@ -109,16 +124,19 @@ class SignalsApp:
             raise Unavailable("signals.unavailable") from None
 
 
-async def parse(body: bytes, ndjson: bool, sender: Sender, lang: str) -> tuple[list[Signal], list[dict[str, Any]]]:
+async def parse(
+    body: bytes, ndjson: bool, sender: Sender, lang: str, mapping: PushMapping | None = None
+) -> tuple[list[Signal], list[dict[str, Any]]]:
     """A body to signals; the refused items with index and reason in the caller's language."""
     now = clock.now()
-    reader = None if sender.device else Reader(now)
+    reader = None if sender.device or mapping else Reader(now)
     if reader and (plain := await reader.body(body, ndjson)):
         return plain, []
-    defaults = Defaults(device=sender.device) if sender.device else None
+    defaults = Defaults(device=sender.device, at=now if mapping else None) if sender.device or mapping else None
     signals: list[Signal] = []
     rejected: list[dict[str, Any]] = []
-    for index, raw in enumerate(bodies.items(body, ndjson)):
+    items = bodies.items(body, ndjson)
+    for index, raw in enumerate(mapped(items, mapping) if mapping else items):
         try:
             if isinstance(raw, ItemFault):
                 raise raw
@@ -129,6 +147,21 @@ async def parse(body: bytes, ndjson: bool, sender: Sender, lang: str) -> tuple[l
         if index % STRIDE == STRIDE - 1:
             await asyncio.sleep(0)
     return signals, rejected
+
+
+def mapped(payloads: Sequence[object], mapping: PushMapping) -> Iterator[object]:
+    """The items that payloads of another platform say; what cannot be read stands as its ``ItemFault``."""
+    for payload in payloads:
+        if isinstance(payload, ItemFault):
+            yield payload
+            continue
+        try:
+            items = mapping.items(payload)
+        except RecursionError:
+            yield ItemFault("", "signals.too_deep")
+            continue
+        for item in items:
+            yield ItemFault(item.pointer, item.key, **item.params) if isinstance(item, PushFault) else item
 
 
 def language(accept: str) -> str:
@@ -208,7 +241,10 @@ class Process:
             return
         writer = Writer(PostgresLog(KeptConnection(url, "gridloop-ingest")))
         senders = Senders(KeptConnection(url, "gridloop-ingest-auth"))
-        self._app = SignalsApp(writer, senders)
+        pushes, faults = push_book()
+        for fault in faults:
+            figures.LOG.error("adapter not loaded", error=str(fault))
+        self._app = SignalsApp(writer, senders, pushes=pushes)
         self._tasks = [asyncio.create_task(writer.run())]
         if nats_url := os.environ.get("GRIDLOOP_NATS_URL"):
             self._tasks.append(asyncio.create_task(MqttDoor(nats_url, writer, senders).run()))

@@ -7,8 +7,8 @@ alone says what is wrong. A property test holds the two together.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from math import isfinite
 from typing import Annotated, Any
 
@@ -24,10 +24,10 @@ from gridloop.signals.rules import (
     PAST,
     SOURCE_LENGTH,
     ItemFault,
+    Time,
     check_characters,
     check_place,
     is_kind,
-    is_time,
     parse_data,
 )
 
@@ -47,7 +47,7 @@ class _Item(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LENGTH)]
     source: Annotated[str, msgspec.Meta(min_length=1, max_length=SOURCE_LENGTH)]
     kind: str
-    at: str
+    at: Time
     device: Annotated[str, msgspec.Meta(max_length=DEVICE_LENGTH)] = ""
     value: float | None = None
     place: _Place | None = None
@@ -56,7 +56,6 @@ class _Item(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 _one = msgspec.json.Decoder(_Item).decode
 _many = msgspec.json.Decoder(list[_Item]).decode
-_known_kind = lru_cache(1024)(is_kind)
 
 
 class Reader:
@@ -76,7 +75,7 @@ class Reader:
                 return None
             signals: list[Signal] = []
             for start in range(0, len(items), STRIDE):
-                signals += map(self._signal, items[start : start + STRIDE])
+                signals += self._signals(items[start : start + STRIDE])
                 await asyncio.sleep(0)
             return signals
         except _NOT_PLAIN:
@@ -88,25 +87,27 @@ class Reader:
             item = msgspec.convert(raw, _Item)
             for text in (item.id, item.source, item.device):
                 check_characters(text, "")
-            return self._signal(item)
+            return self._signals([item])[0]
         except _NOT_PLAIN:
             return None
 
-    def _signal(self, item: _Item) -> Signal:
-        text = item.at
-        if not is_time(text) or not _known_kind(item.kind) or item.source == OWN_SOURCE:
+    def _signals(self, items: Sequence[_Item]) -> list[Signal]:
+        if OWN_SOURCE in {item.source for item in items} or not all(map(is_kind, {item.kind for item in items})):
             raise ValueError
-        at = datetime.fromisoformat(text).astimezone(UTC)
-        if not self._first <= at <= self._last:
-            raise ValueError
-        value = item.value
-        if value is not None and not isfinite(value):
-            raise ValueError
-        place, data = item.place, item.data
-        if place is None and data is None:
-            return Signal(item.id, item.source, item.device, item.kind, at, value)
-        lon, lat = check_place(place.lon, place.lat) if place else (None, None)
-        return Signal(item.id, item.source, item.device, item.kind, at, value, lon, lat, parse_data(data))
+        first, last, made = self._first, self._last, list[Signal]()
+        for item in items:
+            at = item.at if item.at.tzinfo is UTC else item.at.astimezone(UTC)
+            if not first <= at <= last:
+                raise ValueError
+            value, place, data = item.value, item.place, item.data
+            if value is not None and not isfinite(value):
+                raise ValueError
+            if place is None and data is None:
+                made.append(Signal(item.id, item.source, item.device, item.kind, at, value))
+            else:
+                lon, lat = check_place(place.lon, place.lat) if place else (None, None)
+                made.append(Signal(item.id, item.source, item.device, item.kind, at, value, lon, lat, parse_data(data)))
+        return made
 
 
 def _items(body: bytes, ndjson: bool) -> list[_Item]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -33,15 +34,15 @@ class Recent:
     def __contains__(self, key: int) -> bool:
         return any(key in half for half in self._halves)
 
-    def none_of(self, keys: Sequence[int]) -> bool:
+    def none_of(self, keys: AbstractSet[int]) -> bool:
         return all(half.isdisjoint(keys) for half in self._halves)
 
-    def add(self, keys: Sequence[int]) -> None:
+    def add(self, keys: AbstractSet[int]) -> None:
         now = time.monotonic()
         if now - self._turned > self._half or len(self._halves[0]) > _MOST_REMEMBERED:
             self._turned = now
             self._halves = [set(), *self._halves[:2]]
-        self._halves[0].update(keys)
+        self._halves[0] |= keys
 
 
 @dataclass(eq=False, slots=True)
@@ -49,7 +50,7 @@ class _Request:
     """One request's new signals on their way into the log."""
 
     signals: list[Signal]
-    keys: list[int]
+    keys: set[int]
     done: asyncio.Future[None]
     started: bool = False
 
@@ -103,9 +104,10 @@ class Writer:
 
     def _take(self, signals: Sequence[Signal]) -> tuple[Outcome, _Request | None]:
         """Part the new from the repeated; a repeat of what is still on its way waits for that to be durable."""
-        request = _Request([], [], asyncio.get_running_loop().create_future())
-        keys = _keys_of(signals)
-        if keys and len(set(keys)) == len(keys) and self._recent.none_of(keys) and self._pending.keys().isdisjoint(keys):
+        request = _Request([], set(), asyncio.get_running_loop().create_future())
+        told = _keys_of(signals)
+        keys = set(told)
+        if keys and len(keys) == len(told) and self._recent.none_of(keys) and self._pending.keys().isdisjoint(keys):
             self._pending.update(dict.fromkeys(keys, request))
             request.signals, request.keys = list(signals), keys
             return Outcome(len(signals)), request
@@ -127,7 +129,7 @@ class Writer:
                 continue
             for key in keys:
                 self._pending[key] = request
-            request.keys += keys
+            request.keys.update(keys)
             request.signals.append(signal)
         outcome.accepted = len(request.signals)
         return outcome

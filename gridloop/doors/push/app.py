@@ -33,7 +33,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 HEARTBEAT = 15.0  # seconds between comments that keep the line open
-FRAME_EVERY = 0.25  # a screen gets at most four frames a second; one case's changes within a frame are one message
+FRAME_EVERY = 0.26  # a screen gets less than four frames a second; one case's changes within a frame are one message
 RIGHTS_EVERY = 30.0  # seconds between looks whether the session still holds
 BACKLOG = 5_000  # messages a slow screen may fall behind before it is told to read afresh
 STALE_AFTER = 3.0  # seconds without a look into the trace until screens are told that what they show may be old

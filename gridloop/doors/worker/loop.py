@@ -29,11 +29,15 @@ _SOONEST = 0.1  # seconds from one turn to the next that is only hinted at: unde
 
 @dataclass(frozen=True)
 class Job:
-    """Work done again and again. ``run`` returns True when more may be waiting: then it is called again at once."""
+    """Work done again and again. ``run`` returns True when more may be waiting: then it is called again at once.
+
+    ``end``: what is to be done when the worker ends, such as giving back what the job holds between its turns.
+    """
 
     name: str
     every_seconds: float
     run: Callable[[], bool]
+    end: Callable[[], None] | None = None
 
 
 @dataclass
@@ -49,11 +53,15 @@ class State:
 
 
 def load(table: Iterable[tuple[str, float, str]]) -> list[Job]:
-    """Jobs from the wiring's ``(name, every seconds, "module:function")``; a name that cannot be imported stops the start."""
+    """Jobs from the wiring's ``(name, every seconds, "module:function")``; a name that cannot be imported stops the start.
+
+    A function may carry its ``end`` as an attribute.
+    """
     jobs = []
     for name, every, target in table:
         module, _, function = target.partition(":")
-        jobs.append(Job(name, every, getattr(importlib.import_module(module), function)))
+        run = getattr(importlib.import_module(module), function)
+        jobs.append(Job(name, every, run, getattr(run, "end", None)))
     return jobs
 
 
@@ -121,6 +129,11 @@ class Loop:
             wake.clear()
         from django.db import connections
 
+        try:
+            if job.end:
+                job.end()
+        except Exception:
+            log.exception("job %s could not end well", job.name)  # what it held is free when its time is over
         connections.close_all()
 
     def beat(self, path: Path) -> None:

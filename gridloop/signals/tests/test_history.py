@@ -129,9 +129,11 @@ def test_the_log_keeps_what_the_slowest_consumer_needs(log: PostgresLog, history
     with clock.fixed(EIGHT + timedelta(days=3)):
         trim_log()
         assert len(log.read(partition, 0, 9)) == 2  # nothing has had its effects yet
-        lease = positions.claim("effects", partition, "test")
-        assert lease
-        with scoped(SYSTEM):
-            positions.advance(lease, 2)
-        trim_log()
+        for consumer in ("effects", "detectors"):
+            assert len(log.read(partition, 0, 9)) == 2
+            lease = positions.claim(consumer, partition, "test")
+            assert lease
+            with scoped(SYSTEM):
+                positions.advance(lease, 2)
+            trim_log()
     assert [b.seq for b in log.read(partition, 0, 9)] == [2]  # the history has not got the second hour yet

@@ -464,6 +464,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/detectors/held": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Detectors held back because of too many alarms */
+        get: operations["gridloop_signals_api_held_detectors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detectors/{name}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a detector that was held back be told of again */
+        post: operations["gridloop_signals_api_release_detector"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices": {
         parameters: {
             query?: never;
@@ -509,6 +543,23 @@ export interface paths {
         get: operations["gridloop_registry_api_device"];
         /** Add a device, or change what is known of it */
         put: operations["gridloop_registry_api_save_device"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{code}/readings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a device has said, by steps of time, for a chart */
+        get: operations["gridloop_signals_api_device_readings"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -2591,6 +2642,28 @@ export interface components {
             valid_to: string | null;
         };
         /**
+         * HeldDetectorOut
+         * @description A detector of which nothing is told since it raised so many ``alarms``, more than people can take in an hour.
+         */
+        HeldDetectorOut: {
+            /** Alarms */
+            alarms: number;
+            /** Name */
+            name: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+        };
+        /** HeldDetectorsPage */
+        HeldDetectorsPage: {
+            /** Items */
+            items: components["schemas"]["HeldDetectorOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /**
          * HoursIn
          * @description When a duty is served: ISO weekdays (1 = Monday) and local times [["08:30", "17:30"]].
          */
@@ -3303,6 +3376,80 @@ export interface components {
             note: string;
             /** Stars */
             stars: number;
+        };
+        /**
+         * ReadingPointOut
+         * @description Least, mean and most of a step that begins ``at``.
+         */
+        ReadingPointOut: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Count */
+            count: number;
+            /** High */
+            high: number;
+            /** Low */
+            low: number;
+            /** Mean */
+            mean: number;
+        };
+        /**
+         * ReadingSeriesOut
+         * @description ``count`` includes readings without a value.
+         */
+        ReadingSeriesOut: {
+            /** Count */
+            count: number;
+            /** Kind */
+            kind: string;
+            /** Points */
+            points: components["schemas"]["ReadingPointOut"][];
+        };
+        /**
+         * ReadingsOut
+         * @description ``hidden``: a household's, shown for a purpose with a reason only.
+         */
+        ReadingsOut: {
+            /** Hidden */
+            hidden: boolean;
+            /** Series */
+            series: components["schemas"]["ReadingSeriesOut"][];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Step Seconds */
+            step_seconds: number;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * ReadingsQuery
+         * @description ``purpose`` and ``reason`` open what a household's device said; the look is written down.
+         */
+        ReadingsQuery: {
+            /**
+             * Hours
+             * @default 24
+             */
+            hours: number;
+            /**
+             * Purpose
+             * @default
+             */
+            purpose: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
         };
         /**
          * RegionAtOut
@@ -5220,6 +5367,48 @@ export interface operations {
             };
         };
     };
+    gridloop_signals_api_held_detectors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldDetectorsPage"];
+                };
+            };
+        };
+    };
+    gridloop_signals_api_release_detector: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldDetectorsPage"];
+                };
+            };
+        };
+    };
     gridloop_registry_api_devices: {
         parameters: {
             query?: {
@@ -5329,6 +5518,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeviceOut"];
+                };
+            };
+        };
+    };
+    gridloop_signals_api_device_readings: {
+        parameters: {
+            query?: {
+                hours?: number;
+                purpose?: string;
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadingsOut"];
                 };
             };
         };

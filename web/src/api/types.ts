@@ -377,6 +377,20 @@ export interface PackDetector {
   sentence_en: string;
 }
 
+export interface ReadingSeries {
+  kind: string;
+  count: number;
+  points: { at: string; low: number; mean: number; high: number; count: number }[];
+}
+
+export interface DeviceReadings {
+  since: string;
+  until: string;
+  step_seconds: number;
+  hidden: boolean;
+  series: ReadingSeries[];
+}
+
 export interface Pack {
   name: string;
   version: string;

@@ -124,6 +124,8 @@ export default {
     placeHint: "lon, lat such as 121.57, 29.20", intervalSeconds: "Interval (seconds)", keyPlace: "Key place", keyPlaceHint: "May be empty; search by name", cutOff: "Revoke the secret", cutOffSure: "The device cannot send until it gets a new secret. Go on?", cutOffDone: "The secret of {code} is revoked",
     coverage: "Reach (metres)", saved: "{code} saved", secret: "New secret",
     secretOnce: "Shown this once; older secrets have ended:", faulty: "Call it faulty", mended: "Call it online",
+    readings: "Readings", day: "Day", week: "Week", span: "Time range", mean: "Mean", low: "Lowest", high: "Highest", noReadings: "No readings in this time", noValues: "Heard {n} times in this time, without a value",
+    hidden: "This device is in a home: its readings tell of a private life and are shown for a purpose", open: "Show readings", chartText: "{kind}: {n} readings, lowest {low}, highest {high}",
   },
   deviceStatus: { online: "Online", silent: "Silent", faulty: "Faulty", unproved: "Unproved" },
   deviceKind: {

@@ -113,6 +113,8 @@ export default {
     search: "名称、编号", status: "状态", kind: "类别", all: "全部", name: "名称", seen: "最近一次", never: "从未上报", map: "设备地图", value: "最近读数",
     interval: "上报间隔", seconds: "{n} 秒", add: "登记设备", edit: "修改设备", place: "位置（经度, 纬度）", placeHint: "经度, 纬度，如 121.57, 29.20",
     intervalSeconds: "上报间隔（秒）", coverage: "覆盖半径（米）", keyPlace: "重点场所", keyPlaceHint: "可空；按名称搜索", cutOff: "吊销密钥", cutOffSure: "吊销后设备不能再上报，直到发放新密钥。确定？", cutOffDone: "{code} 的密钥已吊销", saved: "已保存 {code}", secret: "发放密钥", secretOnce: "新密钥只显示这一次，旧密钥已失效：", faulty: "标为故障", mended: "恢复在线",
+    readings: "读数", day: "一天", week: "一周", span: "时间范围", mean: "平均", low: "最低", high: "最高", noReadings: "这段时间没有读数", noValues: "这段时间上报 {n} 次，没有数值",
+    hidden: "该设备装在居民户内，读数涉及个人生活，需说明目的后查看", open: "查看读数", chartText: "{kind}：{n} 次，最低 {low}，最高 {high}",
   },
   deviceStatus: { online: "在线", silent: "失联", faulty: "故障", unproved: "未验证" },
   deviceKind: {

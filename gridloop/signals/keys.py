@@ -1,0 +1,166 @@
+"""Devices, homes and places as whole numbers: what detectors go by. A number once given stays, over restarts and whoever is at work."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+from django.db import connection
+from numpy.typing import NDArray
+
+from gridloop.detection.columns import Ints
+from gridloop.detection.rules import DEVICE
+from gridloop.kernel import clock
+from gridloop.kernel.viewer import SYSTEM
+from gridloop.registry.briefs import DeviceKeys
+from gridloop.registry.selectors import device_keys, key_facts
+from gridloop.signals.rules import silent_after
+
+# Whose a device is. A region's code says by its length what it is.
+VILLAGE_DIGITS = 12
+GROUPINGS: Mapping[str, Callable[[DeviceKeys], str | None]] = {
+    "subject": lambda row: row.household or row.place or row.building,
+    "household": lambda row: row.household,
+    "place": lambda row: row.place,
+    "building": lambda row: row.building,
+    "town": lambda row: _region(row, 9),
+    "village": lambda row: _region(row, VILLAGE_DIGITS),
+    "grid": lambda row: _region(row, 15),
+    "micro_grid": lambda row: _region(row, 18),
+}
+_PAGE = 20_000
+_STRANGERS = 100_000  # codes nobody has registered that are remembered, so that they are not looked up each time
+
+
+@dataclass(slots=True)
+class Keys:
+    """``numbers``: by space (``device`` or a grouping) name → number. ``regions``, ``allowed``: by device number, where it is and how long
+
+    it may be unheard (ms). ``homes``: by grouping, device number → key number. ``fresh``: numbers given since they were last stored.
+    """
+
+    numbers: dict[str, dict[str, int]] = field(default_factory=dict)
+    names: dict[str, list[str]] = field(default_factory=dict)
+    regions: list[str] = field(default_factory=list)
+    allowed: list[int] = field(default_factory=list)
+    homes: dict[str, dict[int, int]] = field(default_factory=dict)
+    first: dict[str, dict[int, int]] = field(default_factory=dict)  # key number → one of its devices
+    village_numbers: dict[str, int] = field(default_factory=dict)
+    strangers: set[str] = field(default_factory=set)
+    fresh: list[tuple[str, str, int]] = field(default_factory=list)
+    _village: list[int] = field(default_factory=list)
+
+    @classmethod
+    def load(cls) -> Keys:
+        """As they were stored, inside the caller's transaction."""
+        found = cls()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT space, name, number FROM signals_name ORDER BY space, number")
+            for space, name, number in cursor.fetchall():
+                found.numbers.setdefault(space, {})[name] = number
+                found.names.setdefault(space, []).append(name)
+        found.regions = [""] * len(found.names.get(DEVICE, ()))
+        found.allowed = [_allowed(3600)] * len(found.regions)
+        found._village = [-1] * len(found.regions)
+        return found
+
+    def store(self) -> None:
+        """Numbers given since the last time, inside the caller's transaction."""
+        if self.fresh:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "INSERT INTO signals_name (space, name, number) SELECT * FROM unnest(%s::text[], %s::text[], %s::int[])",
+                    [list(column) for column in zip(*self.fresh, strict=True)],
+                )
+            self.fresh = []
+
+    def unknown(self, codes: Collection[str]) -> list[DeviceKeys]:
+        """Registered ones among devices that have no number yet."""
+        known = self.numbers.get(DEVICE, {})
+        wanted = {code for code in codes if code not in known and code not in self.strangers}
+        if not wanted:
+            return []
+        rows = device_keys(SYSTEM, wanted)
+        if len(self.strangers) < _STRANGERS:
+            self.strangers |= wanted - {row.code for row in rows}
+        return rows
+
+    def everybody(self) -> Iterator[list[DeviceKeys]]:
+        """All registered devices, some at a time; who was a stranger may be among them."""
+        self.strangers.clear()
+        after = 0
+        while rows := device_keys(SYSTEM, after=after, limit=_PAGE):
+            yield rows
+            after = rows[-1].id
+
+    def learn(self, rows: Sequence[DeviceKeys], groupings: Collection[str]) -> dict[str, dict[int, int]]:
+        """Gives numbers; answers, by grouping, whose key has changed: device number → key number, -1 for none."""
+        changed: dict[str, dict[int, int]] = {by: {} for by in groupings}
+        for row in rows:
+            device = self._number(DEVICE, row.code)
+            if device == len(self.regions):
+                self.regions.append("")
+                self.allowed.append(0)
+                self._village.append(-1)
+            self.regions[device], self.allowed[device] = sys.intern(row.region), _allowed(row.interval_seconds)
+            self._village[device] = self._village_of(row.region)
+            for by in groupings:
+                name = GROUPINGS[by](row)
+                key = self._number(by, name) if name else -1
+                homes = self.homes.setdefault(by, {})
+                if homes.get(device) != key:
+                    homes[device] = changed[by][device] = key
+                if key >= 0:
+                    self.first.setdefault(by, {}).setdefault(key, device)
+        return changed
+
+    def _number(self, space: str, name: str) -> int:
+        numbers = self.numbers.setdefault(space, {})
+        number = numbers.get(name)
+        if number is None:
+            number = numbers[name] = len(numbers)
+            self.names.setdefault(space, []).append(name)
+            self.fresh.append((space, name, number))
+        return number
+
+    def devices(self, codes: Sequence[str]) -> Ints:
+        """The number of each device, -1 of one that is not registered."""
+        known = self.numbers.get(DEVICE, {})
+        return np.array([known.get(code, -1) for code in codes], np.int64)
+
+    def villages(self) -> Ints:
+        """By device number, a number of its village; only for as long as this worker lives. -1 where there is none."""
+        return np.array(self._village, np.int64)
+
+    def _village_of(self, region: str) -> int:
+        village = region[:VILLAGE_DIGITS]
+        return self.village_numbers.setdefault(village, len(self.village_numbers)) if len(village) == VILLAGE_DIGITS else -1
+
+    def name(self, by: str, key: int) -> str:
+        return self.names[by][key]
+
+    def device_of(self, by: str, key: int) -> int:
+        """One of the devices of a key."""
+        return key if by == DEVICE else self.first[by][key]
+
+    def facts(self, by: str, wanted: Collection[str]) -> dict[str, NDArray[np.float64]]:
+        """Facts of every key of a grouping, NaN where they are not known."""
+        numbers = self.numbers.get(by, {})
+        columns = {name: np.full(len(numbers), np.nan) for name in wanted}
+        for code, facts in key_facts(SYSTEM, by, clock.now()).items() if wanted else ():
+            number = numbers.get(code)
+            for name in facts.keys() & columns.keys() if number is not None else ():
+                columns[name][number] = facts[name]
+        return columns
+
+
+def _region(row: DeviceKeys, digits: int) -> str | None:
+    return row.region[:digits] if len(row.region) >= digits else None
+
+
+@cache
+def _allowed(interval_seconds: int) -> int:
+    return round(silent_after(interval_seconds).total_seconds() * 1000)

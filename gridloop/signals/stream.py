@@ -1,0 +1,181 @@
+"""The whole log as one stream: all partitions in the order in which their batches became durable, and as columns of readings.
+
+The order is a function of the log alone, so that whoever begins again from a position reads on exactly as before: by the moment of the
+batch (never before an earlier one of its partition), then partition and sequence. What is younger than ``SETTLE`` waits: an append that
+began before it may still be under way in another partition.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import numpy as np
+from django.db import connection
+
+from gridloop.detection.columns import LATEST, Bools, Floats, Ints
+from gridloop.detection.language import kind_number, token_of
+from gridloop.journal.frame import settle
+from gridloop.sdk.signals import unpack_rows
+from gridloop.signals.rules import OWN_SOURCE
+
+SETTLE = 5.0  # real seconds; longer than an append may take, see ``signals.connection``
+_READ = 50  # batches of a partition at a time
+TOKENS = ("token", "plate", "zone")  # of a signal's data: what it names, the first there is
+
+_NEXT = """
+SELECT p.partition, b.seq, b.at, b.data FROM unnest(%s::int[], %s::bigint[]) AS p(partition, seq)
+CROSS JOIN LATERAL (SELECT seq, at, data FROM signals_batch WHERE partition = p.partition AND seq > p.seq ORDER BY seq LIMIT %s) b
+ORDER BY p.partition, b.seq
+"""
+
+
+class Columns(NamedTuple):
+    """Readings as they were received, in order; ``device`` still as its code, ``received`` in ms."""
+
+    time: Ints
+    device: list[str]
+    kind: Ints
+    value: Floats
+    token: Ints
+    id: Ints
+    received: Ints
+
+    def __len__(self) -> int:
+        return len(self.device)
+
+    def take(self, which: Bools) -> Columns:
+        code = [d for d, keep in zip(self.device, which.tolist(), strict=True) if keep]
+        return Columns(self.time[which], code, self.kind[which], self.value[which], self.token[which], self.id[which], self.received[which])
+
+
+class Taken(NamedTuple):
+    """A batch in its turn. ``at``: when it counts as received, ms; ``size``: its signals, with those that are no readings."""
+
+    partition: int
+    seq: int
+    at: int
+    size: int
+    found: Columns
+
+
+@dataclass(slots=True)
+class Mark:
+    """How far a partition was handed on: its last batch, and the latest moment of any up to it, ms."""
+
+    seq: int
+    at: int
+
+
+Read = Callable[[Mapping[int, int], int], list[tuple[int, int, int, bytes]]]
+
+
+def milliseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1_000_000) // 1000
+
+
+def read_next(after: Mapping[int, int], limit: int) -> list[tuple[int, int, int, bytes]]:
+    """Per partition the next batches after a sequence, in the caller's transaction: partition, sequence, moment (ms), packed signals."""
+    settle()
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT, [list(after), list(after.values()), limit])
+        return [(partition, seq, milliseconds(at), bytes(data)) for partition, seq, at, data in cursor.fetchall()]
+
+
+@dataclass(slots=True)
+class Stream:
+    """Reads on from ``marks``, which move with what is handed on."""
+
+    marks: dict[int, Mark]
+    read: Read = read_next
+    _waiting: dict[int, deque[Taken]] = field(default_factory=dict)
+    _open: set[int] = field(default_factory=set)  # partitions of which more may be there than was read
+
+    def take(self, horizon: int, most: int) -> tuple[list[Taken], int]:
+        """Batches in order, about ``most`` signals, and the moment up to which nothing more can come before them: ``horizon`` at most."""
+        self._fill()
+        out: list[Taken] = []
+        while most > 0:
+            first = min(((queue[0].at, p) for p, queue in self._waiting.items() if queue), default=None)
+            if first is None or first[0] > horizon:
+                return out, horizon
+            batch = self._waiting[first[1]].popleft()
+            self.marks[batch.partition] = Mark(batch.seq, batch.at)
+            out.append(batch)
+            most -= batch.size
+            if not self._waiting[batch.partition] and batch.partition in self._open:
+                break
+        return out, self._last(out)
+
+    def _last(self, out: Sequence[Taken]) -> int:
+        return out[-1].at if out else max((mark.at for mark in self.marks.values()), default=0)
+
+    def _fill(self) -> None:
+        """Everything durable by now, up to so many batches a partition: those that are ``_open`` may have more."""
+        queues = {p: self._waiting.setdefault(p, deque()) for p in self.marks}
+        ends = {p: queue[-1] if queue else self.marks[p] for p, queue in queues.items() if len(queue) < _READ}
+        counts = dict.fromkeys(ends, 0)
+        for partition, seq, at, data in self.read({p: end.seq for p, end in ends.items()}, _READ):
+            batch = taken(partition, seq, max(at, ends[partition].at), data)
+            queues[partition].append(batch)
+            ends[partition] = batch
+            counts[partition] += 1
+        for partition, count in counts.items():
+            (self._open.add if count == _READ else self._open.discard)(partition)
+
+
+def columns(rows: Sequence[Sequence[Any]], received: Ints) -> Columns:
+    """Rows as ``sdk.signals.unpack_rows`` gives them. What has no device, and what the platform makes itself, is no reading."""
+    keep = [bool(row[2]) and row[1] != OWN_SOURCE for row in rows]
+    if not all(keep):
+        rows = [row for row, one in zip(rows, keep, strict=True) if one]
+        received = received[np.array(keep, np.bool_)]
+    kinds = {kind: kind_number(kind) for kind in {row[3] for row in rows}}
+    micro = np.array([row[4] for row in rows], np.int64)
+    return Columns(
+        time=np.clip(micro // 1000, 0, LATEST - 1),
+        device=[row[2] for row in rows],
+        kind=np.array([kinds[row[3]] for row in rows], np.int64),
+        value=np.array([row[5] for row in rows], np.float64),
+        token=np.array([_token(row[8]) if row[8] else 0 for row in rows], np.int64),
+        id=np.array([_id(row) if row[8] or row[5] is None else row[4] % 1000 for row in rows], np.int64),
+        received=received,
+    )
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    if not parts:
+        return columns([], np.zeros(0, np.int64))
+    time, kind, value, token, number, received = (
+        np.concatenate(column) for column in zip(*((p.time, p.kind, p.value, p.token, p.id, p.received) for p in parts), strict=True)
+    )
+    return Columns(time, [code for part in parts for code in part.device], kind, value, token, number, received)
+
+
+def taken(partition: int, seq: int, at: int, data: bytes) -> Taken:
+    """A batch as columns. The rows in between are so many that Python's collector would look through the whole heap again and again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        rows = unpack_rows(data)
+        return Taken(partition, seq, at, len(rows), columns(rows, np.full(len(rows), at)))
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _token(data: Mapping[str, Any]) -> int:
+    for name in TOKENS:
+        if isinstance(found := data.get(name), str | int) and found != "":
+            return token_of(str(found))
+    return 0
+
+
+def _id(row: Sequence[Any]) -> int:
+    """Readings are the same by device, kind and time, all else by source and id, as for their effects."""
+    return int.from_bytes(blake2b(f"{row[1]}\0{row[0]}".encode(), digest_size=8).digest()) >> 1

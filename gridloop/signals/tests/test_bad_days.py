@@ -1,0 +1,228 @@
+"""Detectors on bad days: down for two days, one device that floods, a gateway that dies, a detector that raises far too much."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+import pytest
+
+from gridloop.access.actions import load_users
+from gridloop.access.messages import SampleLogin
+from gridloop.access.selectors import user_id_of, viewer_for
+from gridloop.cases.tests.kit import Cast
+from gridloop.detection import rules
+from gridloop.detection.messages import RAISED
+from gridloop.detection.rules import HOUR, Detector
+from gridloop.journal.frame import scoped
+from gridloop.journal.models import Fact
+from gridloop.kernel import clock
+from gridloop.kernel.errors import Forbidden
+from gridloop.kernel.texts import say
+from gridloop.kernel.viewer import SYSTEM
+from gridloop.sdk.signals import Signal, partition_of
+from gridloop.signals import selectors
+from gridloop.signals.actions import release_detector
+from gridloop.signals.alarms import moment
+from gridloop.signals.log import PostgresLog
+from gridloop.signals.models import Alarm
+from gridloop.signals.tests.homes import (
+    ALL,
+    BUSY,
+    DOOR,
+    HOT,
+    SILENT,
+    START,
+    TEMPERATURE,
+    WATER,
+    day,
+    pick,
+    reading,
+    receive,
+    register,
+)
+from gridloop.signals.tests.test_detect import HOMES, begun, expected, rows, run
+
+
+def sent(log: PostgresLog) -> list[Signal]:
+    """What the scenes were told, in its order."""
+    found = [
+        (b.at, b.seq, n, s) for p in log.positions() for b in log.read(p, 0, 99_999) for n, s in enumerate(b.signals) if s.kind == "alarm"
+    ]
+    return [s for *_, s in sorted(found, key=lambda f: f[:3])]
+
+
+def said(viewer_lines: list[tuple[str, str, str, dict[str, object]]], key: str) -> list[str]:
+    return [f"{level} {say(text, 'en', **params)}" for level, _, text, params in viewer_lines if text == key]
+
+
+def at(hours: float) -> datetime:
+    return START + timedelta(hours=hours)
+
+
+def test_after_two_days_down_what_lasts_is_told_in_order_and_marked_late(county: Cast, log: PostgresLog) -> None:
+    register(HOMES)
+    minutes = 2 * 24 * 60
+    signals = day(HOMES, minutes)
+    work = begun(log, ALL)
+    work.end()
+    receive(log, signals)
+    end = START + timedelta(minutes=minutes + 5)
+    run(work, end)
+    want = expected(signals, ALL, moment(work.engine.watermark - 1))
+    got = rows()
+    assert got == want, "nothing is lost"
+    assert len(want) > 150
+    with scoped(SYSTEM):
+        alarms = list(Alarm.objects.order_by("start", "detector", "key"))
+    recent = end - timedelta(hours=1)
+    assert {a.told for a in alarms if a.ended and a.start < recent and a.ended < recent} == {"passed"}
+    lasting = [a for a in alarms if not a.ended]
+    assert {a.told for a in lasting} == {"told"}
+    assert {a.late for a in lasting if a.start < end - timedelta(minutes=11)} == {True}
+    told = [s for s in sent(log) if s.data["what"] == RAISED]
+    for part in range(log.partitions):  # effects are in order within a partition, as those of all signals
+        mine = [s.at for s in told if partition_of(s, log.partitions) == part]
+        assert mine == sorted(mine)
+    assert {s.data["alarm"] for s in told} == {a.id.hex for a in alarms if a.told == "told"}
+    assert len(told) < len([t for t in want if t.what == RAISED]) / 4, "no flood"
+    assert {s.data.get("late", False) for s in told if s.at < end - timedelta(minutes=11)} == {True}
+
+
+def test_a_device_that_floods_is_limited_and_nobody_else(county: Cast, log: PostgresLog) -> None:
+    register(HOMES)
+    signals = day(HOMES, 120)
+    work = begun(log, [BUSY, HOT])
+    mad = [reading("h000", DOOR, at(0.5) + timedelta(milliseconds=5 * n)) for n in range(9000)]
+    receive(log, sorted([*signals, *mad], key=lambda s: s.at))
+    run(work, at(2.1))
+    device = work.keys.numbers["device"]["h000-door_open"]
+    assert work.taking.passed.flood == {device: 9000 - 2 * 1200}
+    want = expected(signals, [BUSY, HOT], moment(work.engine.watermark - 1))
+    assert [t for t in rows() if t.key != "h000"] == [t for t in want if t.key != "h000"]
+    work.end()
+    with scoped(SYSTEM):
+        (line,) = said(selectors.doctor(SYSTEM), "signals.doctor_passed")
+    assert line.startswith("warn")
+    assert "6600 beyond a device's share" in line
+    assert "h000-door_open (6600)" in line
+
+
+def test_a_wrong_clock_moves_nobody_s_time_but_its_own(county: Cast, log: PostgresLog) -> None:
+    """Hours ahead, and hours behind: neither takes part, both are shown; one that is fast by seconds counts as just read."""
+    register(4)
+    work = begun(log, [SILENT, BUSY])
+    for n in range(30):
+        now = at(0) + timedelta(minutes=5 * n)
+        with clock.fixed(now):
+            log.append([reading("h000", DOOR, now), reading("h003", DOOR, now + timedelta(seconds=40))])
+            log.append([reading("h001", DOOR, now + timedelta(minutes=50)), reading("h002", DOOR, now - timedelta(hours=9))])
+    run(work, at(2.5))
+    assert [(t.key, t.at) for t in rows()] == [(home, at(0.25)) for home in ("h000", "h003")]
+    assert work.taking.passed.totals() == {"late": 30, "ahead": 30, "flood": 0, "unknown": 0}
+
+
+HEARD = Detector("homes.heard", 1, rules.Absence(pick(DOOR), 3 * HOUR), by="household")
+
+
+@pytest.fixture
+def many(county: Cast) -> int:
+    homes = 300
+    register(homes, interval=1800)
+    return homes
+
+
+def test_a_gateway_s_death_is_one_thing_and_not_many_silent_homes(many: int, log: PostgresLog) -> None:
+    """All of a village is unheard from the third hour to the ninth. Two homes stay silent after it: they are told then, late."""
+    work = begun(log, [HEARD])
+    for minute in [*range(0, 180, 20), *range(540, 720, 20)]:
+        moment_ = START + timedelta(minutes=minute)
+        with clock.fixed(moment_ + timedelta(seconds=20)):
+            log.append(
+                [
+                    reading(f"h{n:03d}", kind, moment_)
+                    for n in range(many)
+                    for kind in (DOOR, WATER)
+                    if kind == WATER or minute < 540 or n > 1
+                ]
+            )
+    run(work, at(8.5))
+    with scoped(SYSTEM):
+        assert Counter(Alarm.objects.values_list("told", "reason")) == {("held", "silence"): many}
+        work._save_due = True
+    run(work, at(8.6))
+    assert sent(log) == []
+    with scoped(SYSTEM):
+        (line,) = said(selectors.doctor(SYSTEM), "signals.doctor_hushed")
+    assert line.startswith(f"warn {many} alarms of silence wait")
+    run(work, at(12))
+    told = sent(log)
+    assert {(s.data["key"], s.data["what"], s.data["late"]) for s in told} == {("h000", RAISED, True), ("h001", RAISED, True)}
+    with scoped(SYSTEM):
+        assert Counter(Alarm.objects.values_list("told", flat=True)) == {"passed": many - 2, "told": 2}
+
+
+def test_homes_that_are_silent_while_their_village_is_heard_are_told(many: int, log: PostgresLog) -> None:
+    work = begun(log, [HEARD])
+    for minute in range(0, 400, 20):
+        moment_ = START + timedelta(minutes=minute)
+        with clock.fixed(moment_ + timedelta(seconds=20)):
+            log.append([reading(f"h{n:03d}", DOOR, moment_) for n in range(many) if minute == 0 or n > 4])
+    run(work, at(3.1))
+    assert sorted((s.data["key"], s.data["what"]) for s in sent(log)) == [(f"h{n:03d}", RAISED) for n in range(5)]
+
+
+def test_a_detector_that_raises_far_too_much_is_held_back_until_somebody_has_looked(
+    many: int, log: PostgresLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRIDLOOP_ALARMS_AN_HOUR", "50")
+    wrong = Detector("homes.wrong", 1, rules.Threshold(pick(TEMPERATURE), 10.0, 5.0))
+    work = begun(log, [wrong, HOT])
+    temperature = dict.fromkeys(range(many), 20.0) | {7: 70.0}
+    for minute in range(0, 30, 5):
+        moment_ = START + timedelta(minutes=minute)
+        with clock.fixed(moment_ + timedelta(seconds=20)):
+            log.append([reading(f"h{n:03d}", TEMPERATURE, moment_, value) for n, value in temperature.items()])
+    run(work, at(0.4))
+    assert {(s.data["detector"], s.data["key"]) for s in sent(log)} == {("homes.hot", "h007-temperature")}, "others go on"
+    with scoped(SYSTEM):
+        assert Counter(Alarm.objects.filter(detector="homes.wrong").values_list("told", "reason")) == {("held", "flood"): 50}
+        assert [f.data for f in Fact.objects.filter(action="detector_held")] == [{"detector": "homes.wrong", "alarms": many}]
+        (line,) = said(selectors.doctor(SYSTEM), "signals.doctor_held")
+    assert line.startswith(f"BAD the detector homes.wrong raised {many} alarms, more than 50 in an hour")
+
+    for n in range(3, many):  # mended: most are cool again
+        temperature[n] = 1.0
+    moment_ = START + timedelta(minutes=30)
+    with clock.fixed(moment_ + timedelta(seconds=20)):
+        log.append([reading(f"h{n:03d}", TEMPERATURE, moment_, value) for n, value in temperature.items()])
+    run(work, at(0.6))
+    load_users(
+        [SampleLogin("boss", "值班长", None, "duty_commander", "9901", None), SampleLogin("desk", "坐席", None, "operator", "9901", None)]
+    )
+    with pytest.raises(Forbidden):
+        release_detector(viewer_for(user_id_of("desk") or 0), "homes.wrong")
+    release_detector(viewer_for(user_id_of("boss") or 0), "homes.wrong")
+    run(work, at(0.7))
+    told = [s for s in sent(log) if s.data["detector"] == "homes.wrong"]
+    assert sorted((s.data["key"], s.data["what"]) for s in told) == [(f"h{n:03d}-temperature", RAISED) for n in range(3)]
+    with scoped(SYSTEM):
+        assert Fact.objects.filter(action="detector_released").count() == 1
+        assert selectors.held_detectors(SYSTEM) == []
+
+
+def test_a_clock_set_back_lets_the_detectors_begin_anew(county: Cast, log: PostgresLog) -> None:
+    """A drill three days ahead is over: its readings no longer stand in the way of the present."""
+    register(2)
+    work = begun(log, [BUSY])
+    for n in range(5):
+        receive(log, [reading("h000", DOOR, at(72) + timedelta(minutes=n))])
+    run(work, at(72.2))
+    assert [(t.key, t.what) for t in rows()] == [("h000", RAISED)]
+    run(work, at(1))
+    for n in range(5):
+        receive(log, [reading("h001", DOOR, at(1) + timedelta(minutes=n))])
+    run(work, at(1.2))
+    with scoped(SYSTEM):
+        alarms = {a.key: a.ended is None for a in Alarm.objects.all()}
+    assert alarms == {"h000": False, "h001": True}

@@ -1,0 +1,129 @@
+"""A detector that is new or changed learns from history what it would know, and goes on with the alarms there are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gridloop.cases.tests.kit import Cast
+from gridloop.detection import rules
+from gridloop.detection.messages import CLEARED, RAISED
+from gridloop.detection.rules import HOUR, MINUTE, Detector
+from gridloop.journal.frame import scoped
+from gridloop.kernel import clock
+from gridloop.kernel.viewer import SYSTEM
+from gridloop.signals import history
+from gridloop.signals.alarms import moment
+from gridloop.signals.detecting import AtWork
+from gridloop.signals.log import PostgresLog
+from gridloop.signals.models import Alarm
+from gridloop.signals.tests.homes import BUSY, DOOR, HOT, SILENT, START, WATER, Told, day, pick, reading, receive, register
+from gridloop.signals.tests.test_detect import MINUTES, begun, expected, rows, run
+
+HOMES = 24
+CHANGE = START + timedelta(minutes=400)
+END = START + timedelta(minutes=MINUTES + 30)
+SOONER = replace(SILENT, version=2, when=rules.Absence(pick(DOOR, WATER), 2 * HOUR))
+LATER = replace(SILENT, version=2, when=rules.Absence(pick(DOOR, WATER), 7 * HOUR))
+
+
+def open_at(told: list[Told], at: object) -> dict[str, Told]:
+    """Alarms that last at a moment, by key."""
+    last = {t.key: t for t in told if t.at < at}  # type: ignore[operator]
+    return {key: t for key, t in last.items() if t.what == RAISED}
+
+
+@pytest.mark.parametrize("archived", [False, True], ids=["from the log", "from the archive and the log"])
+@pytest.mark.parametrize("second", [SOONER, LATER], ids=["sooner", "later"])
+def test_a_changed_detector_goes_on_as_if_it_had_always_been_there(
+    county: Cast, log: PostgresLog, history_folder: Path, second: Detector, archived: bool
+) -> None:
+    register(HOMES)
+    signals = day(HOMES, MINUTES)
+    detectors = [SILENT, BUSY]
+    work = begun(log, detectors)
+    receive(log, signals)
+    run(work, CHANGE)
+    if archived:
+        with clock.fixed(CHANGE):
+            while history.write_hours():
+                pass
+        assert len(list(history_folder.glob("*/*/*.parquet"))) > 10
+    detectors[0] = second
+    at = moment(work.engine.watermark)
+    run(work, CHANGE + timedelta(seconds=1))
+    run(work, END)
+    end = moment(work.engine.watermark - 1)
+
+    old = [t for t in expected(signals, [SILENT], CHANGE + timedelta(days=1)) if t.at < at]
+    new = expected(signals, [second], end)
+    before, after = open_at(old, at), open_at(new, at)
+    assert before.keys() ^ after.keys(), "the change is to begin or end something"
+    assert before.keys() & after.keys() or second is LATER, "and to leave something"
+    begun_then = {key: after[key].start for key in after.keys() - before.keys()}
+    over_then = before.keys() - after.keys()
+
+    with scoped(SYSTEM):
+        alarms = list(Alarm.objects.filter(detector=SILENT.id))
+    assert {(a.key, a.start) for a in alarms} == (
+        {(t.key, t.start) for t in old if t.what == RAISED}
+        | {(t.key, t.start) for t in new if t.what == RAISED and t.at >= at}
+        | set(begun_then.items())
+    )
+    assert {(a.key, a.ended) for a in alarms if a.ended} == (
+        {(t.key, t.at) for t in old if t.what == CLEARED}
+        | {(t.key, t.at) for t in new if t.what == CLEARED and t.at >= at}
+        | {(key, at) for key in over_then}
+    )
+    assert [t for t in rows() if t.detector == BUSY.id] == expected(signals, [BUSY], end), "the other goes on undisturbed"
+
+
+def test_a_new_detector_tells_what_lasts_and_nothing_of_the_past(county: Cast, log: PostgresLog, history_folder: Path) -> None:
+    register(HOMES)
+    signals = day(HOMES, MINUTES)
+    detectors = [BUSY]
+    work = begun(log, detectors)
+    receive(log, signals)
+    run(work, CHANGE)
+    detectors.append(SILENT)
+    run(work, CHANGE + timedelta(seconds=1))
+    at = moment(work.engine.watermark)
+    lasting = open_at(expected(signals, [SILENT], CHANGE + timedelta(days=1)), at)
+    assert lasting
+    with scoped(SYSTEM):
+        assert {a.key: a.start for a in Alarm.objects.filter(detector=SILENT.id)} == {key: t.start for key, t in lasting.items()}
+
+
+def test_a_detector_that_is_gone_ends_its_alarms(county: Cast, log: PostgresLog) -> None:
+    register(HOMES)
+    detectors = [SILENT, HOT]
+    work = begun(log, detectors)
+    receive(log, day(HOMES, MINUTES))
+    run(work, CHANGE)
+    with scoped(SYSTEM):
+        assert Alarm.objects.filter(detector=SILENT.id, ended=None).exists()
+    del detectors[0]
+    run(work, CHANGE + timedelta(seconds=1))
+    with scoped(SYSTEM):
+        assert not Alarm.objects.filter(detector=SILENT.id, ended=None).exists()
+    del detectors[0]
+    run(work, CHANGE + timedelta(seconds=2))
+    with scoped(SYSTEM):
+        assert not Alarm.objects.filter(ended=None).exists()
+    assert work.leases is None, "nobody needs the partitions"
+
+
+def test_what_was_read_before_the_first_start_counts(county: Cast, log: PostgresLog, history_folder: Path) -> None:
+    """Three readings before anybody was at work, one after: together they are four in half an hour."""
+    register(1)
+    for minute in (0, 5, 10):
+        receive(log, [reading("h000", DOOR, START + timedelta(minutes=minute))])
+    work = AtWork("test", lambda: [BUSY])
+    run(work, START + timedelta(milliseconds=10.6 * MINUTE))
+    assert rows() == []
+    receive(log, [reading("h000", DOOR, START + timedelta(minutes=15))])
+    run(work, START + timedelta(minutes=20))
+    assert [(t.what, t.at) for t in rows()] == [(RAISED, START + timedelta(minutes=15))]

@@ -1,0 +1,63 @@
+"""Several workers: one detects, the others stand by; one that stood still is fenced, and nothing is told twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from gridloop.cases.tests.kit import Cast
+from gridloop.journal.frame import scoped
+from gridloop.kernel import clock
+from gridloop.kernel.viewer import SYSTEM
+from gridloop.signals import positions
+from gridloop.signals.alarms import moment
+from gridloop.signals.detecting import AtWork
+from gridloop.signals.log import PostgresLog
+from gridloop.signals.models import Position
+from gridloop.signals.tests.homes import ALL, START, day, receive, register
+from gridloop.signals.tests.test_detect import HOMES, begun, expected, rows, run
+
+MINUTES = 300
+
+
+def lapse() -> None:
+    """The holder's time is over."""
+    with scoped(SYSTEM), connection.cursor() as cursor:
+        cursor.execute("UPDATE signals_position SET lease_until = clock_timestamp() - interval '1 second' WHERE consumer = 'detectors'")
+
+
+def test_the_second_stands_by_and_takes_over_from_one_that_stands_still(county: Cast, log: PostgresLog) -> None:
+    register(HOMES)
+    signals = day(HOMES, MINUTES)
+    first, second = begun(log), AtWork("second", lambda: ALL)
+    receive(log, signals)
+    run(first, START + timedelta(minutes=100))
+    with clock.fixed(START + timedelta(minutes=100)):
+        assert second.turn() is False
+    assert second.leases is None
+
+    run(first, START + timedelta(minutes=200))  # what it found since it stored its state is found again by the second
+    lapse()
+    run(second, START + timedelta(minutes=250))
+    with pytest.raises(positions.Fenced):
+        run(first, START + timedelta(minutes=260))
+    assert first.leases is None
+    run(second, START + timedelta(minutes=MINUTES + 30))
+    assert rows() == expected(signals, ALL, moment(second.engine.watermark - 1))
+
+
+def test_one_that_ends_gives_back_at_once_and_its_successor_reads_nothing_again(county: Cast, log: PostgresLog) -> None:
+    register(HOMES)
+    first = begun(log)
+    receive(log, day(HOMES, MINUTES))
+    run(first, START + timedelta(minutes=200))
+    first.end()
+    with scoped(SYSTEM):
+        stored = {p.partition: (p.seq, p.owner) for p in Position.objects.filter(consumer="detectors")}
+    assert {owner for _, owner in stored.values()} == {""}
+    second = AtWork("second", lambda: ALL)
+    with clock.fixed(START + timedelta(minutes=200)):
+        second.turn()
+    assert {p: mark.seq for p, mark in second.stream.marks.items()} == {p: seq for p, (seq, _) in stored.items()}

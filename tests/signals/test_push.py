@@ -1,0 +1,55 @@
+"""Platforms that push in their own words, through the door and into the log."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from gridloop.kernel import clock
+from tests.signals.conftest import Client, item
+
+
+def _meter(number: int, value: Any, stream: str = "water_m3") -> dict[str, Any]:
+    at = int((clock.now() - timedelta(seconds=number)).timestamp() * 1000)
+    return {"at": at, "type": 1, "ds_id": stream, "value": value, "dev_id": 2016617}
+
+
+def test_a_push_is_taken_in_its_own_words_and_once(client: Client) -> None:
+    body = {"msg": [_meter(1, 0.012), _meter(2, "340", "energy_wh"), {"type": 2, "status": 1, "dev_id": 1}], "nonce": "8t2x"}
+    assert client.post(body, query={"from": "onenet"}).json() == {"accepted": 2, "duplicates": 0, "rejected": []}
+    assert client.post(body, query={"from": "onenet"}).json() == {"accepted": 0, "duplicates": 2, "rejected": []}
+    assert sorted((s.source, s.device, s.kind, s.value) for s in client.logged()) == [
+        ("onenet", "2016617", "electricity_use", 0.34),
+        ("onenet", "2016617", "water_use", 12.0),
+    ]
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_is_kept(client: Client) -> None:
+    answer = client.post({"msg": [_meter(1, "n/a"), _meter(2, 1)]}, query={"from": "onenet"}, accept_language="en")
+    assert answer.status_code == 202
+    assert answer.json()["accepted"] == 1
+    (rejected,) = answer.json()["rejected"]
+    assert (rejected["index"], rejected["pointer"]) == (0, "$.value")
+    assert "n/a" in rejected["error"]
+    assert "words" in rejected["error"]
+
+
+def test_a_push_without_a_reading_is_answered_well(client: Client) -> None:
+    assert client.post({"type": "joined"}, query={"from": "chirpstack"}).json() == {"accepted": 0, "duplicates": 0, "rejected": []}
+
+
+def test_an_adapter_that_is_not_there(client: Client) -> None:
+    answer = client.post({}, query={"from": "chirpstuck"}, accept_language="zh")
+    assert answer.status_code == 404
+    assert "chirpstack" in answer.json()["detail"]
+
+
+def test_a_body_nested_too_deep_is_refused(client: Client) -> None:
+    answer = client.post(b"[" * 100_000 + b"]" * 100_000, query={"from": "frigate"})
+    assert answer.status_code == 400
+
+
+def test_one_kind_of_body_does_not_disturb_the_other(client: Client) -> None:
+    assert client.post([item(1)]).json()["accepted"] == 1
+    assert client.post({"msg": _meter(1, 1)}, query={"from": "onenet"}).json()["accepted"] == 1
+    assert len(client.logged()) == 2
