@@ -299,7 +299,7 @@ class Checker:
             document.fault(path, "scenes.kind_or_alarm")
         elif rule.kind is not None and rule.kind not in self.known.kinds:
             document.fault((*path, "kind"), "scenes.no_kind", kind=rule.kind)
-        elif rule.alarm is not None:
+        elif rule.alarm is not None and ("detect" not in self.documents or parts.get("detect")):  # a file with faults says enough itself
             detect = parts.get("detect")
             names = sorted(detect.detectors) if isinstance(detect, DetectFile) else []
             broken = "detect" in self.documents and self.documents["detect"].wrongs  # told there, and once
