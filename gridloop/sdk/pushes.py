@@ -142,7 +142,7 @@ class PushMapping:
         return found
 
     def _events(self, payload: Any) -> Iterator[Any]:
-        for match in self._compiled[self.push.each].findall(payload):
+        for match in self._found(payload, self.push.each):
             yield from match if isinstance(match, list) else [match]
 
     def _of(self, event: Any) -> list[Item]:
@@ -171,8 +171,12 @@ class PushMapping:
         return item | {"id": f"{number}:{one.kind}" if len(self.push.readings) > 1 else str(number)}
 
     def _first(self, event: Any, path: str) -> Any:
-        found = self._compiled[path].findall(event)
+        found = self._found(event, path)
         return found[0] if found else None
+
+    def _found(self, value: Any, path: str) -> list[Any]:
+        """All the path leads to. A text has no parts: the library would read it as a document of JSON."""
+        return [] if isinstance(value, str) else self._compiled[path].findall(value)
 
     def _holds(self, event: Any, conditions: list[When]) -> bool:
         for one in conditions:

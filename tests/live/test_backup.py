@@ -132,7 +132,7 @@ def test_restore_tells_of_a_file_that_is_missing_or_changed(live: Live, tmp_path
     with tarfile.open(file) as archive:
         archive.extractall(tmp_path / "taken")
     originals = [p for p in (tmp_path / "taken" / "evidence").rglob("*") if p.is_file() and "." not in p.name]
-    originals[0].write_bytes(b"another picture")
+    max(originals, key=lambda path: path.stat().st_mtime).write_bytes(b"another picture")  # the one just taken
     with tarfile.open(tmp_path / "harmed.tar", "w") as archive:
         for path in sorted((tmp_path / "taken").iterdir()):
             archive.add(path, path.name)

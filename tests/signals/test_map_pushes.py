@@ -79,6 +79,12 @@ def test_whatever_is_pushed_becomes_items_or_faults(name: str, payload: object) 
             assert parse_item(item, NOW, Defaults(at=NOW)).source == name
 
 
+def test_a_text_is_no_event_though_it_holds_json() -> None:
+    assert MAPPINGS["onenet"].items("{") == []
+    assert MAPPINGS["onenet"].items('{"msg": []}') == []
+    assert MAPPINGS["onenet"].items({"msg": ['{"type": 1}', "{"]}) == []
+
+
 def _mapping(folder: Path, push: dict[str, Any]) -> PushMapping:
     file = folder / "mine" / "manifest.yaml"
     file.parent.mkdir(exist_ok=True)
