@@ -1,6 +1,6 @@
 """Open consoles, in a process of their own: each follows ``/api/v1/live`` and keeps its list of open cases as the front end does.
 
-``web/src/screens/console/useQueue.ts``: a frame names a case that changed; the cases named within 300 ms are read again under the list's
+``web/src/screens/console/useQueue.ts``: a frame names a case that changed; the cases named within 100 ms are read again under the list's
 own filter; what the answer lacks has left the list.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-GATHER, AT_ONCE, PAGE = 0.3, 50, 500
+GATHER, AT_ONCE, PAGE = 0.1, 50, 500
 TOGETHER = 0.02  # bytes that come this close after others are the same frame
 LIST = {"box": "open", "order": "urgent"}
 

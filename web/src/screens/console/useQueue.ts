@@ -62,7 +62,7 @@ export function useQueue(filter: Ref<QueueFilter>, held: (items: number) => bool
     }
     if (changed.size) refreshSoon();
   }
-  const refreshSoon = gathered(() => void refresh(), 300); // longer than frames are apart: else all screens that saw one would ask together
+  const refreshSoon = gathered(() => void refresh(), 100); // frames come at most four a second already
   const recount = gathered(() => void queries.invalidateQueries({ queryKey: ["counts"] }), 2_000);
 
   function touch(code: string): void {
