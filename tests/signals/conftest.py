@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -165,3 +166,20 @@ def client(database_urls: Urls, transactional_db: None) -> Iterator[Client]:
 def pool(database_urls: Urls) -> Iterator[ConnectionPool]:
     with ConnectionPool(database_urls.ingest, min_size=1, max_size=4, open=True) as opened:
         yield opened
+
+
+@pytest.fixture
+def doors(database_urls: Urls, transactional_db: None, tmp_path: Path) -> Iterator[Any]:
+    from tests.signals.doors import Doors
+    from tests.signals.servers import ingest, nats_server, until
+
+    with psycopg.connect(database_urls.owner) as owner:
+        make_senders(owner)
+    nats, mqtt = nats_server(tmp_path)
+    door = ingest(tmp_path, database_urls.ingest, nats.port)
+    nats.start()
+    door.start()
+    until(lambda: "mqtt door open" in (tmp_path / "ingest.log").read_text(), what="the door")
+    yield Doors(nats, door, mqtt, database_urls.owner)
+    door.stop()
+    nats.stop()

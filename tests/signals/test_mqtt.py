@@ -7,53 +7,15 @@ import contextlib
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiomqtt
-import psycopg
 import pytest
 
-from gridloop.doors.cli.database import Urls
 from gridloop.kernel import clock
-from tests.signals.conftest import CITIZEN, SECRET, TOKEN, logged, make_senders
-from tests.signals.servers import Program, ingest, nats_server, run_async, until
-
-
-@dataclass
-class Doors:
-    nats: Program
-    ingest: Program
-    mqtt: int
-    owner: str
-
-    def client(self, device: str = "cam-1", secret: str = SECRET) -> aiomqtt.Client:
-        return aiomqtt.Client("127.0.0.1", self.mqtt, username=device, password=secret, protocol=aiomqtt.ProtocolVersion.V311, timeout=15)
-
-    def publish(self, topic: str, payload: str | bytes, device: str = "cam-1", qos: int = 1, secret: str = SECRET) -> None:
-        async def run() -> None:
-            async with self.client(device, secret) as client:
-                await client.publish(topic, payload, qos=qos)
-
-        run_async(run())
-
-    def values(self) -> dict[tuple[str, str], float | None]:
-        return {(s.device, s.kind): s.value for s in logged(self.owner)}
-
-
-@pytest.fixture
-def doors(database_urls: Urls, transactional_db: None, tmp_path: Path) -> Iterator[Doors]:
-    with psycopg.connect(database_urls.owner) as owner:
-        make_senders(owner)
-    nats, mqtt = nats_server(tmp_path)
-    door = ingest(tmp_path, database_urls.ingest, nats.port)
-    nats.start()
-    door.start()
-    until(lambda: "mqtt door open" in (tmp_path / "ingest.log").read_text(), what="the door")
-    yield Doors(nats, door, mqtt, database_urls.owner)
-    door.stop()
-    nats.stop()
+from tests.signals.conftest import CITIZEN, SECRET, TOKEN, logged
+from tests.signals.doors import Doors
+from tests.signals.servers import run_async, until
 
 
 def test_bare_numbers_and_items_become_signals(doors: Doors) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +12,19 @@ import psycopg
 import pytest
 
 from gridloop.adapters.channels.mqtt.channel import MqttChannel, build
-from gridloop.doors.cli.database import Urls
 from gridloop.sdk.channels import ChannelError, Receipt
 from gridloop.sdk.testing.channel import ChannelConformance, message
-from tests.signals.conftest import SECRET, TOKEN, free_port, logged, make_device, make_senders
-from tests.signals.servers import ingest, nats_server, until
-from tests.signals.test_mqtt import Doors
+from tests.signals.conftest import SECRET, TOKEN, free_port, logged, make_device
+from tests.signals.doors import Doors
+from tests.signals.servers import until
 
 SPEAKER = "speaker-1"
 
 
-@pytest.fixture
-def doors(database_urls: Urls, transactional_db: None, tmp_path: Path) -> Iterator[Doors]:
-    with psycopg.connect(database_urls.owner, autocommit=True) as owner:
-        make_senders(owner)
+@pytest.fixture(autouse=True)
+def speaker(doors: Doors) -> None:
+    with psycopg.connect(doors.owner, autocommit=True) as owner:
         make_device(owner, 900, SPEAKER, "loudspeaker")
-    nats, mqtt = nats_server(tmp_path)
-    door = ingest(tmp_path, database_urls.ingest, nats.port)
-    nats.start()
-    door.start()
-    until(lambda: "mqtt door open" in (tmp_path / "ingest.log").read_text(), what="the door")
-    yield Doors(nats, door, mqtt, database_urls.owner)
-    door.stop()
-    nats.stop()
 
 
 def _channel(doors: Doors, token: str = TOKEN) -> MqttChannel:
