@@ -11,6 +11,7 @@ from django.core.wsgi import get_wsgi_application
 
 from gridloop.doors.http.problems import FORM_LIMIT
 from gridloop.doors.http.shedding import shed_late
+from gridloop.doors.http.watch import silent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gridloop.project.settings")
 _django = get_wsgi_application()
@@ -25,6 +26,6 @@ def _measured(environ: dict[str, Any], start_response: Callable[..., Any]) -> It
     return answer
 
 
-application = shed_late(_measured)
+application = shed_late(_measured, silent)
 if settings.SECRET_KEY == settings.NO_SECRET:  # sessions and links would be signed with a word everybody can read
     raise ImproperlyConfigured("GRIDLOOP_SECRET_KEY is not set")

@@ -44,11 +44,14 @@ def waited(environ: Environ, now: float) -> float:
     return seconds if 0.0 < seconds < LONGEST else 0.0
 
 
-def shed_late(application: Application) -> Application:
-    """The application behind a door that refuses what waited too long with 429 and ``Retry-After``."""
+def shed_late(application: Application, silent: Callable[[], bool] = lambda: False) -> Application:
+    """The application behind a door that refuses what waited too long with 429 and ``Retry-After``.
+
+    While the database is ``silent``, what waited is let through to hear just that, in the same words as those who come later.
+    """
 
     def door(environ: Environ, start: Start) -> Iterable[bytes]:
-        if waited(environ, time.time()) <= patience(environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")):
+        if waited(environ, time.time()) <= patience(environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")) or silent():
             return application(environ, start)
         SHED.inc()  # Django, which counts requests, never sees it
         lang = "en" if environ.get("HTTP_ACCEPT_LANGUAGE", "").startswith("en") else "zh"

@@ -117,12 +117,20 @@ class Watch:
                 line.shutdown(socket.SHUT_RDWR)
 
 
+WATCH: Final = Watch() if os.environ.get("GRIDLOOP_PROCESS") == "web" else None
+
+
+def silent() -> bool:
+    """Whether this process knows that the database says nothing."""
+    return WATCH is not None and WATCH.silent
+
+
 class DatabaseWatchMiddleware:
     """The first of all: while the database is silent nothing that needs it is begun."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
-        self.watch = Watch() if os.environ.get("GRIDLOOP_PROCESS") == "web" else None
+        self.watch = WATCH
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if self.watch is None or request.path in UNTOUCHED:

@@ -15,7 +15,7 @@ from gridloop.doors.http.shedding import ACTING, LONGEST, LOOKING, REPORTING, RE
 CASES = "/api/v1/cases"
 
 
-def answer(method: str, path: str, started: str | None, lang: str = "") -> tuple[str, dict[str, str], bytes]:
+def answer(method: str, path: str, started: str | None, lang: str = "", silent: bool = False) -> tuple[str, dict[str, str], bytes]:
     def inner(environ: Environ, start: Start) -> Iterable[bytes]:
         start("200 OK", [])
         return [b"served"]
@@ -24,7 +24,7 @@ def answer(method: str, path: str, started: str | None, lang: str = "") -> tuple
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_ACCEPT_LANGUAGE": lang}
     if started is not None:
         environ["HTTP_X_REQUEST_START"] = started
-    body = b"".join(shed_late(inner)(environ, lambda status, headers: said.append((status, dict(headers)))))
+    body = b"".join(shed_late(inner, lambda: silent)(environ, lambda status, headers: said.append((status, dict(headers)))))
     return said[0][0], said[0][1], body
 
 
@@ -50,6 +50,10 @@ def test_the_refusal_speaks_the_callers_language() -> None:
     zh, en = (orjson.loads(answer("GET", CASES, ago(9), lang)[2])["detail"] for lang in ("", "en-GB,en"))
     assert "没有做任何改动" in zh
     assert "nothing was changed" in en
+
+
+def test_while_the_database_is_silent_the_application_says_so() -> None:
+    assert answer("GET", CASES, ago(9), silent=True)[2] == b"served"
 
 
 @pytest.mark.parametrize("word", [None, "", "soon", "-5", "9" * 16, "١٢٣"])

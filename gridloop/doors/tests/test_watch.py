@@ -83,7 +83,7 @@ def test_a_line_that_died_is_given_up_for_another(line: Line, monkeypatch: pytes
 
 @pytest.mark.django_db(transaction=True)
 def test_the_figures_are_told_while_the_database_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GRIDLOOP_PROCESS", "web")
+    monkeypatch.setattr(watching, "WATCH", watching.Watch())  # as in the web process
     door = watching.DatabaseWatchMiddleware(metrics)
     assert door.watch is not None
     door.watch._started = True  # this test says itself when the database is silent
