@@ -170,16 +170,7 @@ def pool(database_urls: Urls) -> Iterator[ConnectionPool]:
 
 @pytest.fixture
 def doors(database_urls: Urls, transactional_db: None, tmp_path: Path) -> Iterator[Any]:
-    from tests.signals.doors import Doors
-    from tests.signals.servers import ingest, nats_server, until
+    from tests.signals.doors import opened
 
-    with psycopg.connect(database_urls.owner) as owner:
-        make_senders(owner)
-    nats, mqtt = nats_server(tmp_path)
-    door = ingest(tmp_path, database_urls.ingest, nats.port)
-    nats.start()
-    door.start()
-    until(lambda: "mqtt door open" in (tmp_path / "ingest.log").read_text(), what="the door")
-    yield Doors(nats, door, mqtt, database_urls.owner)
-    door.stop()
-    nats.stop()
+    with opened(tmp_path, database_urls) as doors:
+        yield doors

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiomqtt
+import psycopg
 
-from tests.signals.conftest import SECRET, logged
-from tests.signals.servers import Program, run_async
+from gridloop.doors.cli.database import Urls
+from tests.signals.conftest import SECRET, logged, make_senders
+from tests.signals.servers import Program, ingest, nats_server, run_async, until
 
 
 @dataclass
@@ -29,3 +34,18 @@ class Doors:
 
     def values(self) -> dict[tuple[str, str], float | None]:
         return {(s.device, s.kind): s.value for s in logged(self.owner)}
+
+
+@contextmanager
+def opened(folder: Path, urls: Urls) -> Iterator[Doors]:
+    """The door and its broker at work on a database whose senders are known."""
+    with psycopg.connect(urls.owner) as owner:
+        make_senders(owner)
+    nats, mqtt = nats_server(folder)
+    door = ingest(folder, urls.ingest, nats.port)
+    nats.start()
+    door.start()
+    until(lambda: "mqtt door open" in (folder / "ingest.log").read_text(), what="the door")
+    yield Doors(nats, door, mqtt, urls.owner)
+    door.stop()
+    nats.stop()

@@ -20,8 +20,9 @@ import pytest
 from gridloop.doors.cli.database import APP, INGEST, OWNER, Urls, ensure_database, ensure_roles, with_login
 from gridloop.doors.cli.postgres import EmbeddedPostgres
 from gridloop.kernel import clock
-from tests.signals.conftest import SECRET, TOKEN, item, logged, make_senders
-from tests.signals.servers import Program, ingest, nats_server, run_async, until
+from tests.signals.conftest import SECRET, TOKEN, item, logged
+from tests.signals.doors import opened
+from tests.signals.servers import Program, run_async, until
 
 DEVICES = ("cam-1", "cam-2")
 ROUNDS = 2
@@ -73,16 +74,8 @@ def product(tmp_path: Path) -> Iterator[Product]:
     urls = Urls(*(with_login(postgres.url(), role, "secret", "gridloop") for role in (OWNER, APP, INGEST)))
     code = "from gridloop.doors.cli.database import *; setup_django(); migrate()"
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | urls.environment(), timeout=120)
-    with psycopg.connect(urls.owner) as owner:
-        make_senders(owner)
-    nats, mqtt = nats_server(tmp_path)
-    door = ingest(tmp_path, urls.ingest, nats.port)
-    nats.start()
-    door.start()
-    until(lambda: "mqtt door open" in (tmp_path / "ingest.log").read_text(), what="the door")
-    yield Product(postgres, nats, door, mqtt, urls)
-    door.stop()
-    nats.stop()
+    with opened(tmp_path, urls) as doors:
+        yield Product(postgres, doors.nats, doors.ingest, doors.mqtt, urls)
     postgres.stop()
 
 
