@@ -213,6 +213,12 @@ def reconcile(detectors: Collection[str], active: Sequence[Found], at: int, judg
     write([*begun, *over], judge, now)
 
 
+def end_deserted(detectors: Collection[str], has_device: Callable[[str, str], bool], at: int, judge: Judge, now: datetime) -> None:
+    """Open alarms of homes and places to which no device belongs any more are over: nothing could be read that ends them."""
+    rows = Alarm.objects.filter(detector__in=list(detectors), ended=None)
+    write([_over(row, at) for row in rows if not has_device(row.goes_by, row.key)], judge, now)
+
+
 def _over(row: Alarm, at: int) -> Found:
     """An alarm of a time that has not come yet, because the clock was set back, is over as soon as it began."""
     end = max(at, milliseconds(row.start) + 1)

@@ -20,7 +20,7 @@ from django.db import connection
 
 from gridloop.detection.columns import Bools
 from gridloop.detection.engine import Engine
-from gridloop.detection.messages import Alarm
+from gridloop.detection.messages import RAISED, Alarm
 from gridloop.detection.rules import DEVICE, Detector
 from gridloop.detection.snapshots import Stored, write
 from gridloop.journal.frame import scoped
@@ -131,7 +131,7 @@ class AtWork:
         since = clocked - self._saved
         save = self._save_due or since > max(SAVE_SECONDS, SAVE_SHARE * self._save_cost)
         look = self.frontier - self._looked >= LOOK_MS
-        if not (told or save or look or clocked - self._renewed > RENEW_SECONDS):
+        if not (told or save or look or self.keys.deserted or clocked - self._renewed > RENEW_SECONDS):
             return
         with scoped(SYSTEM):
             silent = self._silent_villages() if told or look else np.zeros(0, np.bool_)
@@ -139,6 +139,8 @@ class AtWork:
                 alarms.write(self._found(told), self._judge(silent, now), now)
             if look:
                 self._look_again(silent, now, caught_up=caught_up)
+            if self.keys.deserted:
+                self._end_deserted(silent, now)
             if save:
                 self._store()
             else:
@@ -146,16 +148,23 @@ class AtWork:
         self._renewed = clocked
         self._unsent = self._unsent or bool(told) or look
 
+    def _end_deserted(self, silent: Bools, now: datetime) -> None:
+        names = [detector.id for detector in self.detectors]
+        alarms.end_deserted(names, self.keys.has_device, self.engine.watermark, self._judge(silent, now), now)
+        self.keys.deserted, self._unsent = False, True
+
     # --- what becomes of alarms --------------------------------------------------------------------------------------------
 
     def _found(self, told: Sequence[Alarm]) -> list[Found]:
+        """With names. What has no device any more can be over, but nothing is raised of it: nobody would know where to go."""
         by = {detector.id: detector.by for detector in self.detectors}
         out = []
         for one in told:
             goes_by = by[one.detector]
             device = self.keys.device_of(goes_by, one.key)
-            names = self.keys.name(goes_by, one.key), self.keys.name(DEVICE, device)
-            out.append(Found(one, goes_by, *names, self.keys.regions[device]))
+            where = ("", "") if device is None else (self.keys.name(DEVICE, device), self.keys.regions[device])
+            if device is not None or one.what != RAISED:
+                out.append(Found(one, goes_by, self.keys.name(goes_by, one.key), *where))
         return out
 
     def _judge(self, silent: Bools, now: datetime) -> alarms.Judge:
