@@ -120,9 +120,9 @@ class AtWork:
         if (device < 0).any() and (rows := self.keys.unknown({found.device[n] for n in np.flatnonzero(device < 0).tolist()})):
             self._learn(rows)
             device = self.keys.devices(found.device)
-        readings = self.taking.take(found, device)
+        readings, received = self.taking.take(found, device)
         self.frontier = frontier
-        told = self.engine.step(readings) if len(readings.time) else []
+        told = self.engine.step(readings, received) if len(readings.time) else []
         return told + self.engine.tick(frontier)
 
     def _commit(self, told: Sequence[Alarm], now: datetime, *, caught_up: bool) -> None:

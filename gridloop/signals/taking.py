@@ -12,7 +12,7 @@ from gridloop.signals.holding import Fair
 from gridloop.signals.stream import Columns
 
 LATENESS = 60_000  # ms a reading may be received after its time
-AHEAD = 60_000  # ms it may be ahead: a clock that is fast; its time is then that of its receipt
+AHEAD = 60_000  # ms it may be ahead: a clock that is fast
 NEVER_HEARD = -1
 
 
@@ -37,8 +37,8 @@ class Taking:
     passed: Passed = field(default_factory=Passed)
     heard: Ints = field(default_factory=lambda: np.full(0, NEVER_HEARD, np.int64))
 
-    def take(self, found: Columns, device: Ints) -> Readings:
-        """``device``: number of each row's device, -1 for a stranger."""
+    def take(self, found: Columns, device: Ints) -> tuple[Readings, Ints]:
+        """Those that take part, and when each was received. ``device``: number of each row's device, -1 for a stranger."""
         known = device >= 0
         self.passed.unknown += int((~known).sum())
         self.hear(device[known], found.received[known])
@@ -50,7 +50,8 @@ class Taking:
         flood = going.copy()
         flood[going] = ~self.fair.passing(device[going], found.received[going])
         _count(self.passed.flood, device, flood)
-        return _readings(found, device, going & ~flood)
+        going &= ~flood
+        return _readings(found, device, going), found.received[going]
 
     def past(self, found: Columns, device: Ints) -> Readings:
         """Of what was received long ago: those that took part, but for floods."""
@@ -73,11 +74,4 @@ def _count(counts: Counter[int], device: Ints, which: Bools) -> None:
 
 
 def _readings(found: Columns, device: Ints, which: Bools) -> Readings:
-    return Readings(
-        np.minimum(found.time, found.received)[which],
-        device[which],
-        found.kind[which],
-        found.value[which],
-        found.token[which],
-        found.id[which],
-    )
+    return Readings(found.time[which], device[which], found.kind[which], found.value[which], found.token[which], found.id[which])

@@ -63,7 +63,8 @@ def warm(work: AtWork, detectors: Sequence[Detector], *, first: bool) -> None:
         if first:
             known = work.keys.devices(found.device)
             work.taking.hear(known[known >= 0], found.received[known >= 0])
-            work.engine.step(readings.take(readings.time >= mark))
+            due = readings.take(readings.time >= mark)
+            work.engine.step(due, np.full(len(due.time), work.frontier))
         engine.step(readings.take(readings.time < mark))
         work.keep_lease()
     engine.finish(mark - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -109,7 +110,7 @@ def test_a_device_that_floods_is_limited_and_nobody_else(county: Cast, log: Post
 
 
 def test_a_wrong_clock_moves_nobody_s_time_but_its_own(county: Cast, log: PostgresLog) -> None:
-    """Hours ahead, and hours behind: neither takes part, both are shown; one that is fast by seconds counts as just read."""
+    """Hours ahead, and hours behind: neither takes part, both are shown; one that is fast by seconds is believed and moves nobody else."""
     register(4)
     work = begun(log, [SILENT, BUSY])
     for n in range(30):
@@ -118,8 +119,26 @@ def test_a_wrong_clock_moves_nobody_s_time_but_its_own(county: Cast, log: Postgr
             log.append([reading("h000", DOOR, now), reading("h003", DOOR, now + timedelta(seconds=40))])
             log.append([reading("h001", DOOR, now + timedelta(minutes=50)), reading("h002", DOOR, now - timedelta(hours=9))])
     run(work, at(2.5))
-    assert [(t.key, t.at) for t in rows()] == [(home, at(0.25)) for home in ("h000", "h003")]
+    assert [(t.key, t.at) for t in rows()] == [("h000", at(0.25)), ("h003", at(0.25) + timedelta(seconds=40))]
     assert work.taking.passed.totals() == {"late": 30, "ahead": 30, "flood": 0, "unknown": 0}
+
+
+def test_what_a_fast_clock_sends_at_once_keeps_its_order_and_counts_once(county: Cast, log: PostgresLog) -> None:
+    """A peak between two lows, all some seconds ahead of their receipt, and the same delivered again 20 s later."""
+    register(1)
+    often = replace(BUSY, id="homes.often", when=rules.Count(pick(TEMPERATURE), 5, HOUR))
+    work = begun(log, [Detector("homes.peak", 1, rules.Threshold(pick(TEMPERATURE), 60.0)), often])
+    now = START + timedelta(minutes=5)
+    fast = [reading("h000", TEMPERATURE, now + timedelta(seconds=s), v) for s, v in ((5, 20.0), (10, 85.0), (15, 84.0), (20, 20.0))]
+    for again in (0, 20):
+        with clock.fixed(now + timedelta(seconds=again)):
+            log.append(fast)
+    run(work, START + timedelta(minutes=10))
+    assert [(t.detector, t.what, t.at) for t in rows()] == [
+        ("homes.peak", "raised", now + timedelta(seconds=10)),
+        ("homes.peak", "cleared", now + timedelta(seconds=20)),
+    ]
+    assert work.engine.passed.again == 4
 
 
 HEARD = Detector("homes.heard", 1, rules.Absence(pick(DOOR), 3 * HOUR), by="household")
