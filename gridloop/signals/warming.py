@@ -6,10 +6,9 @@ From the Parquet files and, for what is not archived yet, the log. No alarm of t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
@@ -27,24 +26,13 @@ from gridloop.signals.stream import Columns, Taken, columns, joined, millisecond
 if TYPE_CHECKING:
     from gridloop.signals.detecting import AtWork
 
-_WEEK = 7 * DAY
-_ROUTINE_WEEKS = 10  # a routine has forgotten most of what lies further back
 _HOUR = 3_600_000
-_SPANS = ("longer", "within", "keep", "gap", "per", "quiet")
 
 
-def memory_of(part: Any) -> int:
+def memory_of(detector: Detector) -> int:
     """How far back a detector's present state may reach, ms: the sum of all it counts or waits over."""
-    if isinstance(part, tuple):
-        return sum(memory_of(one) for one in part)
-    if not is_dataclass(part):
-        return 0
-    span = sum(getattr(part, name, None) or 0 for name in _SPANS)
-    if isinstance(part, rules.Days):
-        span += part.of * DAY
-    if isinstance(part, rules.Routine):
-        span += _ROUTINE_WEEKS * _WEEK
-    return span + sum(memory_of(getattr(part, one.name)) for one in fields(part))
+    conditions = [part for top in (detector.when, *(step.when for step in detector.steps)) for part in rules.parts_of(top)]
+    return detector.quiet + sum(part.memory for part in conditions)
 
 
 def warm(work: AtWork, detectors: Sequence[Detector], *, first: bool) -> None:

@@ -144,6 +144,9 @@ def test_what_a_fast_clock_sends_at_once_keeps_its_order_and_counts_once(county:
 HEARD = Detector("homes.heard", 1, rules.Absence(pick(DOOR), 3 * HOUR), by="household")
 
 
+QUIET_SINCE = rules.All((rules.Threshold(pick(WATER), 0.5), rules.Not(rules.Count(pick(DOOR), 1, 3 * HOUR))))
+
+
 @pytest.fixture
 def many(county: Cast) -> int:
     homes = 300
@@ -151,9 +154,10 @@ def many(county: Cast) -> int:
     return homes
 
 
-def test_a_gateway_s_death_is_one_thing_and_not_many_silent_homes(many: int, log: PostgresLog) -> None:
+@pytest.mark.parametrize("detector", [HEARD, replace(HEARD, when=QUIET_SINCE)], ids=["absence", "denied count"])
+def test_a_gateway_s_death_is_one_thing_and_not_many_silent_homes(many: int, log: PostgresLog, detector: Detector) -> None:
     """All of a village is unheard from the third hour to the ninth. Two homes stay silent after it: they are told then, late."""
-    work = begun(log, [HEARD])
+    work = begun(log, [detector])
     for minute in [*range(0, 180, 20), *range(540, 720, 20)]:
         moment_ = START + timedelta(minutes=minute)
         with clock.fixed(moment_ + timedelta(seconds=20)):
