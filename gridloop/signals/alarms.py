@@ -213,6 +213,18 @@ def reconcile(detectors: Collection[str], active: Sequence[Found], at: int, judg
     write([*begun, *over], judge, now)
 
 
+def remembered() -> set[str]:
+    """Detectors that have open alarms or are held back."""
+    open_ = Alarm.objects.filter(ended=None).values_list("detector", flat=True).distinct()
+    return {*open_, *HeldDetector.objects.values_list("detector", flat=True)}
+
+
+def end_detectors(detectors: Collection[str], at: int, now: datetime) -> None:
+    """Of detectors that are no more nothing lasts."""
+    HeldDetector.objects.filter(detector__in=list(detectors)).delete()
+    reconcile(detectors, [], at, lambda _: Ruling(Alarm.Told.PASSED), now)
+
+
 def end_deserted(detectors: Collection[str], has_device: Callable[[str, str], bool], at: int, judge: Judge, now: datetime) -> None:
     """Open alarms of homes and places to which no device belongs any more are over: nothing could be read that ends them."""
     rows = Alarm.objects.filter(detector__in=list(detectors), ended=None)

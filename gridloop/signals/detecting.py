@@ -242,12 +242,13 @@ class AtWork:
         with scoped(SYSTEM):
             self.keys = Keys.load()
             self.held = set(HeldDetector.objects.values_list("detector", flat=True))
+            gone = alarms.remembered() - {detector.id for detector in wanted}
             fresh = self._restore()
         first = fresh is None
         if fresh is None:
             fresh = [detector.id for detector in wanted]
             self._start_now()
-        self._settle_in(fresh, first=first)
+        self._settle_in(fresh, first=first, gone=gone)
         return True
 
     def _start_now(self) -> None:
@@ -289,8 +290,8 @@ class AtWork:
             self.engine.reserve(by, len(self.keys.numbers.get(by, ())))
         silent = self._silent_villages()
         with scoped(SYSTEM):
-            HeldDetector.objects.filter(detector__in=gone).delete()
-            self._reconcile({*fresh, *gone}, silent, clock.now())
+            alarms.end_detectors(gone, self.engine.watermark, clock.now())
+            self._reconcile(set(fresh), silent, clock.now())
             self._store()
 
     def keep_lease(self, *, also: bool = False) -> None:
@@ -368,9 +369,11 @@ def _marks_before(at: datetime) -> dict[int, Mark]:
 
 
 def _pass_by(owner: str) -> bool:
-    """Nobody detects anything: the position goes along, so that the log can be trimmed; what was known is forgotten."""
-    if not positions.waiting(CONSUMER):
-        return False
+    """Nobody detects anything: the position goes along, so that the log can be trimmed; what was known is forgotten, alarms are over."""
+    with scoped(SYSTEM):
+        gone = alarms.remembered()
+    if not gone and not positions.waiting(CONSUMER):
+        return alarms.send_due()
     leases = positions.claim_all(CONSUMER, owner, LEASE_SECONDS)
     if leases is None:
         return False
@@ -379,6 +382,7 @@ def _pass_by(owner: str) -> bool:
             cursor.execute("SELECT partition, seq FROM signals_partition")
             ends = dict(cursor.fetchall())
         state.drop()
+        alarms.end_detectors(gone, milliseconds(clock.now()), clock.now())
         positions.hold_all(leases, ends, LEASE_SECONDS)
     for lease in leases.values():
         positions.release(lease)

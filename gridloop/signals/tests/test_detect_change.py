@@ -15,11 +15,11 @@ from gridloop.detection.rules import HOUR, MINUTE, Detector
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
-from gridloop.signals import history
+from gridloop.signals import history, selectors
 from gridloop.signals.alarms import moment
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import PostgresLog
-from gridloop.signals.models import Alarm
+from gridloop.signals.models import Alarm, AlarmChange, HeldDetector
 from gridloop.signals.tests.homes import BUSY, DOOR, HOT, SILENT, START, WATER, Told, day, pick, reading, receive, register
 from gridloop.signals.tests.test_detect import MINUTES, begun, expected, rows, run
 
@@ -114,6 +114,24 @@ def test_a_detector_that_is_gone_ends_its_alarms(county: Cast, log: PostgresLog)
     with scoped(SYSTEM):
         assert not Alarm.objects.filter(ended=None).exists()
     assert work.leases is None, "nobody needs the partitions"
+
+
+@pytest.mark.parametrize("left", [[HOT], []], ids=["one stays", "none stays"])
+def test_detectors_removed_while_nobody_is_at_work_end_their_alarms(county: Cast, log: PostgresLog, left: list[Detector]) -> None:
+    register(HOMES)
+    work = begun(log, [SILENT, HOT])
+    receive(log, day(HOMES, MINUTES))
+    run(work, CHANGE)
+    with scoped(SYSTEM):
+        lasting = set(Alarm.objects.filter(detector=SILENT.id, ended=None).values_list("id", flat=True))
+        HeldDetector.objects.create(detector=SILENT.id, since=CHANGE, alarms=1)
+    assert lasting
+    work.end()
+    run(AtWork("again", lambda: left), END)
+    with scoped(SYSTEM):
+        assert not Alarm.objects.filter(detector=SILENT.id, ended=None).exists()
+        assert set(AlarmChange.objects.filter(alarm__in=lasting, what=CLEARED).values_list("sent", flat=True)) == {True}
+        assert selectors.held_detectors(SYSTEM) == []
 
 
 def test_what_was_read_before_the_first_start_counts(county: Cast, log: PostgresLog, history_folder: Path) -> None:
