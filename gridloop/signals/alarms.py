@@ -189,6 +189,11 @@ def held_back(reason: str) -> list[Alarm]:
     return list(Alarm.objects.filter(told=Alarm.Told.HELD, reason=reason, ended=None).order_by("start", "detector", "key"))
 
 
+def flooded() -> set[str]:
+    """Detectors of which alarms that still last were kept because there were too many."""
+    return set(Alarm.objects.filter(told=Alarm.Told.HELD, reason=FLOOD, ended=None).values_list("detector", flat=True).distinct())
+
+
 def tell(rows: Sequence[Alarm], now: datetime) -> None:
     """Alarms that were kept so far, as far as people can take them."""
     held = _held_now(Counter(row.detector for row in rows), now)

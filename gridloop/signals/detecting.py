@@ -191,7 +191,7 @@ class AtWork:
         alarms.tell(back, now)
         alarms.tell_waiting(now, caught_up=caught_up)
         held = set(HeldDetector.objects.values_list("detector", flat=True))
-        if free := self.held - held:
+        if free := (self.held | alarms.flooded()) - held:  # let go on since the last look, or while nobody was at work
             alarms.tell([row for row in alarms.held_back(alarms.FLOOD) if row.detector in free], now)
             self._reconcile(free, silent, now)
         self.held = held
@@ -386,4 +386,4 @@ def _pass_by(owner: str) -> bool:
         positions.hold_all(leases, ends, LEASE_SECONDS)
     for lease in leases.values():
         positions.release(lease)
-    return False
+    return alarms.send_due()

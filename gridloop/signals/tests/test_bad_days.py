@@ -25,6 +25,7 @@ from gridloop.sdk.signals import Signal, partition_of
 from gridloop.signals import selectors
 from gridloop.signals.actions import release_detector
 from gridloop.signals.alarms import moment
+from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.models import Alarm
 from gridloop.signals.tests.homes import (
@@ -195,9 +196,11 @@ def test_homes_that_are_silent_while_their_village_is_heard_are_told(many: int, 
     assert sorted((s.data["key"], s.data["what"]) for s in sent(log)) == [(f"h{n:03d}", RAISED) for n in range(5)]
 
 
+@pytest.mark.parametrize("down", [False, True], ids=["at work", "nobody at work"])
 def test_a_detector_that_raises_far_too_much_is_held_back_until_somebody_has_looked(
-    many: int, log: PostgresLog, monkeypatch: pytest.MonkeyPatch
+    many: int, log: PostgresLog, monkeypatch: pytest.MonkeyPatch, down: bool
 ) -> None:
+    """Released while it is at work, or while nobody is."""
     monkeypatch.setenv("GRIDLOOP_ALARMS_AN_HOUR", "50")
     wrong = Detector("homes.wrong", 1, rules.Threshold(pick(TEMPERATURE), 10.0, 5.0))
     work = begun(log, [wrong, HOT])
@@ -225,8 +228,10 @@ def test_a_detector_that_raises_far_too_much_is_held_back_until_somebody_has_loo
     )
     with pytest.raises(Forbidden):
         release_detector(viewer_for(user_id_of("desk") or 0), "homes.wrong")
+    if down:
+        work.end()
     release_detector(viewer_for(user_id_of("boss") or 0), "homes.wrong")
-    run(work, at(0.7))
+    run(AtWork("again", lambda: [wrong, HOT]) if down else work, at(0.7))
     told = [s for s in sent(log) if s.data["detector"] == "homes.wrong"]
     assert sorted((s.data["key"], s.data["what"]) for s in told) == [(f"h{n:03d}-temperature", RAISED) for n in range(3)]
     with scoped(SYSTEM):
