@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from gridloop.cases.tests.kit import Cast
 from gridloop.detection import rules
 from gridloop.detection.messages import CLEARED, RAISED
 from gridloop.detection.rules import HOUR, MINUTE, Detector
+from gridloop.detection.schedules import Schedule, Span
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
@@ -114,6 +115,26 @@ def test_a_detector_that_is_gone_ends_its_alarms(county: Cast, log: PostgresLog)
     with scoped(SYSTEM):
         assert not Alarm.objects.filter(ended=None).exists()
     assert work.leases is None, "nobody needs the partitions"
+
+
+def test_a_schedule_read_anew_changes_nothing(county: Cast, log: PostgresLog) -> None:
+    """As the scenes hand it out every minute; another one does change the detector."""
+    schedules = [time(23)]
+
+    def wanted() -> list[Detector]:
+        return [replace(SILENT, when=rules.During(SILENT.when, Schedule((Span(time(0), schedules[0]),))))]
+
+    register(1)
+    with clock.fixed(START - timedelta(minutes=1)):
+        log.append([reading("h000", DOOR, START - timedelta(minutes=1))])
+    work = AtWork("test", wanted)
+    run(work, START)
+    engine = work.engine
+    run(work, START + timedelta(minutes=5))
+    assert work.engine is engine
+    schedules[0] = time(22)
+    run(work, START + timedelta(minutes=6))
+    assert work.engine is not engine
 
 
 @pytest.mark.parametrize("left", [[HOT], []], ids=["one stays", "none stays"])
