@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import zstandard
 from django.db import connection
 
 from gridloop.detection.columns import Bools
@@ -42,6 +43,7 @@ MOST_ROWS = 50_000  # signals in one turn
 LEASE_SECONDS, RENEW_SECONDS, SAVE_SECONDS, ROSTER_SECONDS = 30, 5.0, 30.0, 300.0
 SAVE_SHARE = 20  # storing takes at most one part in so many of the time
 BACK_MS = 3_600_000  # the clock was set back, and no small correction was made to it
+_UNREADABLE = (ValueError, LookupError, TypeError, OverflowError, zstandard.ZstdError)
 LOOK_MS = 60_000  # of the log's time between two looks at what a silence holds back
 
 
@@ -61,6 +63,7 @@ class AtWork:
         self.taking = Taking()
         self.frontier = 0  # everything received up to it was handed on, ms
         self.held: set[str] = set()
+        self._anew: tuple[int, str] | None = None  # when what was stored could not be read, ms, and why
         self._quiet: set[str] = set()  # detectors that may be raised by silence
         self._facts: dict[str, set[str]] = {}
         self._looked = 0
@@ -249,7 +252,7 @@ class AtWork:
             self.keys = Keys.load()
             self.held = set(HeldDetector.objects.values_list("detector", flat=True))
             gone = alarms.remembered() - {detector.id for detector in wanted}
-            fresh = self._restore()
+            fresh = self._restored()
         first = fresh is None
         if fresh is None:
             fresh = [detector.id for detector in wanted]
@@ -317,6 +320,7 @@ class AtWork:
             "frontier": self.frontier,
             "passed": [passed.unknown, *(list(one.items()) for one in (passed.late, passed.ahead, passed.flood))],
             "fair": fair.minute,
+            "anew": self._anew,
         }
         self.keys.store()
         pieces: dict[str, state.Write] = {
@@ -329,6 +333,18 @@ class AtWork:
         self.leases = positions.hold_all(self.leases or {}, seqs, LEASE_SECONDS)
         self._saved = self._renewed = time.monotonic()
         self._save_cost, self._save_due = self._saved - began, False
+
+    def _restored(self) -> list[str] | None:
+        """As ``_restore``; what cannot be read, or is of another program's format, is dropped: history tells it again."""
+        try:
+            return self._restore()
+        except _UNREADABLE as fault:
+            log.exception("what the detectors knew cannot be read: they begin anew from history")
+            state.drop()
+            self._engine(self.detectors)
+            self.taking = Taking()
+            self._anew = milliseconds(clock.now()), f"{type(fault).__name__}: {fault}"[:200]
+            return None
 
     def _restore(self) -> list[str] | None:
         """What was stored, inside the caller's transaction; detectors that are not in it, or None when nothing was."""
@@ -344,6 +360,7 @@ class AtWork:
         at = dict(meta["marks"])
         self.stream = Stream({p: Mark(lease.seq, at.get(p, 0)) for p, lease in (self.leases or {}).items()})
         self.frontier = meta["frontier"]
+        self._anew = meta.get("anew")
         unknown, *counts = meta["passed"]
         late, ahead, flood = (Counter(dict(one)) for one in counts)
         passed = Passed(late, ahead, flood, unknown)
