@@ -12,6 +12,7 @@ from django.db import connection
 from numpy.typing import NDArray
 
 from gridloop.detection.columns import Ints
+from gridloop.detection.engine import Engine
 from gridloop.detection.rules import DEVICE
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
@@ -123,6 +124,12 @@ class Keys:
         for by, keys in left.items():
             self._succeed(by, keys)
         return changed
+
+    def tell(self, engine: Engine, groupings: Collection[str]) -> None:
+        """Whose every device is."""
+        for by in sorted({*groupings} - {DEVICE}):
+            homes = self.homes.get(by, {})
+            engine.group(by, list(homes), list(homes.values()))
 
     def _succeed(self, by: str, keys: set[int]) -> None:
         """Another device of a key takes the place of the one that has gone, if there is one."""
