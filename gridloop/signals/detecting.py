@@ -68,11 +68,9 @@ class AtWork:
         self._anew: tuple[int, str] | None = None  # when what was stored could not be read, ms, and why
         self._quiet: set[str] = set()  # detectors that may be raised by silence
         self._facts: dict[str, set[str]] = {}
-        self._looked = 0
+        self._looked, self._unsent = 0, True
         self._saved = self._renewed = self._roster = time.monotonic()
-        self._save_cost = 0.0
-        self._save_due = False
-        self._unsent = True
+        self._save_cost, self._save_due = 0.0, False
 
     # --- turns -------------------------------------------------------------------------------------------------------------
 
@@ -216,8 +214,8 @@ class AtWork:
         self.held = held | (self.held - at_work)
 
     def _reconcile(self, detectors: set[str], silent: Bools, now: datetime) -> None:
-        active = [alarm for alarm in self.engine.active() if alarm.detector in detectors]
-        alarms.reconcile(detectors, self._found(active), self.engine.watermark, self._judge(silent, now), now)
+        active = self._found([alarm for alarm in self.engine.active() if alarm.detector in detectors])
+        alarms.reconcile(detectors, active, self.engine.watermark, self._judge(silent, now), now)
         self._unsent = True
 
     # --- whose a device is -------------------------------------------------------------------------------------------------
@@ -227,13 +225,13 @@ class AtWork:
         groupings = {detector.by for detector in (*self.detectors, *self._next)} - {DEVICE}
         for by, changed in self.keys.learn(rows, groupings).items():
             device, key = np.array(list(changed), np.int64), list(changed.values())
+            if changed and self._warming:
+                self._warming.group(by, device, key)
             if changed and by in self._facts:
                 self.engine.group(by, device, key)
                 heard = self.taking.heard_of(device)  # their new home waits for them from now on
                 warming.enrol(self.engine, {by}, self.keys, heard, np.full(len(heard), self.engine.watermark))
                 self._save_due = True
-            if changed and self._warming:
-                self._warming.group(by, device, key)
         self._save_due = self._save_due or bool(self.keys.fresh)
 
     def _look_around(self) -> None:

@@ -32,9 +32,9 @@ def test_a_home_left_by_its_last_device_raises_nothing_and_stops_nobody(county: 
     work.end()
     to_the_next_home()
     again = AtWork("again", lambda: [SILENT, BUSY])
-    receive(log, [reading("h000", DOOR, at(3.5) + timedelta(minutes=n)) for n in range(5)])
+    receive(log, [reading("h000", DOOR, at(2.9) + timedelta(minutes=n)) for n in range(5)])
     run(again, at(4))
-    assert [(t.detector, t.key) for t in rows()] == [("homes.busy", "h001")]
+    assert [(t.detector, t.key, t.what) for t in rows()] == [("homes.busy", "h001", "raised"), ("homes.busy", "h001", "cleared")]
 
 
 def test_an_alarm_ends_when_the_last_device_of_its_home_goes_elsewhere(county: Cast, log: PostgresLog) -> None:
