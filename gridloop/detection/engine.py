@@ -6,7 +6,7 @@ cut into batches, shuffled within the lateness, sent twice, or interrupted by a 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, BinaryIO
 
@@ -74,7 +74,7 @@ class _Running:
         if self.parts[0].initial:
             raise ValueError(f"{detector.id}: the condition holds before anything was read, so that it never begins")
         self.raising = Raising(detector, [part.initial for part in self.parts[1:]])
-        self.name = sha256_hex(canonical(rules.described(detector)))
+        self.name = _name(detector)
 
     def tree(self) -> list[tuple[str, Part]]:
         return [(path, part) for number, top in enumerate(self.parts) for path, part in top.tree(str(number))]
@@ -249,6 +249,14 @@ class Engine:
                     part.facts = self._facts[by]
                     yield part
 
+    def leave_out(self, detectors: Collection[str]) -> None:
+        """These are no longer at work."""
+        self._running = [running for running in self._running if running.detector.id not in detectors]
+
+    def knows(self, detector: Detector) -> bool:
+        """Whether this very detector is at work."""
+        return _name(detector) in {running.name for running in self._running}
+
     def adopt(self, warm: Engine) -> list[str]:
         """Takes over what an engine knows that went through the history up to this watermark (``finish`` one before it), for detectors both
 
@@ -308,6 +316,10 @@ class Engine:
         for by in self._facts:
             list(self._gates(by))
         return fresh
+
+
+def _name(detector: Detector) -> str:
+    return sha256_hex(canonical(rules.described(detector)))
 
 
 def _under(arrays: Mapping[str, NDArray[Any]], start: str) -> Arrays:

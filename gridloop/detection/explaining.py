@@ -96,11 +96,12 @@ class Explained:
         self._noted.append(Noted(condition, part, 0))
         return self._noted[-1]
 
-    def devices(self, mine: ArrayLike, known_at: int) -> None:
-        """Those that belong to the key from now on, and since when readings are expected of it."""
+    def devices(self, mine: ArrayLike, known_at: int | None) -> None:
+        """Those that belong to the key from now on, and since when readings are expected of it; None when none are."""
         self._mine = np.union1d(self._mine, np.asarray(mine, np.int64))
         self._engine.group(_ALONE, self._mine, np.zeros(len(self._mine), np.int64))
-        self._engine.enroll(_ALONE, [0], known_at)
+        if known_at is not None:
+            self._engine.enroll(_ALONE, [0], known_at)
 
     def facts(self, facts: Mapping[str, float]) -> None:
         for name, value in facts.items():

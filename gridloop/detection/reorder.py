@@ -42,17 +42,18 @@ class Reorder:
         self._fresh: list[Readings] = []  # not yet in buckets: what is handed on at once never is
 
     def push(self, readings: Readings, received: Ints | None = None) -> None:
-        """Takes readings as they arrive. ``received``: when each was received, as the log has it; a clock that is wrong by hours then moves
+        """Takes readings as they arrive. ``received``: when each was received, as the log has it; a clock that is fast then moves nobody's
 
-        nobody's time but its own.
+        time but its own: what is ahead waits for its moment, so that it is told from its neighbours and from itself sent again.
         """
         if received is not None:
             ahead = readings.time > received + self.ahead
             self.passed.ahead += self._note(readings, ahead)
-            readings = readings.take(~ahead) if ahead.any() else readings
+            if ahead.any():
+                readings, received = readings.take(~ahead), received[~ahead]
         if not len(readings.time):
             return
-        late = self._late(readings.time)
+        late = self._late(readings.time if received is None else np.minimum(readings.time, received))
         if late.any():
             self.passed.late += self._note(readings, late)
             readings = readings.take(~late)
@@ -87,7 +88,7 @@ class Reorder:
 
     def finish(self, to: int | None = None) -> tuple[Sorted, int]:
         """Everything up to ``to`` or the latest time, that moment included: nothing older is waited for."""
-        end = self.latest if to is None else to
+        end = max(self.latest, int(self.waiting().time.max(initial=LONG_AGO))) if to is None else to
         self.latest = max(self.latest, end)
         return self._release(end + 1)
 

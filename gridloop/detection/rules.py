@@ -7,7 +7,7 @@ waited for: an answer in the last millisecond is in time. Of several readings of
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from gridloop.detection.schedules import Schedule
 
@@ -17,6 +17,7 @@ COUNT, SEEN, SUM = "count", "seen", "sum"
 WEEKDAYS, DAY_TYPES = "weekdays", "day_types"
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 MOST_COUNTED, MOST_DAYS = 64, 64
+_USUAL_WEEKS = 10  # what is usual has forgotten most of what lies further back
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,18 @@ class Pick:
 
 
 class Condition:
-    """Base of all that holds or does not."""
+    """Base of all that holds or does not. ``begins_unread``, ``ends_unread``: whether it may begin, or end, because nothing more was read;
+
+    for one around others they are those of what it is around, see ``unread``. ``memory``: how far back its state reaches, ms.
+    """
 
     __slots__ = ()
+    begins_unread: ClassVar[bool] = False
+    ends_unread: ClassVar[bool] = False
+
+    @property
+    def memory(self) -> int:
+        return sum(getattr(self, name, None) or 0 for name in ("longer", "within", "keep", "gap", "per"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,8 @@ class Absence(Condition):
     pick: Pick
     longer: int
 
+    begins_unread = True
+
 
 @dataclass(frozen=True, slots=True)
 class Count(Condition):
@@ -72,6 +84,8 @@ class Count(Condition):
     within: int
     tumbling: bool = False
     offset: int = 0
+
+    ends_unread = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +99,8 @@ class Distinct(Condition):
     tumbling: bool = False
     offset: int = 0
 
+    ends_unread = True
+
 
 @dataclass(frozen=True, slots=True)
 class Days(Condition):
@@ -94,6 +110,12 @@ class Days(Condition):
     least: int
     of: int
     offset: int = 8 * HOUR
+
+    ends_unread = True
+
+    @property
+    def memory(self) -> int:
+        return self.of * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +127,8 @@ class Dwell(Condition):
     zones: tuple[int, ...] | None = None
     gap: int | None = None
 
+    begins_unread = True  # nobody left, or nobody was heard to leave
+
 
 @dataclass(frozen=True, slots=True)
 class Sequence(Condition):
@@ -115,6 +139,8 @@ class Sequence(Condition):
     within: int
     keep: int = MINUTE
 
+    ends_unread = True
+
 
 @dataclass(frozen=True, slots=True)
 class Unanswered(Condition):
@@ -123,6 +149,8 @@ class Unanswered(Condition):
     first: Pick
     then: Pick
     within: int
+
+    begins_unread = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +173,16 @@ class Routine(Condition):
     week: str = WEEKDAYS
     offset: int = 8 * HOUR
 
+    ends_unread = True
+
+    @property
+    def begins_unread(self) -> bool:  # type: ignore[override]
+        return self.direction != UP
+
+    @property
+    def memory(self) -> int:
+        return _learning(self.learn, self.week) + self.over * HOUR
+
 
 @dataclass(frozen=True, slots=True)
 class Silence(Condition):
@@ -159,6 +197,17 @@ class Silence(Condition):
     learn: int = 7
     week: str = DAY_TYPES
     offset: int = 8 * HOUR
+
+    begins_unread = True
+
+    @property
+    def memory(self) -> int:
+        return _learning(self.learn, self.week)
+
+
+def _learning(learn: int, week: str) -> int:
+    """Until every hour of the week was seen often enough, at least as long as what is usual is remembered."""
+    return max(_USUAL_WEEKS, 1 + (learn if week == WEEKDAYS else -(-learn // 2))) * 7 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +281,27 @@ class Detector:
     quiet: int = 0
 
 
+def unread(condition: Condition, *, begins: bool = True) -> bool:
+    """Whether it may begin (else: end) because nothing more was read of a key, as when a gateway died. What is denied is turned around."""
+    if isinstance(condition, Not):
+        return unread(condition.of, begins=not begins)
+    inner = below(condition)
+    if inner:
+        return any(unread(one, begins=begins) for one in inner)
+    return condition.begins_unread if begins else condition.ends_unread
+
+
+def below(condition: Condition) -> tuple[Condition, ...]:
+    """What a condition is directly around."""
+    inner = getattr(condition, "of", ())
+    return (inner,) if isinstance(inner, Condition) else inner if isinstance(inner, tuple) else ()
+
+
+def parts_of(condition: Condition) -> list[Condition]:
+    """A condition and all it is around."""
+    return [condition, *(part for one in below(condition) for part in parts_of(one))]
+
+
 def described(part: Any) -> Any:
     """The definition as plain values, to tell whether two are the same."""
     if is_dataclass(part):
@@ -251,7 +321,7 @@ def described(part: Any) -> Any:
 def check(detector: Detector) -> None:
     """ValueError, naming the detector and the part, for what cannot be meant."""
     for condition in (detector.when, *(step.when for step in detector.steps)):
-        for part in _parts(condition):
+        for part in parts_of(condition):
             for name, (least, most) in _BOUNDS.items():
                 value = getattr(part, name, None)
                 if isinstance(value, int) and not isinstance(value, bool) and not least <= value <= most:
@@ -304,9 +374,3 @@ def _check_words(name: str, part: Condition) -> None:
         raise ValueError(f"{name}: {type(part).__name__}.least is 1 to {most}")
     if isinstance(part, Days) and part.of > MOST_DAYS:
         raise ValueError(f"{name}: Days.of is at most {MOST_DAYS}")
-
-
-def _parts(condition: Condition) -> list[Condition]:
-    inner = getattr(condition, "of", ())
-    below = (inner,) if isinstance(inner, Condition) else inner if isinstance(inner, tuple) else ()
-    return [condition, *(part for one in below for part in _parts(one))]

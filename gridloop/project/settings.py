@@ -57,7 +57,11 @@ GRIDLOOP_SCENE_BOOK = "gridloop.scenes.book.BOOK"  # where the cases room finds 
 GRIDLOOP_HOLDS = "gridloop.cases.selectors.held"  # cases whose values and files are kept though their time is over
 GRIDLOOP_ASSISTANT_BOOK = "gridloop.project.assistants.current"  # the language model that drafts, if any
 GRIDLOOP_CHANNEL_BOOK = "gridloop.project.channels.BOOK"  # which adapter carries which kind of notice
-DOCTORS = ("gridloop.signals.selectors.doctor", "gridloop.notices.selectors.doctor")  # what rooms tell `gridloop doctor`
+DOCTORS = (
+    "gridloop.signals.selectors.doctor",
+    "gridloop.scenes.selectors.doctor",
+    "gridloop.notices.selectors.doctor",
+)  # what rooms tell `gridloop doctor`
 
 INSTALLED_APPS = [
     "django.contrib.auth",

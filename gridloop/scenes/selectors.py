@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
@@ -11,6 +12,7 @@ from gridloop.detection import language
 from gridloop.detection.rules import Detector
 from gridloop.detection.values import Kind
 from gridloop.journal.frame import reading
+from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs.selectors import calendar_for
@@ -18,6 +20,8 @@ from gridloop.scenes.loading import signal_kinds
 from gridloop.scenes.models import PackSwitch, PackVersion
 from gridloop.scenes.rules import ToldDetector, is_on, told_detectors
 from gridloop.sdk.pack import Pack
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +104,39 @@ def detectors(viewer: Viewer) -> tuple[Detector, ...]:
     calendar = calendar_for(viewer, "")
     found: list[Detector] = []
     for one in packs(viewer):
-        if one.pack.detect is not None and one.on_somewhere:
+        if one.on_somewhere and (made := _made(one, calendar)):
             versions = _versions(one.name, one.version_id)
-            made = language.detectors(one.pack.detect.document(), kinds(), one.version_id, calendar=calendar)
             found += [replace(detector, id=f"{one.name}.{detector.id}", version=versions[detector.id]) for detector in made]
     return tuple(found)
+
+
+def _made(one: Installed, calendar: WorkingCalendar) -> list[Detector]:
+    """None of a pack that names what this program no longer knows: it was right when it was installed, and the others go on."""
+    try:
+        return list(language.detectors(one.pack.detect.document(), kinds(), one.version_id, calendar=calendar)) if one.pack.detect else []
+    except language.LanguageFault as fault:
+        log.error("the detectors of pack %s %s are left out: %s", one.name, one.version, fault)
+        return []
+
+
+@reading
+def doctor(viewer: Viewer) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """Lines for ``gridloop doctor``: packs that are on whose detectors cannot be read any more."""
+    calendar = calendar_for(viewer, "")
+    lines: list[tuple[str, str, str, dict[str, Any]]] = []
+    for one in packs(viewer):
+        if one.pack.detect is not None and one.on_somewhere and not _made(one, calendar):
+            lines.append(("BAD", "detectors", "scenes.doctor_detect", {"pack": one.name, "version": one.version}))
+    return lines
 
 
 @lru_cache(maxsize=256)
 def told(version_id: int) -> tuple[ToldDetector, ...]:
     """The detectors of a version as people read them; neither the version nor the zone of a deployment changes."""
-    return tuple(told_detectors(version(version_id)[0], kinds(), calendar_for(SYSTEM, "")))
+    try:
+        return tuple(told_detectors(version(version_id)[0], kinds(), calendar_for(SYSTEM, "")))
+    except language.LanguageFault:  # see ``doctor``
+        return ()
 
 
 @lru_cache(maxsize=1024)

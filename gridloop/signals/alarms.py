@@ -189,6 +189,11 @@ def held_back(reason: str) -> list[Alarm]:
     return list(Alarm.objects.filter(told=Alarm.Told.HELD, reason=reason, ended=None).order_by("start", "detector", "key"))
 
 
+def flooded() -> set[str]:
+    """Detectors of which alarms that still last were kept because there were too many."""
+    return set(Alarm.objects.filter(told=Alarm.Told.HELD, reason=FLOOD, ended=None).values_list("detector", flat=True).distinct())
+
+
 def tell(rows: Sequence[Alarm], now: datetime) -> None:
     """Alarms that were kept so far, as far as people can take them."""
     held = _held_now(Counter(row.detector for row in rows), now)
@@ -211,6 +216,24 @@ def reconcile(detectors: Collection[str], active: Sequence[Found], at: int, judg
     begun = [one for one in active if (one.alarm.detector, one.key) not in open_]
     over = [_over(row, at) for name, row in open_.items() if name not in going]
     write([*begun, *over], judge, now)
+
+
+def remembered() -> set[str]:
+    """Detectors that have open alarms or are held back."""
+    open_ = Alarm.objects.filter(ended=None).values_list("detector", flat=True).distinct()
+    return {*open_, *HeldDetector.objects.values_list("detector", flat=True)}
+
+
+def end_detectors(detectors: Collection[str], at: int, now: datetime) -> None:
+    """Of detectors that are no more nothing lasts."""
+    HeldDetector.objects.filter(detector__in=list(detectors)).delete()
+    reconcile(detectors, [], at, lambda _: Ruling(Alarm.Told.PASSED), now)
+
+
+def end_deserted(detectors: Collection[str], has_device: Callable[[str, str], bool], at: int, judge: Judge, now: datetime) -> None:
+    """Open alarms of homes and places to which no device belongs any more are over: nothing could be read that ends them."""
+    rows = Alarm.objects.filter(detector__in=list(detectors), ended=None)
+    write([_over(row, at) for row in rows if not has_device(row.goes_by, row.key)], judge, now)
 
 
 def _over(row: Alarm, at: int) -> Found:

@@ -11,17 +11,17 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import orjson
-from django.db import connection
+import zstandard
 
 from gridloop.detection.columns import Bools
 from gridloop.detection.engine import Engine
-from gridloop.detection.messages import Alarm
-from gridloop.detection.rules import DEVICE, Detector
+from gridloop.detection.messages import RAISED, Alarm
+from gridloop.detection.rules import DEVICE, Detector, described
 from gridloop.detection.snapshots import Stored, write
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
@@ -33,15 +33,17 @@ from gridloop.signals.holding import Fair, fact_names, unheard, waits_for_silenc
 from gridloop.signals.keys import VILLAGE_DIGITS, Keys
 from gridloop.signals.models import Alarm as Row
 from gridloop.signals.models import HeldDetector
-from gridloop.signals.stream import SETTLE, Columns, Mark, Stream, joined, milliseconds
+from gridloop.signals.stream import BACK_MS, Columns, Mark, Stream, horizon_of, joined, marks_before, milliseconds, partitions
 from gridloop.signals.taking import LATENESS, Passed, Taking
+from gridloop.signals.warming import Warming
 
 log = logging.getLogger(__name__)
 CONSUMER = "detectors"
 MOST_ROWS = 50_000  # signals in one turn
+WARM_SECONDS = 0.5  # of a turn, for those who learn from history
 LEASE_SECONDS, RENEW_SECONDS, SAVE_SECONDS, ROSTER_SECONDS = 30, 5.0, 30.0, 300.0
 SAVE_SHARE = 20  # storing takes at most one part in so many of the time
-BACK_MS = 3_600_000  # the clock was set back, and no small correction was made to it
+_UNREADABLE = (ValueError, LookupError, TypeError, OverflowError, zstandard.ZstdError)
 LOOK_MS = 60_000  # of the log's time between two looks at what a silence holds back
 
 
@@ -61,13 +63,14 @@ class AtWork:
         self.taking = Taking()
         self.frontier = 0  # everything received up to it was handed on, ms
         self.held: set[str] = set()
+        self._warming: Warming | None = None
+        self._next: tuple[Detector, ...] = ()  # that are to be at work
+        self._anew: tuple[int, str] | None = None  # when what was stored could not be read, ms, and why
         self._quiet: set[str] = set()  # detectors that may be raised by silence
         self._facts: dict[str, set[str]] = {}
-        self._looked = 0
+        self._looked, self._unsent = 0, True
         self._saved = self._renewed = self._roster = time.monotonic()
-        self._save_cost = 0.0
-        self._save_due = False
-        self._unsent = True
+        self._save_cost, self._save_due = 0.0, False
 
     # --- turns -------------------------------------------------------------------------------------------------------------
 
@@ -76,15 +79,26 @@ class AtWork:
         wanted = tuple(self._wanted())
         try:
             if not wanted and self.leases is None:
-                return _pass_by(self._owner)
+                return state.pass_by(CONSUMER, self._owner, LEASE_SECONDS)
             if self.leases is None and not self._begin(wanted):
                 return False
-            if wanted != self.detectors:
+            if wanted != self.detectors and (wanted := self._as_before(wanted)) != self.detectors:
                 self._change(wanted)
-            return self._step()
+            else:
+                self._warming = None
+            return self._step() or self._warming is not None
         except BaseException:
             self._forget()
             raise
+
+    def _as_before(self, wanted: tuple[Detector, ...]) -> tuple[Detector, ...]:
+        """Detectors read anew that say what they said before are the same: two schedules are never equal as objects."""
+        said = [described(one) for one in wanted]
+        if said == [described(one) for one in self.detectors]:
+            self.detectors = wanted  # the very objects: next time a look at them is enough
+        elif self._warming and said == [described(one) for one in self._warming.wanted]:
+            self._warming.wanted = wanted
+        return wanted
 
     def end(self) -> None:
         """Store everything and give the partitions back."""
@@ -98,14 +112,14 @@ class AtWork:
 
     def _step(self) -> bool:
         now = clock.now()
-        horizon = _horizon(now)
+        horizon = horizon_of(now)
         if horizon < self.frontier - BACK_MS:
             self._begin_anew()
             return True
         with scoped(SYSTEM):
-            grown = _partitions() != set(self.stream.marks)
+            grown = partitions() != set(self.stream.marks)
             batches, frontier = ([], 0) if grown else self.stream.take(horizon, MOST_ROWS)
-        if grown or not self.detectors:
+        if grown or not (self.detectors or self._warming):
             self.end()  # begin again, with the new partition or with nothing to do
             return True
         if time.monotonic() - self._roster > ROSTER_SECONDS:
@@ -120,9 +134,10 @@ class AtWork:
         if (device < 0).any() and (rows := self.keys.unknown({found.device[n] for n in np.flatnonzero(device < 0).tolist()})):
             self._learn(rows)
             device = self.keys.devices(found.device)
-        readings = self.taking.take(found, device)
+        readings, received = self.taking.take(found, device)
         self.frontier = frontier
-        told = self.engine.step(readings) if len(readings.time) else []
+        warming.enrol(self.engine, self._facts.keys(), self.keys, *self.taking.newly)
+        told = self.engine.step(readings, received) if len(readings.time) else []
         return told + self.engine.tick(frontier)
 
     def _commit(self, told: Sequence[Alarm], now: datetime, *, caught_up: bool) -> None:
@@ -131,7 +146,7 @@ class AtWork:
         since = clocked - self._saved
         save = self._save_due or since > max(SAVE_SECONDS, SAVE_SHARE * self._save_cost)
         look = self.frontier - self._looked >= LOOK_MS
-        if not (told or save or look or clocked - self._renewed > RENEW_SECONDS):
+        if not (told or save or look or self.keys.deserted or clocked - self._renewed > RENEW_SECONDS):
             return
         with scoped(SYSTEM):
             silent = self._silent_villages() if told or look else np.zeros(0, np.bool_)
@@ -139,6 +154,8 @@ class AtWork:
                 alarms.write(self._found(told), self._judge(silent, now), now)
             if look:
                 self._look_again(silent, now, caught_up=caught_up)
+            if self.keys.deserted:
+                self._end_deserted(silent, now)
             if save:
                 self._store()
             else:
@@ -146,16 +163,24 @@ class AtWork:
         self._renewed = clocked
         self._unsent = self._unsent or bool(told) or look
 
+    def _end_deserted(self, silent: Bools, now: datetime) -> None:
+        alarms.end_deserted(
+            [detector.id for detector in self.detectors], self.keys.has_device, self.engine.watermark, self._judge(silent, now), now
+        )
+        self.keys.deserted, self._unsent = False, True
+
     # --- what becomes of alarms --------------------------------------------------------------------------------------------
 
     def _found(self, told: Sequence[Alarm]) -> list[Found]:
+        """With names. What has no device any more can be over, but nothing is raised of it: nobody would know where to go."""
         by = {detector.id: detector.by for detector in self.detectors}
         out = []
         for one in told:
             goes_by = by[one.detector]
             device = self.keys.device_of(goes_by, one.key)
-            names = self.keys.name(goes_by, one.key), self.keys.name(DEVICE, device)
-            out.append(Found(one, goes_by, *names, self.keys.regions[device]))
+            where = ("", "") if device is None else (self.keys.name(DEVICE, device), self.keys.regions[device])
+            if device is not None or one.what != RAISED:
+                out.append(Found(one, goes_by, self.keys.name(goes_by, one.key), *where))
         return out
 
     def _judge(self, silent: Bools, now: datetime) -> alarms.Judge:
@@ -182,24 +207,30 @@ class AtWork:
         alarms.tell(back, now)
         alarms.tell_waiting(now, caught_up=caught_up)
         held = set(HeldDetector.objects.values_list("detector", flat=True))
-        if free := self.held - held:
+        at_work = {detector.id for detector in self.detectors}
+        if free := ((self.held | alarms.flooded()) - held) & at_work:  # let go on since the last look, or while nobody was at work
             alarms.tell([row for row in alarms.held_back(alarms.FLOOD) if row.detector in free], now)
             self._reconcile(free, silent, now)
-        self.held = held
+        self.held = held | (self.held - at_work)
 
     def _reconcile(self, detectors: set[str], silent: Bools, now: datetime) -> None:
-        active = [alarm for alarm in self.engine.active() if alarm.detector in detectors]
-        alarms.reconcile(detectors, self._found(active), self.engine.watermark, self._judge(silent, now), now)
+        active = self._found([alarm for alarm in self.engine.active() if alarm.detector in detectors])
+        alarms.reconcile(detectors, active, self.engine.watermark, self._judge(silent, now), now)
         self._unsent = True
 
     # --- whose a device is -------------------------------------------------------------------------------------------------
 
     def _learn(self, rows: Sequence[DeviceKeys]) -> None:
         """Devices that are new or belong elsewhere now. It is stored at once, so that who begins again knows it from here on, too."""
-        groupings = {detector.by for detector in self.detectors} - {DEVICE}
+        groupings = {detector.by for detector in (*self.detectors, *self._next)} - {DEVICE}
         for by, changed in self.keys.learn(rows, groupings).items():
-            if changed:
-                self.engine.group(by, list(changed), list(changed.values()))
+            device, key = np.array(list(changed), np.int64), list(changed.values())
+            if changed and self._warming:
+                self._warming.group(by, device, key)
+            if changed and by in self._facts:
+                self.engine.group(by, device, key)
+                heard = self.taking.heard_of(device)  # their new home waits for them from now on
+                warming.enrol(self.engine, {by}, self.keys, heard, np.full(len(heard), self.engine.watermark))
                 self._save_due = True
         self._save_due = self._save_due or bool(self.keys.fresh)
 
@@ -218,34 +249,44 @@ class AtWork:
     # --- beginning, changing, storing --------------------------------------------------------------------------------------
 
     def _engine(self, detectors: Sequence[Detector]) -> None:
-        self.detectors = tuple(detectors)
         self.engine = Engine(detectors, LATENESS)
+        self._about(detectors)
+
+    def _about(self, detectors: Sequence[Detector]) -> None:
+        self.detectors = tuple(detectors)
         self._quiet = {detector.id for detector in detectors if waits_for_silence(detector)}
         self._facts = {by: set() for by in {detector.by for detector in detectors}}
         for detector in detectors:
             self._facts[detector.by] |= fact_names(detector)
 
     def _begin(self, wanted: tuple[Detector, ...]) -> bool:
+        """With those detectors of which something was stored; the others learn from history beside them."""
         self.leases = positions.claim_all(CONSUMER, self._owner, LEASE_SECONDS)
         if self.leases is None:
             return False
         self._engine(wanted)
+        self._next = wanted
         with scoped(SYSTEM):
             self.keys = Keys.load()
             self.held = set(HeldDetector.objects.values_list("detector", flat=True))
-            fresh = self._restore()
-        first = fresh is None
+            fresh = self._restored()
         if fresh is None:
-            fresh = [detector.id for detector in wanted]
+            self._engine(())
             self._start_now()
-        self._settle_in(fresh, first=first)
+        elif fresh:
+            self.engine.leave_out(fresh)
+            self._about([detector for detector in wanted if detector.id not in fresh])
+        self._look_around()
+        if fresh is None:
+            warming.begin_with_what_waits(self)
+        self._settle_in(())
         return True
 
     def _start_now(self) -> None:
         """The first start: from a moment ago on. What came before is gone through for what detectors know, not for alarms."""
-        horizon = _horizon(clock.now())
+        horizon = horizon_of(clock.now())
         with scoped(SYSTEM):
-            marks = _marks_before(alarms.moment(horizon))
+            marks = marks_before(horizon)
         self.stream = Stream({p: marks.get(p, Mark(0, 0)) for p in self.leases or {}})
         self.frontier = horizon
         self.engine.tick(horizon)
@@ -261,27 +302,36 @@ class AtWork:
         self._forget()
 
     def _change(self, wanted: tuple[Detector, ...]) -> None:
-        """Other detectors, or other definitions: those that stayed the same go on, the others learn from history."""
-        before = {detector.id for detector in self.detectors}
+        """Other detectors, or other definitions: those that are at work go on until the others have learned from history."""
+        if self._warming is None or self._warming.wanted != wanted:
+            self._next, self._warming = wanted, None
+            if fresh := [detector for detector in wanted if not self.engine.knows(detector)]:
+                self._look_around()
+                self._warming = Warming(self, wanted, fresh)
+        if self._warming is None or self._warming.go_on(WARM_SECONDS):
+            self._take_up(wanted)
+
+    def _take_up(self, wanted: tuple[Detector, ...]) -> None:
         with tempfile.TemporaryFile() as known:
             self.engine.write_snapshot(known)
             self._engine(wanted)
             known.seek(0)
             fresh = self.engine.restore(known)
-        gone = before - {detector.id for detector in wanted}
-        self._settle_in(fresh, first=False, gone=gone)
-
-    def _settle_in(self, fresh: Sequence[str], *, first: bool, gone: Sequence[str] | set[str] = ()) -> None:
+        self.keys.tell(self.engine, self._facts)
+        if self._warming:
+            self.engine.adopt(self._warming.engine)
+        self._warming = None
         self._look_around()
+        self._settle_in(fresh)
+
+    def _settle_in(self, fresh: Sequence[str]) -> None:
         self.keep_lease()
-        if fresh:
-            warming.warm(self, [detector for detector in self.detectors if detector.id in fresh], first=first)
         for by in {DEVICE, *self._facts}:
             self.engine.reserve(by, len(self.keys.numbers.get(by, ())))
         silent = self._silent_villages()
         with scoped(SYSTEM):
-            HeldDetector.objects.filter(detector__in=gone).delete()
-            self._reconcile({*fresh, *gone}, silent, clock.now())
+            alarms.end_detectors(alarms.remembered() - {detector.id for detector in self._next}, self.engine.watermark, clock.now())
+            self._reconcile(set(fresh), silent, clock.now())
             self._store()
 
     def keep_lease(self, *, also: bool = False) -> None:
@@ -295,17 +345,18 @@ class AtWork:
     def _store(self) -> None:
         """Inside the caller's transaction: what the engine knows, numbers given, and the position."""
         began = time.monotonic()
-        passed, fair, heard = self.taking.passed, self.taking.fair, self.taking.heard
+        passed, fair, heard, since = self.taking.passed, self.taking.fair, self.taking.heard, self.taking.since
         meta = {
             "marks": [[p, mark.at] for p, mark in self.stream.marks.items()],
             "frontier": self.frontier,
             "passed": [passed.unknown, *(list(one.items()) for one in (passed.late, passed.ahead, passed.flood))],
             "fair": fair.minute,
+            "anew": self._anew,
         }
         self.keys.store()
         pieces: dict[str, state.Write] = {
             "engine": self.engine.write_snapshot,
-            "heard": lambda file: write({"heard": heard, "fair": fair.counts}, file),
+            "heard": lambda file: write({"heard": heard, "since": since, "fair": fair.counts}, file),
             "meta": lambda file: file.write(orjson.dumps(meta)),
         }
         state.store(pieces)
@@ -313,6 +364,18 @@ class AtWork:
         self.leases = positions.hold_all(self.leases or {}, seqs, LEASE_SECONDS)
         self._saved = self._renewed = time.monotonic()
         self._save_cost, self._save_due = self._saved - began, False
+
+    def _restored(self) -> list[str] | None:
+        """As ``_restore``; what cannot be read, or is of another program's format, is dropped: history tells it again."""
+        try:
+            return self._restore()
+        except _UNREADABLE as fault:
+            log.exception("what the detectors knew cannot be read: they begin anew from history")
+            state.drop()
+            self._engine(self.detectors)
+            self.taking = Taking()
+            self._anew = milliseconds(clock.now()), f"{type(fault).__name__}: {fault}"[:200]
+            return None
 
     def _restore(self) -> list[str] | None:
         """What was stored, inside the caller's transaction; detectors that are not in it, or None when nothing was."""
@@ -328,49 +391,10 @@ class AtWork:
         at = dict(meta["marks"])
         self.stream = Stream({p: Mark(lease.seq, at.get(p, 0)) for p, lease in (self.leases or {}).items()})
         self.frontier = meta["frontier"]
+        self._anew = meta.get("anew")
         unknown, *counts = meta["passed"]
         late, ahead, flood = (Counter(dict(one)) for one in counts)
         passed = Passed(late, ahead, flood, unknown)
-        self.taking = Taking(Fair(minute=meta["fair"], counts=arrays["fair"]), passed, arrays["heard"])
-
-
-def _horizon(now: datetime) -> int:
-    return milliseconds(now) - round(SETTLE * 1000 * max(clock.rate(), 1.0))
-
-
-def _partitions() -> set[int]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT partition FROM signals_partition")
-        return {row[0] for row in cursor.fetchall()}
-
-
-def _marks_before(at: datetime) -> dict[int, Mark]:
-    """The last batch of every partition before the first that became durable after a moment. What lies far beyond it was written
-
-    before the clock was set back.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT p.partition, COALESCE((SELECT min(seq) - 1 FROM signals_batch "
-            "WHERE partition = p.partition AND at > %s AND at < %s), p.seq) FROM signals_partition p",
-            [at, at + timedelta(milliseconds=BACK_MS)],
-        )
-        return {partition: Mark(seq, milliseconds(at)) for partition, seq in cursor.fetchall()}
-
-
-def _pass_by(owner: str) -> bool:
-    """Nobody detects anything: the position goes along, so that the log can be trimmed; what was known is forgotten."""
-    if not positions.waiting(CONSUMER):
-        return False
-    leases = positions.claim_all(CONSUMER, owner, LEASE_SECONDS)
-    if leases is None:
-        return False
-    with scoped(SYSTEM):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT partition, seq FROM signals_partition")
-            ends = dict(cursor.fetchall())
-        state.drop()
-        positions.hold_all(leases, ends, LEASE_SECONDS)
-    for lease in leases.values():
-        positions.release(lease)
-    return False
+        heard = arrays["heard"]
+        since = arrays["since"] if "since" in arrays else heard.copy()
+        self.taking = Taking(Fair(minute=meta["fair"], counts=arrays["fair"]), passed, heard, since)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from gridloop.detection import rules
 from gridloop.detection.columns import Bools, Ints
-from gridloop.detection.rules import Condition, Detector
+from gridloop.detection.rules import Detector
 
 MOST_A_MINUTE = 1200  # readings of one device that take part: 20 a second
 GROUP_LEAST = 10  # fewer devices of a village say nothing of what they have in common
@@ -51,29 +49,15 @@ class Fair:
             out[rows[max(0, self.most - int(before[n])) :]] = False
 
 
-def _parts(part: Any) -> Iterator[Condition]:
-    if isinstance(part, Condition):
-        yield part
-    if is_dataclass(part):
-        for one in fields(part):
-            yield from _parts(getattr(part, one.name))
-    elif isinstance(part, tuple):
-        for one in part:
-            yield from _parts(one)
-
-
 def waits_for_silence(detector: Detector) -> bool:
     """Whether it may be raised because nothing was read: then a gateway's death looks to it like many homes falling silent."""
-    return any(
-        isinstance(part, rules.Absence | rules.Unanswered) or (isinstance(part, rules.Routine) and part.direction != rules.UP)
-        for part in _parts(detector.when)
-    )
+    return rules.unread(detector.when)
 
 
 def fact_names(detector: Detector) -> set[str]:
     """Facts the detector asks for."""
     found: set[str] = set()
-    for part in _parts((detector.when, *(step.when for step in detector.steps))):
+    for part in (part for one in (detector.when, *(step.when for step in detector.steps)) for part in rules.parts_of(one)):
         if isinstance(part, rules.Where):
             found.add(part.fact)
         elif isinstance(part, rules.Unless):

@@ -12,6 +12,7 @@ from django.db import connection
 from numpy.typing import NDArray
 
 from gridloop.detection.columns import Ints
+from gridloop.detection.engine import Engine
 from gridloop.detection.rules import DEVICE
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
@@ -47,10 +48,11 @@ class Keys:
     regions: list[str] = field(default_factory=list)
     allowed: list[int] = field(default_factory=list)
     homes: dict[str, dict[int, int]] = field(default_factory=dict)
-    first: dict[str, dict[int, int]] = field(default_factory=dict)  # key number → one of its devices
+    first: dict[str, dict[int, int]] = field(default_factory=dict)  # key number → one of its devices; none once the last has gone
     village_numbers: dict[str, int] = field(default_factory=dict)
     strangers: set[str] = field(default_factory=set)
     fresh: list[tuple[str, str, int]] = field(default_factory=list)
+    deserted: bool = True  # keys may have lost their last device since somebody looked
     _village: list[int] = field(default_factory=list)
 
     @classmethod
@@ -99,6 +101,7 @@ class Keys:
     def learn(self, rows: Sequence[DeviceKeys], groupings: Collection[str]) -> dict[str, dict[int, int]]:
         """Gives numbers; answers, by grouping, whose key has changed: device number → key number, -1 for none."""
         changed: dict[str, dict[int, int]] = {by: {} for by in groupings}
+        left: dict[str, set[int]] = {by: set() for by in groupings}  # keys whose first device has gone
         for row in rows:
             device = self._number(DEVICE, row.code)
             if device == len(self.regions):
@@ -111,11 +114,32 @@ class Keys:
                 name = GROUPINGS[by](row)
                 key = self._number(by, name) if name else -1
                 homes = self.homes.setdefault(by, {})
+                before = homes.get(device, -1)
+                if before != key and self.first.get(by, {}).get(before) == device:
+                    left[by].add(before)
                 if homes.get(device) != key:
                     homes[device] = changed[by][device] = key
                 if key >= 0:
                     self.first.setdefault(by, {}).setdefault(key, device)
+        for by, keys in left.items():
+            self._succeed(by, keys)
         return changed
+
+    def tell(self, engine: Engine, groupings: Collection[str]) -> None:
+        """Whose every device is."""
+        for by in sorted({*groupings} - {DEVICE}):
+            homes = self.homes.get(by, {})
+            engine.group(by, list(homes), list(homes.values()))
+
+    def _succeed(self, by: str, keys: set[int]) -> None:
+        """Another device of a key takes the place of the one that has gone, if there is one."""
+        first = self.first.get(by, {})
+        for key in keys:
+            del first[key]
+        for device, key in self.homes.get(by, {}).items() if keys else ():
+            if key in keys:
+                first.setdefault(key, device)
+        self.deserted = self.deserted or any(key not in first for key in keys)
 
     def _number(self, space: str, name: str) -> int:
         numbers = self.numbers.setdefault(space, {})
@@ -142,9 +166,13 @@ class Keys:
     def name(self, by: str, key: int) -> str:
         return self.names[by][key]
 
-    def device_of(self, by: str, key: int) -> int:
-        """One of the devices of a key."""
-        return key if by == DEVICE else self.first[by][key]
+    def device_of(self, by: str, key: int) -> int | None:
+        """One of the devices of a key; None when all have gone elsewhere."""
+        return key if by == DEVICE else self.first.get(by, {}).get(key)
+
+    def has_device(self, by: str, name: str) -> bool:
+        key = self.numbers.get(by, {}).get(name)
+        return key is not None and self.device_of(by, key) is not None
 
     def facts(self, by: str, wanted: Collection[str]) -> dict[str, NDArray[np.float64]]:
         """Facts of every key of a grouping, NaN where they are not known."""

@@ -95,7 +95,7 @@ def done_by_all(consumers: Sequence[str] = CONSUMERS) -> dict[int, int]:
 _OF_ALL = "SELECT partition FROM signals_position WHERE consumer = %s ORDER BY partition FOR UPDATE"
 _CLAIM_ALL = (
     "UPDATE signals_position SET owner = %s, epoch = epoch + 1, lease_until = clock_timestamp() + make_interval(secs => %s) "
-    "WHERE consumer = %s AND (owner = '' OR lease_until < clock_timestamp()) RETURNING partition, seq, epoch"
+    "WHERE consumer = %s AND (owner = '' OR owner = %s OR lease_until < clock_timestamp()) RETURNING partition, seq, epoch"
 )
 _HOLD_ALL = (
     "UPDATE signals_position p SET seq = n.seq, lease_until = clock_timestamp() + make_interval(secs => %s) "
@@ -109,7 +109,10 @@ class _NotAll(Exception):
 
 
 def claim_all(consumer: str, owner: str, seconds: int) -> dict[int, Lease] | None:
-    """Take every partition at once, for a consumer whose state spans all of them; None while another holds any."""
+    """Take every partition at once, for a consumer whose state spans all of them; None while another holds any.
+
+    What the owner itself still holds, because a fault made it forget, is taken anew.
+    """
     try:
         with scoped(SYSTEM), connection.cursor() as cursor:
             cursor.execute(
@@ -119,7 +122,7 @@ def claim_all(consumer: str, owner: str, seconds: int) -> dict[int, Lease] | Non
             )
             cursor.execute(_OF_ALL, [consumer])  # in order: two who claim never wait for each other in a circle
             wanted = len(cursor.fetchall())
-            cursor.execute(_CLAIM_ALL, [owner, seconds, consumer])
+            cursor.execute(_CLAIM_ALL, [owner, seconds, consumer, owner])
             found = {partition: Lease(consumer, partition, seq, owner, epoch) for partition, seq, epoch in cursor.fetchall()}
             if len(found) < wanted:
                 raise _NotAll

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -15,7 +15,7 @@ from gridloop.kernel import clock
 from gridloop.kernel.viewer import Viewer
 from gridloop.registry.selectors import device_counts, overdue_devices
 from gridloop.signals.actions import is_mass_silence, most_late
-from gridloop.signals.alarms import SILENCE, most_an_hour
+from gridloop.signals.alarms import SILENCE, moment, most_an_hour
 from gridloop.signals.models import Alarm, HeldDetector, Name, Trouble
 from gridloop.signals.positions import CONSUMERS
 from gridloop.signals.state import load
@@ -71,6 +71,7 @@ class Detecting:
     worst: list[tuple[str, int]]
     held: dict[str, int]
     hushed: int
+    anew: tuple[datetime, str] | None = None  # when what was stored could not be read, and why
 
 
 @reading
@@ -79,7 +80,7 @@ def detecting(viewer: Viewer) -> Detecting:
     meta: dict[str, Any] = {"frontier": None, "passed": [0, [], [], []]}
     if file:
         with file:
-            meta = orjson.loads(file.read())
+            meta |= orjson.loads(file.read())
     unknown, late, ahead, flood = meta["passed"]
     counts = Counter[int]()
     for one in (late, ahead, flood):
@@ -93,6 +94,7 @@ def detecting(viewer: Viewer) -> Detecting:
         worst=[(names.get(number, "?"), count) for number, count in most],
         held=dict(HeldDetector.objects.order_by("detector").values_list("detector", "alarms")),
         hushed=Alarm.objects.filter(told=Alarm.Told.HELD, reason=SILENCE, ended=None).count(),
+        anew=(moment(meta["anew"][0]), meta["anew"][1]) if meta.get("anew") else None,
     )
 
 
@@ -142,6 +144,8 @@ def _doctor_of_detectors(viewer: Viewer) -> list[tuple[str, str, str, dict[str, 
         ("BAD", "detectors", "signals.doctor_held", {"name": name, "alarms": alarms, "most": most_an_hour()})
         for name, alarms in found.held.items()
     ]
+    if found.anew and clock.now() - found.anew[0] < timedelta(days=1):
+        lines.append(("warn", "detectors", "signals.doctor_anew", {"at": f"{found.anew[0]:%Y-%m-%d %H:%M} UTC", "why": found.anew[1]}))
     if found.hushed:
         lines.append(("warn", "detectors", "signals.doctor_hushed", {"count": found.hushed}))
     return lines

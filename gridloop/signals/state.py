@@ -13,6 +13,10 @@ import zstandard
 from django.db import connection
 
 from gridloop.detection.snapshots import Sink
+from gridloop.journal.frame import scoped
+from gridloop.kernel import clock
+from gridloop.kernel.viewer import SYSTEM
+from gridloop.signals import alarms, positions
 
 _PART = 8 << 20  # bytes of a row
 
@@ -81,3 +85,24 @@ def load(name: str) -> BinaryIO | None:
 def drop() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM signals_detectorstate")
+
+
+def pass_by(consumer: str, owner: str, seconds: int) -> bool:
+    """Nobody detects anything: the position goes along, so that the log can be trimmed; what was known is forgotten, alarms are over."""
+    with scoped(SYSTEM):
+        gone = alarms.remembered()
+    if not gone and not positions.waiting(consumer):
+        return alarms.send_due()
+    leases = positions.claim_all(consumer, owner, seconds)
+    if leases is None:
+        return False
+    with scoped(SYSTEM):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT partition, seq FROM signals_partition")
+            ends = dict(cursor.fetchall())
+        drop()
+        alarms.end_detectors(gone, round(clock.now().timestamp() * 1000), clock.now())
+        positions.hold_all(leases, ends, seconds)
+    for lease in leases.values():
+        positions.release(lease)
+    return alarms.send_due()

@@ -11,7 +11,7 @@ import gc
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -21,10 +21,12 @@ from django.db import connection
 from gridloop.detection.columns import LATEST, Bools, Floats, Ints
 from gridloop.detection.language import kind_number, token_of
 from gridloop.journal.frame import settle
+from gridloop.kernel import clock
 from gridloop.sdk.signals import unpack_rows
 from gridloop.signals.rules import OWN_SOURCE
 
 SETTLE = 5.0  # real seconds; longer than an append may take, see ``signals.connection``
+BACK_MS = 3_600_000  # the clock was set back, and no small correction was made to it
 _READ = 50  # batches of a partition at a time
 TOKENS = ("token", "plate", "zone")  # of a signal's data: what it names, the first there is
 
@@ -142,8 +144,8 @@ def columns(rows: Sequence[Sequence[Any]], received: Ints) -> Columns:
         device=[row[2] for row in rows],
         kind=np.array([kinds[row[3]] for row in rows], np.int64),
         value=np.array([row[5] for row in rows], np.float64),
-        token=np.array([_token(row[8]) if row[8] else 0 for row in rows], np.int64),
-        id=np.array([_id(row) if row[8] or row[5] is None else row[4] % 1000 for row in rows], np.int64),
+        token=np.array([token_in(row[8]) if row[8] else 0 for row in rows], np.int64),
+        id=np.array([named(row[0], row[1]) if row[8] or row[5] is None else row[4] % 1000 for row in rows], np.int64),
         received=received,
     )
 
@@ -169,13 +171,40 @@ def taken(partition: int, seq: int, at: int, data: bytes) -> Taken:
             gc.enable()
 
 
-def _token(data: Mapping[str, Any]) -> int:
+def token_in(data: Mapping[str, Any]) -> int:
     for name in TOKENS:
         if isinstance(found := data.get(name), str | int) and found != "":
             return token_of(str(found))
     return 0
 
 
-def _id(row: Sequence[Any]) -> int:
+def named(number: str, source: str) -> int:
     """Readings are the same by device, kind and time, all else by source and id, as for their effects."""
-    return int.from_bytes(blake2b(f"{row[1]}\0{row[0]}".encode(), digest_size=8).digest()) >> 1
+    return int.from_bytes(blake2b(f"{source}\0{number}".encode(), digest_size=8).digest()) >> 1
+
+
+def horizon_of(now: datetime) -> int:
+    """Everything received up to it is in the log by now, ms."""
+    return milliseconds(now) - round(SETTLE * 1000 * max(clock.rate(), 1.0))
+
+
+def marks_before(moment: int) -> dict[int, Mark]:
+    """The last batch of every partition before the first that became durable after a moment (ms). What lies far beyond it was written
+
+    before the clock was set back. In the caller's transaction.
+    """
+    at = datetime.fromtimestamp(moment / 1000, UTC)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.partition, COALESCE((SELECT min(seq) - 1 FROM signals_batch "
+            "WHERE partition = p.partition AND at > %s AND at < %s), p.seq) FROM signals_partition p",
+            [at, at + timedelta(milliseconds=BACK_MS)],
+        )
+        return {partition: Mark(seq, moment) for partition, seq in cursor.fetchall()}
+
+
+def partitions() -> set[int]:
+    """In the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT partition FROM signals_partition")
+        return {row[0] for row in cursor.fetchall()}

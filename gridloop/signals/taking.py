@@ -12,8 +12,9 @@ from gridloop.signals.holding import Fair
 from gridloop.signals.stream import Columns
 
 LATENESS = 60_000  # ms a reading may be received after its time
-AHEAD = 60_000  # ms it may be ahead: a clock that is fast; its time is then that of its receipt
+AHEAD = 60_000  # ms it may be ahead: a clock that is fast
 NEVER_HEARD = -1
+_NONE = np.zeros(0, np.int64)
 
 
 @dataclass(slots=True)
@@ -31,39 +32,57 @@ class Passed:
 
 @dataclass(slots=True)
 class Taking:
-    """``heard``: by device number when it was last heard, ms."""
+    """``heard``: by device number when it was last heard, ms; ``since``: the moment of what was heard of it first."""
 
     fair: Fair = field(default_factory=Fair)
     passed: Passed = field(default_factory=Passed)
     heard: Ints = field(default_factory=lambda: np.full(0, NEVER_HEARD, np.int64))
+    since: Ints = field(default_factory=lambda: np.full(0, NEVER_HEARD, np.int64))
+    newly: tuple[Ints, Ints] = (_NONE, _NONE)  # devices heard for the first time in what was taken last, and since when
 
-    def take(self, found: Columns, device: Ints) -> Readings:
-        """``device``: number of each row's device, -1 for a stranger."""
+    def take(self, found: Columns, device: Ints) -> tuple[Readings, Ints]:
+        """Those that take part, and when each was received. ``device``: number of each row's device, -1 for a stranger."""
         known = device >= 0
         self.passed.unknown += int((~known).sum())
-        self.hear(device[known], found.received[known])
         ahead = known & (found.time > found.received + AHEAD)
         late = known & (found.time < found.received - LATENESS)
         _count(self.passed.ahead, device, ahead)
         _count(self.passed.late, device, late)
         going = known & ~ahead & ~late
+        self.newly = self.hear(device[known], found.received[known], np.where(ahead | late, found.received, found.time)[known])
         flood = going.copy()
         flood[going] = ~self.fair.passing(device[going], found.received[going])
         _count(self.passed.flood, device, flood)
-        return _readings(found, device, going & ~flood)
+        going &= ~flood
+        return _readings(found, device, going), found.received[going]
 
     def past(self, found: Columns, device: Ints) -> Readings:
         """Of what was received long ago: those that took part, but for floods."""
-        in_time = (found.time <= found.received + AHEAD) & (found.time >= found.received - LATENESS)
-        return _readings(found, device, (device >= 0) & in_time)
+        return _readings(found, device, (device >= 0) & in_time(found.time, found.received))
 
-    def hear(self, device: Ints, received: Ints) -> None:
+    def heard_of(self, device: Ints) -> Ints:
+        """Those of some devices that were heard at all."""
+        within = device[device < len(self.heard)]
+        return within[self.heard[within] >= 0]
+
+    def hear(self, device: Ints, received: Ints, time: Ints) -> tuple[Ints, Ints]:
+        """Those that had never been heard, and the first moment of each."""
         size = int(device.max(initial=-1)) + 1
         if size > len(self.heard):
-            grown = np.full(max(size, len(self.heard) * 5 // 4), NEVER_HEARD, np.int64)
-            grown[: len(self.heard)] = self.heard
-            self.heard = grown
+            room = np.full(max(size, len(self.heard) * 5 // 4) - len(self.heard), NEVER_HEARD, np.int64)
+            self.heard, self.since = np.append(self.heard, room), np.append(self.since, room)
+        first = np.flatnonzero(self.heard[device] < 0)
         np.maximum.at(self.heard, device, received)
+        first = first[np.argsort(time[first], kind="stable")]
+        new, row = np.unique(device[first], return_index=True)
+        self.since[new] = time[first][row]
+        return new, self.since[new]
+
+
+def in_time(time: Ints, received: Ints) -> Bools:
+    """Neither late nor from the future: a matter of the reading and its receipt alone."""
+    out: Bools = (time <= received + AHEAD) & (time >= received - LATENESS)
+    return out
 
 
 def _count(counts: Counter[int], device: Ints, which: Bools) -> None:
@@ -73,11 +92,4 @@ def _count(counts: Counter[int], device: Ints, which: Bools) -> None:
 
 
 def _readings(found: Columns, device: Ints, which: Bools) -> Readings:
-    return Readings(
-        np.minimum(found.time, found.received)[which],
-        device[which],
-        found.kind[which],
-        found.value[which],
-        found.token[which],
-        found.id[which],
-    )
+    return Readings(found.time[which], device[which], found.kind[which], found.value[which], found.token[which], found.id[which])

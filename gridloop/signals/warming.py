@@ -1,128 +1,131 @@
 """What detectors that are new or changed would know had they always been at work: history goes through an engine of their own.
 
-From the Parquet files and, for what is not archived yet, the log. No alarm of that time is told; those that still last are.
+Beside those that are at work, a little in every turn, until both stand at the same moment. No alarm of that time is told; those that
+still last are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import orjson
-from django.db import connection
 
 from gridloop.detection import rules
-from gridloop.detection.columns import Readings
+from gridloop.detection.columns import Ints, Readings, joined
 from gridloop.detection.engine import Engine
+from gridloop.detection.explaining import kinds_of
 from gridloop.detection.rules import DAY, DEVICE, Detector
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
-from gridloop.signals import history
-from gridloop.signals.stream import Columns, Taken, columns, joined, milliseconds, read_next, taken
+from gridloop.signals.holding import fact_names
+from gridloop.signals.keys import Keys
+from gridloop.signals.past import Kinds, Past, earlier
+from gridloop.signals.stream import Stream, marks_before
+from gridloop.signals.taking import LATENESS
 
 if TYPE_CHECKING:
     from gridloop.signals.detecting import AtWork
 
-_WEEK = 7 * DAY
-_ROUTINE_WEEKS = 10  # a routine has forgotten most of what lies further back
-_HOUR = 3_600_000
-_SPANS = ("longer", "within", "keep", "gap", "per", "quiet")
+LOOK_BACK = 45 * DAY  # so far before the window the last reading of a device is looked for: what has lasted since began with it
 
 
-def memory_of(part: Any) -> int:
+def memory_of(detector: Detector) -> int:
     """How far back a detector's present state may reach, ms: the sum of all it counts or waits over."""
-    if isinstance(part, tuple):
-        return sum(memory_of(one) for one in part)
-    if not is_dataclass(part):
-        return 0
-    span = sum(getattr(part, name, None) or 0 for name in _SPANS)
-    if isinstance(part, rules.Days):
-        span += part.of * DAY
-    if isinstance(part, rules.Routine):
-        span += _ROUTINE_WEEKS * _WEEK
-    return span + sum(memory_of(getattr(part, one.name)) for one in fields(part))
+    return detector.quiet + sum(part.memory for part in _conditions(detector))
 
 
-def warm(work: AtWork, detectors: Sequence[Detector], *, first: bool) -> None:
-    """Gives the engine at work what these detectors would know by now. ``first``: it has no readings that wait for their turn either."""
-    engine = Engine(detectors, work.engine.lateness)
-    for by in {detector.by for detector in detectors} - {DEVICE}:
-        homes = work.keys.homes.get(by, {})
-        engine.group(by, list(homes), list(homes.values()))
-    for by in {detector.by for detector in detectors}:
-        for name, column in work.engine.known_facts(by).items():
-            engine.facts(by, name, column)
-    mark = work.engine.watermark
-    since = mark - DAY - max(memory_of(detector) for detector in detectors)
-    for found in _past(since, work):
-        readings = _readings(work, found)
-        if first:
-            known = work.keys.devices(found.device)
-            work.taking.hear(known[known >= 0], found.received[known >= 0])
-            work.engine.step(readings.take(readings.time >= mark))
-        engine.step(readings.take(readings.time < mark))
-        work.keep_lease()
-    engine.finish(mark - 1)
-    work.engine.adopt(engine)
+def _conditions(detector: Detector) -> list[rules.Condition]:
+    return [part for top in (detector.when, *(step.when for step in detector.steps)) for part in rules.parts_of(top)]
 
 
-def _readings(work: AtWork, found: Columns) -> Readings:
-    readings = work.taking.past(found, work.keys.devices(found.device))
-    return readings.take(np.argsort(readings.time, kind="stable"))
+def kinds_asked(detectors: Sequence[Detector]) -> Kinds:
+    """Kinds any of them looks at; None when one looks at all."""
+    found: set[int] = set()
+    for part in (part for detector in detectors for part in _conditions(detector)):
+        if not kinds_of(part) and not rules.below(part):
+            return None
+        found |= set(kinds_of(part))
+    return frozenset(found)
 
 
-def _past(since: int, work: AtWork) -> Iterator[Columns]:
-    """By the hour in which it was read, what had been received up to where the work stands."""
-    tail = _tail(work)
-    hours = {int(hour) for hour in np.unique(tail.time // _HOUR)} | set(_archived(since))
-    for hour in sorted(hour for hour in hours if hour >= since // _HOUR):
-        mine = tail.take(tail.time // _HOUR == hour)
-        parts = [part for part in (*(_file(path) for path in _files(hour)), mine) if len(part)]
-        if parts:
-            whole = joined(parts)
-            yield whole.take(whole.received <= work.frontier)
+def enrol(engine: Engine, groupings: Collection[str], keys: Keys, device: Ints, at: Ints) -> None:
+    """Homes and places are waited for from when any of their devices was heard, as on the command line. A device is not: of which kinds
+
+    it never sends, nobody knows.
+    """
+    order = np.argsort(at, kind="stable")
+    for by in sorted({*groupings} - {DEVICE}) if len(device) else ():
+        homes = keys.homes.get(by, {})
+        key = np.array([homes.get(one, -1) for one in device[order].tolist()], np.int64)
+        known, first = np.unique(key, return_index=True)
+        if len(known[known >= 0]):
+            engine.enroll(by, known[known >= 0], at[order][first[known >= 0]])
 
 
-def _archived(since: int) -> Iterator[int]:
-    for folder in sorted(history.folder().glob("????-??-??/??")):
-        hour = milliseconds(datetime.fromisoformat(f"{folder.parent.name}T{folder.name}:00:00+00:00")) // _HOUR
-        if hour >= since // _HOUR:
-            yield hour
+class Warming:
+    """``wanted``: all that are to be at work, ``detectors`` those of them that have to learn."""
+
+    def __init__(self, work: AtWork, wanted: tuple[Detector, ...], detectors: Sequence[Detector]) -> None:
+        self.wanted, self._work = wanted, work
+        self.engine = Engine(detectors, work.engine.lateness)
+        self._groupings = {detector.by for detector in detectors}
+        names = {by: {name for d in detectors if d.by == by for name in fact_names(d)} for by in self._groupings}
+        work.keys.tell(self.engine, self._groupings)
+        for by in self._groupings:
+            for name, column in work.keys.facts(by, names[by]).items():
+                self.engine.facts(by, name, column)
+        kinds, numbers = kinds_asked(detectors), work.keys.devices
+        since = work.engine.watermark - DAY - max(memory_of(detector) for detector in detectors)
+        self._past = Past(since, work.frontier, list(work.stream.marks), numbers, kinds)
+        self._begin = self._past.at
+        self._earlier = earlier(self._begin, self._begin - LOOK_BACK, numbers, kinds)
+        self._last: list[Readings] | None = []  # those of before, until all are found
+
+    def group(self, by: str, device: Ints, key: Sequence[int]) -> None:
+        """Devices belong elsewhere from now on."""
+        if by in self._groupings:
+            self.engine.group(by, device, key)
+
+    def go_on(self, seconds: float) -> bool:
+        """For about so long; whether it stands where the work stands."""
+        end, until = time.monotonic() + seconds, self._work.engine.watermark
+        while self._last is not None or self._past.at < until:
+            if self._last is None:
+                self._feed(self._past.next(until))
+            elif (found := next(self._earlier, None)) is not None:
+                self._last.append(found)
+            else:
+                self._look_back(joined(self._last))
+            self._work.keep_lease()
+            if time.monotonic() > end:
+                return False
+        self.engine.finish(until - 1)
+        return True
+
+    def _look_back(self, found: Readings) -> None:
+        self._last = None
+        self._feed(found.take(np.argsort(found.time, kind="stable")))
+        since = self._work.taking.since
+        known = np.flatnonzero(since >= 0)
+        enrol(self.engine, self._groupings, self._work.keys, known, np.maximum(since[known], self._begin))
+
+    def _feed(self, readings: Readings) -> None:
+        new, at = self._work.taking.hear(readings.device, readings.time, readings.time)  # before anybody was at work
+        enrol(self.engine, self._groupings, self._work.keys, new, at)
+        self.engine.step(readings)
 
 
-def _files(hour: int) -> list[Path]:
-    at = datetime.fromisoformat("1970-01-01T00:00:00+00:00") + timedelta(hours=hour)
-    return sorted((history.folder() / f"{at:%Y-%m-%d}" / f"{at:%H}").glob("*.parquet"))
-
-
-def _file(path: Path) -> Columns:
-    import pyarrow.parquet as pq
-
-    found = pq.read_table(path, columns=["id", "source", "device", "kind", "at", "value", "data", "arrived"])
-    at, arrived = (found[name].cast("int64").to_numpy() for name in ("at", "arrived"))
-    listed = (found[name].to_pylist() for name in ("id", "source", "device", "kind", "value", "data"))
-    rows = [
-        (i, source, device, kind, micro, value, None, None, orjson.loads(data) if data else {})
-        for i, source, device, kind, value, data, micro in zip(*listed, at.tolist(), strict=True)
-    ]
-    return columns(rows, arrived // 1000)
-
-
-def _tail(work: AtWork) -> Columns:
-    """What the log has up to the work's position and the archive has not."""
-    batches: list[Taken] = []
+def begin_with_what_waits(work: AtWork) -> None:
+    """The first start: readings received of late whose moment has not come take part."""
     with scoped(SYSTEM):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT partition, seq FROM signals_position WHERE consumer = %s", [history.HISTORY])
-            archived = dict(cursor.fetchall())
-        after = {p: archived.get(p, 0) for p in work.stream.marks}
-        while True:
-            read = read_next(after, 200)
-            batches += [taken(*one) for one in read if one[1] <= work.stream.marks[one[0]].seq]
-            after = {p: seq for p, seq, _, _ in read if seq < work.stream.marks[p].seq}
-            if not after:
-                return joined([batch.found for batch in batches])
+        stream = Stream({p: mark for p, mark in marks_before(work.frontier - 2 * LATENESS).items() if p in work.stream.marks})
+    reached = -1
+    while reached < work.frontier:
+        with scoped(SYSTEM):
+            batches, reached = stream.take(work.frontier, 50_000)
+        for found in (batch.found for batch in batches):
+            readings = work.taking.past(found, work.keys.devices(found.device))
+            due = readings.time >= work.engine.watermark
+            work.engine.step(readings.take(due), np.full(int(due.sum()), work.frontier))

@@ -62,6 +62,14 @@ def test_a_clock_in_the_future_moves_nobody_else() -> None:
     assert engine.finish(160) == [Alarm(151, "silent", 1, 0, 151, 1, "raised")]
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_clock_that_is_fast_within_bounds_waits_and_makes_nobody_late(compiled: bool) -> None:
+    engine = Engine([Detector("any", 1, rules.Count(Pick(), 1, 5))], lateness=10, grid=1, ahead=20, compiled=compiled)
+    engine.step(Readings.of([119, 91], [7, 0], [0, 0]), np.array([100, 101]))
+    assert (engine.watermark, engine.passed.late) == (90, 0)
+    assert [(a.key, a.at) for a in engine.finish() if a.what == "raised"] == [(0, 91), (7, 119)]
+
+
 def test_sent_again_is_counted_once() -> None:
     engine = Engine([Detector("often", 1, rules.Count(Pick(), 2, 100))], lateness=10)
     twice = Readings.of([5, 5, 6, 6], [0, 0, 1, 1], [0, 0, 0, 0], id=[1, 1, 1, 2])

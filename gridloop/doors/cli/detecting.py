@@ -178,7 +178,10 @@ class Run:
         return numbers
 
     def _introduce(self, devices: Ints, belongs: Ints, since: Ints) -> None:
-        """Devices read for the first time: whose they are, and from when on more is expected of each."""
+        """Devices read for the first time: whose they are, and from when on more is expected of each home or place.
+
+        Not of each device: of which kinds one never sends, nobody knows.
+        """
         for place, by in enumerate((DEVICE, *self.groupings)):
             keys = devices if by == DEVICE else belongs[:, place]
             if by == DEVICE:
@@ -189,7 +192,8 @@ class Run:
                 known, first = np.unique(keys, return_index=True)
                 fresh = (known >= 0) & ~np.isin(known, self._enrolled[by])
                 self._enrolled[by] = np.union1d(self._enrolled[by], known[fresh])
-                self.engine.enroll(by, known[fresh], since[first[fresh]])
+                if by != DEVICE:
+                    self.engine.enroll(by, known[fresh], since[first[fresh]])
                 self._tell_facts(by)
             if by in self.explained:
                 self._explain(by, devices, keys, since)
@@ -206,7 +210,7 @@ class Run:
         mine = np.array([key >= 0 and names[key] == self.explain for key in keys.tolist()], np.bool_)
         if mine.any():
             self.explained[by].facts(self.facts.known(by, self.explain))
-            self.explained[by].devices(devices[mine], int(since[mine][0]))
+            self.explained[by].devices(devices[mine], None if by == DEVICE else int(since[mine][0]))
 
     def names(self, by: str) -> list[str]:
         """By key."""

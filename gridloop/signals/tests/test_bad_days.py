@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -24,6 +25,7 @@ from gridloop.sdk.signals import Signal, partition_of
 from gridloop.signals import selectors
 from gridloop.signals.actions import release_detector
 from gridloop.signals.alarms import moment
+from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.models import Alarm
 from gridloop.signals.tests.homes import (
@@ -109,7 +111,7 @@ def test_a_device_that_floods_is_limited_and_nobody_else(county: Cast, log: Post
 
 
 def test_a_wrong_clock_moves_nobody_s_time_but_its_own(county: Cast, log: PostgresLog) -> None:
-    """Hours ahead, and hours behind: neither takes part, both are shown; one that is fast by seconds counts as just read."""
+    """Hours ahead, and hours behind: neither takes part, both are shown; one that is fast by seconds is believed and moves nobody else."""
     register(4)
     work = begun(log, [SILENT, BUSY])
     for n in range(30):
@@ -118,11 +120,32 @@ def test_a_wrong_clock_moves_nobody_s_time_but_its_own(county: Cast, log: Postgr
             log.append([reading("h000", DOOR, now), reading("h003", DOOR, now + timedelta(seconds=40))])
             log.append([reading("h001", DOOR, now + timedelta(minutes=50)), reading("h002", DOOR, now - timedelta(hours=9))])
     run(work, at(2.5))
-    assert [(t.key, t.at) for t in rows()] == [(home, at(0.25)) for home in ("h000", "h003")]
+    assert [(t.key, t.at) for t in rows()] == [("h000", at(0.25)), ("h003", at(0.25) + timedelta(seconds=40))]
     assert work.taking.passed.totals() == {"late": 30, "ahead": 30, "flood": 0, "unknown": 0}
 
 
+def test_what_a_fast_clock_sends_at_once_keeps_its_order_and_counts_once(county: Cast, log: PostgresLog) -> None:
+    """A peak between two lows, all some seconds ahead of their receipt, and the same delivered again 20 s later."""
+    register(1)
+    often = replace(BUSY, id="homes.often", when=rules.Count(pick(TEMPERATURE), 5, HOUR))
+    work = begun(log, [Detector("homes.peak", 1, rules.Threshold(pick(TEMPERATURE), 60.0)), often])
+    now = START + timedelta(minutes=5)
+    fast = [reading("h000", TEMPERATURE, now + timedelta(seconds=s), v) for s, v in ((5, 20.0), (10, 85.0), (15, 84.0), (20, 20.0))]
+    for again in (0, 20):
+        with clock.fixed(now + timedelta(seconds=again)):
+            log.append(fast)
+    run(work, START + timedelta(minutes=10))
+    assert [(t.detector, t.what, t.at) for t in rows()] == [
+        ("homes.peak", "raised", now + timedelta(seconds=10)),
+        ("homes.peak", "cleared", now + timedelta(seconds=20)),
+    ]
+    assert work.engine.passed.again == 4
+
+
 HEARD = Detector("homes.heard", 1, rules.Absence(pick(DOOR), 3 * HOUR), by="household")
+
+
+QUIET_SINCE = rules.All((rules.Threshold(pick(WATER), 0.5), rules.Not(rules.Count(pick(DOOR), 1, 3 * HOUR))))
 
 
 @pytest.fixture
@@ -132,9 +155,10 @@ def many(county: Cast) -> int:
     return homes
 
 
-def test_a_gateway_s_death_is_one_thing_and_not_many_silent_homes(many: int, log: PostgresLog) -> None:
+@pytest.mark.parametrize("detector", [HEARD, replace(HEARD, when=QUIET_SINCE)], ids=["absence", "denied count"])
+def test_a_gateway_s_death_is_one_thing_and_not_many_silent_homes(many: int, log: PostgresLog, detector: Detector) -> None:
     """All of a village is unheard from the third hour to the ninth. Two homes stay silent after it: they are told then, late."""
-    work = begun(log, [HEARD])
+    work = begun(log, [detector])
     for minute in [*range(0, 180, 20), *range(540, 720, 20)]:
         moment_ = START + timedelta(minutes=minute)
         with clock.fixed(moment_ + timedelta(seconds=20)):
@@ -172,9 +196,11 @@ def test_homes_that_are_silent_while_their_village_is_heard_are_told(many: int, 
     assert sorted((s.data["key"], s.data["what"]) for s in sent(log)) == [(f"h{n:03d}", RAISED) for n in range(5)]
 
 
+@pytest.mark.parametrize("down", [False, True], ids=["at work", "nobody at work"])
 def test_a_detector_that_raises_far_too_much_is_held_back_until_somebody_has_looked(
-    many: int, log: PostgresLog, monkeypatch: pytest.MonkeyPatch
+    many: int, log: PostgresLog, monkeypatch: pytest.MonkeyPatch, down: bool
 ) -> None:
+    """Released while it is at work, or while nobody is."""
     monkeypatch.setenv("GRIDLOOP_ALARMS_AN_HOUR", "50")
     wrong = Detector("homes.wrong", 1, rules.Threshold(pick(TEMPERATURE), 10.0, 5.0))
     work = begun(log, [wrong, HOT])
@@ -202,8 +228,10 @@ def test_a_detector_that_raises_far_too_much_is_held_back_until_somebody_has_loo
     )
     with pytest.raises(Forbidden):
         release_detector(viewer_for(user_id_of("desk") or 0), "homes.wrong")
+    if down:
+        work.end()
     release_detector(viewer_for(user_id_of("boss") or 0), "homes.wrong")
-    run(work, at(0.7))
+    run(AtWork("again", lambda: [wrong, HOT]) if down else work, at(0.7))
     told = [s for s in sent(log) if s.data["detector"] == "homes.wrong"]
     assert sorted((s.data["key"], s.data["what"]) for s in told) == [(f"h{n:03d}-temperature", RAISED) for n in range(3)]
     with scoped(SYSTEM):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,15 +12,17 @@ from gridloop.cases.tests.kit import Cast
 from gridloop.detection import rules
 from gridloop.detection.messages import CLEARED, RAISED
 from gridloop.detection.rules import HOUR, MINUTE, Detector
+from gridloop.detection.schedules import Schedule, Span
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
-from gridloop.signals import history
+from gridloop.signals import detecting, history, past, selectors
 from gridloop.signals.alarms import moment
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import PostgresLog
-from gridloop.signals.models import Alarm
-from gridloop.signals.tests.homes import BUSY, DOOR, HOT, SILENT, START, WATER, Told, day, pick, reading, receive, register
+from gridloop.signals.models import Alarm, AlarmChange, Batch, HeldDetector
+from gridloop.signals.tests.homes import BUSY, DOOR, HOT, SILENT, START, TEMPERATURE, WATER, Told, day, pick, reading, receive, register
+from gridloop.signals.tests.test_bad_days import sent
 from gridloop.signals.tests.test_detect import MINUTES, begun, expected, rows, run
 
 HOMES = 24
@@ -36,10 +38,22 @@ def open_at(told: list[Told], at: object) -> dict[str, Told]:
     return {key: t for key, t in last.items() if t.what == RAISED}
 
 
+def archive(at: datetime) -> None:
+    with clock.fixed(at):
+        while history.write_hours():
+            pass
+
+
+def lasting() -> dict[str, datetime]:
+    """When the open alarms began, by key."""
+    with scoped(SYSTEM):
+        return {a.key: a.start for a in Alarm.objects.filter(ended=None)}
+
+
 @pytest.mark.parametrize("archived", [False, True], ids=["from the log", "from the archive and the log"])
 @pytest.mark.parametrize("second", [SOONER, LATER], ids=["sooner", "later"])
 def test_a_changed_detector_goes_on_as_if_it_had_always_been_there(
-    county: Cast, log: PostgresLog, history_folder: Path, second: Detector, archived: bool
+    county: Cast, log: PostgresLog, history_folder: Path, monkeypatch: pytest.MonkeyPatch, second: Detector, archived: bool
 ) -> None:
     register(HOMES)
     signals = day(HOMES, MINUTES)
@@ -48,13 +62,12 @@ def test_a_changed_detector_goes_on_as_if_it_had_always_been_there(
     receive(log, signals)
     run(work, CHANGE)
     if archived:
-        with clock.fixed(CHANGE):
-            while history.write_hours():
-                pass
+        archive(CHANGE)
+        monkeypatch.setattr(past, "_ROWS", 3)  # pieces of minutes
         assert len(list(history_folder.glob("*/*/*.parquet"))) > 10
     detectors[0] = second
     at = moment(work.engine.watermark)
-    run(work, CHANGE + timedelta(seconds=1))
+    run(work, CHANGE)
     run(work, END)
     end = moment(work.engine.watermark - 1)
 
@@ -116,6 +129,44 @@ def test_a_detector_that_is_gone_ends_its_alarms(county: Cast, log: PostgresLog)
     assert work.leases is None, "nobody needs the partitions"
 
 
+def test_a_schedule_read_anew_changes_nothing(county: Cast, log: PostgresLog) -> None:
+    """As the scenes hand it out every minute; another one does change the detector."""
+    schedules = [time(23)]
+
+    def wanted() -> list[Detector]:
+        return [replace(SILENT, when=rules.During(SILENT.when, Schedule((Span(time(0), schedules[0]),))))]
+
+    register(1)
+    with clock.fixed(START - timedelta(minutes=1)):
+        log.append([reading("h000", DOOR, START - timedelta(minutes=1))])
+    work = AtWork("test", wanted)
+    run(work, START)
+    engine = work.engine
+    run(work, START + timedelta(minutes=5))
+    assert work.engine is engine
+    schedules[0] = time(22)
+    run(work, START + timedelta(minutes=6))
+    assert work.engine is not engine
+
+
+@pytest.mark.parametrize("left", [[HOT], []], ids=["one stays", "none stays"])
+def test_detectors_removed_while_nobody_is_at_work_end_their_alarms(county: Cast, log: PostgresLog, left: list[Detector]) -> None:
+    register(HOMES)
+    work = begun(log, [SILENT, HOT])
+    receive(log, day(HOMES, MINUTES))
+    run(work, CHANGE)
+    with scoped(SYSTEM):
+        lasting = set(Alarm.objects.filter(detector=SILENT.id, ended=None).values_list("id", flat=True))
+        HeldDetector.objects.create(detector=SILENT.id, since=CHANGE, alarms=1)
+    assert lasting
+    work.end()
+    run(AtWork("again", lambda: left), END)
+    with scoped(SYSTEM):
+        assert not Alarm.objects.filter(detector=SILENT.id, ended=None).exists()
+        assert set(AlarmChange.objects.filter(alarm__in=lasting, what=CLEARED).values_list("sent", flat=True)) == {True}
+        assert selectors.held_detectors(SYSTEM) == []
+
+
 def test_what_was_read_before_the_first_start_counts(county: Cast, log: PostgresLog, history_folder: Path) -> None:
     """Three readings before anybody was at work, one after: together they are four in half an hour."""
     register(1)
@@ -127,3 +178,100 @@ def test_what_was_read_before_the_first_start_counts(county: Cast, log: Postgres
     receive(log, [reading("h000", DOOR, START + timedelta(minutes=15))])
     run(work, START + timedelta(minutes=20))
     assert [(t.what, t.at) for t in rows()] == [(RAISED, START + timedelta(minutes=15))]
+
+
+STUCK = Detector("homes.stuck", 1, rules.Threshold(pick(TEMPERATURE), 60.0))
+DAYS = timedelta(days=1)
+
+
+@pytest.mark.parametrize("archived", [False, True], ids=["from the log", "from the archive"])
+def test_what_has_lasted_for_longer_than_a_detector_remembers_survives_a_new_version(
+    county: Cast, log: PostgresLog, history_folder: Path, archived: bool
+) -> None:
+    """A home silent for days, a level that was reported once: both go on, and end when something is read."""
+    register(2)
+    detectors = [SILENT, STUCK]
+    work = begun(log, detectors)
+    receive(log, [reading("h000", DOOR, START + timedelta(minutes=1)), reading("h001", TEMPERATURE, START + timedelta(minutes=2), 70.0)])
+    now = START + 5 * DAYS
+    run(work, now)
+    before = lasting()
+    assert before == {
+        "h000": START + timedelta(hours=3, minutes=1),
+        "h001": START + timedelta(hours=3, minutes=2),  # waited for since its thermometer was heard
+        "h001-temperature": START + timedelta(minutes=2),
+    }
+    if archived:
+        work._save_due = True
+        run(work, now + timedelta(seconds=6))
+        archive(now)
+        with scoped(SYSTEM):
+            Batch.objects.filter(at__lt=START + DAYS).delete()
+    detectors[:] = [replace(one, version=2, severity=2) for one in detectors]
+    run(work, now + timedelta(seconds=1))
+    assert [one.id for one in work.detectors if one.version == 2] == [SILENT.id, STUCK.id]
+    assert lasting() == before
+    assert {s.data["what"] for s in sent(log)} == {RAISED}
+    receive(log, [reading("h000", DOOR, now), reading("h001", TEMPERATURE, now, 20.0)])
+    run(work, now + timedelta(minutes=5))
+    assert lasting().keys() == {"h001"}
+
+
+def test_a_silence_older_than_the_first_start_looks_back_is_found(county: Cast, log: PostgresLog, history_folder: Path) -> None:
+    register(1)
+    receive(log, [reading("h000", DOOR, START)])
+    now = START + 9 * DAYS
+    archive(now)
+    with scoped(SYSTEM):
+        Batch.objects.all().delete()
+    run(AtWork("test", lambda: [SILENT]), now)
+    assert lasting() == {"h000": START + timedelta(hours=3)}
+
+
+def test_others_go_on_while_a_new_detector_learns(
+    county: Cast, log: PostgresLog, history_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slice of history in every turn. What is read meanwhile is learned, too."""
+    monkeypatch.setattr(detecting, "WARM_SECONDS", 0)
+    register(2)
+    detectors = [BUSY]
+    work = begun(log, detectors)
+    receive(log, day(2, 300))
+    archive(START + timedelta(minutes=300))
+    run(work, at := START + timedelta(minutes=301))
+    told = len(rows())
+    detectors.append(SILENT)
+    for n in range(5):
+        receive(log, [reading("h001", DOOR, at + timedelta(minutes=n))])
+        with clock.fixed(at + timedelta(minutes=n + 2)):
+            work.turn()
+    assert [one.id for one in work.detectors] == [BUSY.id], "it still learns"
+    assert [t.key for t in rows()[told:] if t.what == RAISED] == ["h001"]
+    run(work, at + timedelta(hours=4))
+    assert [one.id for one in work.detectors] == [BUSY.id, SILENT.id]
+    silent = [t for t in rows() if t.detector == SILENT.id and t.key == "h001"]
+    assert [(t.what, t.at) for t in silent] == [(RAISED, at + timedelta(hours=3, minutes=4))]
+
+
+def test_a_worker_that_ends_while_it_learns_begins_that_anew_and_keeps_the_rest(
+    county: Cast, log: PostgresLog, history_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(HOMES)
+    detectors = [BUSY, SILENT]
+    work = begun(log, detectors)
+    receive(log, day(HOMES, MINUTES))
+    run(work, CHANGE)
+    before = lasting()
+    detectors[1] = LATER
+    with monkeypatch.context() as slow:
+        slow.setattr(detecting, "WARM_SECONDS", 0)
+        with clock.fixed(CHANGE + timedelta(seconds=1)):
+            work.turn()
+    work.end()
+    assert lasting() == before
+    again = AtWork("again", lambda: detectors)
+    run(again, CHANGE + timedelta(seconds=2))
+    end = moment(again.engine.watermark)
+    want = open_at(expected(day(HOMES, MINUTES), [LATER], CHANGE + timedelta(days=1)), end)
+    silent = {key for key in lasting() if key in want or key in open_at(expected(day(HOMES, MINUTES), [SILENT], CHANGE + DAYS), end)}
+    assert silent == want.keys()

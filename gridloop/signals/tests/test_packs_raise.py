@@ -13,6 +13,7 @@ from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.actions import load
 from gridloop.registry.messages import DeviceRow, HouseholdRow, PersonRow
+from gridloop.scenes import selectors as scenes
 from gridloop.scenes.book import BOOK
 from gridloop.sdk.signals import Signal
 from gridloop.signals import handlers
@@ -21,6 +22,7 @@ from gridloop.signals.log import PostgresLog
 from gridloop.signals.models import Alarm
 from gridloop.signals.tests.homes import DOOR, GRID, PLACE, START, reading, sensor
 from gridloop.signals.tests.test_alarms_become_cases import at, put, work_until
+from gridloop.signals.tests.test_bad_days import said
 
 
 @pytest.fixture
@@ -68,3 +70,13 @@ def test_a_silent_home_of_somebody_who_lives_alone(packs: None, log: PostgresLog
         assert (alarm.detector, alarm.key, alarm.start) == ("silent_home.no_movement", "one", at(27))
         assert [(c.scene, c.same_thing, c.severity) for c in Case.objects.all()] == [("silent_home", "one", 2)]
     work.end()
+
+
+def test_a_pack_that_names_an_unknown_kind_is_left_out_and_told(packs: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an upgrade whose catalogue no longer has the kind."""
+    before = {detector.id.split(".")[0] for detector in scenes.detectors(SYSTEM)}
+    known = {name: kind for name, kind in scenes.kinds().items() if name != "water_level"}
+    monkeypatch.setattr(scenes, "kinds", lambda: known)
+    assert before - {detector.id.split(".")[0] for detector in scenes.detectors(SYSTEM)} == {"water_level"}
+    (line,) = said(scenes.doctor(SYSTEM), "scenes.doctor_detect")
+    assert line.startswith("BAD the detectors of pack water_level")

@@ -1,0 +1,169 @@
+"""Readings of the past in the order of their own time: from the files of history and, where those do not reach yet, from the log.
+
+In pieces that fit into memory, and of the kinds somebody asks for: rows lie by kind in the files, so that others are not even read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+from django.db import connection
+
+from gridloop.detection.columns import NOTHING, Bools, Ints, Readings, joined
+from gridloop.detection.language import kind_number
+from gridloop.detection.rules import HOUR
+from gridloop.journal.frame import scoped
+from gridloop.kernel.viewer import SYSTEM
+from gridloop.signals import history
+from gridloop.signals.rules import OWN_SOURCE
+from gridloop.signals.stream import Mark, Stream, milliseconds, named, read_next, token_in
+from gridloop.signals.taking import LATENESS, in_time
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Numbers = Callable[[Sequence[str]], Ints]  # of devices by their codes, -1 for a stranger
+Kinds = frozenset[int] | None  # None for all
+_ROWS = 200_000  # of a piece, about
+_COLUMNS = ["id", "source", "device", "kind", "at", "value", "data", "arrived"]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Past:
+    """``at``: everything before it was handed on, ms. ``frontier``: the log is durable up to there."""
+
+    def __init__(self, since: int, frontier: int, partitions: Sequence[int], numbers: Numbers, kinds: Kinds) -> None:
+        self._numbers, self._kinds = numbers, kinds
+        with scoped(SYSTEM):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT partition, seq FROM signals_position WHERE consumer = %s", [history.HISTORY])
+                archived = dict(cursor.fetchall())
+            begins = [at for _, _, at, _ in read_next({p: archived.get(p, 0) for p in partitions}, 1)]
+        self._log = Stream({p: Mark(archived.get(p, 0), 0) for p in partitions})
+        self._log_begins = min(begins, default=frontier)
+        self._waiting = NOTHING  # of the log, of a later time than was asked for
+        self.at = min(since, self._log_begins - LATENESS)
+        self._hour, self._step = -1, HOUR
+
+    def next(self, until: int) -> Readings:
+        """The next piece, up to before ``until``; none in it where nothing was read."""
+        hour = self.at // HOUR
+        if hour != self._hour:
+            rows = sum(_size(path, self._kinds) for path in files(hour))
+            self._hour, self._step = hour, HOUR // (1 + rows // _ROWS)
+        end = min(until, (hour + 1) * HOUR, self.at + self._step)
+        parts = [read(path, self._numbers, self._kinds, self.at, end) for path in files(hour)]
+        found = joined([*parts, self._of_log(end)])
+        self.at = end
+        return found.take(np.argsort(found.time, kind="stable"))
+
+    def _of_log(self, end: int) -> Readings:
+        """What is in time lies within the lateness of its receipt: the log is read so far and no further."""
+        horizon, reached = end + LATENESS, -1
+        parts = [self._waiting]
+        while self._log_begins <= horizon and reached < horizon:
+            with scoped(SYSTEM):
+                batches, reached = self._log.take(horizon, _ROWS)
+            for found in (batch.found for batch in batches):
+                device = self._numbers(found.device)
+                which = (device >= 0) & in_time(found.time, found.received) & _among(found.kind, self._kinds)
+                parts.append(Readings(found.time, device, found.kind, found.value, found.token, found.id).take(which))
+        whole = joined(parts)
+        due = whole.time < end
+        self._waiting = whole.take(~due)
+        return whole.take(due)
+
+
+def earlier(before: int, since: int, numbers: Numbers, kinds: Kinds) -> Iterator[Readings]:
+    """Hour by hour backwards from the archive: of every device and kind the readings of the last hour in which there were any."""
+    known: dict[int, Bools] = {}  # by kind: devices found already
+    for hour in range((before - 1) // HOUR, since // HOUR - 1, -1):
+        parts = [read(path, numbers, kinds, hour * HOUR, min(before, (hour + 1) * HOUR)) for path in files(hour)]
+        found = joined(parts)
+        new = np.zeros(len(found.time), np.bool_)
+        for kind in np.unique(found.kind).tolist():
+            rows = np.flatnonzero(found.kind == kind)
+            seen = known.get(kind, np.zeros(0, np.bool_))
+            seen = np.append(seen, np.zeros(max(0, int(found.device[rows].max()) + 1 - len(seen)), np.bool_))
+            new[rows] = ~seen[found.device[rows]]
+            seen[found.device[rows]] = True
+            known[kind] = seen
+        yield found.take(new)
+
+
+def files(hour: int) -> list[Path]:
+    at = _EPOCH + timedelta(hours=hour)
+    return sorted((history.folder() / f"{at:%Y-%m-%d}" / f"{at:%H}").glob("*.parquet"))
+
+
+def read(path: Path, numbers: Numbers, kinds: Kinds, since: int, until: int) -> Readings:
+    """What took part of a file's readings of a stretch of time, as it stands."""
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            groups = [n for n in range(file.num_row_groups) if _may_hold(file.metadata.row_group(n), kinds, since, until)]
+            return _decoded(file.read_row_groups(groups, columns=_COLUMNS), numbers, kinds, since, until) if groups else NOTHING
+    except FileNotFoundError:  # retention was there first
+        return NOTHING
+
+
+def _size(path: Path, kinds: Kinds) -> int:
+    import pyarrow.parquet as pq
+
+    try:
+        whole = pq.read_metadata(path)
+    except FileNotFoundError:
+        return 0
+    groups = [whole.row_group(n) for n in range(whole.num_row_groups)]
+    return sum(group.num_rows for group in groups if _may_hold(group, kinds, 0, 2**62))
+
+
+def _may_hold(group: Any, kinds: Kinds, since: int, until: int) -> bool:
+    """By what the file says of a row group. Rows lie by kind: most groups have one only."""
+    for number in range(group.num_columns):
+        column = group.column(number)
+        known = column.statistics
+        if known is None or not known.has_min_max:
+            continue
+        if column.path_in_schema == "kind" and kinds is not None and known.min == known.max and kind_number(known.min) not in kinds:
+            return False
+        if column.path_in_schema == "at" and (milliseconds(known.max) < since or milliseconds(known.min) >= until):
+            return False
+    return True
+
+
+def _decoded(table: pa.Table, numbers: Numbers, kinds: Kinds, since: int, until: int) -> Readings:
+    micro, received = (table[name].cast("int64").to_numpy() for name in ("at", "arrived"))
+    time, received = micro // 1000, received // 1000
+    device, kind = (
+        _coded(table["device"], numbers),
+        _coded(table["kind"], lambda names: np.array([kind_number(n) for n in names], np.int64)),
+    )
+    source = _coded(table["source"], lambda names: np.array([name == OWN_SOURCE for name in names], np.int64))
+    which = (device >= 0) & (source != 1) & _among(kind, kinds) & (time >= since) & (time < until) & in_time(time, received)
+    value, data = table["value"], table["data"]
+    token, number = np.zeros(len(time), np.int64), micro % 1000
+    other = np.flatnonzero(which & (value.is_null().to_numpy() | data.is_valid().to_numpy()))
+    if len(other):
+        rows = table.take(other)
+        for row, i, name, text in zip(other.tolist(), *(rows[c].to_pylist() for c in ("id", "source", "data")), strict=True):
+            token[row], number[row] = token_in(orjson.loads(text)) if text else 0, named(i, name)
+    return Readings(time, device, kind, value.to_numpy().astype(np.float64), token, number).take(which)
+
+
+def _coded(column: pa.ChunkedArray, of: Numbers) -> Ints:
+    """A number for every row by its word; -1 where there is none."""
+    words = column.combine_chunks().dictionary_encode()
+    found = of(words.dictionary.to_pylist())
+    coded: Ints = np.append(found, -1)[words.indices.fill_null(len(found)).to_numpy(zero_copy_only=False)]
+    return coded
+
+
+def _among(kind: Ints, kinds: Kinds) -> Bools:
+    return np.ones(len(kind), np.bool_) if kinds is None else np.isin(kind, list(kinds))
