@@ -5,6 +5,7 @@ One payload holds one event or many (``each``); of an event every reading that i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
@@ -132,7 +133,10 @@ class PushMapping:
         self._zone = ZoneInfo(push.at.zone if push.at else "UTC")
 
     def items(self, payload: Any) -> list[Item | PushFault]:
-        """What ``POST /api/v1/signals`` takes, in order; an unreadable event stands as its fault, one that says nothing is left out."""
+        """What ``POST /api/v1/signals`` takes, in order; an unreadable event stands as its fault, one that says nothing is left out.
+
+        An item without ``id`` and ``at`` is of an event that has neither: it happened when it came, and each coming is one.
+        """
         found: list[Item | PushFault] = []
         for event in self._events(payload):
             try:
@@ -165,10 +169,12 @@ class PushMapping:
         data = {name: told for name, path in (self.push.data | one.data).items() if (told := self._first(event, path)) is not None}
         if data:
             item["data"] = data
-        if number is None:  # the same push sent again is the same signal
-            said = "\x1f".join(str(item.get(name)) for name in ("device", "kind", "at", "value"))
-            return item | {"id": sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32]}
-        return item | {"id": f"{number}:{one.kind}" if len(self.push.readings) > 1 else str(number)}
+        if number is not None:
+            return item | {"id": f"{number}:{one.kind}" if len(self.push.readings) > 1 else str(number)}
+        if "at" not in item:  # nothing tells a second event from the first one sent again: who receives it gives it a name
+            return item
+        said = json.dumps(item, sort_keys=True)  # the same push sent again is the same signal
+        return item | {"id": sha256(said.encode()).hexdigest()[:32]}
 
     def _first(self, event: Any, path: str) -> Any:
         found = self._found(event, path)

@@ -147,6 +147,28 @@ def test_lines_become_signals_and_what_is_none_disturbs_nobody(client: Client, t
     }
 
 
+def test_lines_that_say_the_same_again_all_count(client: Client, tmp_path: Path) -> None:
+    timed = LINES | {
+        "pattern": r"(?P<at>\d+),(?P<station>\w+),(?P<level>-?[\d.]+)",
+        "push": LINES["push"] | {"at": {"path": "$.at", "form": "seconds"}, "data": {}},
+    }
+    lines, others = reader("tcp_lines", LINES), reader("tcp_lines", timed)
+    at = int(time.time())
+
+    async def send(_: Buffer) -> None:
+        await _until(lambda: bool(lines.port and others.port))  # type: ignore[attr-defined]
+        for port, said in ((lines.port, b"S1,3.2,12.6\n" * 3), (others.port, b"%d,S2,3.2\n" % at * 3)):  # type: ignore[attr-defined]
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(said)
+            await writer.drain()
+            writer.close()
+        await _until(lambda: len(client.logged()) >= 4)
+
+    asyncio.run(_with_gateway({"l": lines, "o": others}, tmp_path / "b.db", client.door.port, send))
+    found = [s.device for s in client.logged()]
+    assert (found.count("S1"), found.count("S2")) == (3, 1), "a line with its own time sent again is the same reading"
+
+
 def test_a_logger_from_elsewhere_is_turned_away(client: Client, tmp_path: Path) -> None:
     lines = reader("tcp_lines", LINES | {"networks": ["10.0.0.0/8"]})
 

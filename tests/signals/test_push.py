@@ -34,6 +34,15 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_kept(client: Client) -> Non
     assert "words" in rejected["error"]
 
 
+def test_without_a_time_and_a_number_each_event_counts(client: Client) -> None:
+    alarm = {"type": 1, "ds_id": "smoke", "value": 1, "dev_id": 7}
+    assert client.post({"msg": [alarm, alarm]}, query={"from": "onenet"}).json() == {"accepted": 2, "duplicates": 0, "rejected": []}
+    assert client.post({"msg": alarm}, query={"from": "onenet"}).json() == {"accepted": 1, "duplicates": 0, "rejected": []}
+    found = client.logged()
+    assert {(s.device, s.kind, s.value) for s in found} == {("7", "smoke", 1.0)}
+    assert len({s.identity for s in found}) == len({s.reading_key for s in found}) == 3
+
+
 def test_a_push_without_a_reading_is_answered_well(client: Client) -> None:
     assert client.post({"type": "joined"}, query={"from": "chirpstack"}).json() == {"accepted": 0, "duplicates": 0, "rejected": []}
 

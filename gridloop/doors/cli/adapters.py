@@ -56,7 +56,7 @@ def _show(mapping: PushMapping, file: Path) -> bool:
         try:
             if isinstance(item, ItemFault):
                 raise item
-            parse_item(item, now, Defaults(at=now))
+            parse_item(item, now, Defaults(at=now, id="-"))
         except ItemFault as refused:
             fault = refused.fault
             click.echo(f"Error: {fault.pointer} {say(fault.key, 'zh', **fault.params)} / {say(fault.key, 'en', **fault.params)}", err=True)

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -25,6 +26,7 @@ from gridloop.doors.logs import request_id
 from gridloop.doors.pushes import push_book
 from gridloop.kernel import clock, tracing
 from gridloop.kernel.errors import Fault, NotFound, TooMuch, Unavailable
+from gridloop.kernel.ids import uuid7
 from gridloop.kernel.texts import say
 from gridloop.sdk.pushes import PushFault, PushMapping
 from gridloop.sdk.signals import Signal
@@ -38,6 +40,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 WITHIN_SECONDS = 1.5  # answered within 2 s of the body's end, whatever the database does
 READ_SECONDS = 60.0  # for a whole body: one that drips is given up
+_APART = timedelta(microseconds=1)  # events of one push that say no time: readings of one device at one moment would be one
 
 
 class NotAllowed(Fault):
@@ -132,7 +135,7 @@ async def parse(
     reader = None if sender.device or mapping else Reader(now)
     if reader and (plain := await reader.body(body, ndjson)):
         return plain, []
-    defaults = Defaults(device=sender.device, at=now if mapping else None) if sender.device or mapping else None
+    defaults = Defaults(device=sender.device) if sender.device else None
     signals: list[Signal] = []
     rejected: list[dict[str, Any]] = []
     items = bodies.items(body, ndjson)
@@ -140,6 +143,8 @@ async def parse(
         try:
             if isinstance(raw, ItemFault):
                 raise raw
+            if mapping:
+                defaults = Defaults(device=sender.device, at=now + index * _APART, id=str(uuid7()))
             signals.append((reader and reader.item(raw)) or parse_item(raw, now, defaults))
         except ItemFault as refused:
             fault = refused.fault
