@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonpath
+import msgspec
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gridloop.project.devices import FOLDER, pushes
-from gridloop.sdk.pushes import ManifestFault, PushFault, PushMapping, read_manifest
+from gridloop.sdk.pushes import ManifestFault, Push, PushFault, PushMapping, read_manifest
 from gridloop.sdk.signals import Signal
 from gridloop.signals.rules import Defaults, ItemFault, parse_item
 
@@ -77,6 +79,15 @@ def test_whatever_is_pushed_becomes_items_or_faults(name: str, payload: object) 
             continue
         with contextlib.suppress(ItemFault):
             assert parse_item(item, NOW, Defaults(at=NOW, id="-")).source == name
+
+
+@given(st.sampled_from(["$.a", "$.a.b", "$['a']['b c']", "$.a.b.a"]), _payload | st.dictionaries(st.just("a"), _payload))
+def test_a_path_of_names_is_followed_as_the_library_does(path: str, payload: object) -> None:
+    push = msgspec.convert({"device": path, "readings": [{"kind": "rain"}]}, Push)
+    mapping = PushMapping("x", push)
+    assert mapping._names[path]
+    found = [] if isinstance(payload, str) else jsonpath.findall(path, payload)  # type: ignore[arg-type]
+    assert mapping._first(payload, path) == (found[0] if found else None)
 
 
 def test_a_text_is_no_event_though_it_holds_json() -> None:

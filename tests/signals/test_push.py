@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
+import orjson
+
+from gridloop.doors.ingest.app import parse
+from gridloop.doors.ingest.auth import Sender
 from gridloop.kernel import clock
+from gridloop.project.devices import pushes
 from tests.signals.conftest import Client, item
 
 
@@ -45,6 +51,33 @@ def test_without_a_time_and_a_number_each_event_counts(client: Client) -> None:
 
 def test_a_push_without_a_reading_is_answered_well(client: Client) -> None:
     assert client.post({"type": "joined"}, query={"from": "chirpstack"}).json() == {"accepted": 0, "duplicates": 0, "rejected": []}
+
+
+def test_what_one_payload_may_hold_is_bounded_and_is_read_beside_others(client: Client) -> None:
+    many = orjson.dumps({"msg": [_meter(n, n) for n in range(3_000)]})
+
+    async def read_beside() -> tuple[int, int]:
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        beside = asyncio.create_task(others())
+        found, rejected = await parse(many, False, Sender(), "en", pushes()[0]["onenet"])
+        beside.cancel()
+        assert rejected == []
+        return len(found), turns
+
+    found, turns = asyncio.run(read_beside())
+    assert found == 3_000
+    assert turns >= 60, "others have a turn after every few events"
+    for events in ([_meter(n, n) for n in range(10_001)], [{}] * 10_001):
+        answer = client.post({"msg": events}, query={"from": "onenet"})
+        assert (answer.status_code, answer.json()["type"]) == (413, "urn:gridloop:signals.too_many")
+    assert client.logged() == []
 
 
 def test_an_adapter_that_is_not_there(client: Client) -> None:

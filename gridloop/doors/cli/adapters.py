@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -51,7 +52,7 @@ def _show(mapping: PushMapping, file: Path) -> bool:
     """One line a signal; False when anything could not be read or nothing came of it."""
     now = clock.now()
     well = told = 0
-    for item in mapped(items(file.read_bytes(), ndjson=False), mapping):
+    for item in chain.from_iterable(mapped(items(file.read_bytes(), ndjson=False), mapping)):
         told += 1
         try:
             if isinstance(item, ItemFault):
