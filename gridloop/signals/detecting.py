@@ -19,7 +19,7 @@ import orjson
 from django.db import connection
 
 from gridloop.detection.columns import Bools
-from gridloop.detection.engine import Engine
+from gridloop.detection.engine import Engine, compiled_asked
 from gridloop.detection.messages import Alarm
 from gridloop.detection.rules import DEVICE, Detector
 from gridloop.detection.snapshots import Stored, write
@@ -219,7 +219,7 @@ class AtWork:
 
     def _engine(self, detectors: Sequence[Detector]) -> None:
         self.detectors = tuple(detectors)
-        self.engine = Engine(detectors, LATENESS)
+        self.engine = Engine(detectors, LATENESS, compiled=compiled_asked())
         self._quiet = {detector.id for detector in detectors if waits_for_silence(detector)}
         self._facts = {by: set() for by in {detector.by for detector in detectors}}
         for detector in detectors:

@@ -17,7 +17,7 @@ from django.db import connection
 
 from gridloop.detection import rules
 from gridloop.detection.columns import Readings
-from gridloop.detection.engine import Engine
+from gridloop.detection.engine import Engine, compiled_asked
 from gridloop.detection.rules import DAY, DEVICE, Detector
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
@@ -49,7 +49,7 @@ def memory_of(part: Any) -> int:
 
 def warm(work: AtWork, detectors: Sequence[Detector], *, first: bool) -> None:
     """Gives the engine at work what these detectors would know by now. ``first``: it has no readings that wait for their turn either."""
-    engine = Engine(detectors, work.engine.lateness)
+    engine = Engine(detectors, work.engine.lateness, compiled=compiled_asked())
     for by in {detector.by for detector in detectors} - {DEVICE}:
         homes = work.keys.homes.get(by, {})
         engine.group(by, list(homes), list(homes.values()))
