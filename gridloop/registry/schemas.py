@@ -30,6 +30,12 @@ class KindQuery(PageQuery):
     kind: str = Field("", max_length=32, pattern=TEXT)
 
 
+class ReportCodesQuery(PageQuery):
+    """At most 50 codes: each is worked out in up to a tenth of a second."""
+
+    limit: int = Field(24, ge=1, le=50)
+
+
 class HouseQuery(PageQuery):
     building: str = Field("", max_length=64, pattern=TEXT)
 
