@@ -177,7 +177,10 @@ class Coded(Schema):
 
 
 class DeviceOut(Schema):
-    """``subject`` is what the device watches: a household, building or key place, by code."""
+    """``subject`` is what the device watches: a household, building or key place, by code.
+
+    ``private``: in a household; then ``last_value`` is left out and ``last_seen`` is the day. Readings are opened for a purpose.
+    """
 
     id: int
     code: str
@@ -194,6 +197,7 @@ class DeviceOut(Schema):
     interval_seconds: int
     last_seen: datetime | None
     last_value: float | None
+    private: bool
 
 
 class DevicePage(Schema):

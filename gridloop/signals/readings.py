@@ -70,7 +70,7 @@ def readings(viewer: Viewer, code: str, hours: int, purpose: str = "", reason: s
     until = clock.now()
     since = until - timedelta(hours=min(max(hours, 1), MOST_HOURS))
     step = next((s for s in _STEPS if (until - since).total_seconds() / s <= POINTS), _STEPS[-1])
-    if view.household and not household_watched(viewer, view, purpose, reason):
+    if view.private and not household_watched(viewer, view, purpose, reason):
         return Readings(since, until, step, True, [])
     return Readings(since, until, step, False, _series(_rows(code, since, until), step))
 

@@ -102,6 +102,13 @@ def test_a_households_readings_are_hidden_until_there_is_a_purpose_and_a_reason(
     assert [(look.subject, look.purpose) for look in looks(home.auditor)] == [("household:F1", "visit")]
 
 
+def test_who_sees_the_device_and_not_the_household_sees_no_readings_of_it(home: Cast) -> None:
+    """A unit's own device stands in a home elsewhere: row security hides the home, and what the device says of it stays hidden, too."""
+    load(SYSTEM, [replace(device("door-1"), household="F1", owner_unit="MUNICIPAL")])
+    with clock.fixed(NOON):
+        assert readings.readings(home.handler, "door-1", 24) == readings.Readings(NOON - timedelta(hours=24), NOON, 300, True, [])
+
+
 def test_who_may_not_open_personal_data_sees_no_household(home: Cast) -> None:
     with pytest.raises(Forbidden):
         readings.readings(home.admin, "door-1", 24, "visit", "独居老人未出门")

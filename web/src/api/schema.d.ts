@@ -2271,6 +2271,8 @@ export interface components {
         /**
          * DeviceOut
          * @description ``subject`` is what the device watches: a household, building or key place, by code.
+         *
+         *     ``private``: in a household; then ``last_value`` is left out and ``last_seen`` is the day. Readings are opened for a purpose.
          */
         DeviceOut: {
             /** Code */
@@ -2292,6 +2294,8 @@ export interface components {
             name: string;
             owner_unit: components["schemas"]["Named"] | null;
             place: components["schemas"]["PointOut"] | null;
+            /** Private */
+            private: boolean;
             /** Region */
             region: string;
             /** Region Name */

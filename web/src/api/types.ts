@@ -370,6 +370,7 @@ export interface Device {
   status: string;
   last_seen: string | null;
   last_value: number | null;
+  private: boolean;
 }
 
 export interface DevicePage extends Page<Device> {

@@ -120,7 +120,7 @@ export default {
   shiftRole: { duty_commander: "Duty commander", operator: "Operator", member: "On duty" },
   device: {
     search: "Name or code", status: "Status", kind: "Kind", all: "All", name: "Name", seen: "Last heard", never: "never", map: "Map of devices",
-    value: "Last value", interval: "Interval", seconds: "{n} s", add: "Add a device", edit: "Change the device", place: "Place (lon, lat)",
+    value: "Last value", valueHidden: "in a home: not shown here", interval: "Interval", seconds: "{n} s", add: "Add a device", edit: "Change the device", place: "Place (lon, lat)",
     placeHint: "lon, lat such as 121.57, 29.20", intervalSeconds: "Interval (seconds)", keyPlace: "Key place", keyPlaceHint: "May be empty; search by name", cutOff: "Revoke the secret", cutOffSure: "The device cannot send until it gets a new secret. Go on?", cutOffDone: "The secret of {code} is revoked",
     coverage: "Reach (metres)", saved: "{code} saved", secret: "New secret",
     secretOnce: "Shown this once; older secrets have ended:", faulty: "Call it faulty", mended: "Call it online",
