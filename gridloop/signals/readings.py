@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -123,15 +123,19 @@ def _recent(code: str, since: datetime, until: datetime) -> Iterator[Row]:
             latest = _LAST if partition == own else added
             if latest is None:
                 continue
-            before, batches = _NO_END, 0
-            while batches < MOST_BATCHES:
-                cursor.execute(_BEFORE, [partition, known[partition][0], before, since, until, latest, _PAGE])
-                page = cursor.fetchall()
-                for before, data in page:
-                    yield from _of_batch(bytes(data), code, since, until)
-                batches += len(page)
-                if len(page) < _PAGE:
-                    break
+            for data in _batches(cursor, [partition, known[partition][0]], [since, until, latest]):
+                yield from _of_batch(data, code, since, until)
+
+
+def _batches(cursor: Any, after: list[Any], times: list[datetime]) -> Iterator[bytes]:
+    before = _NO_END
+    for _ in range(MOST_BATCHES // _PAGE):
+        cursor.execute(_BEFORE, [*after, before, *times, _PAGE])
+        page = cursor.fetchall()
+        yield from (bytes(data) for _, data in page)
+        if len(page) < _PAGE:
+            return
+        before = page[-1][0]
 
 
 def _of_batch(data: bytes, code: str, since: datetime, until: datetime) -> Iterator[Row]:
@@ -166,7 +170,10 @@ def _files(code: str, since: datetime, until: datetime) -> Iterator[Path]:
     """Those of the hours in which the device may be: of an hour in which partition n was written, there were more than n."""
     hour = hour_of(since.astimezone(UTC))
     while hour <= until:
-        found = {file: int(file.name[1:4]) for file in sorted((folder() / f"{hour:%Y-%m-%d}" / f"{hour:%H}").glob("p???-*.parquet"))}
+        found = {
+            file: int(file.name[1:].partition("-")[0])
+            for file in sorted((folder() / f"{hour:%Y-%m-%d}" / f"{hour:%H}").glob("p*-*.parquet"))
+        }
         where = _partitions(code, max(found.values(), default=0) + 1) or set(found.values())
         yield from (file for file, partition in found.items() if partition in where)
         hour += timedelta(hours=1)
