@@ -49,6 +49,18 @@ def test_without_a_time_and_a_number_each_event_counts(client: Client) -> None:
     assert len({s.identity for s in found}) == len({s.reading_key for s in found}) == 3
 
 
+def test_an_index_is_the_senders_event_whatever_is_read_of_the_others(client: Client) -> None:
+    """Events that say nothing count, and one of which two readings cannot be taken is one event."""
+    at = clock.now().isoformat()
+    seen = {"deviceInfo": {"devEui": "a1"}, "time": at, "object": {"temperature": "warm", "smoke": "maybe"}}
+    events = [{"type": 2}, _meter(1, 1), {"msg": "?"}, _meter(2, "n/a"), _meter(3, 3)]
+    answer = client.post({"msg": events}, query={"from": "onenet"}).json()
+    assert (answer["accepted"], [one["index"] for one in answer["rejected"]]) == (2, [3])
+    lines = b"\n".join(orjson.dumps(one) for one in (seen | {"object": {"temperature": 20, "smoke": 1}}, {"type": "joined"}, seen))
+    answer = client.post(lines, query={"from": "chirpstack"}).json()
+    assert (answer["accepted"], {one["index"] for one in answer["rejected"]}) == (2, {2})
+
+
 def test_a_push_without_a_reading_is_answered_well(client: Client) -> None:
     assert client.post({"type": "joined"}, query={"from": "chirpstack"}).json() == {"accepted": 0, "duplicates": 0, "rejected": []}
 

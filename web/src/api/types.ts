@@ -386,6 +386,13 @@ export interface PackDetector {
   sentence_en: string;
 }
 
+/** A detector of which nothing is told until somebody has looked. */
+export interface HeldDetector {
+  name: string;
+  since: string;
+  alarms: number;
+}
+
 export interface ReadingSeries {
   kind: string;
   count: number;

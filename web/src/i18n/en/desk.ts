@@ -141,6 +141,8 @@ export default {
     nothing: "Nothing", differs: "Exceptions", none: "None", offIn: "off in {n} units", onIn: "on in {n} units", on: "On", off: "Off",
     oneUnit: "Set one unit apart", offThere: "Switch off there", onThere: "Switch on there", everywhere: "the whole area",
     switchedOn: "“{name}” is on in {unit}", switchedOff: "“{name}” is off in {unit}", badDiagram: "The diagram cannot be drawn",
+    held: "Detectors held back", heldHint: "They raised too many alarms: look at the rule and its devices first. What still lasts is told once they are released",
+    heldSince: "since {at}, {n} alarms", release: "Release", releaseSure: "Alarms that still last are told at once. Release it?", released: "“{name}” is told of again",
   },
   tier: { draft: "Draft", bronze: "Bronze", silver: "Silver", gold: "Gold" },
   process: {

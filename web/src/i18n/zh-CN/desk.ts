@@ -128,7 +128,8 @@ export default {
     hint: "在办事件沿用开始时的版本", empty: "还没有安装场景", process: "流程", needs: "还缺", detectors: "检测器", nothing: "不缺", differs: "例外", none: "没有例外",
     offIn: "在 {n} 个单位停用", onIn: "在 {n} 个单位启用", on: "已启用", off: "已停用", oneUnit: "单独设置某个单位", offThere: "在该单位停用",
     onThere: "在该单位启用", everywhere: "全域", switchedOn: "「{name}」已在{unit}启用", switchedOff: "「{name}」已在{unit}停用",
-    badDiagram: "流程图无法显示",
+    badDiagram: "流程图无法显示", held: "已暂停发出的检测器", heldHint: "报警过多，先核对规则和设备；恢复后，仍在持续的报警会发出",
+    heldSince: "{at} 起，{n} 条", release: "恢复发出", releaseSure: "仍在持续的报警会立即发出。确定恢复？", released: "「{name}」已恢复发出",
   },
   tier: { draft: "草稿", bronze: "铜", silver: "银", gold: "金" },
   process: {
