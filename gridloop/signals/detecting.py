@@ -90,8 +90,11 @@ class AtWork:
         """Store everything and give the partitions back."""
         leases = self.leases or {}
         if leases:
+            place = self._write()
             with scoped(SYSTEM):
-                self._store()
+                self._store(place)
+            state.tidy(self._hold)
+            leases = self.leases or {}
         for lease in leases.values():
             positions.release(lease)
         self._forget()
@@ -126,24 +129,27 @@ class AtWork:
         return told + self.engine.tick(frontier)
 
     def _commit(self, told: Sequence[Alarm], now: datetime, *, caught_up: bool) -> None:
-        """Alarms, and what is stored from time to time, in one transaction that holds the leases."""
+        """Alarms, and that what was written is known, from time to time, in one transaction that holds the leases."""
         clocked = time.monotonic()
         since = clocked - self._saved
         save = self._save_due or since > max(SAVE_SECONDS, SAVE_SHARE * self._save_cost)
         look = self.frontier - self._looked >= LOOK_MS
         if not (told or save or look or clocked - self._renewed > RENEW_SECONDS):
             return
+        place = self._write() if save else None
         with scoped(SYSTEM):
             silent = self._silent_villages() if told or look else np.zeros(0, np.bool_)
             if told:
                 alarms.write(self._found(told), self._judge(silent, now), now)
             if look:
                 self._look_again(silent, now, caught_up=caught_up)
-            if save:
-                self._store()
+            if place is not None:
+                self._store(place)
             else:
-                self.leases = positions.hold_all(self.leases or {}, {}, LEASE_SECONDS)
-        self._renewed = clocked
+                self._hold()
+        if place is not None:
+            state.tidy(self._hold)
+        self._renewed = time.monotonic()
         self._unsent = self._unsent or bool(told) or look
 
     # --- what becomes of alarms --------------------------------------------------------------------------------------------
@@ -279,10 +285,12 @@ class AtWork:
         for by in {DEVICE, *self._facts}:
             self.engine.reserve(by, len(self.keys.numbers.get(by, ())))
         silent = self._silent_villages()
+        place = self._write()
         with scoped(SYSTEM):
             HeldDetector.objects.filter(detector__in=gone).delete()
             self._reconcile({*fresh, *gone}, silent, clock.now())
-            self._store()
+            self._store(place)
+        state.tidy(self._hold)
 
     def keep_lease(self, *, also: bool = False) -> None:
         """For what takes long. ``also``: numbers given so far are stored; they are no worse for being given too early."""
@@ -292,8 +300,12 @@ class AtWork:
                 self.leases = positions.hold_all(self.leases or {}, {}, LEASE_SECONDS)
             self._renewed = time.monotonic()
 
-    def _store(self) -> None:
-        """Inside the caller's transaction: what the engine knows, numbers given, and the position."""
+    def _hold(self) -> None:
+        """Inside a transaction: the leases are still ours, and for longer."""
+        self.leases = positions.hold_all(self.leases or {}, {}, LEASE_SECONDS)
+
+    def _write(self) -> int:
+        """What the engine knows, beside what is in use, in short transactions; the place it stands in."""
         began = time.monotonic()
         passed, fair, heard = self.taking.passed, self.taking.fair, self.taking.heard
         meta = {
@@ -302,17 +314,23 @@ class AtWork:
             "passed": [passed.unknown, *(list(one.items()) for one in (passed.late, passed.ahead, passed.flood))],
             "fair": fair.minute,
         }
-        self.keys.store()
         pieces: dict[str, state.Write] = {
             "engine": self.engine.write_snapshot,
             "heard": lambda file: write({"heard": heard, "fair": fair.counts}, file),
             "meta": lambda file: file.write(orjson.dumps(meta)),
         }
-        state.store(pieces)
+        place = state.write(pieces, self._hold)
+        self._save_cost = time.monotonic() - began
+        return place
+
+    def _store(self, place: int) -> None:
+        """Inside the caller's transaction: numbers given, the position, and that what was written is known up to it."""
+        self.keys.store()
+        state.use(place)
         seqs = {p: mark.seq for p, mark in self.stream.marks.items()}
         self.leases = positions.hold_all(self.leases or {}, seqs, LEASE_SECONDS)
         self._saved = self._renewed = time.monotonic()
-        self._save_cost, self._save_due = self._saved - began, False
+        self._save_due = False
 
     def _restore(self) -> list[str] | None:
         """What was stored, inside the caller's transaction; detectors that are not in it, or None when nothing was."""
