@@ -26,6 +26,7 @@ from kit.record import percentile, record
 from signals import database
 
 from gridloop.detection import rules
+from gridloop.detection.hours import Hourly
 from gridloop.detection.language import kind_number
 from gridloop.detection.rules import Condition, Detector
 from gridloop.doors.cli.database import Urls, setup_django
@@ -132,6 +133,42 @@ def neighbour(name: str) -> Iterator[None]:
     record(f"{name}_p95", 1000 * percentile(took, 0.95), "ms", len(took))
 
 
+def lived(work: Any) -> None:
+    """Routines as they are after months: what they know of each hour is a figure of its own and packs as badly as such figures do."""
+    draw = np.random.default_rng(5)
+    for part in (part for running in work.engine._running for _, part in running.tree() if isinstance(part, Hourly)):
+        for hour in part.cells["mean"]:
+            hour[:] = draw.gamma(2, 1, len(hour))
+
+
+@contextmanager
+def longest_write(name: str) -> Iterator[None]:
+    """The oldest transaction that has written something: whoever follows the trace waits for it."""
+    ages = [0.0]
+    end = threading.Event()
+
+    def look() -> None:
+        oldest, since = 0, 0.0
+        with psycopg.connect(os.environ["BENCH_URLS"].split()[0], autocommit=True) as connection:
+            while not end.wait(0.005):
+                row = connection.execute(
+                    "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_current_xact_id()::text::bigint"
+                ).fetchone()
+                low, own = row or (0, 0)
+                if low != oldest or low == own:  # another, or none is open
+                    oldest, since = low, time.perf_counter()
+                ages.append(time.perf_counter() - since)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+    record(name, 1000 * max(ages), "ms", len(ages))
+
+
 def first(course: Course) -> None:
     from gridloop.signals.detecting import AtWork
     from gridloop.signals.models import Alarm
@@ -152,8 +189,10 @@ def first(course: Course) -> None:
     with scoped(SYSTEM):
         record(f"{name}_alarms", 1000 * Alarm.objects.count() / course.readings, "alarms/1000", course.readings)
     record(f"{name}_state", sum(work.engine.state_bytes().values()) / course.devices, "bytes/device", course.devices)
+    lived(work)
     begun = time.perf_counter()
-    work.end()
+    with longest_write(f"{name}_store_longest_write"):
+        work.end()
     record(f"{name}_store", time.perf_counter() - begun, "s", course.devices)
     record(f"{name}_peak", peak(), "MiB", course.devices)
 

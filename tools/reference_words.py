@@ -60,6 +60,11 @@ SETTINGS: dict[str, tuple[str, str]] = {
         "signals",
         "alarms a detector may tell in an hour; one that would tell more is held back until somebody has looked",
     ),
+    "GRIDLOOP_DETECTION": (
+        "signals",
+        "`numba`: detectors run in compiled loops, in the worker and in `gridloop detect`; the alarms are the same. Needs `pip install "
+        "--require-hashes -r requirements/numba.txt` and some 100 MB more in the worker",
+    ),
     "GRIDLOOP_LOG_HOURS": ("signals", "how long the log keeps what every consumer has behind it"),
     "GRIDLOOP_HISTORY_DAYS": ("signals", "how long the Parquet history of readings is kept"),
     "GRIDLOOP_KEEP_DAYS": (

@@ -6,8 +6,10 @@ cut into batches, shuffled within the lateness, sent twice, or interrupted by a 
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -22,6 +24,7 @@ from gridloop.detection.reorder import Passed, Reorder
 from gridloop.detection.rules import DEVICE, Condition, Detector
 from gridloop.detection.runs import View
 from gridloop.detection.snapshots import Sink, Stored, packed, write
+from gridloop.kernel.errors import Invalid
 from gridloop.kernel.hashing import canonical, sha256_hex
 
 _LEAVES: dict[type[Condition], Any] = {
@@ -44,6 +47,7 @@ _DELAYS: dict[type[Condition], Any] = {
     rules.Unless: joining.Unless,
 }
 _JOINS = {rules.All: "all", rules.Any_: "any"}
+NUMPY, NUMBA = "numpy", "numba"
 
 
 Around = Callable[[Condition, Part], Part]
@@ -91,6 +95,16 @@ class _Running:
         for path, part in self.tree():
             part.load(_under(arrays, f"{path}/"))
         self.raising.load(_under(arrays, "raising/"))
+
+
+def compiled_asked() -> bool:
+    """Whether ``GRIDLOOP_DETECTION`` asks for the compiled loops. Invalid for a word that is none, and where numba is not installed."""
+    asked = os.environ.get("GRIDLOOP_DETECTION", "numpy") or NUMPY
+    if asked not in (NUMPY, NUMBA):
+        raise Invalid("detection.no_such_loops", value=asked[:40], allowed=f"{NUMPY}, {NUMBA}")
+    if asked == NUMBA and find_spec("numba") is None:
+        raise Invalid("detection.no_numba")
+    return asked == NUMBA
 
 
 class Engine:

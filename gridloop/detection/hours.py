@@ -104,7 +104,7 @@ class Hourly(Part):
         """The rows of each local hour in which there are any, by key and time."""
         rows = view.rows_of(self.pick)
         if self.of == rules.SUM:
-            rows = rows[~np.isnan(view.rows.values(rows))]
+            rows = rows[np.abs(view.rows.values(rows)) <= rules.MOST_SUMMED]  # NaN is not, either
         if not len(rows):
             return {}
         time = view.rows.time[rows]

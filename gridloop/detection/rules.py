@@ -18,6 +18,7 @@ WEEKDAYS, DAY_TYPES = "weekdays", "day_types"
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 MOST_COUNTED, MOST_DAYS = 64, 64
 _USUAL_WEEKS = 10  # what is usual has forgotten most of what lies further back
+MOST_SUMMED = 1e9  # a greater value is a meter's fault: no sum of a real hour needs it, and whole numbers end somewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ class Unanswered(Condition):
 class Routine(Condition):
     """At the end of an hour that is off what the key usually has then, until one that is not: in the count of readings, the sum of values,
 
-    or whether anything was ``seen`` at all, which is 1 or 0.
+    or whether anything was ``seen`` at all, which is 1 or 0. Values beyond ``MOST_SUMMED`` take no part in a sum.
 
     Off: by at least ``least`` and ``times`` the usual deviation, the last ``over`` hours taken together, each seen ``learn`` times before.
     Hours of the week (``weekdays``), or of working days and weekends (``day_types``); local time is ``offset`` before UTC's.

@@ -93,7 +93,7 @@ def places(request: HttpRequest, query: Query[schemas.KindQuery]) -> dict[str, A
 @router.get(
     "/regions/{code}/report-codes", response=schemas.ReportCodePage, summary="QR codes for citizens: of a territory and of its key places"
 )
-def region_report_codes(request: HttpRequest, code: str, page: Query[org_schemas.PageQuery]) -> dict[str, Any]:
+def region_report_codes(request: HttpRequest, code: str, page: Query[schemas.ReportCodesQuery]) -> dict[str, Any]:
     viewer = need(request, "house.read")
     here = orgs.region(viewer, _code(code))
     found = selectors.places(viewer, region=here.region.code, limit=page.limit, after=page.after)

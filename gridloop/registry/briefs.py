@@ -116,6 +116,11 @@ class DevicePoint:
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
+    """``private``: in a household, whether or not the viewer sees which. What it says tells of a life: except for the platform itself
+
+    ``last_value`` is left out and ``last_seen`` is the day.
+    """
+
     id: int
     code: str
     kind: str
@@ -133,6 +138,7 @@ class DeviceView:
     last_seen: datetime | None
     last_value: float | None
     place_name: str = ""
+    private: bool = False
 
 
 class DeviceKeys(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import quote
 
 import qrcode
@@ -14,8 +15,9 @@ def report_url(base: str, lon: float, lat: float, words: str) -> str:
     return f"{base.rstrip('/')}/m/report?place={quote(f'{lon:.5f},{lat:.5f},{words}', safe=',')}"
 
 
+@lru_cache(500)
 def drawn(url: str) -> str:
-    """An SVG document; a seventh of it may be dirty or torn (level M)."""
+    """An SVG document; a seventh of it may be dirty or torn (level M). Kept, because finding the best mask takes 10 to 100 ms."""
     code = qrcode.QRCode(error_correction=ERROR_CORRECT_M, border=4, box_size=10)
     code.add_data(url)
     code.make(fit=True)

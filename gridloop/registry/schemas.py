@@ -30,6 +30,12 @@ class KindQuery(PageQuery):
     kind: str = Field("", max_length=32, pattern=TEXT)
 
 
+class ReportCodesQuery(PageQuery):
+    """At most 50 codes: each is worked out in up to a tenth of a second."""
+
+    limit: int = Field(24, ge=1, le=50)
+
+
 class HouseQuery(PageQuery):
     building: str = Field("", max_length=64, pattern=TEXT)
 
@@ -171,7 +177,10 @@ class Coded(Schema):
 
 
 class DeviceOut(Schema):
-    """``subject`` is what the device watches: a household, building or key place, by code."""
+    """``subject`` is what the device watches: a household, building or key place, by code.
+
+    ``private``: in a household; then ``last_value`` is left out and ``last_seen`` is the day. Readings are opened for a purpose.
+    """
 
     id: int
     code: str
@@ -188,6 +197,7 @@ class DeviceOut(Schema):
     interval_seconds: int
     last_seen: datetime | None
     last_value: float | None
+    private: bool
 
 
 class DevicePage(Schema):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import connection
@@ -17,7 +18,7 @@ from gridloop.kernel import geo
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.briefs import Page
-from gridloop.orgs.selectors import number_after, page_limit, turn
+from gridloop.orgs.selectors import calendar_for, number_after, page_limit, turn
 from gridloop.registry import scope
 from gridloop.registry.briefs import BuildingView, DeviceKeys, DevicePoint, DeviceView, EnterpriseView, HouseView, PlaceView, VehicleView
 from gridloop.registry.models import Building, Device, Enterprise, House, Place, Vehicle
@@ -158,7 +159,21 @@ def _device(row: Device) -> DeviceView:
         last_seen=row.last_seen,
         last_value=row.last_value,
         place_name=row.place.name if row.place else "",
+        private=row.household_id is not None,
     )
+
+
+def _shown(viewer: Viewer, rows: Iterable[Device]) -> list[DeviceView]:
+    """Staff must see that a device in a home is silent, but not when somebody there opened a door: that is opened for a purpose."""
+    views = [_device(row) for row in rows]
+    if viewer.system or not any(view.private for view in views):
+        return views
+    local = calendar_for(viewer).local
+
+    def day(at: datetime | None) -> datetime | None:
+        return at and local(at).replace(hour=0, minute=0, second=0, microsecond=0)
+
+    return [replace(view, last_value=None, last_seen=day(view.last_seen)) if view.private else view for view in views]
 
 
 def _devices(where: Q) -> list[Device]:
@@ -181,7 +196,7 @@ def devices(
     where = _asked(viewer, q, region, kind, status) & Q(pk__gt=number_after(after))
     size = page_limit(limit)
     rows, following = turn(list(Device.objects.filter(where).select_related(*_DEVICE_REFS).order_by("pk")[: size + 1]), size)
-    return Page([_device(r) for r in rows], following)
+    return Page(_shown(viewer, rows), following)
 
 
 def _asked(viewer: Viewer, q: str, region: str, kind: str, status: str) -> Q:
@@ -211,13 +226,13 @@ def device(viewer: Viewer, code: str) -> DeviceView:
     found = _devices(scope.devices(viewer) & Q(code=code))
     if not found:
         raise NotFound("registry.device_unknown", code=code)
-    return _device(found[0])
+    return _shown(viewer, found)[0]
 
 
 @reading
 def devices_by_code(viewer: Viewer, codes: Collection[str]) -> dict[str, DeviceView]:
     """Many devices at once, for those who read signals; unknown codes are left out."""
-    return {row.code: _device(row) for row in _devices(scope.devices(viewer) & Q(code__in=set(codes)))}
+    return {view.code: view for view in _shown(viewer, _devices(scope.devices(viewer) & Q(code__in=set(codes))))}
 
 
 @reading
@@ -270,7 +285,7 @@ def overdue_devices(viewer: Viewer, at: datetime, intervals: float = 3, limit: i
     """Devices still called online that have not been heard for ``intervals`` of their own intervals, longest silent first."""
     latest = at - F("interval_seconds") * timedelta(seconds=1) * intervals
     where = scope.devices(viewer) & Q(status=Device.Status.ONLINE, last_seen__lt=latest)
-    return [_device(row) for row in Device.objects.filter(where).select_related(*_DEVICE_REFS).order_by("last_seen", "pk")[:limit]]
+    return _shown(viewer, Device.objects.filter(where).select_related(*_DEVICE_REFS).order_by("last_seen", "pk")[:limit])
 
 
 @reading
@@ -282,7 +297,7 @@ def devices_near(viewer: Viewer, kind: str, lon: float, lat: float, metres: floa
     rows = list(Device.objects.filter(where).exclude(status=Device.Status.FAULTY).select_related(*_DEVICE_REFS))
     far = geo.distance_m(lon, lat, [row.lon or 0.0 for row in rows], [row.lat or 0.0 for row in rows]).tolist()
     reached = [(d, row) for d, row in zip(far, rows, strict=True) if d <= min(metres, row.coverage or metres)]
-    return [_device(row) for _, row in sorted(reached, key=lambda one: (one[0], one[1].code))[:limit]]
+    return _shown(viewer, (row for _, row in sorted(reached, key=lambda one: (one[0], one[1].code))[:limit]))
 
 
 @reading

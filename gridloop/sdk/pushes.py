@@ -5,6 +5,7 @@ One payload holds one event or many (``each``); of an event every reading that i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
@@ -15,6 +16,8 @@ from zoneinfo import ZoneInfo
 import jsonpath
 import msgspec
 import yaml
+from jsonpath.segments import JSONPathChildSegment
+from jsonpath.selectors import NameSelector
 
 Item = dict[str, Any]
 Words = dict[str, str]
@@ -129,21 +132,29 @@ class PushMapping:
             self._compiled = {path: jsonpath.compile(path) for path in _paths(msgspec.to_builtins(push))}
         except jsonpath.JSONPathError as fault:
             raise ValueError(str(fault).splitlines()[0]) from fault
+        self._names = {path: names for path, compiled in self._compiled.items() if (names := _plain(compiled))}
         self._zone = ZoneInfo(push.at.zone if push.at else "UTC")
 
     def items(self, payload: Any) -> list[Item | PushFault]:
-        """What ``POST /api/v1/signals`` takes, in order; an unreadable event stands as its fault, one that says nothing is left out."""
-        found: list[Item | PushFault] = []
+        """All that ``events`` finds in one list."""
+        return [item for items in self.events(payload) for item in items]
+
+    def events(self, payload: Any) -> Iterator[list[Item | PushFault]]:
+        """What ``POST /api/v1/signals`` takes, event by event; an unreadable one stands as its fault, one that says nothing is empty.
+
+        An item without ``id`` and ``at`` is of an event that has neither: it happened when it came, and each coming is one.
+        """
         for event in self._events(payload):
             try:
-                found += self._of(event)
+                yield [*self._of(event)]
             except PushFault as fault:
-                found.append(fault)
-        return found
+                yield [fault]
 
     def _events(self, payload: Any) -> Iterator[Any]:
-        for match in self._found(payload, self.push.each):
-            yield from match if isinstance(match, list) else [match]
+        if isinstance(payload, str):
+            return
+        for match in self._compiled[self.push.each].finditer(payload):
+            yield from match.obj if isinstance(match.obj, list) else [match.obj]
 
     def _of(self, event: Any) -> list[Item]:
         push = self.push
@@ -165,18 +176,23 @@ class PushMapping:
         data = {name: told for name, path in (self.push.data | one.data).items() if (told := self._first(event, path)) is not None}
         if data:
             item["data"] = data
-        if number is None:  # the same push sent again is the same signal
-            said = "\x1f".join(str(item.get(name)) for name in ("device", "kind", "at", "value"))
-            return item | {"id": sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32]}
-        return item | {"id": f"{number}:{one.kind}" if len(self.push.readings) > 1 else str(number)}
+        if number is not None:
+            return item | {"id": f"{number}:{one.kind}" if len(self.push.readings) > 1 else str(number)}
+        if "at" not in item:  # nothing tells a second event from the first one sent again: who receives it gives it a name
+            return item
+        said = json.dumps(item, sort_keys=True)  # the same push sent again is the same signal
+        return item | {"id": sha256(said.encode()).hexdigest()[:32]}
 
     def _first(self, event: Any, path: str) -> Any:
-        found = self._found(event, path)
-        return found[0] if found else None
-
-    def _found(self, value: Any, path: str) -> list[Any]:
-        """All the path leads to. A text has no parts: the library would read it as a document of JSON."""
-        return [] if isinstance(value, str) else self._compiled[path].findall(value)
+        """What the path leads to first, None for nothing. A text has no parts: the library would read it as a document of JSON."""
+        names = self._names.get(path)
+        if names is None:
+            return None if isinstance(event, str) else next((match.obj for match in self._compiled[path].finditer(event)), None)
+        for name in names:
+            if not isinstance(event, dict):
+                return None
+            event = event.get(name)
+        return event
 
     def _holds(self, event: Any, conditions: list[When]) -> bool:
         for one in conditions:
@@ -219,6 +235,19 @@ class PushMapping:
             return {"place": {"lon": float(lon), "lat": float(lat)}}
         except (TypeError, ValueError, OverflowError):
             raise PushFault(told.lon, "signals.bad_place") from None
+
+
+def _plain(path: Any) -> list[str]:
+    """The names of a path of nothing else, such as ``$.position.speed``: they are followed at a tenth of the library's cost."""
+    if not isinstance(path, jsonpath.JSONPath) or path.pseudo_root:
+        return []
+    names = []
+    for segment in path.segments:
+        selector = segment.selectors[0]
+        if not isinstance(segment, JSONPathChildSegment) or len(segment.selectors) > 1 or not isinstance(selector, NameSelector):
+            return []
+        names.append(selector.name)
+    return names
 
 
 def _same(found: Any, wanted: str | float | bool) -> bool:

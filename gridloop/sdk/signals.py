@@ -91,7 +91,12 @@ class SignalLog(Protocol):
 
 def partition_of(signal: Signal, partitions: int) -> int:
     """All signals of one device (or of one source without devices) share a partition, so their order holds."""
-    return zlib.crc32((signal.device or signal.source).encode()) % partitions
+    return partition_of_name(signal.device or signal.source, partitions)
+
+
+def partition_of_name(name: str, partitions: int) -> int:
+    """The same by the name of a device (or of a source without devices)."""
+    return zlib.crc32(name.encode()) % partitions
 
 
 def pack(signals: Sequence[Signal]) -> bytes:
@@ -132,6 +137,12 @@ def unpack_rows(data: bytes) -> list[list[Any]]:
     """
     rows: list[list[Any]] = orjson.loads(zstandard.ZstdDecompressor().decompress(data))
     return rows
+
+
+def unpack_rows_of(data: bytes, device: str) -> list[list[Any]]:
+    """Those of one device. A batch that does not name it is not parsed."""
+    plain = zstandard.ZstdDecompressor().decompress(data)
+    return [row for row in orjson.loads(plain) if row[2] == device] if orjson.dumps(device) in plain else []
 
 
 def _microseconds(at: datetime) -> int:

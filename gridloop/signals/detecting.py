@@ -19,7 +19,7 @@ import orjson
 import zstandard
 
 from gridloop.detection.columns import Bools
-from gridloop.detection.engine import Engine
+from gridloop.detection.engine import Engine, compiled_asked
 from gridloop.detection.messages import RAISED, Alarm
 from gridloop.detection.rules import DEVICE, Detector, described
 from gridloop.detection.snapshots import Stored, write
@@ -104,8 +104,11 @@ class AtWork:
         """Store everything and give the partitions back."""
         leases = self.leases or {}
         if leases:
+            place = self._write()
             with scoped(SYSTEM):
-                self._store()
+                self._store(place)
+            state.tidy(self._hold)
+            leases = self.leases or {}
         for lease in leases.values():
             positions.release(lease)
         self._forget()
@@ -141,13 +144,14 @@ class AtWork:
         return told + self.engine.tick(frontier)
 
     def _commit(self, told: Sequence[Alarm], now: datetime, *, caught_up: bool) -> None:
-        """Alarms, and what is stored from time to time, in one transaction that holds the leases."""
+        """Alarms, and that what was written is known, from time to time, in one transaction that holds the leases."""
         clocked = time.monotonic()
         since = clocked - self._saved
         save = self._save_due or since > max(SAVE_SECONDS, SAVE_SHARE * self._save_cost)
         look = self.frontier - self._looked >= LOOK_MS
         if not (told or save or look or self.keys.deserted or clocked - self._renewed > RENEW_SECONDS):
             return
+        place = self._write() if save else None
         with scoped(SYSTEM):
             silent = self._silent_villages() if told or look else np.zeros(0, np.bool_)
             if told:
@@ -156,11 +160,13 @@ class AtWork:
                 self._look_again(silent, now, caught_up=caught_up)
             if self.keys.deserted:
                 self._end_deserted(silent, now)
-            if save:
-                self._store()
+            if place is not None:
+                self._store(place)
             else:
-                self.leases = positions.hold_all(self.leases or {}, {}, LEASE_SECONDS)
-        self._renewed = clocked
+                self._hold()
+        if place is not None:
+            state.tidy(self._hold)
+        self._renewed = time.monotonic()
         self._unsent = self._unsent or bool(told) or look
 
     def _end_deserted(self, silent: Bools, now: datetime) -> None:
@@ -249,7 +255,7 @@ class AtWork:
     # --- beginning, changing, storing --------------------------------------------------------------------------------------
 
     def _engine(self, detectors: Sequence[Detector]) -> None:
-        self.engine = Engine(detectors, LATENESS)
+        self.engine = Engine(detectors, LATENESS, compiled=compiled_asked())
         self._about(detectors)
 
     def _about(self, detectors: Sequence[Detector]) -> None:
@@ -329,10 +335,12 @@ class AtWork:
         for by in {DEVICE, *self._facts}:
             self.engine.reserve(by, len(self.keys.numbers.get(by, ())))
         silent = self._silent_villages()
+        place = self._write()
         with scoped(SYSTEM):
             alarms.end_detectors(alarms.remembered() - {detector.id for detector in self._next}, self.engine.watermark, clock.now())
             self._reconcile(set(fresh), silent, clock.now())
-            self._store()
+            self._store(place)
+        state.tidy(self._hold)
 
     def keep_lease(self, *, also: bool = False) -> None:
         """For what takes long. ``also``: numbers given so far are stored; they are no worse for being given too early."""
@@ -342,8 +350,12 @@ class AtWork:
                 self.leases = positions.hold_all(self.leases or {}, {}, LEASE_SECONDS)
             self._renewed = time.monotonic()
 
-    def _store(self) -> None:
-        """Inside the caller's transaction: what the engine knows, numbers given, and the position."""
+    def _hold(self) -> None:
+        """Inside a transaction: the leases are still ours, and for longer."""
+        self.leases = positions.hold_all(self.leases or {}, {}, LEASE_SECONDS)
+
+    def _write(self) -> int:
+        """What the engine knows, beside what is in use, in short transactions; the place it stands in."""
         began = time.monotonic()
         passed, fair, heard, since = self.taking.passed, self.taking.fair, self.taking.heard, self.taking.since
         meta = {
@@ -353,17 +365,23 @@ class AtWork:
             "fair": fair.minute,
             "anew": self._anew,
         }
-        self.keys.store()
         pieces: dict[str, state.Write] = {
             "engine": self.engine.write_snapshot,
             "heard": lambda file: write({"heard": heard, "since": since, "fair": fair.counts}, file),
             "meta": lambda file: file.write(orjson.dumps(meta)),
         }
-        state.store(pieces)
+        place = state.write(pieces, self._hold)
+        self._save_cost = time.monotonic() - began
+        return place
+
+    def _store(self, place: int) -> None:
+        """Inside the caller's transaction: numbers given, the position, and that what was written is known up to it."""
+        self.keys.store()
+        state.use(place)
         seqs = {p: mark.seq for p, mark in self.stream.marks.items()}
         self.leases = positions.hold_all(self.leases or {}, seqs, LEASE_SECONDS)
         self._saved = self._renewed = time.monotonic()
-        self._save_cost, self._save_due = self._saved - began, False
+        self._save_due = False
 
     def _restored(self) -> list[str] | None:
         """As ``_restore``; what cannot be read, or is of another program's format, is dropped: history tells it again."""

@@ -74,7 +74,7 @@ class Name(models.Model):
 
 
 class DetectorState(models.Model):
-    """What the detectors at work know, in parts, as of the position of consumer ``detectors``: written in one transaction with it."""
+    """What the detectors at work know, in parts, as of the position of consumer ``detectors``; see ``state``."""
 
     pk = models.CompositePrimaryKey("name", "part")
     name = models.CharField(max_length=16)

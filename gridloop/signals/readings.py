@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -16,17 +16,15 @@ from gridloop.journal.selectors import reading
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import Viewer
 from gridloop.registry.selectors import device, household_watched
-from gridloop.sdk.signals import unpack
+from gridloop.sdk.signals import partition_of_name, unpack_rows_of
 from gridloop.signals.history import HISTORY, folder
 from gridloop.signals.log import partitions_setting
+from gridloop.signals.rules import hour_of
 
 MOST_HOURS = 31 * 24
 POINTS = 336  # at most, of a chart: the steps of a week are half an hour
 _STEPS = tuple(60 * m for m in (1, 5, 10, 30, 60, 180))  # seconds
-_SINCE = """
-SELECT data FROM signals_batch WHERE partition = %s AND last_at >= %s
-AND seq > COALESCE((SELECT seq FROM signals_position WHERE partition = %s AND consumer = %s), 0) ORDER BY seq
-"""
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,13 @@ class Readings:
     series: list[Series]
 
 
-Row = tuple[str, datetime, float | None]
+class Row(NamedTuple):
+    """A reading and what tells it from its repeat."""
+
+    kind: str
+    at: datetime
+    value: float | None
+    key: tuple[object, ...]
 
 
 @reading
@@ -70,54 +74,127 @@ def readings(viewer: Viewer, code: str, hours: int, purpose: str = "", reason: s
     until = clock.now()
     since = until - timedelta(hours=min(max(hours, 1), MOST_HOURS))
     step = next((s for s in _STEPS if (until - since).total_seconds() / s <= POINTS), _STEPS[-1])
-    if view.household and not household_watched(viewer, view, purpose, reason):
+    if view.private and not household_watched(viewer, view, purpose, reason):
         return Readings(since, until, step, True, [])
     return Readings(since, until, step, False, _series(_rows(code, since, until), step))
 
 
 def _rows(code: str, since: datetime, until: datetime) -> Iterator[Row]:
-    partition = zlib.crc32(code.encode()) % partitions_setting()
-    yield from _written(code, partition, since, until)
-    with elevated(), connection.cursor() as cursor:  # the log shows itself to the system alone; that this device may be seen is known
-        cursor.execute(_SINCE, [partition, since, partition, HISTORY])
-        for (data,) in cursor.fetchall():
-            for signal in unpack(bytes(data)):
-                if signal.device == code and since <= signal.at <= until:
-                    yield signal.kind, signal.at, signal.value
+    """Each once. How far the files go is asked before they are read: what is written in between is then there twice, not missing."""
+    recent = {row.key: row for row in _recent(code, since, until)}
+    yield from recent.values()
+    hour, seen = None, set[tuple[object, ...]]()
+    for row in _written(code, since, until):
+        if hour_of(row.at) != hour:
+            hour, seen = hour_of(row.at), set()
+        if row.key not in recent and row.key not in seen:
+            seen.add(row.key)
+            yield row
 
 
-def _written(code: str, partition: int, since: datetime, until: datetime) -> Iterator[Row]:
-    files = list(_files(partition, since, until))
+def _row(kind: str, at: datetime, value: float | None, source: str, number: str, plain: bool) -> Row:
+    """As ``Signal.reading_key`` and ``Signal.identity`` of one device."""
+    return Row(kind, at, value, (kind, at) if plain and value is not None else (source, number))
+
+
+# --- from the log --------------------------------------------------------------------------------------------------------
+
+_FROM = """
+SELECT p.partition, COALESCE(c.seq, 0), (SELECT at FROM signals_batch b WHERE b.partition = p.partition ORDER BY seq LIMIT 1)
+FROM signals_partition p LEFT JOIN signals_position c ON c.partition = p.partition AND c.consumer = %s
+"""
+_BEFORE = """
+SELECT seq, data FROM signals_batch WHERE partition = %s AND seq > %s AND seq < %s AND last_at >= %s AND first_at <= %s AND at <= %s
+ORDER BY seq DESC LIMIT %s
+"""
+_PAGE, MOST_BATCHES = 200, 20_000  # batches at a time, and in all of a partition: two seconds of reading
+_NO_END = 2**63 - 1
+
+
+def _recent(code: str, since: datetime, until: datetime) -> Iterator[Row]:
+    """What the files do not have yet, newest first. The log shows itself to the system alone; that this device may be seen is known."""
+    with elevated(), connection.cursor() as cursor:
+        cursor.execute(_FROM, [HISTORY])
+        known = {partition: (seq, first) for partition, seq, first in cursor.fetchall()}
+        own = partition_of_name(code, partitions_setting())
+        # partitions may have been added: before the first batch of the last one the device was in another
+        added = max((first for _, first in known.values() if first), default=None)
+        for partition in {own, *_partitions(code, 1)} & known.keys():
+            latest = _LAST if partition == own else added
+            if latest is None:
+                continue
+            for data in _batches(cursor, [partition, known[partition][0]], [since, until, latest]):
+                yield from _of_batch(data, code, since, until)
+
+
+def _batches(cursor: Any, after: list[Any], times: list[datetime]) -> Iterator[bytes]:
+    before = _NO_END
+    for _ in range(MOST_BATCHES // _PAGE):
+        cursor.execute(_BEFORE, [*after, before, *times, _PAGE])
+        page = cursor.fetchall()
+        yield from (bytes(data) for _, data in page)
+        if len(page) < _PAGE:
+            return
+        before = page[-1][0]
+
+
+def _of_batch(data: bytes, code: str, since: datetime, until: datetime) -> Iterator[Row]:
+    for number, source, _, kind, micros, value, _, _, told, *_ in unpack_rows_of(data, code):
+        at = datetime.fromtimestamp(micros / 1e6, UTC)
+        if since <= at <= until:
+            yield _row(kind, at, value, source, number, not told)
+
+
+def _partitions(code: str, least: int) -> set[int]:
+    """Where the device's signals may lie when there were at least so many partitions, as many as now at most."""
+    return {partition_of_name(code, count) for count in range(least, partitions_setting() + 1)}
+
+
+# --- from the files ------------------------------------------------------------------------------------------------------
+
+
+def _written(code: str, since: datetime, until: datetime) -> Iterator[Row]:
+    files = [str(file) for file in _files(code, since, until)]
     if not files:
         return
     import pyarrow.dataset as ds
 
     wanted = (ds.field("device") == code) & (ds.field("at") >= since) & (ds.field("at") <= until)
-    table = ds.dataset([str(file) for file in files], format="parquet").to_table(columns=["kind", "at", "value"], filter=wanted)
-    yield from zip(*(table[name].to_pylist() for name in ("kind", "at", "value")), strict=True)
+    columns = {name: ds.field(name) for name in ("kind", "at", "value", "source", "id")} | {"plain": ds.field("data").is_null()}
+    for batch in ds.dataset(files, format="parquet").to_batches(columns=columns, filter=wanted):
+        for kind, at, *rest in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            yield _row(kind, at.astimezone(UTC), *rest)
 
 
-def _files(partition: int, since: datetime, until: datetime) -> Iterator[Path]:
-    hour = since.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+def _files(code: str, since: datetime, until: datetime) -> Iterator[Path]:
+    """Those of the hours in which the device may be: of an hour in which partition n was written, there were more than n."""
+    hour = hour_of(since.astimezone(UTC))
     while hour <= until:
-        yield from (folder() / f"{hour:%Y-%m-%d}" / f"{hour:%H}").glob(f"p{partition:03d}-*.parquet")
+        found = {
+            file: int(file.name[1:].partition("-")[0])
+            for file in sorted((folder() / f"{hour:%Y-%m-%d}" / f"{hour:%H}").glob("p*-*.parquet"))
+        }
+        where = _partitions(code, max(found.values(), default=0) + 1) or set(found.values())
+        yield from (file for file, partition in found.items() if partition in where)
         hour += timedelta(hours=1)
 
 
 def _series(rows: Iterator[Row], step: int) -> list[Series]:
     counts: dict[str, int] = defaultdict(int)
-    steps: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for kind, at, value in rows:
+    steps: dict[str, dict[int, tuple[float, float, float, int]]] = defaultdict(dict)
+    for kind, at, value, _ in rows:
         counts[kind] += 1
         if value is not None:
-            steps[kind][int(at.timestamp()) // step * step].append(value)
+            begin = int(at.timestamp()) // step * step
+            low, total, high, count = steps[kind].get(begin, (value, 0.0, value, 0))
+            steps[kind][begin] = (min(low, value), total + value, max(high, value), count + 1)
     return [
         Series(
             kind,
             count,
             [
-                Point(datetime.fromtimestamp(at, UTC), min(values), sum(values) / len(values), max(values), len(values))
-                for at, values in sorted(steps[kind].items())
+                Point(datetime.fromtimestamp(at, UTC), low, total / among, high, among)
+                for at, (low, total, high, among) in sorted(steps[kind].items())
             ],
         )
         for kind, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))

@@ -31,11 +31,15 @@ _KNOWN = frozenset({"id", "source", "device", "kind", "at", "value", "place", "d
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What the door knows about the sender: a device's own credential fixes ``device`` and makes ``source``, ``id``, ``at`` optional."""
+    """What the door knows about the sender: a device's own credential fixes ``device`` and makes ``source``, ``id``, ``at`` optional.
+
+    ``at`` and ``id`` stand for those an item does not say.
+    """
 
     device: str = ""
     kind: str = ""
     at: datetime | None = None
+    id: str = ""
 
 
 class ItemFault(Exception):
@@ -65,7 +69,7 @@ def parse_item(raw: object, now: datetime, defaults: Defaults | None = None) -> 
     if source == OWN_SOURCE:
         raise ItemFault("/source", "signals.own_source", source=source)
     return Signal(
-        id=_text(raw, "id", ID_LENGTH, f"{device}:{kind}:{at.isoformat()}" if own else ""),
+        id=_text(raw, "id", ID_LENGTH, known.id or (f"{device}:{kind}:{at.isoformat()}" if own else "")),
         source=source,
         device=device,
         kind=kind,

@@ -1,6 +1,7 @@
-"""What the detectors at work know, as rows: in parts, compressed, replaced as a whole within the transaction that moves the position.
+"""What the detectors at work know, as rows: in parts, compressed, written and read part by part, so that it is never in memory twice.
 
-Written and read part by part, so that it is never in memory a second time.
+There are two places. The parts go into the one that is not in use, each in a transaction of its own: what follows the trace stops at the
+oldest open transaction. The transaction that moves the position then says that they are what is known from now on.
 """
 
 from __future__ import annotations
@@ -19,32 +20,39 @@ from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals import alarms, positions
 
 _PART = 8 << 20  # bytes of a row
+_PLACE = 1_000_000  # parts of the second place are numbered from here
+_IN_USE = "in_use"  # the row that says which; without it the first
 
 Write = Callable[[Sink], None]
+Hold = Callable[[], None]  # within a transaction: ``positions.Fenced`` when another worker has taken over
 
 
 class _Parts:
-    """A file that becomes rows."""
+    """A file that becomes rows from a number on."""
 
-    def __init__(self, name: str) -> None:
-        self._name, self._part, self._out = name, 0, bytearray()
+    def __init__(self, name: str, first: int, hold: Hold) -> None:
+        self._name, self._part, self._hold, self._out = name, first, hold, bytearray()
         self._compressor = zstandard.ZstdCompressor(level=1).compressobj()
 
     def write(self, data: Any) -> int:
-        self._out += self._compressor.compress(data)
-        while len(self._out) >= _PART:
-            self._row(_PART)
+        self._put(self._compressor.compress(data))
         return memoryview(data).nbytes
 
     def flush(self) -> None:
         """What is whole is written as it comes."""
 
     def end(self) -> None:
-        self._out += self._compressor.flush()
+        self._put(self._compressor.flush())
         self._row(len(self._out))
 
+    def _put(self, packed: bytes) -> None:
+        self._out += packed
+        while len(self._out) > _PART:
+            self._row(_PART)
+
     def _row(self, size: int) -> None:
-        with connection.cursor() as cursor:
+        with scoped(SYSTEM), connection.cursor() as cursor:
+            self._hold()
             cursor.execute(
                 "INSERT INTO signals_detectorstate (name, part, data) VALUES (%s, %s, %s)",
                 [self._name, self._part, bytes(self._out[:size])],
@@ -53,20 +61,62 @@ class _Parts:
         self._part += 1
 
 
-def store(pieces: Mapping[str, Write]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM signals_detectorstate")
-    for name, write in pieces.items():
-        parts = _Parts(name)
-        write(parts)
+def write(pieces: Mapping[str, Write], hold: Hold) -> int:
+    """Into the place that is not in use, outside of any transaction. Returns the place, for ``use``."""
+    if connection.in_atomic_block:
+        raise RuntimeError("what the detectors know is written in transactions of its own")
+    with scoped(SYSTEM):
+        place = _PLACE - _in_use()
+    _clear(place, hold)
+    for name, piece in pieces.items():
+        parts = _Parts(name, place, hold)
+        piece(parts)
         parts.end()
+    return place
+
+
+def use(place: int) -> None:
+    """Within the transaction that moves the position: what was written there is what is known from now on."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO signals_detectorstate (name, part, data) VALUES (%s, 0, %s) "
+            "ON CONFLICT (name, part) DO UPDATE SET data = excluded.data",
+            [_IN_USE, str(place).encode()],
+        )
+
+
+def tidy(hold: Hold) -> None:
+    """What was known before goes, part by part."""
+    with scoped(SYSTEM):
+        place = _PLACE - _in_use()
+    _clear(place, hold)
+
+
+def _in_use() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT data FROM signals_detectorstate WHERE name = %s", [_IN_USE])
+        row = cursor.fetchone()
+    return int(bytes(row[0])) if row else 0
+
+
+def _clear(place: int, hold: Hold) -> None:
+    gone = True
+    while gone:
+        with scoped(SYSTEM), connection.cursor() as cursor:
+            hold()
+            cursor.execute(
+                "DELETE FROM signals_detectorstate WHERE (name, part) IN ("
+                "SELECT name, part FROM signals_detectorstate WHERE name <> %s AND part >= %s AND part < %s LIMIT 1)",
+                [_IN_USE, place, place + _PLACE],
+            )
+            gone = cursor.rowcount > 0
 
 
 def load(name: str) -> BinaryIO | None:
     """A piece as a file, None when nothing was stored."""
     file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115  # the reader's
     decompressor = zstandard.ZstdDecompressor().decompressobj()
-    part = 0
+    first = part = _in_use()
     with connection.cursor() as cursor:
         while True:
             cursor.execute("SELECT data FROM signals_detectorstate WHERE name = %s AND part = %s", [name, part])
@@ -75,7 +125,7 @@ def load(name: str) -> BinaryIO | None:
                 break
             file.write(decompressor.decompress(bytes(row[0])))
             part += 1
-    if not part:
+    if part == first:
         file.close()
         return None
     file.seek(0)

@@ -14,7 +14,7 @@ import numpy as np
 
 from gridloop.detection import rules
 from gridloop.detection.columns import Ints, Readings, joined
-from gridloop.detection.engine import Engine
+from gridloop.detection.engine import Engine, compiled_asked
 from gridloop.detection.explaining import kinds_of
 from gridloop.detection.rules import DAY, DEVICE, Detector
 from gridloop.journal.frame import scoped
@@ -69,7 +69,7 @@ class Warming:
 
     def __init__(self, work: AtWork, wanted: tuple[Detector, ...], detectors: Sequence[Detector]) -> None:
         self.wanted, self._work = wanted, work
-        self.engine = Engine(detectors, work.engine.lateness)
+        self.engine = Engine(detectors, work.engine.lateness, compiled=compiled_asked())
         self._groupings = {detector.by for detector in detectors}
         names = {by: {name for d in detectors if d.by == by for name in fact_names(d)} for by in self._groupings}
         work.keys.tell(self.engine, self._groupings)

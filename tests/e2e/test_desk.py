@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 from PIL import Image
 from playwright.sync_api import Response, expect
 
@@ -98,6 +100,23 @@ def test_admin_switches_a_pack_off_and_on_and_sees_its_process(deployment: Deplo
     assert until(on)
     card.get_by_role("button", name=re.compile("流程")).click()
     expect(admin.page.get_by_role("dialog").locator("svg").first).to_be_visible()
+
+
+def test_admin_releases_a_detector_that_was_held_back(deployment: Deployment, desk: Callable[..., Desk]) -> None:
+    office = deployment.api("admin")
+    name = "a_pack.too_many"
+    owner = json.loads((deployment.folder / "run.json").read_text(encoding="utf-8"))["urls"]["owner"]
+    with psycopg.connect(owner, autocommit=True) as rows:
+        rows.execute("SELECT set_config('gridloop.system', 'on', false)")
+        rows.execute("INSERT INTO signals_helddetector (detector, since, alarms) VALUES (%s, now(), 12000)", [name])
+    admin = desk("admin")
+    admin.open("/admin/packs")
+    held = admin.page.get_by_role("region", name="已暂停发出的检测器")
+    expect(held).to_contain_text("12000 条")
+    held.get_by_role("button", name="恢复发出").click()
+    admin.page.get_by_role("button", name="是的").or_(admin.page.get_by_role("button", name="确定")).click()
+    assert until(lambda: name not in [one["name"] for one in office.get("/api/v1/detectors/held")["items"]])
+    expect(held).to_have_count(0)
 
 
 def test_admin_finds_a_unit_and_who_is_on_duty_there(deployment: Deployment, desk: Callable[..., Desk]) -> None:

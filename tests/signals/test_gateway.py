@@ -126,6 +126,47 @@ def test_variables_become_signals_with_the_servers_times_and_bad_ones_do_not(cli
     assert {(s.device, s.kind, s.value) for s in client.logged()} == {("TANK-1", "water_level", 2.25)}
 
 
+def test_a_register_that_gives_nothing_keeps_no_other_from_being_read(capsys: pytest.CaptureFixture[str]) -> None:
+    async def tell() -> None:
+        port = free_port()
+        bad = [{"device": "X", "kind": "rain", "at": 900}, {"device": "Y", "kind": "rain", "at": 0, "type": "float64"}]
+        good = {"device": "T-1", "kind": "temperature", "at": 20, "type": "int16"}
+        taken: list[list[dict[str, Any]]] = []
+        async with _modbus(port):
+            task = asyncio.create_task(_meter(port, readings=[*bad, good]).run(taken.append))
+            await _until(lambda: len(taken) >= 3)
+            task.cancel()
+        assert [[(item["device"], item["value"]) for item in items] for items in taken[:3]] == [[("T-1", -5.0)]] * 3
+
+    asyncio.run(tell())
+    said = capsys.readouterr().out
+    assert said.count("holding register 900 of unit 1") == 1, "told once, not at every round"
+
+
+def test_a_variable_that_holds_no_number_keeps_no_other_from_being_read(capsys: pytest.CaptureFixture[str]) -> None:
+    async def tell() -> None:
+        url = f"opc.tcp://127.0.0.1:{free_port()}"
+        server = Server()
+        await server.init()
+        server.set_endpoint(url)
+        space = await server.register_namespace("tanks")
+        name = await server.nodes.objects.add_variable(f"ns={space};s=Name", "Name", "Tank 1")
+        level = await server.nodes.objects.add_variable(f"ns={space};s=Level", "Level", 4.5)
+        nodes = [name.nodeid.to_string(), f"ns={space};s=Nowhere", level.nodeid.to_string()]
+        readings = [{"device": f"T-{n}", "kind": "water_level", "node": node} for n, node in enumerate(nodes)]
+        taken: list[list[dict[str, Any]]] = []
+        async with server:
+            task = asyncio.create_task(reader("opc_ua", {"url": url, "every": 1, "readings": readings}).run(taken.append))
+            await _until(lambda: len(taken) >= 2)
+            await level.write_value(float("nan"))
+            with pytest.raises(ReadFault, match="BadNodeIdUnknown"):
+                await asyncio.wait_for(task, 10)
+        assert [[(item["device"], item["value"]) for item in items] for items in taken[:2]] == [[("T-2", 4.5)]] * 2
+
+    asyncio.run(tell())
+    assert capsys.readouterr().out.count("Tank 1, not a number") == 1
+
+
 def test_lines_become_signals_and_what_is_none_disturbs_nobody(client: Client, tmp_path: Path) -> None:
     lines = reader("tcp_lines", LINES)
 
@@ -145,6 +186,28 @@ def test_lines_become_signals_and_what_is_none_disturbs_nobody(client: Client, t
         ("S2", -0.4, "11.9"),
         ("S3", 1.0, "12.0"),
     }
+
+
+def test_lines_that_say_the_same_again_all_count(client: Client, tmp_path: Path) -> None:
+    timed = LINES | {
+        "pattern": r"(?P<at>\d+),(?P<station>\w+),(?P<level>-?[\d.]+)",
+        "push": LINES["push"] | {"at": {"path": "$.at", "form": "seconds"}, "data": {}},
+    }
+    lines, others = reader("tcp_lines", LINES), reader("tcp_lines", timed)
+    at = int(time.time())
+
+    async def send(_: Buffer) -> None:
+        await _until(lambda: bool(lines.port and others.port))  # type: ignore[attr-defined]
+        for port, said in ((lines.port, b"S1,3.2,12.6\n" * 3), (others.port, b"%d,S2,3.2\n" % at * 3)):  # type: ignore[attr-defined]
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(said)
+            await writer.drain()
+            writer.close()
+        await _until(lambda: len(client.logged()) >= 4)
+
+    asyncio.run(_with_gateway({"l": lines, "o": others}, tmp_path / "b.db", client.door.port, send))
+    found = [s.device for s in client.logged()]
+    assert (found.count("S1"), found.count("S2")) == (3, 1), "a line with its own time sent again is the same reading"
 
 
 def test_a_logger_from_elsewhere_is_turned_away(client: Client, tmp_path: Path) -> None:

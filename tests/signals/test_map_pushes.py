@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonpath
+import msgspec
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gridloop.project.devices import FOLDER, pushes
-from gridloop.sdk.pushes import ManifestFault, PushFault, PushMapping, read_manifest
+from gridloop.sdk.pushes import ManifestFault, Push, PushFault, PushMapping, read_manifest
 from gridloop.sdk.signals import Signal
 from gridloop.signals.rules import Defaults, ItemFault, parse_item
 
@@ -35,7 +37,7 @@ def test_a_push_becomes_its_signals(sent: Path) -> None:
     assert [_told(item) for item in found] == wanted
     for item in found:
         if not isinstance(item, PushFault):
-            assert isinstance(parse_item(item, NOW, Defaults(at=NOW)), Signal)
+            assert isinstance(parse_item(item, NOW, Defaults(at=NOW, id="-")), Signal)
 
 
 @pytest.mark.parametrize("name", sorted(MAPPINGS))
@@ -76,7 +78,16 @@ def test_whatever_is_pushed_becomes_items_or_faults(name: str, payload: object) 
         if isinstance(item, PushFault):
             continue
         with contextlib.suppress(ItemFault):
-            assert parse_item(item, NOW, Defaults(at=NOW)).source == name
+            assert parse_item(item, NOW, Defaults(at=NOW, id="-")).source == name
+
+
+@given(st.sampled_from(["$.a", "$.a.b", "$['a']['b c']", "$.a.b.a"]), _payload | st.dictionaries(st.just("a"), _payload))
+def test_a_path_of_names_is_followed_as_the_library_does(path: str, payload: object) -> None:
+    push = msgspec.convert({"device": path, "readings": [{"kind": "rain"}]}, Push)
+    mapping = PushMapping("x", push)
+    assert mapping._names[path]
+    found = [] if isinstance(payload, str) else jsonpath.findall(path, payload)  # type: ignore[arg-type]
+    assert mapping._first(payload, path) == (found[0] if found else None)
 
 
 def test_a_text_is_no_event_though_it_holds_json() -> None:
@@ -99,6 +110,24 @@ def test_times_without_a_zone_are_local(tmp_path: Path) -> None:
     (item,) = _mapping(tmp_path, push).items({"d": 12, "t": "2026/05/01 08:30", "v": "25"})
     assert not isinstance(item, PushFault)
     assert (item["at"], item["value"], item["device"]) == ("2026-05-01T08:30:00+08:00", 2.5, "12")
+
+
+def test_events_of_one_second_that_say_something_else_are_two(tmp_path: Path) -> None:
+    push = {"device": "$.cam", "at": {"path": "$.t"}, "data": {"plate": "$.plate"}, "readings": [{"kind": "vehicle_stopped"}]}
+    seen = [{"cam": "c1", "t": "2026-05-01T00:00:00Z", "plate": plate} for plate in ("A1", "B2", "A1")]
+    first, other, again = _mapping(tmp_path, push | {"each": "$[*]"}).items(seen)
+    assert first == again != other
+    assert isinstance(first, dict)
+    assert isinstance(other, dict)
+    assert first["id"] != other["id"]
+
+
+def test_what_says_neither_time_nor_number_gets_no_name_from_its_content(tmp_path: Path) -> None:
+    push = {"device": "$.d", "at": {"path": "$.t"}, "readings": [{"kind": "rain", "value": "$.v"}]}
+    assert _mapping(tmp_path, push).items({"d": "a", "v": 1}) == [{"source": "mine", "device": "a", "kind": "rain", "value": 1.0}]
+    (named,) = _mapping(tmp_path, push | {"id": "$.n"}).items({"d": "a", "v": 1, "n": 12})
+    assert isinstance(named, dict)
+    assert named["id"] == "12"
 
 
 def test_what_cannot_be_read_says_where(tmp_path: Path) -> None:

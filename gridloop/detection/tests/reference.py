@@ -257,7 +257,7 @@ class _Look:
         return _stretches([*answers, *(m for f in firsts for m in (f, f + c.within))], holds)
 
     def routine(self, c: rules.Routine) -> list[Stretch]:
-        readings = [r for r in self.picked(c.pick) if c.of != rules.SUM or r.value == r.value]
+        readings = [r for r in self.picked(c.pick) if c.of != rules.SUM or abs(r.value) <= rules.MOST_SUMMED]
         known = self.world.enrolled.get(self.by, {}).get(self.key)
         times = [r.time for r in readings] + ([known] if known is not None else [])
         if not times:

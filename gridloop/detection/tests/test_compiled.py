@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
 from gridloop.detection import rules
 from gridloop.detection.columns import Readings
-from gridloop.detection.engine import Engine
+from gridloop.detection.engine import Engine, compiled_asked
 from gridloop.detection.messages import Alarm
 from gridloop.detection.rules import DAY, HOUR, MINUTE, Condition, Detector, Pick
+from gridloop.kernel.errors import Invalid
 
 START, SPAN, DEVICES, LATENESS = 20_000 * DAY, 24 * DAY, 350, 60_000
 TEMPERATURE, LEVEL, DOOR, ZONE, POWER = (Pick((kind,)) for kind in range(5))
@@ -58,3 +61,20 @@ def test_alarms_are_the_same_by_both_and_at_every_size(hot: float) -> None:
     assert {alarm.detector for alarm in expected} == {f"d{n}" for n in range(len(CONDITIONS))}
     for step, compiled in ((100_000, False), (900, True), (5_000, True), (100_000, True)):
         assert raised(sent, step, compiled=compiled) == expected, (step, compiled)
+
+
+@pytest.mark.parametrize(("asked", "compiled"), [(None, False), ("", False), ("numpy", False), ("numba", True)])
+def test_the_loops_are_a_setting(monkeypatch: pytest.MonkeyPatch, asked: str | None, compiled: bool) -> None:
+    if asked is None:
+        monkeypatch.delenv("GRIDLOOP_DETECTION", raising=False)
+    else:
+        monkeypatch.setenv("GRIDLOOP_DETECTION", asked)
+    assert compiled_asked() is compiled
+
+
+@pytest.mark.parametrize(("asked", "key"), [("numba", "detection.no_numba"), ("cuda", "detection.no_such_loops")])
+def test_loops_that_are_not_there_are_told(monkeypatch: pytest.MonkeyPatch, asked: str, key: str) -> None:
+    monkeypatch.setenv("GRIDLOOP_DETECTION", asked)
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(Invalid, match=key):
+        compiled_asked()

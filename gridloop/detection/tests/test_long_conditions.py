@@ -119,6 +119,17 @@ def test_a_routine_that_has_settled(compiled: bool) -> None:
     assert engine.step(columns(sorted(readings))) + engine.finish(START + span) == expected
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_absurd_value_takes_no_part_in_a_sum(compiled: bool) -> None:
+    rule = detector(rules.Routine(Pick(), rules.SUM, rules.BOTH, 1.5, 0.25, learn=1))
+    readings = [r for r in weeks(5, 200) if r.device == 0 and r.value == r.value]
+    absurd = [readings[40]._replace(value=value, id=9_000 + n) for n, value in enumerate((1e17, -1e17, 1e300, 2e9))]
+    expected = alarms([rule], readings, START + SPAN, World())
+    assert len(expected) > 10
+    engine = Engine([rule], LATE, compiled=compiled)
+    assert engine.step(columns(sorted(readings + absurd))) + engine.finish(START + SPAN) == expected
+
+
 def test_a_routine_is_the_same_for_every_key() -> None:
     """Keys are worked out in blocks: those at their borders are no different."""
     own = [r._replace(device=0) for r in weeks(11, 200) if r.device == 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -51,12 +52,12 @@ def _show(mapping: PushMapping, file: Path) -> bool:
     """One line a signal; False when anything could not be read or nothing came of it."""
     now = clock.now()
     well = told = 0
-    for item in mapped(items(file.read_bytes(), ndjson=False), mapping):
+    for item in chain.from_iterable(mapped(items(file.read_bytes(), ndjson=False), mapping)):
         told += 1
         try:
             if isinstance(item, ItemFault):
                 raise item
-            parse_item(item, now, Defaults(at=now))
+            parse_item(item, now, Defaults(at=now, id="-"))
         except ItemFault as refused:
             fault = refused.fault
             click.echo(f"Error: {fault.pointer} {say(fault.key, 'zh', **fault.params)} / {say(fault.key, 'en', **fault.params)}", err=True)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from gridloop.detection.columns import Ints, Readings
-from gridloop.detection.engine import Engine
+from gridloop.detection.engine import Engine, compiled_asked
 from gridloop.detection.explaining import Explained, Explanation
 from gridloop.detection.language import house_severity, kind_number
 from gridloop.detection.messages import Alarm, alarm_id
@@ -101,7 +101,7 @@ class Run:
 
     def __init__(self, detectors: Sequence[Detector], facts: Facts, lateness: int, explain: str = "") -> None:
         self.detectors = {detector.id: detector for detector in detectors}
-        self.engine = Engine(detectors, lateness, _GRID)
+        self.engine = Engine(detectors, lateness, _GRID, compiled=compiled_asked())
         self.facts, self.explain = facts, explain
         self._used = {detector.by for detector in detectors}
         self.groupings = sorted(self._used - {DEVICE})

@@ -94,6 +94,7 @@ def up(
     data_dir: Path | None,
 ) -> None:
     """Start everything; Ctrl-C ends it."""
+    _check_detection()
     options = Options(port, "0.0.0.0" if lan else host, lan, empty, 0 if quiet else simulate)
     deployment = Deployment(data_dir or default_folder())
     deployment.refuse_a_strangers_folder()
@@ -113,6 +114,14 @@ def up(
 def _check_port(options: Options) -> None:
     if free_port(options.port) != options.port:
         raise click.ClickException(f"port {options.port} is in use: choose another with --port / 端口 {options.port} 已被占用")
+
+
+def _check_detection() -> None:
+    """A worker without its detectors would be noticed late."""
+    if os.environ.get("GRIDLOOP_DETECTION"):
+        from gridloop.detection.engine import compiled_asked  # NumPy: only who asks for something pays it
+
+        compiled_asked()
 
 
 def _decide_sample(deployment: Deployment, empty: bool, test: bool) -> None:

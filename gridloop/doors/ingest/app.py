@@ -7,6 +7,9 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -25,6 +28,7 @@ from gridloop.doors.logs import request_id
 from gridloop.doors.pushes import push_book
 from gridloop.kernel import clock, tracing
 from gridloop.kernel.errors import Fault, NotFound, TooMuch, Unavailable
+from gridloop.kernel.ids import uuid7
 from gridloop.kernel.texts import say
 from gridloop.sdk.pushes import PushFault, PushMapping
 from gridloop.sdk.signals import Signal
@@ -38,6 +42,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 WITHIN_SECONDS = 1.5  # answered within 2 s of the body's end, whatever the database does
 READ_SECONDS = 60.0  # for a whole body: one that drips is given up
+_MAPPED = 50  # events of a push between two looks at how many they are
+_mapper = ThreadPoolExecutor(1, "push")
+_APART = timedelta(microseconds=1)  # events of one push that say no time: readings of one device at one moment would be one
 
 
 class NotAllowed(Fault):
@@ -128,40 +135,70 @@ async def parse(
     body: bytes, ndjson: bool, sender: Sender, lang: str, mapping: PushMapping | None = None
 ) -> tuple[list[Signal], list[dict[str, Any]]]:
     """A body to signals; the refused items with index and reason in the caller's language."""
+    if mapping:
+        return await _parse_pushed(bodies.items(body, ndjson), mapping, sender, lang)
     now = clock.now()
-    reader = None if sender.device or mapping else Reader(now)
+    reader = None if sender.device else Reader(now)
     if reader and (plain := await reader.body(body, ndjson)):
         return plain, []
-    defaults = Defaults(device=sender.device, at=now if mapping else None) if sender.device or mapping else None
+    defaults = Defaults(device=sender.device) if sender.device else None
     signals: list[Signal] = []
     rejected: list[dict[str, Any]] = []
-    items = bodies.items(body, ndjson)
-    for index, raw in enumerate(mapped(items, mapping) if mapping else items):
+    for index, raw in enumerate(bodies.items(body, ndjson)):
         try:
             if isinstance(raw, ItemFault):
                 raise raw
             signals.append((reader and reader.item(raw)) or parse_item(raw, now, defaults))
         except ItemFault as refused:
-            fault = refused.fault
-            rejected.append({"index": index, "error": say(fault.key, lang, **fault.params), "pointer": fault.pointer})
+            rejected.append(_rejected(index, refused, lang))
         if index % STRIDE == STRIDE - 1:
             await asyncio.sleep(0)
     return signals, rejected
 
 
-def mapped(payloads: Sequence[object], mapping: PushMapping) -> Iterator[object]:
-    """The items that payloads of another platform say; what cannot be read stands as its ``ItemFault``."""
+def _rejected(index: int, refused: ItemFault, lang: str) -> dict[str, Any]:
+    fault = refused.fault
+    return {"index": index, "error": say(fault.key, lang, **fault.params), "pointer": fault.pointer}
+
+
+async def _parse_pushed(
+    payloads: Sequence[object], mapping: PushMapping, sender: Sender, lang: str
+) -> tuple[list[Signal], list[dict[str, Any]]]:
+    """The same of another platform's words. Paths are followed in a thread, a few events at a time: whatever a path looks through, plain
+
+    requests go on beside it. One payload may hold any number of events: they count, and what is read of them.
+    """
+    now, loop = clock.now(), asyncio.get_running_loop()
+    events = enumerate(mapped(payloads, mapping))
+    signals: list[Signal] = []
+    rejected: list[dict[str, Any]] = []
+    count = 0
+    while found := await loop.run_in_executor(_mapper, lambda: list(islice(events, _MAPPED))):
+        count += sum(max(1, len(items)) for _, items in found)
+        if count > bodies.MOST_ITEMS:
+            raise TooMuch("signals.too_many", most=bodies.MOST_ITEMS)
+        for index, raw in ((index, raw) for index, items in found for raw in items):
+            try:
+                if isinstance(raw, ItemFault):
+                    raise raw
+                at = now + len(signals) * _APART
+                signals.append(parse_item(raw, now, Defaults(device=sender.device, at=at, id=str(uuid7()))))
+            except ItemFault as refused:
+                rejected.append(_rejected(index, refused, lang))
+    return signals, rejected
+
+
+def mapped(payloads: Sequence[object], mapping: PushMapping) -> Iterator[list[object]]:
+    """Event by event, the items that payloads of another platform say; what cannot be read stands as its ``ItemFault``."""
     for payload in payloads:
         if isinstance(payload, ItemFault):
-            yield payload
+            yield [payload]
             continue
         try:
-            items = mapping.items(payload)
+            for items in mapping.events(payload):
+                yield [ItemFault(item.pointer, item.key, **item.params) if isinstance(item, PushFault) else item for item in items]
         except RecursionError:
-            yield ItemFault("", "signals.too_deep")
-            continue
-        for item in items:
-            yield ItemFault(item.pointer, item.key, **item.params) if isinstance(item, PushFault) else item
+            yield [ItemFault("", "signals.too_deep")]
 
 
 def language(accept: str) -> str:

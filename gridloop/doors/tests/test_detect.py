@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -19,6 +20,7 @@ from click.testing import CliRunner, Result
 from conftest import shared_data
 from gridloop.doors.cli import readings
 from gridloop.doors.cli.detect import detect
+from gridloop.doors.cli.main import cli
 
 RULES = """
 detectors:
@@ -373,3 +375,15 @@ def test_alarms_of_one_moment_stand_in_the_order_of_the_file(tmp_path: Path, rul
     rows = "".join(f"{name},water_level,2026-05-01T08:00:00,5,B{number}\n" for number, name in enumerate(names))
     path.write_text("device,kind,at,value,home\n" + rows, encoding="utf-8")
     assert [key for *_, key in alarms(run(rules, path, "--column", "building=home"))] == names
+
+
+def test_compiled_loops_find_the_same(rules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDLOOP_DETECTION", "numba")
+    assert alarms(run(rules, write(tmp_path, "csv"))) == FOUND
+    monkeypatch.setitem(sys.modules, "numba", None)
+    result = run(rules, write(tmp_path, "csv"), "--lang", "en")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "requirements/numba.txt" in result.stderr
+    started = CliRunner().invoke(cli, ["up", "--data-dir", str(tmp_path / "new")])
+    assert "detection.no_numba" in str(started.exception), "before a folder or a child is made"
+    assert not (tmp_path / "new").exists()

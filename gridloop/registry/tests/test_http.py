@@ -121,6 +121,13 @@ def test_people_are_masked_until_opened(caller: Callable[..., Client]) -> None:
     get(neighbour, "people/P1", 404)
 
 
+def test_a_page_of_codes_is_short_because_each_is_drawn(caller: Callable[..., Client]) -> None:
+    client = caller("operator")
+    first = get(client, f"regions/{county.GRID}/report-codes")
+    assert "K1" in [one["code"] for one in first["items"]]
+    get(client, f"regions/{county.GRID}/report-codes", 422, limit=51)
+
+
 def test_devices(caller: Callable[..., Client]) -> None:
     admin = caller("admin", "")
     (smoke, level) = get(admin, "devices")["items"]

@@ -28,3 +28,8 @@ def test_a_code_is_a_picture_that_scales() -> None:
     assert picture.get("viewBox")
     (path,) = picture.iter("{http://www.w3.org/2000/svg}path")
     assert len(path.get("d", "")) > 1000
+
+
+def test_a_code_is_drawn_once() -> None:
+    url = report_url("https://gl.example", 121.605, 29.205, "只画一次")
+    assert drawn(url) is drawn(url)

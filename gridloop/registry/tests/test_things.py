@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from gridloop.kernel.viewer import PUBLIC, SYSTEM, Viewer
 from gridloop.orgs.selectors import unit_ids_by_code
 from gridloop.orgs.tests import cast as county
 from gridloop.registry import actions, selectors
+from gridloop.registry.messages import DeviceRow
 from gridloop.registry.models import Device, DeviceCredential
 from gridloop.registry.tests import cast
 from gridloop.registry.things import hash_secret
@@ -85,6 +87,23 @@ def test_a_device_comes_to_life_falls_silent_and_comes_back() -> None:
     with scoped(SYSTEM):
         facts = Fact.objects.filter(chain="device:smoke-1").order_by("seq").values_list("data", flat=True)
         assert [(f["from"], f["to"]) for f in facts] == [("unproved", "online"), ("online", "silent"), ("silent", "online")]
+
+
+def test_what_a_device_in_a_home_said_is_left_out_and_when_is_but_the_day() -> None:
+    fire = unit_ids_by_code(SYSTEM, ["fire"])["fire"]
+    mine = [replace(row, owner_unit="fire") for row in cast.rows() if isinstance(row, DeviceRow)]
+    actions.load(SYSTEM, mine)
+    actions.devices_heard(DOOR, [("smoke-1", NOON, 1.0), ("level-1", NOON, 2.0)])
+    there, elsewhere = cast.viewer(county.TOWN), cast.viewer("88", unit_ids=frozenset({fire}))
+    for viewer in (there, elsewhere):
+        lists = [selectors.devices(viewer).items, list(selectors.devices_by_code(viewer, ["smoke-1", "level-1"]).values())]
+        for shown in (*lists, [selectors.device(viewer, code) for code in ("level-1", "smoke-1")]):
+            found = {d.code: (d.private, d.status, d.last_value, d.last_seen and d.last_seen.isoformat()) for d in shown}
+            assert found == {
+                "smoke-1": (True, "online", None, "2026-03-02T00:00:00+08:00"),
+                "level-1": (False, "online", 2.0, "2026-03-02T04:00:00+00:00"),
+            }
+    assert selectors.device(SYSTEM, "smoke-1").last_value == 1.0
 
 
 def test_a_faulty_device_stays_faulty_however_much_it_talks() -> None:

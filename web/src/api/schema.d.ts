@@ -2271,6 +2271,8 @@ export interface components {
         /**
          * DeviceOut
          * @description ``subject`` is what the device watches: a household, building or key place, by code.
+         *
+         *     ``private``: in a household; then ``last_value`` is left out and ``last_seen`` is the day. Readings are opened for a purpose.
          */
         DeviceOut: {
             /** Code */
@@ -2292,6 +2294,8 @@ export interface components {
             name: string;
             owner_unit: components["schemas"]["Named"] | null;
             place: components["schemas"]["PointOut"] | null;
+            /** Private */
+            private: boolean;
             /** Region */
             region: string;
             /** Region Name */
@@ -3131,10 +3135,7 @@ export interface components {
             /** Next */
             next?: string | null;
         };
-        /**
-         * PageQuery
-         * @description Search words and the page: at most 200 items; ``after`` is the ``next`` of the page before.
-         */
+        /** PageQuery */
         PageQuery: {
             /**
              * After
@@ -3142,21 +3143,21 @@ export interface components {
              */
             after: string;
             /**
+             * Count
+             * @default false
+             */
+            count: boolean;
+            /**
              * Limit
              * @default 50
              */
             limit: number;
             /**
-             * Q
-             * @default
+             * Order
+             * @default newest
+             * @enum {string}
              */
-            q: string;
-            /**
-             * Region
-             * @description region code: everything inside
-             * @default
-             */
-            region: string;
+            order: "newest" | "urgent";
         };
         /**
          * PartIn
@@ -3660,6 +3661,33 @@ export interface components {
             items: components["schemas"]["ReportCodeOut"][];
             /** Next */
             next: string | null;
+        };
+        /**
+         * ReportCodesQuery
+         * @description At most 50 codes: each is worked out in up to a tenth of a second.
+         */
+        ReportCodesQuery: {
+            /**
+             * After
+             * @default
+             */
+            after: string;
+            /**
+             * Limit
+             * @default 24
+             */
+            limit: number;
+            /**
+             * Q
+             * @default
+             */
+            q: string;
+            /**
+             * Region
+             * @description region code: everything inside
+             * @default
+             */
+            region: string;
         };
         /**
          * ReportOut

@@ -370,6 +370,7 @@ export interface Device {
   status: string;
   last_seen: string | null;
   last_value: number | null;
+  private: boolean;
 }
 
 export interface DevicePage extends Page<Device> {
@@ -383,6 +384,13 @@ export interface PackDetector {
   title_en: string;
   sentence_zh: string;
   sentence_en: string;
+}
+
+/** A detector of which nothing is told until somebody has looked. */
+export interface HeldDetector {
+  name: string;
+  since: string;
+  alarms: number;
 }
 
 export interface ReadingSeries {

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 import msgspec
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
-from gridloop.sdk.readers import Item, ReadFault, Take
+from gridloop.sdk.readers import Faults, Item, ReadFault, Take
 
 Types = Literal["int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64"]
 
@@ -50,6 +51,7 @@ class ModbusReader:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._faults = Faults("modbus_tcp")
 
     async def run(self, take: Take) -> None:
         settings = self._settings
@@ -60,13 +62,28 @@ class ModbusReader:
             loop = asyncio.get_running_loop()
             due = loop.time()
             while True:
-                take([await self._read(client, one) for one in settings.readings])
+                take(await self._round(client))
                 due = max(due + settings.every, loop.time())  # a slow device is asked less often, never twice at once
                 await asyncio.sleep(due - loop.time())
-        except ModbusException as fault:
-            raise ReadFault(f"{settings.host}:{settings.port}: {fault}") from fault
         finally:
             client.close()
+
+    async def _round(self, client: AsyncModbusTcpClient) -> list[Item]:
+        """Each register by itself: one that gives nothing is told, and the others are read. ReadFault when nothing can be."""
+        found = []
+        for one in self._settings.readings:
+            place = f"{one.table} register {one.at} of unit {self._settings.unit}"
+            try:
+                found.append(await self._read(client, one))
+            except ModbusException as fault:
+                self._faults.tell(place, str(fault))
+                if not client.connected:
+                    break
+            else:
+                self._faults.well(place)
+        if found:
+            return found
+        raise ReadFault(f"{self._settings.host}:{self._settings.port}: {self._faults}")
 
     async def _read(self, client: AsyncModbusTcpClient, one: Register) -> Item:
         kind = client.DATATYPE[one.type.upper()]
@@ -74,10 +91,11 @@ class ModbusReader:
         answer = await ask(one.at, count=kind.value[1], device_id=self._settings.unit)
         at = datetime.now(UTC).isoformat()
         if answer.isError():
-            raise ReadFault(
-                f"{self._settings.host}:{self._settings.port}: {one.table} register {one.at} of unit {self._settings.unit}: {answer}"
-            )
+            raise ModbusException(f"the device answers exception {answer.exception_code}")
         value = client.convert_from_registers(answer.registers, kind, word_order=one.words)
         if not isinstance(value, int | float):
-            raise ReadFault(f"{self._settings.host}:{self._settings.port}: register {one.at} holds no number")
-        return {"source": "modbus_tcp", "device": one.device, "kind": one.kind, "at": at, "value": value * one.factor + one.offset}
+            raise ModbusException("it holds no number")
+        value = value * one.factor + one.offset
+        if not isfinite(value):
+            raise ModbusException(f"it holds {value}, not a number")
+        return {"source": "modbus_tcp", "device": one.device, "kind": one.kind, "at": at, "value": value}

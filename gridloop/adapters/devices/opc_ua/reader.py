@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Annotated, Any
 
 import msgspec
 from asyncua.client.client import Client
 from asyncua.ua import NodeId
-from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+from asyncua.ua.uaerrors import UaError
 
-from gridloop.sdk.readers import Item, ReadFault, Take
+from gridloop.sdk.readers import Faults, Item, ReadFault, Take
+
+MOST_UNANSWERED = 3  # in a row; then it is the server that does not answer
 
 
 class Variable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -47,11 +50,16 @@ def build(settings: Mapping[str, Any]) -> OpcReader:
     return OpcReader(found)
 
 
+class _Unusable(Exception):
+    """Why a variable's value is no reading."""
+
+
 class OpcReader:
     """Implements ``sdk.readers.Reader``."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._faults = Faults("opc_ua")
 
     async def run(self, take: Take) -> None:
         settings = self._settings
@@ -66,22 +74,40 @@ class OpcReader:
                 loop = asyncio.get_running_loop()
                 due = loop.time()
                 while True:
-                    take([item for one in settings.readings if (item := await self._read(client, one))])
+                    take(await self._round(client))
                     due = max(due + settings.every, loop.time())
                     await asyncio.sleep(due - loop.time())
         except (UaError, OSError, TimeoutError) as fault:
             raise ReadFault(f"{settings.url}: {fault or type(fault).__name__}") from fault
 
-    async def _read(self, client: Client, one: Variable) -> Item | None:
-        try:
-            told = await client.get_node(one.node).read_data_value(raise_on_bad_status=False)
-        except UaStatusCodeError as fault:
-            raise ReadFault(f"{self._settings.url}: {one.node}: {fault}") from fault
-        if told.StatusCode is None or not told.StatusCode.is_good():
-            return None  # the server says itself that the value is not to be trusted: the device falls silent with us
+    async def _round(self, client: Client) -> list[Item]:
+        """Each variable by itself: one that gives nothing is told, and the others are read. ReadFault when nothing can be."""
+        found, unanswered = [], 0
+        for one in self._settings.readings:
+            try:
+                found.append(await self._read(client, one))
+            except TimeoutError:
+                self._faults.tell(one.node, "no answer")
+                unanswered += 1
+                if unanswered >= MOST_UNANSWERED:
+                    break
+                continue
+            except (UaError, _Unusable) as fault:
+                self._faults.tell(one.node, str(fault))
+            else:
+                self._faults.well(one.node)
+            unanswered = 0
+        if found:
+            return found
+        raise ReadFault(f"{self._settings.url}: {self._faults}")
+
+    async def _read(self, client: Client, one: Variable) -> Item:
+        told = await client.get_node(one.node).read_data_value(raise_on_bad_status=False)
+        if told.StatusCode is None or not told.StatusCode.is_good():  # the server says itself that the value is not to be trusted
+            raise _Unusable(told.StatusCode.name if told.StatusCode else "no status")
         value = told.Value.Value if told.Value else None
-        if not isinstance(value, bool | int | float):
-            raise ReadFault(f"{self._settings.url}: {one.node} holds {type(value).__name__}, not a number")
+        if not isinstance(value, bool | int | float) or not isfinite(value):
+            raise _Unusable(f"it holds {type(value).__name__} {str(value)[:20]}, not a number")
         stamped = told.SourceTimestamp or told.ServerTimestamp
         at = stamped.replace(tzinfo=stamped.tzinfo or UTC) if stamped else datetime.now(UTC)
         return {"source": "opc_ua", "device": one.device, "kind": one.kind, "at": at.isoformat(), "value": value * one.factor}

@@ -120,7 +120,7 @@ export default {
   shiftRole: { duty_commander: "Duty commander", operator: "Operator", member: "On duty" },
   device: {
     search: "Name or code", status: "Status", kind: "Kind", all: "All", name: "Name", seen: "Last heard", never: "never", map: "Map of devices",
-    value: "Last value", interval: "Interval", seconds: "{n} s", add: "Add a device", edit: "Change the device", place: "Place (lon, lat)",
+    value: "Last value", valueHidden: "in a home: not shown here", interval: "Interval", seconds: "{n} s", add: "Add a device", edit: "Change the device", place: "Place (lon, lat)",
     placeHint: "lon, lat such as 121.57, 29.20", intervalSeconds: "Interval (seconds)", keyPlace: "Key place", keyPlaceHint: "May be empty; search by name", cutOff: "Revoke the secret", cutOffSure: "The device cannot send until it gets a new secret. Go on?", cutOffDone: "The secret of {code} is revoked",
     coverage: "Reach (metres)", saved: "{code} saved", secret: "New secret",
     secretOnce: "Shown this once; older secrets have ended:", faulty: "Call it faulty", mended: "Call it online",
@@ -141,6 +141,8 @@ export default {
     nothing: "Nothing", differs: "Exceptions", none: "None", offIn: "off in {n} units", onIn: "on in {n} units", on: "On", off: "Off",
     oneUnit: "Set one unit apart", offThere: "Switch off there", onThere: "Switch on there", everywhere: "the whole area",
     switchedOn: "“{name}” is on in {unit}", switchedOff: "“{name}” is off in {unit}", badDiagram: "The diagram cannot be drawn",
+    held: "Detectors held back", heldHint: "They raised too many alarms: look at the rule and its devices first. What still lasts is told once they are released",
+    heldSince: "since {at}, {n} alarms", release: "Release", releaseSure: "Alarms that still last are told at once. Release it?", released: "“{name}” is told of again",
   },
   tier: { draft: "Draft", bronze: "Bronze", silver: "Silver", gold: "Gold" },
   process: {

@@ -110,7 +110,7 @@ export default {
   presence: { resident: "常驻", rotating: "轮驻", on_call: "随叫随驻" },
   shiftRole: { duty_commander: "值班长", operator: "坐席", member: "值班" },
   device: {
-    search: "名称、编号", status: "状态", kind: "类别", all: "全部", name: "名称", seen: "最近一次", never: "从未上报", map: "设备地图", value: "最近读数",
+    search: "名称、编号", status: "状态", kind: "类别", all: "全部", name: "名称", seen: "最近一次", never: "从未上报", map: "设备地图", value: "最近读数", valueHidden: "户内设备，不在此显示",
     interval: "上报间隔", seconds: "{n} 秒", add: "登记设备", edit: "修改设备", place: "位置（经度, 纬度）", placeHint: "经度, 纬度，如 121.57, 29.20",
     intervalSeconds: "上报间隔（秒）", coverage: "覆盖半径（米）", keyPlace: "重点场所", keyPlaceHint: "可空；按名称搜索", cutOff: "吊销密钥", cutOffSure: "吊销后设备不能再上报，直到发放新密钥。确定？", cutOffDone: "{code} 的密钥已吊销", saved: "已保存 {code}", secret: "发放密钥", secretOnce: "新密钥只显示这一次，旧密钥已失效：", faulty: "标为故障", mended: "恢复在线",
     readings: "读数", day: "一天", week: "一周", span: "时间范围", mean: "平均", low: "最低", high: "最高", noReadings: "这段时间没有读数", noValues: "这段时间上报 {n} 次，没有数值",
@@ -128,7 +128,8 @@ export default {
     hint: "在办事件沿用开始时的版本", empty: "还没有安装场景", process: "流程", needs: "还缺", detectors: "检测器", nothing: "不缺", differs: "例外", none: "没有例外",
     offIn: "在 {n} 个单位停用", onIn: "在 {n} 个单位启用", on: "已启用", off: "已停用", oneUnit: "单独设置某个单位", offThere: "在该单位停用",
     onThere: "在该单位启用", everywhere: "全域", switchedOn: "「{name}」已在{unit}启用", switchedOff: "「{name}」已在{unit}停用",
-    badDiagram: "流程图无法显示",
+    badDiagram: "流程图无法显示", held: "已暂停发出的检测器", heldHint: "报警过多，先核对规则和设备；恢复后，仍在持续的报警会发出",
+    heldSince: "{at} 起，{n} 条", release: "恢复发出", releaseSure: "仍在持续的报警会立即发出。确定恢复？", released: "「{name}」已恢复发出",
   },
   tier: { draft: "草稿", bronze: "铜", silver: "银", gold: "金" },
   process: {
