@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -78,6 +78,19 @@ def fact_names(detector: Detector) -> set[str]:
             found.add(part.fact)
         elif isinstance(part, rules.Unless):
             found |= {part.since, part.till}
+    return found
+
+
+def kinds_asked(detectors: Iterable[Detector]) -> set[int] | None:
+    """Numbers of all kinds they look at; None when one looks at every kind."""
+    found: set[int] = set()
+    for detector in detectors:
+        for part in _parts((detector.when, *(step.when for step in detector.steps))):
+            for pick in (getattr(part, name, None) for name in ("pick", "first", "then")):
+                if isinstance(pick, rules.Pick):
+                    if not pick.kinds:
+                        return None
+                    found |= set(pick.kinds)
     return found
 
 

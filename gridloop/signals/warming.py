@@ -7,29 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import orjson
-from django.db import connection
 
 from gridloop.detection import rules
 from gridloop.detection.columns import Readings
 from gridloop.detection.engine import Engine
 from gridloop.detection.rules import DAY, DEVICE, Detector
-from gridloop.journal.frame import scoped
-from gridloop.kernel.viewer import SYSTEM
-from gridloop.signals import history
-from gridloop.signals.stream import Columns, Taken, columns, joined, milliseconds, read_next, taken
+from gridloop.signals.past import Tail, hour_of, hours
+from gridloop.signals.stream import Columns
 
 if TYPE_CHECKING:
     from gridloop.signals.detecting import AtWork
 
 _WEEK = 7 * DAY
 _ROUTINE_WEEKS = 10  # a routine has forgotten most of what lies further back
-_HOUR = 3_600_000
 _SPANS = ("longer", "within", "keep", "gap", "per", "quiet")
 
 
@@ -77,52 +70,7 @@ def _readings(work: AtWork, found: Columns) -> Readings:
 
 def _past(since: int, work: AtWork) -> Iterator[Columns]:
     """By the hour in which it was read, what had been received up to where the work stands."""
-    tail = _tail(work)
-    hours = {int(hour) for hour in np.unique(tail.time // _HOUR)} | set(_archived(since))
-    for hour in sorted(hour for hour in hours if hour >= since // _HOUR):
-        mine = tail.take(tail.time // _HOUR == hour)
-        parts = [part for part in (*(_file(path) for path in _files(hour)), mine) if len(part)]
-        if parts:
-            whole = joined(parts)
-            yield whole.take(whole.received <= work.frontier)
-
-
-def _archived(since: int) -> Iterator[int]:
-    for folder in sorted(history.folder().glob("????-??-??/??")):
-        hour = milliseconds(datetime.fromisoformat(f"{folder.parent.name}T{folder.name}:00:00+00:00")) // _HOUR
-        if hour >= since // _HOUR:
-            yield hour
-
-
-def _files(hour: int) -> list[Path]:
-    at = datetime.fromisoformat("1970-01-01T00:00:00+00:00") + timedelta(hours=hour)
-    return sorted((history.folder() / f"{at:%Y-%m-%d}" / f"{at:%H}").glob("*.parquet"))
-
-
-def _file(path: Path) -> Columns:
-    import pyarrow.parquet as pq
-
-    found = pq.read_table(path, columns=["id", "source", "device", "kind", "at", "value", "data", "arrived"])
-    at, arrived = (found[name].cast("int64").to_numpy() for name in ("at", "arrived"))
-    listed = (found[name].to_pylist() for name in ("id", "source", "device", "kind", "value", "data"))
-    rows = [
-        (i, source, device, kind, micro, value, None, None, orjson.loads(data) if data else {})
-        for i, source, device, kind, value, data, micro in zip(*listed, at.tolist(), strict=True)
-    ]
-    return columns(rows, arrived // 1000)
-
-
-def _tail(work: AtWork) -> Columns:
-    """What the log has up to the work's position and the archive has not."""
-    batches: list[Taken] = []
-    with scoped(SYSTEM):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT partition, seq FROM signals_position WHERE consumer = %s", [history.HISTORY])
-            archived = dict(cursor.fetchall())
-        after = {p: archived.get(p, 0) for p in work.stream.marks}
-        while True:
-            read = read_next(after, 200)
-            batches += [taken(*one) for one in read if one[1] <= work.stream.marks[one[0]].seq]
-            after = {p: seq for p, seq, _, _ in read if seq < work.stream.marks[p].seq}
-            if not after:
-                return joined([batch.found for batch in batches])
+    tail = Tail({p: mark.seq for p, mark in work.stream.marks.items()})
+    for hour in hours(since, work.frontier, tail):
+        whole = hour_of(hour, tail)
+        yield whole.take(whole.received <= work.frontier)
