@@ -12,6 +12,7 @@ JOBS: tuple[tuple[str, float, str], ...] = (
     ("signals.detectors", 0.5, "gridloop.signals.handlers:run_detectors"),
     ("signals.silent", 10.0, "gridloop.signals.actions:mark_silent"),
     ("signals.history", 60.0, "gridloop.signals.history:write_hours"),
+    ("scenes.rehearse", 2.0, "gridloop.scenes.rehearsing:run_rehearsals"),
     ("signals.trim_log", 600.0, "gridloop.signals.actions:trim_log"),
     ("notices.facts", 0.5, "gridloop.notices.handlers:run"),
     ("retention", 3600.0, "gridloop.doors.retention:run"),

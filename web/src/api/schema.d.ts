@@ -841,6 +841,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/packs/{name}/detect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A pack's detectors as they are written */
+        get: operations["gridloop_scenes_api_detect_text"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/packs/{name}/detect/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Read detectors as they are typed: faults by line or sentences */
+        post: operations["gridloop_scenes_api_check_detect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/packs/{name}/rehearsals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rehearsals of a pack's detectors, newest first */
+        get: operations["gridloop_scenes_api_rehearsals"];
+        put?: never;
+        /** Rehearse a pack's detectors over the last days */
+        post: operations["gridloop_scenes_api_ask_rehearsal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/packs/{name}/switch": {
         parameters: {
             query?: never;
@@ -1163,6 +1215,57 @@ export interface paths {
         put?: never;
         /** Somebody leaves the grid team on a day */
         post: operations["gridloop_orgs_api_leave_team"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rehearsals/{rehearsal_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a rehearsal found */
+        get: operations["gridloop_scenes_api_rehearsal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rehearsals/{rehearsal_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a rehearsal that is not wanted any more */
+        post: operations["gridloop_scenes_api_cancel_rehearsal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rehearsals/{rehearsal_id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put rehearsed detectors to work as the pack's new version */
+        post: operations["gridloop_scenes_api_publish_rehearsal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2227,6 +2330,49 @@ export interface components {
             code: string;
             /** Name */
             name: string;
+        };
+        /**
+         * DetectCheckOut
+         * @description Either faults, or the detectors as sentences; ``gone``: names the present version has and the text has not.
+         */
+        DetectCheckOut: {
+            /** Detectors */
+            detectors: components["schemas"]["WishedDetectorOut"][];
+            /** Faults */
+            faults: components["schemas"]["DetectFaultOut"][];
+            /** Gone */
+            gone: string[];
+        };
+        /** DetectFaultOut */
+        DetectFaultOut: {
+            /** Line */
+            line: number;
+            /** Text En */
+            text_en: string;
+            /** Text Zh */
+            text_zh: string;
+        };
+        /**
+         * DetectTextIn
+         * @description A whole ``detect.yaml``.
+         */
+        DetectTextIn: {
+            /** Text */
+            text: string;
+        };
+        /**
+         * DetectTextOut
+         * @description What stands in a pack's ``detect.yaml`` now; ``edited``: published in this deployment.
+         */
+        DetectTextOut: {
+            /** Edited */
+            edited: boolean;
+            /** Name */
+            name: string;
+            /** Text */
+            text: string;
+            /** Version */
+            version: string;
         };
         /**
          * DeviceIn
@@ -3631,6 +3777,204 @@ export interface components {
              */
             region: string;
         };
+        /**
+         * RehearsalDetailOut
+         * @description ``may_publish``: it has ended, changes something, and the pack is still the one it was rehearsed against.
+         */
+        RehearsalDetailOut: {
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Fault */
+            fault: string;
+            /** Finished At */
+            finished_at: string | null;
+            /** Id */
+            id: number;
+            /** May Publish */
+            may_publish: boolean;
+            /** Pack */
+            pack: string;
+            /** Readings */
+            readings: number;
+            report: components["schemas"]["RehearsalReportOut"] | null;
+            /** Share */
+            share: number;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Status */
+            status: string;
+            /** Text */
+            text: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * RehearsalIn
+         * @description ``text`` empty: the detectors as they are, for a pack that is about to be switched on.
+         */
+        RehearsalIn: {
+            /**
+             * Days
+             * @default 14
+             */
+            days: number;
+            /**
+             * Text
+             * @default
+             */
+            text: string;
+        };
+        /**
+         * RehearsalOut
+         * @description ``status``: waiting, running, done, failed, cancelled, published. ``share``: how far it is, 0 to 1.
+         */
+        RehearsalOut: {
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Fault */
+            fault: string;
+            /** Finished At */
+            finished_at: string | null;
+            /** Id */
+            id: number;
+            /** Pack */
+            pack: string;
+            /** Readings */
+            readings: number;
+            /** Share */
+            share: number;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Status */
+            status: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /** RehearsalPage */
+        RehearsalPage: {
+            /** Items */
+            items: components["schemas"]["RehearsalOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /**
+         * RehearsalReportOut
+         * @description ``present``: whether the pack is on: there is something to compare with. ``cut``: when there were too many alarms to go on.
+         */
+        RehearsalReportOut: {
+            /** Cut */
+            cut: string | null;
+            /** Days */
+            days: components["schemas"]["RehearsedCountOut"][];
+            /** Detectors */
+            detectors: components["schemas"]["RehearsedDetectorOut"][];
+            /** Devices */
+            devices: components["schemas"]["RehearsedCountOut"][];
+            /** Most In An Hour */
+            most_in_an_hour: number;
+            /** Places */
+            places: components["schemas"]["RehearsedCountOut"][];
+            /** Places Elsewhere */
+            places_elsewhere: number;
+            /** Present */
+            present: boolean;
+            work: components["schemas"]["RehearsedWorkOut"];
+            /** Would Be Held */
+            would_be_held: boolean;
+        };
+        /**
+         * RehearsedCountOut
+         * @description Alarms of a day, or of a place or device.
+         */
+        RehearsedCountOut: {
+            /** Name */
+            name: string;
+            /** New */
+            new: number;
+            /** Old */
+            old: number;
+            /**
+             * Title
+             * @default
+             */
+            title: string;
+        };
+        /**
+         * RehearsedDetectorOut
+         * @description Alarms of the present and the wished version: those both raise at the same time, and those of one alone; ``hushed``: its whole
+         *
+         *     village was silent.
+         */
+        RehearsedDetectorOut: {
+            /** Both */
+            both: number;
+            /** Hushed New */
+            hushed_new: number;
+            /** Hushed Old */
+            hushed_old: number;
+            /** Name */
+            name: string;
+            /** New */
+            new: number;
+            /** Old */
+            old: number;
+            /** Only New */
+            only_new: number;
+            /** Only Old */
+            only_old: number;
+            /** State */
+            state: string;
+            /** Title En */
+            title_en: string;
+            /** Title Zh */
+            title_zh: string;
+        };
+        /**
+         * RehearsedUnitOut
+         * @description Cases a unit would get; ``unit`` null: nobody is competent.
+         */
+        RehearsedUnitOut: {
+            /** New */
+            new: number;
+            /** Old */
+            old: number;
+            /** Title */
+            title: string;
+            /** Unit */
+            unit: number | null;
+        };
+        /**
+         * RehearsedWorkOut
+         * @description ``measured``: closed cases of which minutes and hours are the middle; 0: they are assumed.
+         */
+        RehearsedWorkOut: {
+            /** Measured */
+            measured: number;
+            /** Minutes */
+            minutes: number;
+            /** Open Hours */
+            open_hours: number;
+            /** Units */
+            units: components["schemas"]["RehearsedUnitOut"][];
+        };
         /** RenameIn */
         RenameIn: {
             /** Day */
@@ -4621,6 +4965,24 @@ export interface components {
             since: string;
             /** Until */
             until: string | null;
+        };
+        /**
+         * WishedDetectorOut
+         * @description ``state``: new, changed or same, against the pack's present version.
+         */
+        WishedDetectorOut: {
+            /** Name */
+            name: string;
+            /** Sentence En */
+            sentence_en: string;
+            /** Sentence Zh */
+            sentence_zh: string;
+            /** State */
+            state: string;
+            /** Title En */
+            title_en: string;
+            /** Title Zh */
+            title_zh: string;
         };
     };
     responses: never;
@@ -6028,6 +6390,102 @@ export interface operations {
             };
         };
     };
+    gridloop_scenes_api_detect_text: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectTextOut"];
+                };
+            };
+        };
+    };
+    gridloop_scenes_api_check_detect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DetectTextIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectCheckOut"];
+                };
+            };
+        };
+    };
+    gridloop_scenes_api_rehearsals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RehearsalPage"];
+                };
+            };
+        };
+    };
+    gridloop_scenes_api_ask_rehearsal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RehearsalIn"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RehearsalOut"];
+                };
+            };
+        };
+    };
     gridloop_scenes_api_switch: {
         parameters: {
             query?: never;
@@ -6546,6 +7004,72 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    gridloop_scenes_api_rehearsal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rehearsal_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RehearsalDetailOut"];
+                };
+            };
+        };
+    };
+    gridloop_scenes_api_cancel_rehearsal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rehearsal_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RehearsalOut"];
+                };
+            };
+        };
+    };
+    gridloop_scenes_api_publish_rehearsal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rehearsal_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PackOut"];
+                };
             };
         };
     };
