@@ -102,6 +102,7 @@ FACTS: dict[str, tuple[str, str]] = {
     "rehearsal_asked": ("预警规则试运行", "Rehearsal of detectors asked for"),
     "rehearsal_cancelled": ("试运行取消", "Rehearsal cancelled"),
     "detectors_published": ("预警规则发布", "Detectors published"),
+    "proposal_decided": ("处理预警建议", "Proposal accepted or put aside"),
     "person_erased": ("人员信息删除", "Person erased"),
     "personal_data_erased": ("密封信息删除", "Sealed values erased"),
     "records_loaded": ("批量导入", "Records loaded"),

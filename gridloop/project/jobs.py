@@ -11,6 +11,8 @@ JOBS: tuple[tuple[str, float, str], ...] = (
     ("signals.effects", 0.3, "gridloop.signals.handlers:run_effects"),
     ("signals.detectors", 0.5, "gridloop.signals.handlers:run_detectors"),
     ("signals.silent", 10.0, "gridloop.signals.actions:mark_silent"),
+    ("signals.outcomes", 2.0, "gridloop.signals.outcomes:run_outcomes"),
+    ("signals.relook", 30.0, "gridloop.signals.outcomes:look_again"),
     ("signals.history", 60.0, "gridloop.signals.history:write_hours"),
     ("scenes.rehearse", 2.0, "gridloop.scenes.rehearsing:run_rehearsals"),
     ("signals.trim_log", 600.0, "gridloop.signals.actions:trim_log"),

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Router, Status
+from ninja import Query, Router, Status
 
 from gridloop.access.api import need, signed_in, viewer_for_request
 from gridloop.kernel.viewer import Viewer
@@ -17,6 +17,7 @@ from gridloop.scenes.schemas import (
     DetectCheckOut,
     DetectTextIn,
     DetectTextOut,
+    DetectTextQuery,
     PackOut,
     PackPage,
     RehearsalDetailOut,
@@ -60,8 +61,8 @@ def switch(request: HttpRequest, name: str, body: SwitchIn) -> dict[str, Any]:
 
 
 @router.get("/packs/{name}/detect", response=DetectTextOut, summary="A pack's detectors as they are written")
-def detect_text(request: HttpRequest, name: str) -> Any:
-    return selectors.detect_page(need(request, "pack.read"), name[:100])
+def detect_text(request: HttpRequest, name: str, query: Query[DetectTextQuery]) -> Any:
+    return selectors.detect_page(need(request, "pack.read"), name[:100], query.detector, query.limit)
 
 
 @router.post("/packs/{name}/detect/check", response=DetectCheckOut, summary="Read detectors as they are typed: faults by line or sentences")

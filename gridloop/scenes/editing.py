@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +15,7 @@ from gridloop.detection.rules import Detector
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.scenes.loading import Known, check_detect
 from gridloop.scenes.rules import ToldDetector, told_detectors
-from gridloop.scenes.strict_yaml import Document, Wrong, read
+from gridloop.scenes.strict_yaml import Document, Path, Wrong, read
 from gridloop.sdk.pack import DetectFile, Pack
 
 NEW, CHANGED, SAME, GONE = "new", "changed", "same", "gone"
@@ -82,3 +84,50 @@ def text_of(pack: Pack, kept: str) -> str:
 def next_version(version: str) -> str:
     *front, last = version.split(".")
     return ".".join([*front, str(int(last) + 1)])
+
+
+def with_limit(text: str, name: str, limit: float) -> str:
+    """The text with another limit of a detector's one threshold; where it lets go moves along. As it was when there is none."""
+    document = read(text, "detect.yaml")
+    path: Path = ("detectors", name, "when")
+    found = list(_thresholds(_at(document.data, path), path))
+    if document.wrongs or len(found) != 1:
+        return text
+    where, part = found[0]
+    side = next((key for key in ("at_least", "at_most") if key in part), None)
+    old = _number(part.get(side)) if side else None
+    if side is None or old is None:
+        return text
+    lines = text.splitlines(keepends=True)
+    for key in (side, "clear"):
+        if (before := _number(part.get(key))) is not None:
+            at = document.line((*where, key)) - 1
+            value = f"{round(before + limit - old, 6):g}"
+            lines[at] = re.sub(rf"(\b{key}\s*:\s*)-?[0-9.]+", rf"\g<1>{value}", lines[at], count=1)
+    return "".join(lines)
+
+
+def _at(data: Any, path: Path) -> Any:
+    for part in path:
+        data = data.get(part) if isinstance(data, dict) else None
+    return data
+
+
+def _thresholds(data: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    if isinstance(data, list):
+        for number, item in enumerate(data):
+            yield from _thresholds(item, (*path, number))
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            if key == "threshold" and isinstance(value, dict):
+                yield (*path, key), value
+            else:
+                yield from _thresholds(value, (*path, key))
+
+
+def _number(value: Any) -> float | None:
+    """Of ``2.5 m`` the 2.5."""
+    try:
+        return float(str(value).split()[0])
+    except (ValueError, IndexError):
+        return None

@@ -88,6 +88,8 @@ FACTS = (
     "wait_opened",
     "wait_over",
     "notice_requested",
+    "outcome_stated",
+    "proposal_decided",
 )
 
 

@@ -53,6 +53,13 @@ class DetectTextIn(Schema):
     text: str = Field(max_length=200_000)
 
 
+class DetectTextQuery(Schema):
+    """``detector`` and ``limit``: as it would be with another threshold, such as one that false alarms propose."""
+
+    detector: str = Field("", max_length=60)
+    limit: float | None = Field(None, allow_inf_nan=False)
+
+
 class DetectTextOut(Schema):
     """What stands in a pack's ``detect.yaml`` now; ``edited``: published in this deployment."""
 

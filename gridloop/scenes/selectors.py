@@ -16,7 +16,7 @@ from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs.selectors import calendar_for, region_names, unit_names
 from gridloop.registry.selectors import devices_by_code
-from gridloop.scenes.editing import GONE, SAME, check, text_of
+from gridloop.scenes.editing import GONE, SAME, check, text_of, with_limit
 from gridloop.scenes.editing import told as told_as
 from gridloop.scenes.loading import Known, signal_kinds
 from gridloop.scenes.models import PackSwitch, PackVersion, Rehearsal
@@ -149,11 +149,15 @@ class DetectPage:
 
 
 @reading
-def detect_page(viewer: Viewer, name: str) -> DetectPage:
+def detect_page(viewer: Viewer, name: str, detector: str = "", limit: float | None = None) -> DetectPage:
+    """``detector`` and ``limit``: the text as it would be with another threshold."""
     row = PackVersion.objects.filter(name=name).order_by("-id").first()
     if row is None:
         raise NotFound("scenes.not_found", name=name)
-    return DetectPage(name, int(row.pk), row.version, text_of(version(int(row.pk))[0], row.detect_text), row.edited)
+    text = text_of(version(int(row.pk))[0], row.detect_text)
+    if detector and limit is not None:
+        text = with_limit(text, detector, limit)
+    return DetectPage(name, int(row.pk), row.version, text, row.edited)
 
 
 def check_text(viewer: Viewer, name: str, text: str) -> tuple[list[tuple[int, str, str]], list[tuple[ToldDetector, str]], list[str]]:

@@ -51,29 +51,31 @@ class Fair:
             out[rows[max(0, self.most - int(before[n])) :]] = False
 
 
-def _parts(part: Any) -> Iterator[Condition]:
+def parts_of(part: Any) -> Iterator[Condition]:
+    """A condition and all inside it."""
     if isinstance(part, Condition):
         yield part
     if is_dataclass(part):
         for one in fields(part):
-            yield from _parts(getattr(part, one.name))
+            yield from parts_of(getattr(part, one.name))
     elif isinstance(part, tuple):
         for one in part:
-            yield from _parts(one)
+            yield from parts_of(one)
 
 
 def waits_for_silence(detector: Detector) -> bool:
     """Whether it may be raised because nothing was read: then a gateway's death looks to it like many homes falling silent."""
     return any(
-        isinstance(part, rules.Absence | rules.Unanswered) or (isinstance(part, rules.Routine) and part.direction != rules.UP)
-        for part in _parts(detector.when)
+        isinstance(part, rules.Absence | rules.Unanswered | rules.Silence)
+        or (isinstance(part, rules.Routine) and part.direction != rules.UP)
+        for part in parts_of(detector.when)
     )
 
 
 def fact_names(detector: Detector) -> set[str]:
     """Facts the detector asks for."""
     found: set[str] = set()
-    for part in _parts((detector.when, *(step.when for step in detector.steps))):
+    for part in parts_of((detector.when, *(step.when for step in detector.steps))):
         if isinstance(part, rules.Where):
             found.add(part.fact)
         elif isinstance(part, rules.Unless):
@@ -85,7 +87,7 @@ def kinds_asked(detectors: Iterable[Detector]) -> set[int] | None:
     """Numbers of all kinds they look at; None when one looks at every kind."""
     found: set[int] = set()
     for detector in detectors:
-        for part in _parts((detector.when, *(step.when for step in detector.steps))):
+        for part in parts_of((detector.when, *(step.when for step in detector.steps))):
             for pick in (getattr(part, name, None) for name in ("pick", "first", "then")):
                 if isinstance(pick, rules.Pick):
                     if not pick.kinds:

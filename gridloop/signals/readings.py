@@ -72,10 +72,11 @@ def readings(viewer: Viewer, code: str, hours: int, purpose: str = "", reason: s
     step = next((s for s in _STEPS if (until - since).total_seconds() / s <= POINTS), _STEPS[-1])
     if view.household and not household_watched(viewer, view, purpose, reason):
         return Readings(since, until, step, True, [])
-    return Readings(since, until, step, False, _series(_rows(code, since, until), step))
+    return Readings(since, until, step, False, _series(rows_of(code, since, until), step))
 
 
-def _rows(code: str, since: datetime, until: datetime) -> Iterator[Row]:
+def rows_of(code: str, since: datetime, until: datetime) -> Iterator[Row]:
+    """All it said from one moment to another, in the caller's frame, whoever may see it: kind, moment, value."""
     partition = zlib.crc32(code.encode()) % partitions_setting()
     yield from _written(code, partition, since, until)
     with elevated(), connection.cursor() as cursor:  # the log shows itself to the system alone; that this device may be seen is known

@@ -35,7 +35,7 @@ def memory_of(part: Any) -> int:
     span = sum(getattr(part, name, None) or 0 for name in _SPANS)
     if isinstance(part, rules.Days):
         span += part.of * DAY
-    if isinstance(part, rules.Routine):
+    if isinstance(part, rules.Routine | rules.Silence):
         span += _ROUTINE_WEEKS * _WEEK
     return span + sum(memory_of(getattr(part, one.name)) for one in fields(part))
 
