@@ -135,7 +135,7 @@ class PrecisionPage(Schema):
     next: str | None = None
 
 
-class ProposalOut(Schema):
+class SensorProposalOut(Schema):
     """``kind``: threshold, maintenance, close or reopen; ``data``: the figures it rests on."""
 
     id: int
@@ -147,12 +147,12 @@ class ProposalOut(Schema):
     data: dict[str, Any]
 
 
-class ProposalPage(Schema):
-    items: list[ProposalOut]
+class SensorProposalPage(Schema):
+    items: list[SensorProposalOut]
     next: str | None = None
 
 
-class ProposalQuery(Schema):
+class SensorProposalQuery(Schema):
     device: str = Field("", max_length=64)
     detector: str = Field("", max_length=100)
 
@@ -188,7 +188,7 @@ class WitnessOut(Schema):
 
 class CaseOutcomeOut(Schema):
     alarms: list[WitnessOut]
-    proposals: list[ProposalOut]
+    proposals: list[SensorProposalOut]
 
 
 @router.get("/detectors/precision", response=PrecisionPage, summary="How alarms turned out, by detector, device or village")
@@ -204,8 +204,8 @@ def _precision(one: selectors.Precision) -> dict[str, Any]:
     return {"name": one.name, "title": one.title, **numbers, "precision": counts.precision, "low": low, "high": high}
 
 
-@router.get("/proposals", response=ProposalPage, summary="What repeated false alarms of devices propose")
-def proposals(request: HttpRequest, query: Query[ProposalQuery]) -> dict[str, Any]:
+@router.get("/proposals", response=SensorProposalPage, summary="What repeated false alarms of devices propose")
+def proposals(request: HttpRequest, query: Query[SensorProposalQuery]) -> dict[str, Any]:
     return {"items": selectors.proposals(need(request, "device.read"), device=query.device, detector=query.detector)}
 
 

@@ -260,6 +260,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{code}/outcome": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the alarms of a case turned out, and what the sensor saw since */
+        get: operations["gridloop_signals_api_case_outcome"];
+        put?: never;
+        /** Say how the alarms of a case turned out */
+        post: operations["gridloop_signals_api_state_outcome"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/{code}/rate": {
         parameters: {
             query?: never;
@@ -473,6 +491,23 @@ export interface paths {
         };
         /** Detectors held back because of too many alarms */
         get: operations["gridloop_signals_api_held_detectors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detectors/precision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How alarms turned out, by detector, device or village */
+        get: operations["gridloop_signals_api_precision"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1009,6 +1044,57 @@ export interface paths {
         get: operations["gridloop_flow_api_diagram"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What repeated false alarms of devices propose */
+        get: operations["gridloop_signals_api_proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/proposals/{proposal_id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Follow a proposal */
+        post: operations["gridloop_signals_api_accept_proposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/proposals/{proposal_id}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a proposal aside */
+        post: operations["gridloop_signals_api_dismiss_proposal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1709,6 +1795,28 @@ export interface components {
             unit?: number | null;
         };
         /**
+         * AcceptedProposalOut
+         * @description ``pack``, ``detector`` and ``wish`` of a threshold: it goes on in the scene's editor.
+         */
+        AcceptedProposalOut: {
+            /**
+             * Detector
+             * @default
+             */
+            detector: string;
+            /** Id */
+            id: number;
+            /** Kind */
+            kind: string;
+            /**
+             * Pack
+             * @default
+             */
+            pack: string;
+            /** Wish */
+            wish?: number | null;
+        };
+        /**
          * ActIn
          * @description ``to`` goes with ``transfer`` and ``delegate``; where a return or an escalation goes is the process's to say.
          */
@@ -2006,6 +2114,13 @@ export interface components {
             more: boolean;
             /** Points */
             points: components["schemas"]["Point"][];
+        };
+        /** CaseOutcomeOut */
+        CaseOutcomeOut: {
+            /** Alarms */
+            alarms: components["schemas"]["WitnessOut"][];
+            /** Proposals */
+            proposals: components["schemas"]["SensorProposalOut"][];
         };
         /** CasePage */
         CasePage: {
@@ -2373,6 +2488,19 @@ export interface components {
             text: string;
             /** Version */
             version: string;
+        };
+        /**
+         * DetectTextQuery
+         * @description ``detector`` and ``limit``: as it would be with another threshold, such as one that false alarms propose.
+         */
+        DetectTextQuery: {
+            /**
+             * Detector
+             * @default
+             */
+            detector: string;
+            /** Limit */
+            limit?: number | null;
         };
         /**
          * DeviceIn
@@ -3227,6 +3355,24 @@ export interface components {
             limit: number;
         };
         /**
+         * OutcomeIn
+         * @description ``reason`` of a false alarm: device, normal, known, test or other.
+         */
+        OutcomeIn: {
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /** Outcome */
+            outcome: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
          * PackDetectorOut
          * @description What a pack makes of many readings; the sentences are made from the definition.
          */
@@ -3486,6 +3632,61 @@ export interface components {
             lon: number;
             /** Staff */
             staff?: number | null;
+        };
+        /**
+         * PrecisionOut
+         * @description Alarms by what they turned out to be; ``waiting``: their cases are under way. ``precision`` with its 95 % interval is of true and
+         *
+         *     false ones alone, null without any.
+         */
+        PrecisionOut: {
+            /** False */
+            false: number;
+            /** High */
+            high: number | null;
+            /** Low */
+            low: number | null;
+            /** Name */
+            name: string;
+            /** Precision */
+            precision: number | null;
+            /** Title */
+            title: string;
+            /** True */
+            true: number;
+            /** Unclear */
+            unclear: number;
+            /** Waiting */
+            waiting: number;
+        };
+        /** PrecisionPage */
+        PrecisionPage: {
+            /** Items */
+            items: components["schemas"]["PrecisionOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /**
+         * PrecisionQuery
+         * @description ``by``: one row for each detector, device or village.
+         */
+        PrecisionQuery: {
+            /**
+             * By
+             * @default detector
+             * @enum {string}
+             */
+            by: "detector" | "device" | "place";
+            /**
+             * Detector
+             * @default
+             */
+            detector: string;
+            /**
+             * Device
+             * @default
+             */
+            device: string;
         };
         /**
          * ProposalOut
@@ -4114,6 +4315,51 @@ export interface components {
         SecretOut: {
             /** Secret */
             secret: string;
+        };
+        /**
+         * SensorProposalOut
+         * @description ``kind``: threshold, maintenance, close or reopen; ``data``: the figures it rests on.
+         */
+        SensorProposalOut: {
+            /** Case Code */
+            case_code: string;
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+            /** Detector */
+            detector: string;
+            /** Device */
+            device: string;
+            /** Id */
+            id: number;
+            /** Kind */
+            kind: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+        };
+        /** SensorProposalPage */
+        SensorProposalPage: {
+            /** Items */
+            items: components["schemas"]["SensorProposalOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** SensorProposalQuery */
+        SensorProposalQuery: {
+            /**
+             * Detector
+             * @default
+             */
+            detector: string;
+            /**
+             * Device
+             * @default
+             */
+            device: string;
         };
         /** ServiceIn */
         ServiceIn: {
@@ -4984,6 +5230,27 @@ export interface components {
             /** Title Zh */
             title_zh: string;
         };
+        /**
+         * WitnessOut
+         * @description An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so.
+         */
+        WitnessOut: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Detector */
+            detector: string;
+            /** Device */
+            device: string;
+            /** Outcome */
+            outcome: string;
+            /** Reason */
+            reason: string;
+            /** Stated */
+            stated: boolean;
+        };
     };
     responses: never;
     parameters: never;
@@ -5476,6 +5743,54 @@ export interface operations {
             };
         };
     };
+    gridloop_signals_api_case_outcome: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseOutcomeOut"];
+                };
+            };
+        };
+    };
+    gridloop_signals_api_state_outcome: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutcomeIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseOutcomeOut"];
+                };
+            };
+        };
+    };
     gridloop_cases_api_rate: {
         parameters: {
             query?: never;
@@ -5788,6 +6103,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HeldDetectorsPage"];
+                };
+            };
+        };
+    };
+    gridloop_signals_api_precision: {
+        parameters: {
+            query?: {
+                by?: "detector" | "device" | "place";
+                detector?: string;
+                device?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrecisionPage"];
                 };
             };
         };
@@ -6392,7 +6731,10 @@ export interface operations {
     };
     gridloop_scenes_api_detect_text: {
         parameters: {
-            query?: never;
+            query?: {
+                detector?: string;
+                limit?: number | null;
+            };
             header?: never;
             path: {
                 name: string;
@@ -6662,6 +7004,71 @@ export interface operations {
                 content: {
                     "application/xml": string;
                 };
+            };
+        };
+    };
+    gridloop_signals_api_proposals: {
+        parameters: {
+            query?: {
+                device?: string;
+                detector?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SensorProposalPage"];
+                };
+            };
+        };
+    };
+    gridloop_signals_api_accept_proposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptedProposalOut"];
+                };
+            };
+        };
+    };
+    gridloop_signals_api_dismiss_proposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

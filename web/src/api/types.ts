@@ -580,3 +580,37 @@ export interface DetectCheck {
   detectors: { name: string; state: string; title_zh: string; title_en: string; sentence_zh: string; sentence_en: string }[];
   gone: string[];
 }
+
+/** How alarms of a detector, device or village turned out. */
+export interface Precision {
+  name: string;
+  title: string;
+  true: number;
+  false: number;
+  unclear: number;
+  waiting: number;
+  precision: number | null;
+  low: number | null;
+  high: number | null;
+}
+
+export interface SensorProposal {
+  id: number;
+  kind: "threshold" | "maintenance" | "close" | "reopen";
+  detector: string;
+  device: string;
+  case_code: string;
+  made_at: string;
+  data: { true?: number; false?: number; limit?: number; wish?: number; keeps?: number; drops?: number; of?: number; before?: number | null; after?: number | null; ended?: string | null };
+}
+
+export interface CaseOutcome {
+  alarms: { detector: string; device: string; at: string; outcome: string; reason: string; stated: boolean }[];
+  proposals: SensorProposal[];
+}
+
+export interface HeldDetector {
+  name: string;
+  since: string;
+  alarms: number;
+}

@@ -155,6 +155,22 @@ export default {
     state: { new: "new", changed: "changed", same: "unchanged", gone: "removed" },
     status: { waiting: "Waiting", running: "Running", done: "Done", failed: "Not finished", cancelled: "Cancelled", published: "Published" },
   },
+  outcome: {
+    title: "How alarms turned out", precision: "True", true: "True", false: "False", unclear: "Unclear", waiting: "Under way", interval: "({low}–{high})", notYet: "Not known yet", none: "No case has come of it yet",
+    by: "Look by", device: "Device", place: "Village", ofCase: "Was the alarm true?", open: "not known yet", ask: "This alarm was", why: "It was false because of", said: "Noted",
+    reason: { device: "the device", normal: "normal activity", known: "known beforehand", test: "a test", other: "something else", found_untrue: "found untrue on the spot" },
+  },
+  proposal: {
+    threshold: "{device}: {false} false alarms of late, {true} true. A limit of {wish} instead of {limit} would drop {drops} of {of} false ones and keep all {keeps} true ones.",
+    maintenance: "{device}: {false} false alarms of late, {true} true. No limit would mend that: have the device looked after.",
+    close: "{device} reads normal again {at} {pair}: the case could be closed.", reopen: "{device} still raises the alarm after closing {pair}: take it up again.", pair: "({before} → {after})",
+    accept: { threshold: "Rehearse it", maintenance: "Send somebody", close: "Hand in", reopen: "Take up again" }, dismiss: "Put aside", dismissed: "Put aside", others: "For somebody with the right to it",
+    done: { threshold: "Rehearse it, then publish", maintenance: "A case of device care opens", close: "Done", reopen: "Told again: a new case opens in a moment" },
+  },
+  held: {
+    title: "Detectors held back", none: "No detector is held back", hint: "They raised more alarms in an hour than people can take. Look at the cause, then let them go on or change them.", since: "since {at}, {n} alarms", sure: "What still lasts is told at once. Let it go on?",
+    release: "Let it go on", released: "{name} goes on", notYours: "A duty commander or administrator lets it go on",
+  },
   tier: { draft: "Draft", bronze: "Bronze", silver: "Silver", gold: "Gold" },
   process: {
     standard_case: "Standard case", warn_then_enforce: "Warn, then enforce", welfare_check: "Welfare check", plan_response: "Plan response",

@@ -143,6 +143,22 @@ export default {
     state: { new: "新增", changed: "有改动", same: "未改", gone: "去掉" },
     status: { waiting: "等待中", running: "试运行中", done: "已完成", failed: "没有完成", cancelled: "已取消", published: "已发布" },
   },
+  outcome: {
+    title: "预警准不准", precision: "属实比例", true: "属实", false: "误报", unclear: "不清楚", waiting: "办理中", interval: "（{low}–{high}）", notYet: "还没有结论", none: "还没有由它产生的事件",
+    by: "按什么看", device: "设备", place: "村社", ofCase: "预警是否属实", open: "还没有结论", ask: "这次预警：", why: "误报原因：", said: "已记下判定",
+    reason: { device: "设备问题", normal: "正常活动", known: "事先已知", test: "测试", other: "其他", found_untrue: "现场核实不属实" },
+  },
+  proposal: {
+    threshold: "{device} 近期误报 {false} 次、属实 {true} 次。门限由 {limit} 改为 {wish}，可去掉 {of} 次误报中的 {drops} 次，属实的 {keeps} 次都保留。",
+    maintenance: "{device} 近期误报 {false} 次、属实 {true} 次，调门限解决不了，建议派单检修设备。",
+    close: "{device} 的读数已恢复正常 {at} {pair}，建议办结。", reopen: "{device} 结案后仍在报警 {pair}，建议重新立案。", pair: "（{before} → {after}）",
+    accept: { threshold: "去试运行", maintenance: "派单检修", close: "采纳并提交", reopen: "重新立案" }, dismiss: "不采纳", dismissed: "已搁置", others: "由有权限的人员处理",
+    done: { threshold: "已采纳，请试运行后发布", maintenance: "已转为设备维护事件", close: "已采纳", reopen: "已重新上报，稍后生成新事件" },
+  },
+  held: {
+    title: "因预警过多而暂停的检测器", none: "没有暂停的检测器", hint: "一小时内的预警超过上限，已停止上报，请查看原因后恢复或改规则。", since: "自 {at}，已有 {n} 条", sure: "恢复后仍在持续的预警会马上上报，确定吗？",
+    release: "恢复上报", released: "「{name}」已恢复上报", notYours: "由值班长或管理员恢复",
+  },
   tier: { draft: "草稿", bronze: "铜", silver: "银", gold: "金" },
   process: {
     standard_case: "标准事件流程", warn_then_enforce: "先提醒后执法", welfare_check: "关爱探访", plan_response: "预案响应", joint_inspection: "综合查一次",
