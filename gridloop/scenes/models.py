@@ -15,9 +15,11 @@ class PackVersion(models.Model):
     content = models.JSONField(help_text="the pack as gridloop.sdk.pack.Pack")
     tier = models.TextField()
     installed_at = models.DateTimeField()
-    detect_text = models.TextField(blank=True, default="", help_text="detect.yaml as it was written, remarks and all")
-    edited = models.BooleanField(default=False, help_text="its detectors were published in this deployment")
-    base_digest = models.CharField(max_length=64, blank=True, default="", help_text="of an edited one: the digest of the pack it changes")
+    detect_text = models.TextField(blank=True, default="", db_default="", help_text="detect.yaml as it was written, remarks and all")
+    edited = models.BooleanField(default=False, db_default=False, help_text="its detectors were published in this deployment")
+    base_digest = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="of an edited one: the digest of the pack it changes"
+    )
 
     class Meta:
         indexes = [models.Index(fields=["name", "-id"], name="scenes_pack_name_newest")]
