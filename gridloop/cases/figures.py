@@ -129,3 +129,20 @@ def worst_overdue(viewer: Viewer, region: str, now: datetime, most: int = 8) -> 
 @reading
 def newest(viewer: Viewer, region: str, most: int = 7) -> list[Case]:
     return case_page(viewer, CaseFilter(region=region), most)[0]
+
+
+_TAKEN = """
+SELECT count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM t.done_at - t.accepted_at)),
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM c.closed_at - c.reported_at))
+FROM cases_case c JOIN flow_task t ON t.case_code = c.code
+WHERE c.type = %s AND c.closed_at > %s AND t.stage = 'handle' AND t.outcome = 'submit' AND t.accepted_at IS NOT NULL
+"""
+
+
+@reading
+def taken_by(viewer: Viewer, case_type: str, since: datetime) -> tuple[int, float | None, float | None]:
+    """Of a type's cases closed since: results handed in, and the middle of how long one took from its acceptance, and a case in all; s."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKEN, [case_type, since])
+        count, work, whole = cursor.fetchone()
+    return int(count), work, whole

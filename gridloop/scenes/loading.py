@@ -88,6 +88,8 @@ FACTS = (
     "wait_opened",
     "wait_over",
     "notice_requested",
+    "outcome_stated",
+    "proposal_decided",
 )
 
 
@@ -100,6 +102,7 @@ class Loaded:
     process: Process | None = None
     process_xml: bytes = b""
     stories: dict[str, str] = field(default_factory=dict)  # file name → text
+    detect_text: str = ""  # detect.yaml as it was written
     wrongs: list[Wrong] = field(default_factory=list)
 
     @property
@@ -111,16 +114,16 @@ class Loaded:
         """Of everything that is installed: the pack and its process."""
         if self.pack is None:
             raise ValueError("a pack with faults has no digest")
-        return digest_of(self.pack, self.process_xml)
+        return digest_of(self.pack, sha256_hex(self.process_xml))
 
 
-def digest_of(pack: Pack, process_xml: bytes) -> str:
+def digest_of(pack: Pack, process_digest: str) -> str:
     """A file or word that came later counts only where a pack has it: the others are still what they were."""
     part = pack.model_dump(mode="json", exclude=None if pack.detect else {"detect"})
     for rule in part["signals"]["rules"]:
         if rule["alarm"] is None:
             del rule["alarm"]
-    return sha256_hex(canonical({"pack": part, "process": sha256_hex(process_xml)}))
+    return sha256_hex(canonical({"pack": part, "process": process_digest}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +192,10 @@ def _documents(folder: Path, loaded: Loaded) -> dict[str, Document]:
     for path in sorted(folder.iterdir()):
         name = f"{folder.name}/{path.name}"
         if path.suffix == ".yaml" and path.stem in FILES:
-            documents[path.stem] = read(path.read_text(encoding="utf-8"), name)
+            text = path.read_text(encoding="utf-8")
+            documents[path.stem] = read(text, name)
+            if path.stem == "detect":
+                loaded.detect_text = text
         elif path.name == "stories" and path.is_dir():
             loaded.stories = {p.name: p.read_text(encoding="utf-8") for p in sorted(path.glob("*.yaml"))}
         elif path.name not in ("fixtures", "README.md"):

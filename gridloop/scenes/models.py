@@ -15,6 +15,11 @@ class PackVersion(models.Model):
     content = models.JSONField(help_text="the pack as gridloop.sdk.pack.Pack")
     tier = models.TextField()
     installed_at = models.DateTimeField()
+    detect_text = models.TextField(blank=True, default="", db_default="", help_text="detect.yaml as it was written, remarks and all")
+    edited = models.BooleanField(default=False, db_default=False, help_text="its detectors were published in this deployment")
+    base_digest = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="of an edited one: the digest of the pack it changes"
+    )
 
     class Meta:
         indexes = [models.Index(fields=["name", "-id"], name="scenes_pack_name_newest")]
@@ -31,3 +36,45 @@ class PackSwitch(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["name", "region"], name="scenes_one_switch_per_place")]
+
+
+class Rehearsal(models.Model):
+    """A pack's detectors, as they are or as somebody would have them, run over the signals of the past before they are published."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+        PUBLISHED = "published"
+
+    pack = models.TextField()
+    base_id = models.BigIntegerField(help_text="the pack version at the time: it is what the wish changes")
+    text = models.TextField(blank=True, default="", help_text="detect.yaml as wished; empty: as the pack has it")
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    status = models.TextField(choices=Status.choices, default=Status.WAITING)
+    hours = models.IntegerField(default=0)
+    hours_done = models.IntegerField(default=0)
+    readings = models.BigIntegerField(default=0)
+    report = models.JSONField(null=True)
+    fault = models.TextField(blank=True, default="")
+    asked_by = models.TextField()
+    asked_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    published_id = models.BigIntegerField(null=True, help_text="the pack version it became")
+    owner = models.TextField(blank=True, default="")
+    attempts = models.SmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, help_text="real time of the database: a lease is about processes")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["pack"], condition=models.Q(status__in=["waiting", "running"]), name="scenes_one_rehearsal_at_a_time"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["pack", "-id"], name="scenes_rehearsal_newest"),
+            models.Index(fields=["id"], name="scenes_rehearsal_due", condition=models.Q(status__in=["waiting", "running"])),
+        ]

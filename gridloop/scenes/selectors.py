@@ -14,13 +14,18 @@ from gridloop.detection.values import Kind
 from gridloop.journal.frame import reading
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.errors import NotFound
+from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM, Viewer
-from gridloop.orgs.selectors import calendar_for
-from gridloop.scenes.loading import signal_kinds
-from gridloop.scenes.models import PackSwitch, PackVersion
+from gridloop.orgs.selectors import calendar_for, region_names, unit_names
+from gridloop.registry.selectors import devices_by_code
+from gridloop.scenes.editing import GONE, SAME, check, text_of, with_limit
+from gridloop.scenes.editing import told as told_as
+from gridloop.scenes.loading import Known, signal_kinds
+from gridloop.scenes.models import PackSwitch, PackVersion, Rehearsal
 from gridloop.scenes.rules import ToldDetector, is_on, told_detectors
 from gridloop.sdk.pack import Pack
 
+MOST_PLACES = 100
 log = logging.getLogger(__name__)
 
 
@@ -155,3 +160,85 @@ def _versions(name: str, version_id: int) -> dict[str, int]:
         if not going:
             break
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class DetectPage:
+    """What stands in a pack's ``detect.yaml`` now; ``edited``: it was published in this deployment."""
+
+    name: str
+    version_id: int
+    version: str
+    text: str
+    edited: bool
+
+
+@reading
+def detect_page(viewer: Viewer, name: str, detector: str = "", limit: float | None = None) -> DetectPage:
+    """``detector`` and ``limit``: the text as it would be with another threshold."""
+    row = PackVersion.objects.filter(name=name).order_by("-id").first()
+    if row is None:
+        raise NotFound("scenes.not_found", name=name)
+    text = text_of(version(int(row.pk))[0], row.detect_text)
+    if detector and limit is not None:
+        text = with_limit(text, detector, limit)
+    return DetectPage(name, int(row.pk), row.version, text, row.edited)
+
+
+def check_text(viewer: Viewer, name: str, text: str) -> tuple[list[tuple[int, str, str]], list[tuple[ToldDetector, str]], list[str]]:
+    """A ``detect.yaml`` as it is typed: faults with line and both languages; detectors as sentences with their state; those gone."""
+    pack = version(detect_page(viewer, name).version_id)[0]
+    checked = check(pack, text, Known.of())
+    faults = [(w.line, say(w.key, "zh", **dict(w.params)), say(w.key, "en", **dict(w.params))) for w in checked.wrongs]
+    if checked.pack is None:
+        return faults, [], []
+    made = told_as(checked.pack, kinds(), calendar_for(viewer, ""), checked.states)
+    return [], made, [state for state in checked.states if checked.states[state] == GONE]
+
+
+@reading
+def rehearsals(viewer: Viewer, name: str, limit: int = 20) -> list[Rehearsal]:
+    """Of a pack, the newest first."""
+    return list(Rehearsal.objects.filter(pack=name).defer("report", "text").order_by("-id")[:limit])
+
+
+@reading
+def rehearsal(viewer: Viewer, rehearsal_id: int) -> Rehearsal:
+    row = Rehearsal.objects.filter(pk=rehearsal_id).first()
+    if row is None:
+        raise NotFound("scenes.no_rehearsal", id=rehearsal_id)
+    return row
+
+
+@reading
+def rehearsal_report(viewer: Viewer, row: Rehearsal) -> dict[str, Any] | None:
+    """Counts for a person's eyes: places, devices and units by name, those of other territories left out; sums are of all."""
+    if row.report is None:
+        return None
+    found = dict(row.report)
+    places = [one for one in found["places"] if viewer.may("pack.read", one["name"])]
+    names = region_names(viewer, [one["name"] for one in places])
+    devices = devices_by_code(viewer, [one["name"] for one in found["devices"]])
+    units = unit_names(viewer, [one["unit"] for one in found["work"]["units"] if one["unit"]])
+    found["places_elsewhere"] = len(found["places"]) - len(places)
+    found["places"] = [{**one, "title": names.get(one["name"], one["name"])} for one in places[:MOST_PLACES]]
+    found["devices"] = [{**one, "title": devices[one["name"]].name} for one in found["devices"] if one["name"] in devices]
+    found["work"] = {**found["work"], "units": [{**one, "title": units.get(one["unit"] or 0, "")} for one in found["work"]["units"]]}
+    titles = {one.name: one for side in (row.base_id, row.published_id) if side for one in told(side)}
+    if row.text and (wished := check(version(row.base_id)[0], row.text, Known.of())).pack is not None:
+        titles |= {one.name: one for one, _ in told_as(wished.pack, kinds(), calendar_for(viewer, ""), wished.states)}
+        found["detectors"] = _with_state(found["detectors"], wished.states)
+    found["detectors"] = [
+        {**one, "title_zh": titles[one["name"]].title_zh, "title_en": titles[one["name"]].title_en}
+        for one in _with_state(found["detectors"], dict.fromkeys(titles, SAME))
+        if one["name"] in titles
+    ]
+    return found
+
+
+def _with_state(rows: list[dict[str, Any]], states: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Detectors that raised nothing are told, too."""
+    zero = dict.fromkeys(("old", "new", "both", "only_old", "only_new", "hushed_old", "hushed_new"), 0)
+    known = {one["name"]: one for one in rows}
+    names = [*states, *(name for name in known if name not in states)]
+    return [{"state": states.get(name, SAME), **known.get(name, {"name": name, **zero})} for name in names]

@@ -29,7 +29,7 @@ from gridloop.signals import history
 from gridloop.signals.connection import KeptConnection
 from gridloop.signals.log import PostgresLog, replace_batch
 from gridloop.signals.messages import DEVICE_STATUS, Erasure
-from gridloop.signals.models import Alarm, HeldDetector, Seen, Trouble
+from gridloop.signals.models import Alarm, HeldDetector, Proposal, Seen, Trouble, Witness
 from gridloop.signals.positions import done_by_all
 from gridloop.signals.rules import OWN_SOURCE, SILENT_LEAST, Marks, Watch, erased
 
@@ -176,6 +176,14 @@ def release_detector(viewer: Viewer, name: str) -> None:
         append("org", "detector_released", {"detector": name, "alarms": row.alarms}, viewer)
 
 
+def forget_outcomes(limit: int = 500, dry: bool = False) -> int:
+    """Retention: what alarms turned out to be, and proposals that are decided."""
+    before = clock.now() - kept("outcomes")
+    with scoped(SYSTEM):
+        gone = drop(Witness.objects.filter(at__lt=before), limit, dry)
+        return gone + drop(Proposal.objects.filter(made_at__lt=before).exclude(status=Proposal.Status.OPEN), limit, dry)
+
+
 @verb("people.erase")
 def erase_subject(
     viewer: Viewer, *, rule: str, identities: Collection[tuple[str, str]] = (), devices: Collection[str] = (), words: Collection[str] = ()
@@ -187,6 +195,8 @@ def erase_subject(
     with elevated():
         count = _erase_log(marks, rule)
         Alarm.objects.filter(device__in=marks.devices).delete()
+        Witness.objects.filter(device__in=marks.devices).delete()
+        Proposal.objects.filter(device__in=marks.devices).delete()
     count += history.erase(marks, rule)
     append("org", "signals_erased", {"signals": count, "rule": rule}, viewer)
     return count

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest
-from ninja import Field, Query, Router
+from ninja import Field, Query, Router, Status
 
 from gridloop.access.api import need, signed_in
 from gridloop.journal.shapes import Schema
-from gridloop.signals import actions, selectors
+from gridloop.signals import actions, deciding, selectors
+from gridloop.signals.models import Proposal
 from gridloop.signals.readings import MOST_HOURS, readings
 
 router = Router(tags=["registry"], auth=signed_in)
@@ -102,3 +103,141 @@ def release_detector(request: HttpRequest, name: str) -> dict[str, Any]:
     viewer = need(request, "pack.switch")
     actions.release_detector(viewer, name[:100])
     return {"items": selectors.held_detectors(viewer)}
+
+
+class PrecisionQuery(Schema):
+    """``by``: one row for each detector, device or village."""
+
+    by: Literal["detector", "device", "place"] = "detector"
+    detector: str = Field("", max_length=100)
+    device: str = Field("", max_length=64)
+
+
+class PrecisionOut(Schema):
+    """Alarms by what they turned out to be; ``waiting``: their cases are under way. ``precision`` with its 95 % interval is of true and
+
+    false ones alone, null without any.
+    """
+
+    name: str
+    title: str
+    true: int
+    false: int
+    unclear: int
+    waiting: int
+    precision: float | None
+    low: float | None
+    high: float | None
+
+
+class PrecisionPage(Schema):
+    items: list[PrecisionOut]
+    next: str | None = None
+
+
+class SensorProposalOut(Schema):
+    """``kind``: threshold, maintenance, close or reopen; ``data``: the figures it rests on."""
+
+    id: int
+    kind: str
+    detector: str
+    device: str
+    case_code: str
+    made_at: datetime
+    data: dict[str, Any]
+
+
+class SensorProposalPage(Schema):
+    items: list[SensorProposalOut]
+    next: str | None = None
+
+
+class SensorProposalQuery(Schema):
+    device: str = Field("", max_length=64)
+    detector: str = Field("", max_length=100)
+
+
+class AcceptedProposalOut(Schema):
+    """``pack``, ``detector`` and ``wish`` of a threshold: it goes on in the scene's editor."""
+
+    id: int
+    kind: str
+    pack: str = ""
+    detector: str = ""
+    wish: float | None = None
+
+
+class OutcomeIn(Schema):
+    """``reason`` of a false alarm: device, normal, known, test or other."""
+
+    outcome: str = Field(max_length=8)
+    reason: str = Field("", max_length=16)
+    note: str = Field("", max_length=400)
+
+
+class WitnessOut(Schema):
+    """An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so."""
+
+    detector: str
+    device: str
+    at: datetime
+    outcome: str
+    reason: str
+    stated: bool
+
+
+class CaseOutcomeOut(Schema):
+    alarms: list[WitnessOut]
+    proposals: list[SensorProposalOut]
+
+
+@router.get("/detectors/precision", response=PrecisionPage, summary="How alarms turned out, by detector, device or village")
+def precision(request: HttpRequest, query: Query[PrecisionQuery]) -> dict[str, Any]:
+    found = selectors.precisions(need(request, "device.read"), query.by, query.detector, query.device)
+    return {"items": [_precision(one) for one in found]}
+
+
+def _precision(one: selectors.Precision) -> dict[str, Any]:
+    counts = one.counts
+    low, high = counts.interval or (None, None)
+    numbers = {"true": counts.true, "false": counts.false, "unclear": counts.unclear, "waiting": counts.waiting}
+    return {"name": one.name, "title": one.title, **numbers, "precision": counts.precision, "low": low, "high": high}
+
+
+@router.get("/proposals", response=SensorProposalPage, summary="What repeated false alarms of devices propose")
+def proposals(request: HttpRequest, query: Query[SensorProposalQuery]) -> dict[str, Any]:
+    return {"items": selectors.proposals(need(request, "device.read"), device=query.device, detector=query.detector)}
+
+
+@router.post("/proposals/{proposal_id}/accept", response=AcceptedProposalOut, summary="Follow a proposal")
+def accept_proposal(request: HttpRequest, proposal_id: int) -> Any:
+    viewer = need(request, "device.read")
+    row = selectors.proposal(viewer, proposal_id)
+    if row.kind == Proposal.Kind.THRESHOLD:
+        deciding.accept_threshold(viewer, proposal_id)
+        pack, _, name = row.detector.partition(".")
+        return {"id": row.pk, "kind": row.kind, "pack": pack, "detector": name, "wish": row.data.get("wish")}
+    if row.kind == Proposal.Kind.MAINTENANCE:
+        deciding.accept_maintenance(viewer, proposal_id)
+    else:
+        deciding.accept_relook(viewer, proposal_id)
+    return {"id": row.pk, "kind": row.kind}
+
+
+@router.post("/proposals/{proposal_id}/dismiss", response={204: None}, summary="Put a proposal aside")
+def dismiss_proposal(request: HttpRequest, proposal_id: int) -> Status[None]:
+    deciding.dismiss_proposal(need(request, "device.read"), proposal_id)
+    return Status(204, None)
+
+
+@router.get("/cases/{code}/outcome", response=CaseOutcomeOut, summary="How the alarms of a case turned out, and what the sensor saw since")
+def case_outcome(request: HttpRequest, code: str) -> dict[str, Any]:
+    viewer, code = need(request, "case.read"), code[:64].replace("\x00", "")
+    return {"alarms": selectors.witnesses(viewer, code), "proposals": selectors.proposals(viewer, case=code)}
+
+
+@router.post("/cases/{code}/outcome", response=CaseOutcomeOut, summary="Say how the alarms of a case turned out")
+def state_outcome(request: HttpRequest, code: str, body: OutcomeIn) -> dict[str, Any]:
+    viewer, code = need(request, "task.act"), code[:64].replace("\x00", "")
+    deciding.state_outcome(viewer, code, body.outcome, body.reason, body.note)
+    return {"alarms": selectors.witnesses(viewer, code), "proposals": selectors.proposals(viewer, case=code)}

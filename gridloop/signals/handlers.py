@@ -35,6 +35,7 @@ from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import read_batches
 from gridloop.signals.messages import Matcher
 from gridloop.signals.models import Trouble
+from gridloop.signals.outcomes import note_witness
 from gridloop.signals.rules import OWN_SOURCE
 
 log = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ def apply(batches: Sequence[Batch]) -> None:
 
 def _recognise(known: Sequence[tuple[Batch, Signal]]) -> None:
     devices = devices_by_code(SYSTEM, {s.device for _, s in known if s.device})
-    matched: list[tuple[Batch, Signal, Sequence[SceneMatch]]] = []
+    matched: list[tuple[Batch, Signal, str, Sequence[SceneMatch]]] = []
     for batch, signal in known:
         device = devices.get(signal.device)
         region = device.region_code if device else ""
@@ -141,13 +142,13 @@ def _recognise(known: Sequence[tuple[Batch, Signal]]) -> None:
         elif signal.lon is not None and signal.lat is not None:
             region = region_at(SYSTEM, signal.lon, signal.lat) or region
         if matches := matcher().recognise(signal, region):
-            matched.append((batch, signal, matches))
-    fresh = first_time([s for _, s, _ in matched])
-    for batch, signal, matches in matched:
+            matched.append((batch, signal, region, matches))
+    fresh = first_time([s for _, s, _, _ in matched])
+    for batch, signal, region, matches in matched:
         if identity(signal) in fresh:
             fresh.discard(identity(signal))  # the same signal twice in one turn
             for match in matches:
-                _receive(batch, signal, match)
+                _receive(batch, signal, region, match)
 
 
 def _placed(s: Signal, lon: float, lat: float | None) -> Signal:
@@ -155,11 +156,13 @@ def _placed(s: Signal, lon: float, lat: float | None) -> Signal:
     return Signal(s.id, s.source, s.device, s.kind, s.at, s.value, lon, lat, s.data, s.trace)
 
 
-def _receive(batch: Batch, s: Signal, match: SceneMatch) -> None:
+def _receive(batch: Batch, s: Signal, region: str, match: SceneMatch) -> None:
     """One effect in a savepoint: a signal that cannot be taken is written down and passed, it never blocks those behind it."""
     try:
         with transaction.atomic(), tracing.span("signal effect", s.trace, "consumer", signal=s.kind):
-            receive_signal(SYSTEM, s, match)
+            case = receive_signal(SYSTEM, s, match)
+            if case is not None and match.verb == "open":
+                note_witness(s, case, region, match.scene_version_id)
     except (OperationalError, InterfaceError):
         raise  # a dead-lock or a lost connection is no fault of the signal: the whole turn is repeated
     except Exception as fault:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from gridloop.detection import rules
 from gridloop.detection.columns import Bools, Ints
+from gridloop.detection.explaining import kinds_of
 from gridloop.detection.rules import Detector
 
 MOST_A_MINUTE = 1200  # readings of one device that take part: 20 a second
@@ -54,15 +56,30 @@ def waits_for_silence(detector: Detector) -> bool:
     return rules.unread(detector.when)
 
 
+def conditions(detector: Detector) -> list[rules.Condition]:
+    """All there are in it, one in another."""
+    return [part for top in (detector.when, *(step.when for step in detector.steps)) for part in rules.parts_of(top)]
+
+
 def fact_names(detector: Detector) -> set[str]:
     """Facts the detector asks for."""
     found: set[str] = set()
-    for part in (part for one in (detector.when, *(step.when for step in detector.steps)) for part in rules.parts_of(one)):
+    for part in conditions(detector):
         if isinstance(part, rules.Where):
             found.add(part.fact)
         elif isinstance(part, rules.Unless):
             found |= {part.since, part.till}
     return found
+
+
+def kinds_asked(detectors: Iterable[Detector]) -> frozenset[int] | None:
+    """Numbers of all kinds they look at; None when one looks at every kind."""
+    found: set[int] = set()
+    for part in (part for detector in detectors for part in conditions(detector)):
+        if not kinds_of(part) and not rules.below(part):
+            return None
+        found |= set(kinds_of(part))
+    return frozenset(found)
 
 
 def unheard(heard: Ints, allowed: Ints, village: Ints, now: int) -> Bools:

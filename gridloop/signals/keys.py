@@ -58,12 +58,18 @@ class Keys:
     @classmethod
     def load(cls) -> Keys:
         """As they were stored, inside the caller's transaction."""
-        found = cls()
+        names: dict[str, list[str]] = {}
         with connection.cursor() as cursor:
             cursor.execute("SELECT space, name, number FROM signals_name ORDER BY space, number")
-            for space, name, number in cursor.fetchall():
-                found.numbers.setdefault(space, {})[name] = number
-                found.names.setdefault(space, []).append(name)
+            for space, name, _ in cursor.fetchall():
+                names.setdefault(space, []).append(name)
+        return cls.named(names)
+
+    @classmethod
+    def named(cls, names: dict[str, list[str]]) -> Keys:
+        """By space, names in the order of their numbers."""
+        numbers = {space: {name: number for number, name in enumerate(known)} for space, known in names.items()}
+        found = cls(numbers=numbers, names=names)
         found.regions = [""] * len(found.names.get(DEVICE, ()))
         found.allowed = [_allowed(3600)] * len(found.regions)
         found._village = [-1] * len(found.regions)

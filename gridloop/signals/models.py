@@ -136,3 +136,70 @@ class HeldDetector(models.Model):
     detector = models.CharField(max_length=100, primary_key=True)
     since = models.DateTimeField()
     alarms = models.IntegerField()  # within the hour, when it was held back
+
+
+class Witness(models.Model):
+    """An alarm, or a device's own, that opened or joined a case, and what the case has shown of it. One row a case, detector and key."""
+
+    case_code = models.TextField()
+    detector = models.CharField(max_length=100)  # ``pack.name``; of a signal that is an alarm by itself ``pack:kind``
+    version = models.IntegerField(default=0)
+    device = models.CharField(max_length=64)
+    key = models.CharField(max_length=64)
+    region = models.CharField(max_length=32)
+    alarm = models.UUIDField(null=True)
+    at = models.DateTimeField()
+    outcome = models.CharField(max_length=8, default="")  # true, false, unclear; empty: not known yet
+    reason = models.CharField(max_length=16, default="")
+    stated = models.BooleanField(default=False)  # somebody said so; else it follows from how the case ended
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["case_code", "detector", "key"], name="signals_witness_once")]
+        indexes = [
+            models.Index(fields=["detector", "device"], name="signals_witness_of"),
+            models.Index(fields=["device"], name="signals_witness_device"),
+            models.Index(fields=["at"], name="signals_witness_at"),
+            models.Index(fields=["alarm"], name="signals_witness_alarm", condition=models.Q(alarm__isnull=False)),
+        ]
+
+
+class Proposal(models.Model):
+    """Something a person may accept: another threshold, a look at the device, or, since the sensor looked again, to close or reopen."""
+
+    class Kind(models.TextChoices):
+        THRESHOLD = "threshold"
+        MAINTENANCE = "maintenance"
+        CLOSE = "close"
+        REOPEN = "reopen"
+
+    class Status(models.TextChoices):
+        OPEN = "open"
+        ACCEPTED = "accepted"
+        DISMISSED = "dismissed"
+        PASSED = "passed"  # what it was about is over
+
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    detector = models.CharField(max_length=100)
+    device = models.CharField(max_length=64)
+    region = models.CharField(max_length=32)
+    case_code = models.TextField(default="")
+    alarm = models.UUIDField(null=True)
+    data = models.JSONField(default=dict)
+    made_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.TextField(default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "detector", "device", "case_code"],
+                condition=models.Q(status="open"),
+                name="signals_proposal_once",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["device", "-id"], name="signals_proposal_device"),
+            models.Index(fields=["case_code"], name="signals_proposal_case", condition=~models.Q(case_code="")),
+        ]

@@ -76,7 +76,7 @@ class Past:
         whole = joined(parts)
         due = whole.time < end
         self._waiting = whole.take(~due)
-        return whole.take(due)
+        return whole.take(due & (whole.time >= self.at))
 
 
 def earlier(before: int, since: int, numbers: Numbers, kinds: Kinds) -> Iterator[Readings]:

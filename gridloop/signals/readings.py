@@ -76,11 +76,12 @@ def readings(viewer: Viewer, code: str, hours: int, purpose: str = "", reason: s
     step = next((s for s in _STEPS if (until - since).total_seconds() / s <= POINTS), _STEPS[-1])
     if view.private and not household_watched(viewer, view, purpose, reason):
         return Readings(since, until, step, True, [])
-    return Readings(since, until, step, False, _series(_rows(code, since, until), step))
+    return Readings(since, until, step, False, _series(rows_of(code, since, until), step))
 
 
-def _rows(code: str, since: datetime, until: datetime) -> Iterator[Row]:
-    """Each once. How far the files go is asked before they are read: what is written in between is then there twice, not missing."""
+def rows_of(code: str, since: datetime, until: datetime) -> Iterator[Row]:
+    """All a device said from one moment to another, each once, in the caller's frame, whoever may see it."""
+    # how far the files go is asked before they are read: what is written in between is then there twice, not missing
     recent = {row.key: row for row in _recent(code, since, until)}
     yield from recent.values()
     hour, seen = None, set[tuple[object, ...]]()

@@ -9,14 +9,22 @@ from typing import Any
 
 import orjson
 from django.db import connection
+from django.db.models import Count, F
+from django.db.models.functions import Substr
 
+from gridloop.cases.selectors import case_row
+from gridloop.journal.frame import elevated
 from gridloop.journal.selectors import reading
 from gridloop.kernel import clock
+from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import Viewer
-from gridloop.registry.selectors import device_counts, overdue_devices
+from gridloop.orgs.selectors import region_names
+from gridloop.registry.selectors import device_counts, devices_by_code, overdue_devices
 from gridloop.signals.actions import is_mass_silence, most_late
 from gridloop.signals.alarms import SILENCE, moment, most_an_hour
-from gridloop.signals.models import Alarm, HeldDetector, Name, Trouble
+from gridloop.signals.judging import Counts
+from gridloop.signals.models import Alarm, HeldDetector, Name, Proposal, Trouble, Witness
+from gridloop.signals.outcomes import counts_of
 from gridloop.signals.positions import CONSUMERS
 from gridloop.signals.state import load
 
@@ -170,3 +178,73 @@ def log_faults(viewer: Viewer) -> list[str]:
         if reached is not None and reached > end:
             faults.append(f"partition {partition}: a consumer is at {reached}, the end is {end}")
     return faults
+
+
+BY = {"detector": "detector", "device": "device", "place": "region"}
+PLACE_DIGITS = 12  # of a region code: the village
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """How alarms of a detector, device or place turned out; ``title``: the device's or place's name."""
+
+    name: str
+    title: str
+    counts: Counts
+
+
+@reading
+def precisions(viewer: Viewer, by: str = "detector", detector: str = "", device: str = "", limit: int = 200) -> list[Precision]:
+    """Of the viewer's territory, those with the most alarms first."""
+    rows = Witness.objects.all()
+    if detector:
+        rows = rows.filter(detector=detector)
+    if device:
+        rows = rows.filter(device=device)
+    name = Substr("region", 1, PLACE_DIGITS) if by == "place" else F(BY[by])
+    found: dict[str, list[tuple[str, int]]] = {}
+    for one, outcome, number in rows.annotate(name=name).values_list("name", "outcome").annotate(n=Count("id")).order_by():
+        found.setdefault(one, []).append((outcome, number))
+    most = sorted(found, key=lambda one: (-sum(number for _, number in found[one]), one))[:limit]
+    titles: dict[str, str] = {}
+    if by == "place":
+        titles = region_names(viewer, most)
+    elif by == "device":
+        titles = {code: one.name for code, one in devices_by_code(viewer, most).items()}
+    return [Precision(one, titles.get(one, ""), counts_of(found[one])) for one in most]
+
+
+@reading
+def proposals(viewer: Viewer, device: str = "", case: str = "", detector: str = "", limit: int = 100) -> list[Proposal]:
+    """Open ones of the viewer's territory; of a case they come with the case."""
+    rows = Proposal.objects.filter(status=Proposal.Status.OPEN)
+    if case:
+        case_row(viewer, case)
+        with elevated():
+            return list(rows.filter(case_code=case).order_by("-id")[:limit])
+    rows = rows.filter(case_code="")
+    if device:
+        rows = rows.filter(device=device)
+    if detector:
+        rows = rows.filter(detector=detector)
+    return list(rows.order_by("-id")[:limit])
+
+
+@reading
+def witnesses(viewer: Viewer, case: str) -> list[Witness]:
+    """The alarms of a case the viewer sees."""
+    case_row(viewer, case)
+    with elevated():
+        return list(Witness.objects.filter(case_code=case).order_by("at", "id"))
+
+
+@reading
+def proposal(viewer: Viewer, proposal_id: int) -> Proposal:
+    """One of the viewer's territory or of a case they see, whatever has become of it."""
+    with elevated():
+        row = Proposal.objects.filter(pk=proposal_id).first()
+    if row is not None and row.case_code:
+        case_row(viewer, row.case_code)
+    if row is None or not (row.case_code or viewer.system or any(row.region.startswith(place) for place in viewer.places)):
+        raise NotFound("signals.no_proposal", id=proposal_id)
+    return row

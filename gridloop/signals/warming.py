@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gridloop.detection import rules
-from gridloop.detection.columns import Ints, Readings, joined
+from gridloop.detection.columns import NOTHING, Ints, Readings, joined
 from gridloop.detection.engine import Engine, compiled_asked
-from gridloop.detection.explaining import kinds_of
+from gridloop.detection.messages import Alarm
 from gridloop.detection.rules import DAY, DEVICE, Detector
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
-from gridloop.signals.holding import fact_names
+from gridloop.signals.holding import conditions, fact_names, kinds_asked
 from gridloop.signals.keys import Keys
 from gridloop.signals.past import Kinds, Past, earlier
 from gridloop.signals.stream import Stream, marks_before
-from gridloop.signals.taking import LATENESS
+from gridloop.signals.taking import LATENESS, Taking
 
 if TYPE_CHECKING:
     from gridloop.signals.detecting import AtWork
@@ -33,21 +32,7 @@ LOOK_BACK = 45 * DAY  # so far before the window the last reading of a device is
 
 def memory_of(detector: Detector) -> int:
     """How far back a detector's present state may reach, ms: the sum of all it counts or waits over."""
-    return detector.quiet + sum(part.memory for part in _conditions(detector))
-
-
-def _conditions(detector: Detector) -> list[rules.Condition]:
-    return [part for top in (detector.when, *(step.when for step in detector.steps)) for part in rules.parts_of(top)]
-
-
-def kinds_asked(detectors: Sequence[Detector]) -> Kinds:
-    """Kinds any of them looks at; None when one looks at all."""
-    found: set[int] = set()
-    for part in (part for detector in detectors for part in _conditions(detector)):
-        if not kinds_of(part) and not rules.below(part):
-            return None
-        found |= set(kinds_of(part))
-    return frozenset(found)
+    return detector.quiet + sum(part.memory for part in conditions(detector))
 
 
 def enrol(engine: Engine, groupings: Collection[str], keys: Keys, device: Ints, at: Ints) -> None:
@@ -64,57 +49,83 @@ def enrol(engine: Engine, groupings: Collection[str], keys: Keys, device: Ints, 
             engine.enroll(by, known[known >= 0], at[order][first[known >= 0]])
 
 
-class Warming:
-    """``wanted``: all that are to be at work, ``detectors`` those of them that have to learn."""
+class Learning:
+    """An engine of its own through which history goes: first what last was before ``since`` (ms). ``kinds``: None to read all there is."""
 
-    def __init__(self, work: AtWork, wanted: tuple[Detector, ...], detectors: Sequence[Detector]) -> None:
-        self.wanted, self._work = wanted, work
-        self.engine = Engine(detectors, work.engine.lateness, compiled=compiled_asked())
+    def __init__(
+        self, keys: Keys, taking: Taking, detectors: Sequence[Detector], since: int, frontier: int, partitions: Sequence[int], kinds: Kinds
+    ) -> None:
+        self.engine = Engine(detectors, LATENESS, compiled=compiled_asked())
+        self._keys, self._taking = keys, taking
         self._groupings = {detector.by for detector in detectors}
         names = {by: {name for d in detectors if d.by == by for name in fact_names(d)} for by in self._groupings}
-        work.keys.tell(self.engine, self._groupings)
+        keys.tell(self.engine, self._groupings)
         for by in self._groupings:
-            for name, column in work.keys.facts(by, names[by]).items():
+            for name, column in keys.facts(by, names[by]).items():
                 self.engine.facts(by, name, column)
-        kinds, numbers = kinds_asked(detectors), work.keys.devices
-        since = work.engine.watermark - DAY - max(memory_of(detector) for detector in detectors)
-        self._past = Past(since, work.frontier, list(work.stream.marks), numbers, kinds)
-        self._begin = self._past.at
-        self._earlier = earlier(self._begin, self._begin - LOOK_BACK, numbers, kinds)
+        self._past = Past(since, frontier, partitions, keys.devices, kinds)
+        self.begin = self._past.at
+        self._earlier = earlier(self.begin, self.begin - LOOK_BACK, keys.devices, kinds)
         self._last: list[Readings] | None = []  # those of before, until all are found
+
+    @property
+    def at(self) -> int | None:
+        """Everything before it was handed on, ms; None while it still looks back."""
+        return self._past.at if self._last is None else None
+
+    def go_on_from(self, at: int) -> None:
+        """With an engine that has seen everything before ``at`` (ms)."""
+        self._last, self._past.at = None, at
 
     def group(self, by: str, device: Ints, key: Sequence[int]) -> None:
         """Devices belong elsewhere from now on."""
         if by in self._groupings:
             self.engine.group(by, device, key)
 
+    def next(self, until: int) -> Readings:
+        """The next piece of history up to before ``until``, for ``feed``; none while it still looks back."""
+        if self._last is None:
+            return self._past.next(until)
+        found = next(self._earlier, None)
+        if found is not None:
+            self._last.append(found)
+            return NOTHING
+        self._look_back(joined(self._last))
+        return NOTHING
+
+    def _look_back(self, found: Readings) -> None:
+        self._last = None
+        self.feed(found.take(np.argsort(found.time, kind="stable")))
+        since = self._taking.since
+        known = np.flatnonzero(since >= 0)
+        enrol(self.engine, self._groupings, self._keys, known, np.maximum(since[known], self.begin))
+
+    def feed(self, readings: Readings) -> list[Alarm]:
+        new, at = self._taking.hear(readings.device, readings.time, readings.time)  # before anybody was at work
+        enrol(self.engine, self._groupings, self._keys, new, at)
+        return self.engine.step(readings) if len(readings.time) else []
+
+
+class Warming:
+    """``wanted``: all that are to be at work, ``detectors`` those of them that have to learn."""
+
+    def __init__(self, work: AtWork, wanted: tuple[Detector, ...], detectors: Sequence[Detector]) -> None:
+        self.wanted, self._work = wanted, work
+        since = work.engine.watermark - DAY - max(memory_of(detector) for detector in detectors)
+        partitions, kinds = list(work.stream.marks), kinds_asked(detectors)
+        self._learning = Learning(work.keys, work.taking, detectors, since, work.frontier, partitions, kinds)
+        self.group, self.engine = self._learning.group, self._learning.engine
+
     def go_on(self, seconds: float) -> bool:
         """For about so long; whether it stands where the work stands."""
         end, until = time.monotonic() + seconds, self._work.engine.watermark
-        while self._last is not None or self._past.at < until:
-            if self._last is None:
-                self._feed(self._past.next(until))
-            elif (found := next(self._earlier, None)) is not None:
-                self._last.append(found)
-            else:
-                self._look_back(joined(self._last))
+        while (at := self._learning.at) is None or at < until:
+            self._learning.feed(self._learning.next(until))
             self._work.keep_lease()
             if time.monotonic() > end:
                 return False
         self.engine.finish(until - 1)
         return True
-
-    def _look_back(self, found: Readings) -> None:
-        self._last = None
-        self._feed(found.take(np.argsort(found.time, kind="stable")))
-        since = self._work.taking.since
-        known = np.flatnonzero(since >= 0)
-        enrol(self.engine, self._groupings, self._work.keys, known, np.maximum(since[known], self._begin))
-
-    def _feed(self, readings: Readings) -> None:
-        new, at = self._work.taking.hear(readings.device, readings.time, readings.time)  # before anybody was at work
-        enrol(self.engine, self._groupings, self._work.keys, new, at)
-        self.engine.step(readings)
 
 
 def begin_with_what_waits(work: AtWork) -> None:

@@ -22,6 +22,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/admin/codes/:region", name: "codes", component: () => import("@/screens/admin/ReportCodesScreen.vue"), meta: { need: "house.read" } },
   { path: "/admin/devices", name: "devices", component: () => import("@/screens/admin/DevicesScreen.vue"), meta: { need: "device.read", nav: "devices" } },
   { path: "/admin/packs", name: "packs", component: () => import("@/screens/admin/PacksScreen.vue"), meta: { need: "pack.read", nav: "packs" } },
+  { path: "/admin/packs/:name/detectors", name: "detectors", component: () => import("@/screens/admin/DetectorsScreen.vue"), meta: { need: "pack.read" } },
   { path: "/admin/accounts", name: "accounts", component: () => import("@/screens/admin/AccountsScreen.vue"), meta: { need: "user.read", nav: "accounts" } },
   { path: "/audit", name: "audit", component: () => import("@/screens/admin/AuditScreen.vue"), meta: { need: "look.read", nav: "audit" } },
   { path: "/denied", name: "denied", component: () => import("@/screens/shell/DeniedScreen.vue") },

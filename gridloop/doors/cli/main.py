@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check-packs": ("gridloop.doors.cli.packs:check_packs", "Check scene packs strictly."),
     "play-stories": ("gridloop.doors.cli.packs:play_stories", "Play the stories of scene packs, in memory or on a running deployment."),
     "detect": ("gridloop.doors.cli.detect:detect", "Run detectors over files of readings."),
+    "rehearse": ("gridloop.doors.cli.rehearse:rehearse", "Run a scene's detectors over the past before they are put to work."),
     "adapters": ("gridloop.doors.cli.adapters:adapters", "List what platforms push to us; try a captured push."),
     "gateway": ("gridloop.doors.cli.gateway:gateway", "Read Modbus, OPC UA and lines of text near the devices and send them."),
     "simulate": ("gridloop.doors.cli.simulate:simulate", "Let the sample county live in a running deployment."),

@@ -260,6 +260,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{code}/outcome": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the alarms of a case turned out, and what the sensor saw since */
+        get: operations["gridloop_signals_api_case_outcome"];
+        put?: never;
+        /** Say how the alarms of a case turned out */
+        post: operations["gridloop_signals_api_state_outcome"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/{code}/rate": {
         parameters: {
             query?: never;
@@ -473,6 +491,23 @@ export interface paths {
         };
         /** Detectors held back because of too many alarms */
         get: operations["gridloop_signals_api_held_detectors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detectors/precision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How alarms turned out, by detector, device or village */
+        get: operations["gridloop_signals_api_precision"];
         put?: never;
         post?: never;
         delete?: never;
@@ -841,6 +876,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/packs/{name}/detect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A pack's detectors as they are written */
+        get: operations["gridloop_scenes_api_detect_text"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/packs/{name}/detect/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Read detectors as they are typed: faults by line or sentences */
+        post: operations["gridloop_scenes_api_check_detect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/packs/{name}/rehearsals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rehearsals of a pack's detectors, newest first */
+        get: operations["gridloop_scenes_api_rehearsals"];
+        put?: never;
+        /** Rehearse a pack's detectors over the last days */
+        post: operations["gridloop_scenes_api_ask_rehearsal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/packs/{name}/switch": {
         parameters: {
             query?: never;
@@ -957,6 +1044,57 @@ export interface paths {
         get: operations["gridloop_flow_api_diagram"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What repeated false alarms of devices propose */
+        get: operations["gridloop_signals_api_proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/proposals/{proposal_id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Follow a proposal */
+        post: operations["gridloop_signals_api_accept_proposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/proposals/{proposal_id}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a proposal aside */
+        post: operations["gridloop_signals_api_dismiss_proposal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1163,6 +1301,57 @@ export interface paths {
         put?: never;
         /** Somebody leaves the grid team on a day */
         post: operations["gridloop_orgs_api_leave_team"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rehearsals/{rehearsal_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a rehearsal found */
+        get: operations["gridloop_scenes_api_rehearsal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rehearsals/{rehearsal_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a rehearsal that is not wanted any more */
+        post: operations["gridloop_scenes_api_cancel_rehearsal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rehearsals/{rehearsal_id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put rehearsed detectors to work as the pack's new version */
+        post: operations["gridloop_scenes_api_publish_rehearsal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1606,6 +1795,28 @@ export interface components {
             unit?: number | null;
         };
         /**
+         * AcceptedProposalOut
+         * @description ``pack``, ``detector`` and ``wish`` of a threshold: it goes on in the scene's editor.
+         */
+        AcceptedProposalOut: {
+            /**
+             * Detector
+             * @default
+             */
+            detector: string;
+            /** Id */
+            id: number;
+            /** Kind */
+            kind: string;
+            /**
+             * Pack
+             * @default
+             */
+            pack: string;
+            /** Wish */
+            wish?: number | null;
+        };
+        /**
          * ActIn
          * @description ``to`` goes with ``transfer`` and ``delegate``; where a return or an escalation goes is the process's to say.
          */
@@ -1903,6 +2114,13 @@ export interface components {
             more: boolean;
             /** Points */
             points: components["schemas"]["Point"][];
+        };
+        /** CaseOutcomeOut */
+        CaseOutcomeOut: {
+            /** Alarms */
+            alarms: components["schemas"]["WitnessOut"][];
+            /** Proposals */
+            proposals: components["schemas"]["SensorProposalOut"][];
         };
         /** CasePage */
         CasePage: {
@@ -2227,6 +2445,62 @@ export interface components {
             code: string;
             /** Name */
             name: string;
+        };
+        /**
+         * DetectCheckOut
+         * @description Either faults, or the detectors as sentences; ``gone``: names the present version has and the text has not.
+         */
+        DetectCheckOut: {
+            /** Detectors */
+            detectors: components["schemas"]["WishedDetectorOut"][];
+            /** Faults */
+            faults: components["schemas"]["DetectFaultOut"][];
+            /** Gone */
+            gone: string[];
+        };
+        /** DetectFaultOut */
+        DetectFaultOut: {
+            /** Line */
+            line: number;
+            /** Text En */
+            text_en: string;
+            /** Text Zh */
+            text_zh: string;
+        };
+        /**
+         * DetectTextIn
+         * @description A whole ``detect.yaml``.
+         */
+        DetectTextIn: {
+            /** Text */
+            text: string;
+        };
+        /**
+         * DetectTextOut
+         * @description What stands in a pack's ``detect.yaml`` now; ``edited``: published in this deployment.
+         */
+        DetectTextOut: {
+            /** Edited */
+            edited: boolean;
+            /** Name */
+            name: string;
+            /** Text */
+            text: string;
+            /** Version */
+            version: string;
+        };
+        /**
+         * DetectTextQuery
+         * @description ``detector`` and ``limit``: as it would be with another threshold, such as one that false alarms propose.
+         */
+        DetectTextQuery: {
+            /**
+             * Detector
+             * @default
+             */
+            detector: string;
+            /** Limit */
+            limit?: number | null;
         };
         /**
          * DeviceIn
@@ -3085,6 +3359,24 @@ export interface components {
             limit: number;
         };
         /**
+         * OutcomeIn
+         * @description ``reason`` of a false alarm: device, normal, known, test or other.
+         */
+        OutcomeIn: {
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /** Outcome */
+            outcome: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
          * PackDetectorOut
          * @description What a pack makes of many readings; the sentences are made from the definition.
          */
@@ -3341,6 +3633,61 @@ export interface components {
             lon: number;
             /** Staff */
             staff?: number | null;
+        };
+        /**
+         * PrecisionOut
+         * @description Alarms by what they turned out to be; ``waiting``: their cases are under way. ``precision`` with its 95 % interval is of true and
+         *
+         *     false ones alone, null without any.
+         */
+        PrecisionOut: {
+            /** False */
+            false: number;
+            /** High */
+            high: number | null;
+            /** Low */
+            low: number | null;
+            /** Name */
+            name: string;
+            /** Precision */
+            precision: number | null;
+            /** Title */
+            title: string;
+            /** True */
+            true: number;
+            /** Unclear */
+            unclear: number;
+            /** Waiting */
+            waiting: number;
+        };
+        /** PrecisionPage */
+        PrecisionPage: {
+            /** Items */
+            items: components["schemas"]["PrecisionOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /**
+         * PrecisionQuery
+         * @description ``by``: one row for each detector, device or village.
+         */
+        PrecisionQuery: {
+            /**
+             * By
+             * @default detector
+             * @enum {string}
+             */
+            by: "detector" | "device" | "place";
+            /**
+             * Detector
+             * @default
+             */
+            detector: string;
+            /**
+             * Device
+             * @default
+             */
+            device: string;
         };
         /**
          * ProposalOut
@@ -3632,6 +3979,204 @@ export interface components {
              */
             region: string;
         };
+        /**
+         * RehearsalDetailOut
+         * @description ``may_publish``: it has ended, changes something, and the pack is still the one it was rehearsed against.
+         */
+        RehearsalDetailOut: {
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Fault */
+            fault: string;
+            /** Finished At */
+            finished_at: string | null;
+            /** Id */
+            id: number;
+            /** May Publish */
+            may_publish: boolean;
+            /** Pack */
+            pack: string;
+            /** Readings */
+            readings: number;
+            report: components["schemas"]["RehearsalReportOut"] | null;
+            /** Share */
+            share: number;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Status */
+            status: string;
+            /** Text */
+            text: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * RehearsalIn
+         * @description ``text`` empty: the detectors as they are, for a pack that is about to be switched on.
+         */
+        RehearsalIn: {
+            /**
+             * Days
+             * @default 14
+             */
+            days: number;
+            /**
+             * Text
+             * @default
+             */
+            text: string;
+        };
+        /**
+         * RehearsalOut
+         * @description ``status``: waiting, running, done, failed, cancelled, published. ``share``: how far it is, 0 to 1.
+         */
+        RehearsalOut: {
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Fault */
+            fault: string;
+            /** Finished At */
+            finished_at: string | null;
+            /** Id */
+            id: number;
+            /** Pack */
+            pack: string;
+            /** Readings */
+            readings: number;
+            /** Share */
+            share: number;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Status */
+            status: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /** RehearsalPage */
+        RehearsalPage: {
+            /** Items */
+            items: components["schemas"]["RehearsalOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /**
+         * RehearsalReportOut
+         * @description ``present``: whether the pack is on: there is something to compare with. ``cut``: when there were too many alarms to go on.
+         */
+        RehearsalReportOut: {
+            /** Cut */
+            cut: string | null;
+            /** Days */
+            days: components["schemas"]["RehearsedCountOut"][];
+            /** Detectors */
+            detectors: components["schemas"]["RehearsedDetectorOut"][];
+            /** Devices */
+            devices: components["schemas"]["RehearsedCountOut"][];
+            /** Most In An Hour */
+            most_in_an_hour: number;
+            /** Places */
+            places: components["schemas"]["RehearsedCountOut"][];
+            /** Places Elsewhere */
+            places_elsewhere: number;
+            /** Present */
+            present: boolean;
+            work: components["schemas"]["RehearsedWorkOut"];
+            /** Would Be Held */
+            would_be_held: boolean;
+        };
+        /**
+         * RehearsedCountOut
+         * @description Alarms of a day, or of a place or device.
+         */
+        RehearsedCountOut: {
+            /** Name */
+            name: string;
+            /** New */
+            new: number;
+            /** Old */
+            old: number;
+            /**
+             * Title
+             * @default
+             */
+            title: string;
+        };
+        /**
+         * RehearsedDetectorOut
+         * @description Alarms of the present and the wished version: those both raise at the same time, and those of one alone; ``hushed``: its whole
+         *
+         *     village was silent.
+         */
+        RehearsedDetectorOut: {
+            /** Both */
+            both: number;
+            /** Hushed New */
+            hushed_new: number;
+            /** Hushed Old */
+            hushed_old: number;
+            /** Name */
+            name: string;
+            /** New */
+            new: number;
+            /** Old */
+            old: number;
+            /** Only New */
+            only_new: number;
+            /** Only Old */
+            only_old: number;
+            /** State */
+            state: string;
+            /** Title En */
+            title_en: string;
+            /** Title Zh */
+            title_zh: string;
+        };
+        /**
+         * RehearsedUnitOut
+         * @description Cases a unit would get; ``unit`` null: nobody is competent.
+         */
+        RehearsedUnitOut: {
+            /** New */
+            new: number;
+            /** Old */
+            old: number;
+            /** Title */
+            title: string;
+            /** Unit */
+            unit: number | null;
+        };
+        /**
+         * RehearsedWorkOut
+         * @description ``measured``: closed cases of which minutes and hours are the middle; 0: they are assumed.
+         */
+        RehearsedWorkOut: {
+            /** Measured */
+            measured: number;
+            /** Minutes */
+            minutes: number;
+            /** Open Hours */
+            open_hours: number;
+            /** Units */
+            units: components["schemas"]["RehearsedUnitOut"][];
+        };
         /** RenameIn */
         RenameIn: {
             /** Day */
@@ -3798,6 +4343,51 @@ export interface components {
         SecretOut: {
             /** Secret */
             secret: string;
+        };
+        /**
+         * SensorProposalOut
+         * @description ``kind``: threshold, maintenance, close or reopen; ``data``: the figures it rests on.
+         */
+        SensorProposalOut: {
+            /** Case Code */
+            case_code: string;
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+            /** Detector */
+            detector: string;
+            /** Device */
+            device: string;
+            /** Id */
+            id: number;
+            /** Kind */
+            kind: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+        };
+        /** SensorProposalPage */
+        SensorProposalPage: {
+            /** Items */
+            items: components["schemas"]["SensorProposalOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** SensorProposalQuery */
+        SensorProposalQuery: {
+            /**
+             * Detector
+             * @default
+             */
+            detector: string;
+            /**
+             * Device
+             * @default
+             */
+            device: string;
         };
         /** ServiceIn */
         ServiceIn: {
@@ -4650,6 +5240,45 @@ export interface components {
             /** Until */
             until: string | null;
         };
+        /**
+         * WishedDetectorOut
+         * @description ``state``: new, changed or same, against the pack's present version.
+         */
+        WishedDetectorOut: {
+            /** Name */
+            name: string;
+            /** Sentence En */
+            sentence_en: string;
+            /** Sentence Zh */
+            sentence_zh: string;
+            /** State */
+            state: string;
+            /** Title En */
+            title_en: string;
+            /** Title Zh */
+            title_zh: string;
+        };
+        /**
+         * WitnessOut
+         * @description An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so.
+         */
+        WitnessOut: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Detector */
+            detector: string;
+            /** Device */
+            device: string;
+            /** Outcome */
+            outcome: string;
+            /** Reason */
+            reason: string;
+            /** Stated */
+            stated: boolean;
+        };
     };
     responses: never;
     parameters: never;
@@ -5142,6 +5771,54 @@ export interface operations {
             };
         };
     };
+    gridloop_signals_api_case_outcome: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseOutcomeOut"];
+                };
+            };
+        };
+    };
+    gridloop_signals_api_state_outcome: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutcomeIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseOutcomeOut"];
+                };
+            };
+        };
+    };
     gridloop_cases_api_rate: {
         parameters: {
             query?: never;
@@ -5454,6 +6131,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HeldDetectorsPage"];
+                };
+            };
+        };
+    };
+    gridloop_signals_api_precision: {
+        parameters: {
+            query?: {
+                by?: "detector" | "device" | "place";
+                detector?: string;
+                device?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrecisionPage"];
                 };
             };
         };
@@ -6056,6 +6757,105 @@ export interface operations {
             };
         };
     };
+    gridloop_scenes_api_detect_text: {
+        parameters: {
+            query?: {
+                detector?: string;
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectTextOut"];
+                };
+            };
+        };
+    };
+    gridloop_scenes_api_check_detect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DetectTextIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectCheckOut"];
+                };
+            };
+        };
+    };
+    gridloop_scenes_api_rehearsals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RehearsalPage"];
+                };
+            };
+        };
+    };
+    gridloop_scenes_api_ask_rehearsal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RehearsalIn"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RehearsalOut"];
+                };
+            };
+        };
+    };
     gridloop_scenes_api_switch: {
         parameters: {
             query?: never;
@@ -6232,6 +7032,71 @@ export interface operations {
                 content: {
                     "application/xml": string;
                 };
+            };
+        };
+    };
+    gridloop_signals_api_proposals: {
+        parameters: {
+            query?: {
+                device?: string;
+                detector?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SensorProposalPage"];
+                };
+            };
+        };
+    };
+    gridloop_signals_api_accept_proposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptedProposalOut"];
+                };
+            };
+        };
+    };
+    gridloop_signals_api_dismiss_proposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -6574,6 +7439,72 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    gridloop_scenes_api_rehearsal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rehearsal_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RehearsalDetailOut"];
+                };
+            };
+        };
+    };
+    gridloop_scenes_api_cancel_rehearsal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rehearsal_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RehearsalOut"];
+                };
+            };
+        };
+    };
+    gridloop_scenes_api_publish_rehearsal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rehearsal_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PackOut"];
+                };
             };
         };
     };

@@ -521,3 +521,98 @@ export interface RoleWords {
   name_zh: string;
   name_en: string;
 }
+
+/** Alarms of the present and of the wished detectors. */
+export interface Rehearsed {
+  name: string;
+  title: string;
+  old: number;
+  new: number;
+}
+
+export interface RehearsedDetector {
+  name: string;
+  state: string;
+  title_zh: string;
+  title_en: string;
+  old: number;
+  new: number;
+  both: number;
+  only_old: number;
+  only_new: number;
+  hushed_old: number;
+  hushed_new: number;
+}
+
+export interface RehearsalReport {
+  present: boolean;
+  detectors: RehearsedDetector[];
+  days: Rehearsed[];
+  places: Rehearsed[];
+  places_elsewhere: number;
+  devices: Rehearsed[];
+  most_in_an_hour: number;
+  would_be_held: boolean;
+  cut: string | null;
+  work: { minutes: number; open_hours: number; measured: number; units: { unit: number | null; title: string; old: number; new: number }[] };
+}
+
+export interface Rehearsal {
+  id: number;
+  pack: string;
+  status: string;
+  share: number;
+  readings: number;
+  since: string;
+  until: string;
+  asked_at: string;
+  finished_at: string | null;
+  fault: string;
+}
+
+export interface RehearsalDetail extends Rehearsal {
+  text: string;
+  may_publish: boolean;
+  report: RehearsalReport | null;
+}
+
+export interface DetectText {
+  name: string;
+  version: string;
+  text: string;
+  edited: boolean;
+}
+
+export interface DetectCheck {
+  faults: { line: number; text_zh: string; text_en: string }[];
+  detectors: { name: string; state: string; title_zh: string; title_en: string; sentence_zh: string; sentence_en: string }[];
+  gone: string[];
+}
+
+/** How alarms of a detector, device or village turned out. */
+export interface Precision {
+  name: string;
+  title: string;
+  true: number;
+  false: number;
+  unclear: number;
+  waiting: number;
+  precision: number | null;
+  low: number | null;
+  high: number | null;
+}
+
+export interface SensorProposal {
+  id: number;
+  kind: "threshold" | "maintenance" | "close" | "reopen";
+  detector: string;
+  device: string;
+  case_code: string;
+  made_at: string;
+  data: { true?: number; false?: number; limit?: number; wish?: number; keeps?: number; drops?: number; of?: number; before?: number | null; after?: number | null; ended?: string | null };
+}
+
+export interface CaseOutcome {
+  alarms: { detector: string; device: string; at: string; outcome: string; reason: string; stated: boolean }[];
+  proposals: SensorProposal[];
+}

@@ -1,0 +1,251 @@
+"""What cases have shown goes back to detector and device: a consumer of the trace, and a job that sees where a sensor looked again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, cast
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Exists, OuterRef
+from django.utils.module_loading import import_string
+
+from gridloop.cases.pushing import scenes
+from gridloop.cases.rules import END_STATUSES
+from gridloop.cases.selectors import sealed_values
+from gridloop.detection.language import kind_number
+from gridloop.detection.rules import Detector
+from gridloop.journal.actions import FULL, consume
+from gridloop.journal.frame import scoped
+from gridloop.journal.messages import FactRow
+from gridloop.kernel import clock
+from gridloop.kernel.viewer import SYSTEM
+from gridloop.registry.selectors import devices_by_code
+from gridloop.sdk.signals import Signal
+from gridloop.signals.judging import FALSE, FOUND_UNTRUE, TRUE, UNCLEAR, Counts, better_limit, is_repeated, of_form, threshold_of
+from gridloop.signals.messages import ALARM, Matcher
+from gridloop.signals.models import Alarm, Proposal, Witness
+from gridloop.signals.readings import rows_of
+from gridloop.signals.rules import OWN_SOURCE
+
+CONSUMER = "signals.outcomes"
+FORMS = ("submitted", "support_submitted")
+DECIDING = ("found_untrue", "intake_rejected", "closed", "voided", "merged", "outcome_stated", *FORMS)
+LOOKED_AT = timedelta(days=90)  # older outcomes say little of a device that may have been mended since
+MOST_LOOKED_AT = 12  # alarms of each outcome whose readings are looked up
+STILL = timedelta(minutes=30)  # after closing: what is put right takes its time to show
+QUIET = timedelta(days=14)  # a proposal somebody has turned down does not come back at once
+Kind, Status = Proposal.Kind, Proposal.Status
+
+
+@cache
+def _matcher() -> Matcher:
+    return cast(Matcher, import_string(settings.GRIDLOOP_SCENE_BOOK))
+
+
+def note_witness(signal: Signal, case: str, region: str, version_id: int) -> None:
+    """In the transaction of the signal's effect: it has opened this case or joined it."""
+    if not signal.device or (signal.source == OWN_SOURCE) != (signal.kind == ALARM):
+        return
+    data = signal.data if signal.kind == ALARM else {}
+    detector = data.get("detector") or f"{scenes().by_version(version_id)[0].name}:{signal.kind}"
+    Witness.objects.bulk_create(
+        [
+            Witness(
+                case_code=case,
+                detector=detector[:100],
+                version=data.get("version", 0),
+                device=signal.device,
+                key=data.get("key", signal.device),
+                region=region,
+                alarm=data.get("alarm"),
+                at=signal.at,
+            )
+        ],
+        ignore_conflicts=True,
+    )
+
+
+# --- what the trace says -------------------------------------------------------------------------------------------------------------
+
+
+def run_outcomes() -> bool:
+    """Job: outcomes of cases are noted with their detectors and devices, once each."""
+    return consume(CONSUMER, _note, actions=DECIDING) == FULL
+
+
+def _note(facts: list[FactRow]) -> None:
+    codes = {str(fact.case_code) for fact in facts}
+    known = set(Witness.objects.filter(case_code__in=codes).values_list("case_code", flat=True))
+    forms = sealed_values(SYSTEM, [fact.data["form"]["sealed"] for fact in facts if fact.case_code in known and _form(fact)])
+    touched: set[tuple[str, str]] = set()
+    for fact in facts:
+        if fact.case_code not in known:
+            continue
+        rows = Witness.objects.filter(case_code=fact.case_code)
+        if fact.action == "merged":
+            known |= _move(rows, str(fact.data["into"]))
+        elif (said := _said(fact, forms)) is not None:
+            outcome, reason, stated = said
+            if not stated:
+                rows = rows.filter(stated=False)
+            rows.update(outcome=outcome, reason=reason, stated=stated, decided_at=fact.at)
+            if outcome == FALSE:
+                touched |= set(Witness.objects.filter(case_code=fact.case_code).values_list("detector", "device"))
+    for detector, device in sorted(touched):
+        propose(detector, device)
+
+
+def _form(fact: FactRow) -> str | None:
+    form = fact.data.get("form") if fact.action in FORMS else None
+    return form.get("sealed") if isinstance(form, dict) else None
+
+
+def _said(fact: FactRow, forms: dict[str, Any]) -> tuple[str, str, bool] | None:
+    """Outcome, reason, and whether somebody stated it."""
+    if fact.action == "outcome_stated":
+        return fact.data["outcome"], fact.data.get("reason", ""), True
+    if fact.action in FORMS:
+        form = forms.get(str(_form(fact)))
+        found = of_form(form) if isinstance(form, dict) else None
+        return (*found, True) if found else None
+    if fact.action == "found_untrue":
+        return FALSE, FOUND_UNTRUE, False
+    return TRUE if fact.action == "closed" else UNCLEAR, "", False
+
+
+def _move(rows: Any, into: str) -> set[str]:
+    """The case went on in another one: so do its alarms."""
+    there = Witness.objects.filter(case_code=into, detector=OuterRef("detector"), key=OuterRef("key"))
+    rows.filter(Exists(there)).delete()
+    rows.update(case_code=into, outcome="", reason="", decided_at=None)
+    return {into}
+
+
+# --- what follows for a device -------------------------------------------------------------------------------------------------------
+
+
+def counts_of(rows: Iterable[tuple[str, int]]) -> Counts:
+    """From (outcome, how many)."""
+    found: dict[str, int] = defaultdict(int)
+    for outcome, number in rows:
+        found[outcome] += number
+    return Counts(found[TRUE], found[FALSE], found[UNCLEAR], found[""])
+
+
+def propose(detector: str, device: str) -> None:
+    """In the caller's transaction: a device that was wrong again and again gets a threshold or a look proposed, once."""
+    now = clock.now()
+    rows = list(Witness.objects.filter(detector=detector, device=device, decided_at__gt=now - LOOKED_AT).order_by("-at"))
+    counts = counts_of((row.outcome, 1) for row in rows)
+    kinds = [Kind.THRESHOLD, Kind.MAINTENANCE]
+    before = Proposal.objects.filter(detector=detector, device=device, kind__in=kinds)
+    if not is_repeated(counts) or before.filter(status=Status.OPEN).exists() or before.filter(decided_at__gt=now - QUIET).exists():
+        return
+    data: dict[str, Any] = {
+        "true": counts.true,
+        "false": counts.false,
+        "reasons": sorted({row.reason for row in rows if row.outcome == FALSE}),
+    }
+    kind = Kind.MAINTENANCE
+    if found := _threshold(detector, rows):
+        kind = Kind.THRESHOLD
+        data |= found
+    _add(Proposal(kind=kind, detector=detector, device=device, region=rows[0].region, data=data, made_at=now))
+
+
+def _threshold(name: str, rows: list[Witness]) -> dict[str, Any] | None:
+    detector = next((one for one in _matcher().detectors() if one.id == name), None)
+    now = threshold_of(detector) if detector else None
+    if detector is None or now is None:
+        return None
+    reached = {outcome: list(_reached(detector, [row for row in rows if row.outcome == outcome])) for outcome in (TRUE, FALSE)}
+    better = better_limit(now, reached[TRUE], reached[FALSE])
+    if better is None:
+        return None
+    return {"limit": now.limit, "wish": better.limit, "keeps": better.keeps, "drops": better.drops, "of": len(reached[FALSE])}
+
+
+def _reached(detector: Detector, rows: list[Witness]) -> Iterator[float]:
+    """How far each alarm went: the most, or least, that was read while it lasted."""
+    now = threshold_of(detector)
+    ends = dict(Alarm.objects.filter(id__in=[row.alarm for row in rows if row.alarm]).values_list("id", "ended"))
+    for row in rows[:MOST_LOOKED_AT]:
+        until = (ends.get(row.alarm) if row.alarm else None) or row.at + timedelta(hours=1)
+        if now is not None and (value := extreme(row.device, now.pick.kinds, row.at, until, now.up)) is not None:
+            yield value
+
+
+def extreme(device: str, kinds: Collection[int], since: datetime, until: datetime, up: bool) -> float | None:
+    until = min(until, since + timedelta(days=1))
+    read = rows_of(device, since, until)
+    values = [row.value for row in read if row.value is not None and (not kinds or kind_number(row.kind) in kinds)]
+    return (max if up else min)(values, default=None)
+
+
+def _add(row: Proposal) -> None:
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError:
+        return  # somebody else was faster
+
+
+# --- the same sensor looks again -----------------------------------------------------------------------------------------------------
+
+_BACK = """
+SELECT w.case_code, w.detector, w.device, w.region, a.id, a.start, a.ended, a.key FROM signals_witness w
+JOIN cases_case c ON c.code = w.case_code AND NOT c.status = ANY(%s)
+JOIN signals_alarm a ON a.id = w.alarm AND a.ended IS NOT NULL
+WHERE NOT EXISTS (SELECT FROM signals_proposal p WHERE p.alarm = a.id AND p.kind = 'close')
+AND NOT EXISTS (SELECT FROM signals_alarm o WHERE o.detector = a.detector AND o.key = a.key AND o.ended IS NULL) LIMIT 200
+"""
+_STILL = """
+SELECT w.case_code, w.detector, w.device, w.region, a.id, a.start, a.ended, a.key FROM signals_witness w
+JOIN cases_case c ON c.code = w.case_code AND c.status = 'closed' AND c.closed_at < %s AND c.closed_at > %s
+JOIN signals_alarm a ON a.id = w.alarm AND a.ended IS NULL AND a.told = 'told'
+WHERE NOT EXISTS (SELECT FROM signals_proposal p WHERE p.alarm = a.id AND p.kind = 'reopen') LIMIT 200
+"""
+_OVER = """
+UPDATE signals_proposal p SET status = 'passed', decided_at = %s WHERE p.status = 'open' AND (
+p.kind = 'close' AND (EXISTS (SELECT FROM cases_case c WHERE c.code = p.case_code AND c.status = ANY(%s))
+    OR EXISTS (SELECT FROM signals_alarm a JOIN signals_alarm o ON o.detector = a.detector AND o.key = a.key AND o.ended IS NULL
+               WHERE a.id = p.alarm))
+OR p.kind = 'reopen' AND NOT EXISTS (SELECT FROM signals_alarm a WHERE a.id = p.alarm AND a.ended IS NULL))
+"""
+_AGAIN = timedelta(days=7)  # a case closed longer ago is history
+
+
+def look_again() -> bool:
+    """Job: an alarm that is over while its case is open proposes to close it; one that lasts on after closing, to take it up again."""
+    now = clock.now()
+    with scoped(SYSTEM), connection.cursor() as cursor:
+        cursor.execute(_OVER, [now, list(END_STATUSES)])
+        cursor.execute(_BACK, [list(END_STATUSES)])
+        back = cursor.fetchall()
+        cursor.execute(_STILL, [now - STILL, now - _AGAIN])
+        still = cursor.fetchall()
+        for kind, rows in ((Kind.CLOSE, back), (Kind.REOPEN, still)):
+            for row in rows:
+                _look(kind, row, now)
+    return len(back) + len(still) >= 200
+
+
+def _look(kind: str, row: tuple[Any, ...], now: datetime) -> None:
+    case, detector, device, region, alarm, start, ended, _ = row
+    data = {"start": start.isoformat(), "ended": ended.isoformat() if ended else None} | _pair(detector, device, start, ended)
+    _add(Proposal(kind=kind, detector=detector, device=device, region=region, case_code=case, alarm=alarm, data=data, made_at=now))
+
+
+def _pair(detector: str, device: str, start: datetime, ended: datetime | None) -> dict[str, Any]:
+    """Before and after, where the detector goes by a value: how far it went, and what the device said last. A household's stay hidden."""
+    found = next((one for one in _matcher().detectors() if one.id == detector), None)
+    limited = threshold_of(found) if found else None
+    last = devices_by_code(SYSTEM, [device]).get(device)
+    if limited is None or last is None or last.household:
+        return {}
+    before = extreme(device, limited.pick.kinds, start, ended or clock.now(), limited.up)
+    return {"before": before, "after": last.last_value, "limit": limited.limit}

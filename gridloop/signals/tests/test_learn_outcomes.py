@@ -1,0 +1,280 @@
+"""What a case showed of its alarm goes back to detector and device; what is wrong again and again proposes something to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gridloop.cases import actions as cases
+from gridloop.cases.models import Case
+from gridloop.cases.tests.kit import Cast
+from gridloop.flow.selectors import tasks_of
+from gridloop.journal.frame import scoped
+from gridloop.journal.models import Fact
+from gridloop.kernel import clock
+from gridloop.kernel.errors import Forbidden, Invalid, NotFound, NotNow
+from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.registry.actions import load
+from gridloop.registry.messages import DeviceRow
+from gridloop.registry.selectors import device as device_of
+from gridloop.sdk.signals import Signal
+from gridloop.signals import deciding, handlers, outcomes, selectors
+from gridloop.signals.actions import erase_subject, forget_outcomes
+from gridloop.signals.detecting import AtWork
+from gridloop.signals.log import PostgresLog
+from gridloop.signals.models import Proposal, Witness
+from gridloop.signals.tests.conftest import EAST_GRID, HERE
+
+START = datetime(2026, 11, 2, 0, 0, tzinfo=UTC)
+HIGH = "water_level.high_water"
+
+
+@dataclass
+class River:
+    """Gauges that say a level every five minutes, and the people around them."""
+
+    log: PostgresLog
+    people: Cast
+    now: datetime = START
+    work: AtWork = field(default_factory=lambda: AtWork("test", handlers.matcher().detectors))
+
+    def levels(self, *values: float, device: str = "wl-1") -> None:
+        for value in values:
+            self.now += timedelta(minutes=5)
+            with clock.fixed(self.now + timedelta(seconds=2)):
+                self.log.append([Signal(f"{device}{self.now}", "test", device, "water_level", self.now, value)])
+        self.go()
+
+    def go(self, after: timedelta = timedelta(seconds=90)) -> None:
+        with clock.fixed(self.now + after):
+            while self.work.turn():
+                pass
+            while handlers.run_effects():
+                pass
+            outcomes.run_outcomes()
+            outcomes.look_again()
+
+    def later(self, **more: float) -> None:
+        self.now += timedelta(**more)
+        self.go()
+
+    def rise(self, peak: float, device: str = "wl-1") -> str:
+        """Up, down again; the case of it."""
+        self.levels(1.0, peak, peak, peak, peak, 1.0, device=device)
+        return self.case()
+
+    def case(self) -> str:
+        with scoped(SYSTEM):
+            return str(Case.objects.order_by("-id")[0].code)
+
+    def do(self, viewer: Viewer, stage: str, verb: str, **payload: Any) -> None:
+        with clock.fixed(self.now + timedelta(seconds=95)), scoped(SYSTEM):
+            task = next(t for t in tasks_of(self.case()) if t.stage == stage and t.status in ("open", "accepted"))
+        with clock.fixed(self.now + timedelta(seconds=95)):
+            cases.act(viewer, str(task.id), verb, payload)
+
+    def accept(self) -> None:
+        with clock.fixed(self.now + timedelta(seconds=95)):
+            cases.accept(self.people.operator, self.case(), {})
+        self.do(self.people.urban, "handle", "accept")
+
+    def close(self) -> None:
+        self.accept()
+        self.do(self.people.urban, "handle", "submit", note="已到场")
+        self.do(self.people.operator, "check", "approve")
+        self.go()
+
+    def state(self, outcome: str, reason: str = "", code: str = "") -> None:
+        with clock.fixed(self.now + timedelta(seconds=96)):
+            deciding.state_outcome(self.people.operator, code or self.case(), outcome, reason)
+        self.go()
+
+    def void(self) -> None:
+        with clock.fixed(self.now + timedelta(seconds=97)):
+            cases.void(self.people.operator, self.case(), {"note": "误报"})
+        self.go()
+
+    def false(self, peak: float) -> None:
+        self.rise(peak)
+        self.state("false", "device")
+        self.void()
+
+
+@pytest.fixture
+def river(county: Cast, log: PostgresLog, history_folder: Any) -> Iterator[River]:
+    gauge = {"kind": "water_level", "region_code": EAST_GRID, "lon": HERE[0], "lat": HERE[1], "interval_seconds": 300}
+    load(SYSTEM, [DeviceRow(code=code, **gauge) for code in ("wl-1", "wl-2")])  # type: ignore[arg-type]
+    made = River(log, county)
+    made.go()
+    yield made
+    made.work.end()
+
+
+def told(viewer: Viewer, by: str = "detector", device: str = "") -> dict[str, tuple[int, int, int, int]]:
+    found = selectors.precisions(viewer, by, device=device)
+    return {one.name: (one.counts.true, one.counts.false, one.counts.unclear, one.counts.waiting) for one in found}
+
+
+def open_proposals(river: River, device: str = "") -> list[Proposal]:
+    return selectors.proposals(river.people.admin, device=device)
+
+
+def test_every_ending_of_a_case_is_an_outcome_of_its_alarm(river: River) -> None:
+    operator = river.people.operator
+    river.rise(3.2)
+    assert told(operator) == {HIGH: (0, 0, 0, 1)}
+    river.close()
+    assert told(operator) == {HIGH: (1, 0, 0, 0)}, "checked and closed: it was true"
+    river.rise(2.6)
+    river.void()
+    assert told(operator) == {HIGH: (1, 0, 1, 0)}, "nobody said what it was"
+    code = river.rise(2.6)
+    river.state("unclear")
+    river.state("false", "normal")
+    assert told(operator) == {HIGH: (1, 1, 1, 0)}, "the last word counts"
+    river.close()
+    assert told(operator) == {HIGH: (1, 1, 1, 0)}, "what was stated is no longer a matter of how the case ends"
+    (one,) = selectors.precisions(operator)
+    assert (one.counts.precision, one.counts.interval) == (0.5, (0.0945, 0.9055))
+    assert told(operator, "device") == {"wl-1": (1, 1, 1, 0)}
+    assert told(operator, "place") == {"990101100200": (1, 1, 1, 0)}
+    assert told(operator, "detector", device="wl-2") == {}
+    with scoped(SYSTEM):
+        fact = Fact.objects.get(case_code=code, action="outcome_stated", data__outcome="false")
+    assert fact.data["reason"] == "normal"
+    (row,) = selectors.witnesses(operator, code)
+    assert (row.outcome, row.reason, row.stated) == ("false", "normal", True)
+
+
+def test_alarms_of_a_case_that_is_merged_go_with_it(river: River) -> None:
+    first = river.rise(3.0)
+    second = river.rise(3.0, device="wl-2")
+    assert first != second
+    with clock.fixed(river.now + timedelta(minutes=3)):
+        cases.merge(river.people.operator, second, first, {})
+    river.state("false", "test", code=first)
+    assert told(river.people.operator, "device") == {"wl-1": (0, 1, 0, 0), "wl-2": (0, 1, 0, 0)}
+
+
+def test_a_threshold_is_proposed_that_keeps_the_true_and_drops_the_false(river: River) -> None:
+    river.rise(3.4)
+    river.close()
+    for peak in (2.6, 2.7):
+        river.false(peak)
+    assert open_proposals(river) == []
+    river.false(2.65)
+    (wish,) = open_proposals(river, device="wl-1")
+    assert (wish.kind, wish.detector) == ("threshold", HIGH)
+    assert (wish.data["limit"], wish.data["keeps"], wish.data["drops"], wish.data["of"]) == (2.5, 1, 3, 3)
+    assert 2.7 < wish.data["wish"] <= 3.4
+    river.false(2.6)
+    assert [one.pk for one in open_proposals(river)] == [wish.pk], "once"
+    with pytest.raises(Forbidden):
+        deciding.accept_threshold(river.people.operator, wish.pk)
+    deciding.accept_threshold(river.people.admin, wish.pk)
+    assert open_proposals(river) == []
+    with pytest.raises(NotNow, match="proposal_over"):
+        deciding.accept_threshold(river.people.admin, wish.pk)
+
+
+def test_a_device_no_threshold_would_mend_is_to_be_looked_after(river: River) -> None:
+    river.rise(2.6)
+    river.close()
+    for _ in range(3):
+        river.false(3.6)
+    (wish,) = open_proposals(river)
+    assert (wish.kind, wish.data["reasons"], wish.data["false"], wish.data["true"]) == ("maintenance", ["device"], 3, 1)
+    for who in (river.people.operator, river.people.handler):
+        with pytest.raises(Forbidden):
+            deciding.accept_maintenance(who, wish.pk)
+        with pytest.raises(Forbidden):
+            deciding.dismiss_proposal(who, wish.pk)
+    with clock.fixed(river.now + timedelta(minutes=3)):
+        deciding.accept_maintenance(river.people.admin, wish.pk)
+    river.later(minutes=5)
+    assert device_of(SYSTEM, "wl-1").status == "faulty"
+    with scoped(SYSTEM):
+        case = Case.objects.get(scene="device_care")
+    assert case.title.startswith("设备离线或故障")
+    river.false(3.6)
+    assert open_proposals(river) == [], "what was decided is not proposed again at once"
+
+
+def test_a_sensor_that_reads_normal_again_proposes_to_close(river: River) -> None:
+    river.levels(1.0, 2.8, 3.1, 3.1)
+    code = river.case()
+    assert selectors.proposals(river.people.operator, case=code) == []
+    river.accept()
+    river.levels(1.1, 1.1)
+    (wish,) = selectors.proposals(river.people.urban, case=code)
+    assert (wish.kind, wish.data["before"], wish.data["after"], wish.data["limit"]) == ("close", 3.1, 1.1, 2.5)
+    with pytest.raises(NotFound):
+        selectors.proposals(river.people.west_operator, case=code)
+    with clock.fixed(river.now + timedelta(minutes=3)):
+        with pytest.raises(NotNow):
+            deciding.accept_relook(river.people.operator, wish.pk)  # the task is another's
+        assert selectors.proposal(SYSTEM, wish.pk).status == "open", "nothing of a refused one stays"
+        deciding.accept_relook(river.people.urban, wish.pk)
+    with scoped(SYSTEM):
+        assert Case.objects.get(code=code).status in ("submitted", "checking")
+        assert Fact.objects.filter(case_code=code, action="proposal_decided").count() == 1
+
+
+def test_a_proposal_to_close_passes_when_the_water_rises_again(river: River) -> None:
+    code = river.rise(2.9)
+    assert len(selectors.proposals(river.people.operator, case=code)) == 1
+    river.levels(2.9, 2.9, 2.9, 2.9)
+    assert selectors.proposals(river.people.operator, case=code) == []
+
+
+def test_an_alarm_that_lasts_after_closing_proposes_to_take_it_up_again(river: River) -> None:
+    river.levels(1.0, 2.8, 2.9, 2.9, 2.9)
+    code = river.case()
+    river.close()
+    river.levels(2.9, 2.9)
+    assert selectors.proposals(river.people.operator, case=code) == []
+    river.levels(2.9, 2.9, 2.9, 2.9, 2.9, 2.9)
+    (wish,) = selectors.proposals(river.people.operator, case=code)
+    assert (wish.kind, wish.data["after"]) == ("reopen", 2.9)
+    with clock.fixed(river.now + timedelta(minutes=3)):
+        deciding.accept_relook(river.people.operator, wish.pk)
+    river.later(minutes=5)
+    assert river.case() != code
+    with scoped(SYSTEM):
+        again = Case.objects.get(code=river.case())
+    assert (again.scene, again.same_thing, again.status) == ("water_level", "wl-1", "reported")
+
+
+def test_what_cannot_be_stated_is_told(river: River) -> None:
+    code = river.rise(3.0)
+    operator = river.people.operator
+    wrong = (("maybe", "", "bad_outcome"), ("false", "", "bad_reason"), ("false", "rain", "bad_reason"), ("true", "test", "bad_reason"))
+    for outcome, reason, fault in wrong:
+        with pytest.raises(Invalid, match=fault):
+            deciding.state_outcome(operator, code, outcome, reason)
+    with pytest.raises(NotFound):
+        deciding.state_outcome(river.people.west_operator, code, "true")
+    with pytest.raises(NotFound):
+        deciding.accept_relook(operator, 0)
+
+
+def test_outcomes_are_seen_in_their_own_territory_and_forgotten_in_time(river: River) -> None:
+    for _ in range(3):
+        river.false(3.6)
+    assert told(river.people.west_operator) == {}
+    assert selectors.proposals(river.people.west_operator) == []
+    with scoped(river.people.west_operator):
+        assert (Witness.objects.count(), Proposal.objects.count()) == (0, 0)
+    with scoped(river.people.operator):
+        assert (Witness.objects.count(), Proposal.objects.filter(case_code="").count()) == (3, 1)
+    with clock.fixed(river.now + timedelta(days=1100)):
+        assert forget_outcomes() > 3, "with the proposals that passed"
+    assert told(river.people.operator) == {}
+    river.rise(3.0)
+    erase_subject(SYSTEM, rule="subject_request", devices={"wl-1"})
+    with scoped(SYSTEM):
+        assert (Witness.objects.count(), Proposal.objects.count()) == (0, 0)
