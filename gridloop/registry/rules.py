@@ -153,3 +153,13 @@ def device_fault(row: DeviceRow) -> FieldFault | None:
     if row.interval_seconds <= 0:
         return FieldFault("/interval_seconds", "registry.row_interval")
     return place_fault(row.lon, row.lat)
+
+
+def facts_of_home(people: int, lone: bool, old: bool, kind: str | None = None) -> dict[str, float]:
+    """Of a home of which nobody is known, who lives there is not known; nor is the kind of a house that is not."""
+    facts: dict[str, float] = {}
+    if people:
+        facts |= {"residents": float(people), "lives_alone": float(lone or people == 1), "elder": float(lone or old)}
+    if kind:
+        facts |= {"rented": float(kind == "rented"), "vacant": float(kind == "vacant")}
+    return facts

@@ -65,7 +65,9 @@ class AtWork:
         self._facts: dict[str, set[str]] = {}
         self._looked = 0
         self._saved = self._renewed = self._roster = time.monotonic()
-        self._save_cost = 0.0
+        self._roster_at = clock.now()
+        self._newcomers = False
+        self._save_cost = self._roster_cost = 0.0
         self._save_due = False
         self._unsent = True
 
@@ -108,7 +110,7 @@ class AtWork:
         if grown or not self.detectors:
             self.end()  # begin again, with the new partition or with nothing to do
             return True
-        if time.monotonic() - self._roster > ROSTER_SECONDS:
+        if self._roster_due(now):
             self._look_around()
         found = self._through(joined([batch.found for batch in batches]), max(frontier, self.frontier))
         self._commit(found, now, caught_up=frontier >= horizon)
@@ -202,9 +204,17 @@ class AtWork:
                 self.engine.group(by, list(changed), list(changed.values()))
                 self._save_due = True
         self._save_due = self._save_due or bool(self.keys.fresh)
+        self._newcomers = self._newcomers or bool(self.keys.fresh)
+
+    def _roster_due(self, now: datetime) -> bool:
+        """By real time; sooner, as far as it costs little, when devices have just been heard first or the deployment's clock went on."""
+        since = time.monotonic() - self._roster
+        moved = abs((now - self._roster_at).total_seconds()) > ROSTER_SECONDS
+        return since > ROSTER_SECONDS or ((self._newcomers or moved) and since > SAVE_SHARE * self._roster_cost)
 
     def _look_around(self) -> None:
         """Everybody registered, and the facts detectors ask for."""
+        began = time.monotonic()
         for rows in self.keys.everybody():
             self._learn(rows)
             self.keep_lease(also=bool(self.keys.fresh))
@@ -213,7 +223,8 @@ class AtWork:
                 if not np.array_equal(self.engine.known_facts(by).get(name, np.zeros(0)), column, equal_nan=True):
                     self.engine.facts(by, name, column)
                     self._save_due = True
-        self._roster = time.monotonic()
+        self._roster, self._roster_at, self._newcomers = time.monotonic(), clock.now(), False
+        self._roster_cost = self._roster - began
 
     # --- beginning, changing, storing --------------------------------------------------------------------------------------
 

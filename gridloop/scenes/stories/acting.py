@@ -11,18 +11,21 @@ from gridloop.cases.rules import TaskData
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.errors import NotNow
 from gridloop.scenes.loading import Loaded
-from gridloop.scenes.stories.memory import LEAD, PEOPLE, PLACES, SUPPORT_1, SUPPORT_2, MemoryCase, World
+from gridloop.scenes.stories.memory import LEAD, NOTHING, PEOPLE, SUPPORT_1, SUPPORT_2, UNITS, MemoryCase, World
 from gridloop.scenes.stories.player import View
-from gridloop.scenes.stories.story import ACT_WORDS, Step, SubmitStep, offset
+from gridloop.scenes.stories.sensing import PLACES
+from gridloop.scenes.stories.story import ACT_WORDS, LEVELS, Register, Step, SubmitStep, offset
 from gridloop.sdk.signals import Signal
 
 
 class MemoryStage:
     """Implements ``player.Stage``."""
 
-    def __init__(self, packs: list[Loaded], start: datetime, calendar: WorkingCalendar | None = None) -> None:
-        self.start = start
-        self.world = World(packs, start, calendar)
+    def __init__(
+        self, packs: list[Loaded], start: datetime, calendar: WorkingCalendar | None = None, on_record: Register = NOTHING
+    ) -> None:
+        self.start, self.on_record = start, on_record
+        self.world = World(packs, start, calendar, on_record)
         self._signals = 0
         self._acts: dict[str, Callable[[Step], None]] = {name: getattr(self, f"_{name}") for name in ACT_WORDS}
 
@@ -41,9 +44,10 @@ class MemoryStage:
         told = step.signal
         assert told is not None
         self._signals += 1
-        lon, lat = PLACES[told.place]
+        lon, lat = PLACES[self.on_record.place_of(told)]
         at = self.start + offset(told.happened) if told.happened else self.world.now
         number = told.number or f"s{self._signals}"
+        assert not isinstance(told.value, tuple)
         self.world.signal(Signal(number, "story", told.device, told.kind, at, told.value, lon, lat, told.data))
 
     def _report(self, step: Step) -> None:
@@ -149,6 +153,8 @@ class MemoryStage:
             reworks=data.reworks,
             returns=data.returns,
             stars=data.stars,
+            severity=data.severity,
+            posts=tuple((task.name, level_of(UNITS[task.unit_id].region)) for task in live if task.unit_id in UNITS),
         )
 
     def _notices(self, case: MemoryCase) -> list[str]:
@@ -158,6 +164,11 @@ class MemoryStage:
                 sent.append(str(entry.data.get("template")))
             sent += [one.template for one in case.pack.notices.on_fact if one.fact == entry.action]
         return sent
+
+
+def level_of(region: str) -> str:
+    """The level a unit belongs to, by the code of its region."""
+    return next((word for word, digits in LEVELS.items() if digits == len(region)), region)
 
 
 def _proof(told: SubmitStep) -> dict[str, Any]:

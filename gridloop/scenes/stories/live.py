@@ -9,7 +9,8 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from gridloop.scenes.stories.story import ACT_WORDS, Step, Story, SubmitStep, of
 PATIENCE = 60.0  # real seconds to wait for the deployment to catch up; a busy machine takes its time
 TOLERANCE = 1.0  # minutes by which a fact's time may differ
 SEEN = 0.3  # real seconds until every process has looked at the moved clock
+DELIVERED = 20.0  # real seconds to wait for notices
 LATER = timedelta(seconds=1)  # past the due time, so that it is over in the deployment too
 ASIDE = 0.0002  # degrees east: about 19 m
 AROUND = 0.0015  # degrees: the box in which a story's cases are looked for
@@ -39,19 +41,23 @@ DESK, MACHINE = "operator", "admin"
 class LiveStage:
     """Implements ``player.Stage``."""
 
-    def __init__(self, door: Door, pack: Loaded, packs: list[Loaded], start: datetime, folder: Path, places: dict[str, Any]) -> None:
-        self.door, self.pack, self.start, self.folder, self.places = door, pack, start, folder, places
-        self.memory = MemoryStage(packs, start, orgs.calendar_for(SYSTEM))
+    def __init__(self, door: Door, pack: Loaded, packs: list[Loaded], playing: Playing) -> None:
+        self.door, self.pack, self.start, self.folder, self.places = door, pack, playing.start, playing.folder, playing.places
+        self.on_record = playing.story.on_record
+        self.asked = any(step.should and step.should.delivered for step in playing.story.steps)
+        self.memory = MemoryStage(packs, self.start, orgs.calendar_for(SYSTEM), self.on_record)
         self.tag = f"{random.randrange(36**6):06x}"
         self._signals = 0
         self._keys: list[str] = []
         self._acts: dict[str, Callable[[Step], None]] = {name: getattr(self, f"_{name}") for name in ACT_WORDS}
-        self._set_clock(start)
+        self._set_clock(self.start)
+        cast.put_on_record(self.on_record, self.tag, self._place)
 
     # ---- time ----------------------------------------------------------------------------------------------------
 
     def advance(self, to: timedelta) -> None:
         target = self.start + to
+        self.memory.world.look_ahead(target)
         while (due := self.memory.world.next_due()) is not None and due <= target:
             self.memory.advance(due - self.start)
             self._set_clock(due + LATER)
@@ -100,7 +106,7 @@ class LiveStage:
         told = step.signal
         assert told is not None
         self._signals += 1
-        lon, lat = self._place(told.place)
+        lon, lat = self._place(self.on_record.place_of(told))
         at = self.start + offset(told.happened) if told.happened else clock.now()
         item: dict[str, Any] = {
             "id": f"{told.number or f's{self._signals}'}-{self.tag}",
@@ -244,7 +250,19 @@ class LiveStage:
             reworks=case["reworks"],
             returns=case["returns"],
             stars=case["rating"]["stars"] if case["rating"] else None,
+            severity=case["severity"],
+            posts=tuple((task["name"], cast.level_of_unit(int(task["unit"]["id"]))) for task in live if task["unit"]),
+            delivered=self._delivered(code) if self.asked else None,
         )
+
+    def _delivered(self, code: str) -> tuple[str, ...]:
+        """Templates that reached somebody, once none is under way any more."""
+        deadline = time.monotonic() + DELIVERED
+        while True:
+            items = self.door.get(DESK, f"/api/v1/cases/{code}/notices", limit=200)["items"]
+            if all(one["status"] != "waiting" for one in items) or time.monotonic() > deadline:
+                return tuple(one["template"] for one in items if one["status"] == "sent")
+            time.sleep(0.25)
 
 
 def differences(live: Played, memory: list[View]) -> list[str]:
@@ -270,7 +288,8 @@ def play_live(packs: list[Loaded], only: Iterable[str], url: str, folder: Path) 
     door = Door(url, _token)
     try:
         chosen = [(one, file, story) for one in packs if not wanted or one.name in wanted for file, story in stories_of(one)[0].items()]
-        return [_one(door, one, packs, file, story, folder) for one, file, story in chosen]
+        places = _places(door)
+        return [_one(door, one, packs, file, Playing(story, _next_start(story), folder, next(places))) for one, file, story in chosen]
     finally:
         door.close()
 
@@ -281,8 +300,19 @@ def _token(who: str) -> str:
     return cast.unit_token(kind, int(unit)) if unit else cast.sample_token(kind)
 
 
-def _one(door: Door, one: Loaded, packs: list[Loaded], file: str, story: Story, folder: Path) -> Result:
-    stage = LiveStage(door, one, packs, _next_start(story), folder, _places(door))
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """A story, and where and from when on it is played."""
+
+    story: Story
+    start: datetime
+    folder: Path
+    places: dict[str, tuple[float, float]]
+
+
+def _one(door: Door, one: Loaded, packs: list[Loaded], file: str, playing: Playing) -> Result:
+    story = playing.story
+    stage = LiveStage(door, one, packs, playing)
     played = play(story, stage)
     played.failures += differences(played, stage.memory.views())
     return Result(one.name, file, story, played)
@@ -297,11 +327,12 @@ def _next_start(story: Story) -> datetime:
     return start.astimezone(UTC)
 
 
-def _places(door: Door) -> dict[str, tuple[float, float]]:
-    """Two places of the county, far from each other, chosen at random so that stories do not meet."""
+def _places(door: Door) -> Iterator[dict[str, tuple[float, float]]]:
+    """Again and again two places of the county, far from each other, at random so that stories do not meet: each as seldom as can be."""
     regions = door.get(DESK, "/api/v1/regions", level="micro_grid", limit=200)["items"]
     points = [(float(one["lon"]), float(one["lat"])) for one in regions if one["lon"] is not None]
     while True:
-        first, second = random.sample(points, 2)
-        if abs(first[0] - second[0]) + abs(first[1] - second[1]) > 0.02:
-            return {"甲": first, "乙": second}
+        random.shuffle(points)
+        for first, second in zip(points[::2], points[1::2], strict=False):
+            if abs(first[0] - second[0]) + abs(first[1] - second[1]) > 0.02:
+                yield {"甲": first, "乙": second}
