@@ -48,7 +48,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     ),
     "GRIDLOOP_CHANNEL_*": (
         "people",
-        "`SMS`, `APP`, `VOICE`, `EMAIL`, `SPEAKER`: adapter and address of this kind of notice; default `file:` (see below)",
+        "`SMS`, `APP`, `VOICE`, `EMAIL`, `SPEAKER`, `CONTROL`: adapter and address of this kind of notice; default `file:` (see below)",
     ),
     "GRIDLOOP_QUIET_HOURS": ("people", "hours in which people at home get no text message or call"),
     "GRIDLOOP_ASSISTANT": ("people", "a language model that drafts summaries and replies, as `openai:BASE-URL#MODEL`; none by default"),

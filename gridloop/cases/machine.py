@@ -97,6 +97,7 @@ class Machine(Steps):
             },
             "params": dict(self.scene.params),
             "signal": dict(more),
+            **self._helpers(self.scene),
         }
 
     # ---- verbs of people -----------------------------------------------------------------------------------------
@@ -225,7 +226,8 @@ class Machine(Steps):
         case, old = self.case, self.scene
         before = (case.type, case.severity)
         case.type, case.severity = self._chosen["type"], self._chosen["severity"]
-        step = at_dispatch(scene.process, {**self._process_data({}), "params": dict(scene.params)}, self._answer("accept"))
+        answer = {**self._answer("accept"), **self._helpers(scene)}
+        step = at_dispatch(scene.process, {**self._process_data({}), "params": dict(scene.params)}, answer)
         if step is None:
             case.type, case.severity = before
             return None
@@ -406,6 +408,7 @@ _ACTION_OF = {
     ("verify", "approve"): "verified",
     ("verify", "reject"): "found_untrue",
     ("verify", "escalate"): "escalation_asked",
+    ("verify", "submit"): "submitted",
     ("intake", "accept"): "case_accepted",
     ("intake", "pass"): "passed_on",
     ("intake", "reject"): "intake_rejected",

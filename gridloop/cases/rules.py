@@ -48,7 +48,7 @@ REPORT_SOURCES = {
     **dict.fromkeys(("handler", "officer", "supervisor", "leader", "mediator", "inspector", "designer", "admin"), _STAFF),
 }
 TASK_ENDING_VERBS = {
-    "verify": ("approve", "reject", "escalate"),
+    "verify": ("approve", "reject", "escalate", "submit"),
     "intake": ("accept", "reject"),
     "handle": ("submit", "return", "escalate"),
     "support": ("submit", "return"),
@@ -248,6 +248,9 @@ class Directory(Protocol):
 
     def competent(self, duty: str, case_type: str, region: str, at: datetime) -> Performer | None:
         """The most specific holder of a duty for a type at a place and time."""
+
+    def helpers(self, case_type: str, region: str, at: datetime) -> list[Performer]:
+        """Who has the duty to support such cases there: of each department the most specific unit, in the order of the duties."""
 
     def unit(self, unit_id: int) -> Performer | None:
         """A unit by id."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from gridloop.cases.models import Case
 from gridloop.cases.rules import reporter_subject
-from gridloop.cases.selectors import LIVE_TASK, Reporter
+from gridloop.cases.selectors import LIVE_TASK, Reporter, sources_of
 from gridloop.flow.selectors import tasks_of
 from gridloop.journal.messages import FactRow
 from gridloop.kernel import clock
@@ -15,7 +15,7 @@ from gridloop.kernel.viewer import SYSTEM
 from gridloop.notices.messages import Recipient
 from gridloop.orgs import selectors as orgs
 from gridloop.orgs.briefs import OnDuty, StaffBrief
-from gridloop.registry.selectors import devices_near, plate_contact
+from gridloop.registry.selectors import devices_by_code, devices_near, plate_contact
 from gridloop.sdk.pack import Pack
 
 SPEAKERS_M, MOST_SPEAKERS = 300.0, 3  # farther off nobody at the place hears it; its own reach counts when it is smaller
@@ -126,6 +126,13 @@ def _speakers(case: Case, fact: FactRow, pack: Pack, asked: Asked) -> list[Recip
     return [Recipient(f"device:{one.id}", one.code, one.name) for one in near]
 
 
+def _source(case: Case, fact: FactRow, pack: Pack, asked: Asked) -> list[Recipient]:
+    """The registered devices that told of it themselves: a camera in a lift has the lift's loudspeaker and hold beside it."""
+    codes = {one.device for one in sources_of(SYSTEM, case.code) if one.device}
+    found = devices_by_code(SYSTEM, codes) if codes else {}
+    return [Recipient(f"device:{one.id}", code, one.name) for code, one in sorted(found.items())]
+
+
 _FIND: dict[str, Callable[[Case, FactRow, Pack, Asked], list[Recipient]]] = {
     "lead": _lead,
     "supporting": _supporting,
@@ -136,4 +143,5 @@ _FIND: dict[str, Callable[[Case, FactRow, Pack, Asked], list[Recipient]]] = {
     "reporter": _reporter,
     "owner": _owner,
     "speakers": _speakers,
+    "source": _source,
 }

@@ -22,7 +22,7 @@ from gridloop.doors.ingest.mqtt import MqttDoor
 from gridloop.doors.ingest.quick import STRIDE, Reader
 from gridloop.doors.ingest.writer import Writer
 from gridloop.doors.logs import request_id
-from gridloop.doors.pushes import push_book
+from gridloop.doors.pushes import kept, push_book
 from gridloop.kernel import clock, tracing
 from gridloop.kernel.errors import Fault, NotFound, TooMuch, Unavailable
 from gridloop.kernel.texts import say
@@ -129,7 +129,7 @@ async def parse(
 ) -> tuple[list[Signal], list[dict[str, Any]]]:
     """A body to signals; the refused items with index and reason in the caller's language."""
     now = clock.now()
-    reader = None if sender.device or mapping else Reader(now)
+    reader = None if sender.device or mapping else Reader(now, kept())
     if reader and (plain := await reader.body(body, ndjson)):
         return plain, []
     defaults = Defaults(device=sender.device, at=now if mapping else None) if sender.device or mapping else None
@@ -140,7 +140,7 @@ async def parse(
         try:
             if isinstance(raw, ItemFault):
                 raise raw
-            signals.append((reader and reader.item(raw)) or parse_item(raw, now, defaults))
+            signals.append((reader and reader.item(raw)) or parse_item(raw, now, defaults, kept()))
         except ItemFault as refused:
             fault = refused.fault
             rejected.append({"index": index, "error": say(fault.key, lang, **fault.params), "pointer": fault.pointer})

@@ -10,6 +10,7 @@ from gridloop.cases.machine import Machine
 from gridloop.cases.rules import TaskData
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.errors import NotNow
+from gridloop.notices.rules import asks_for, pause_seconds
 from gridloop.scenes.loading import Loaded
 from gridloop.scenes.stories.memory import LEAD, NOTHING, PEOPLE, SUPPORT_1, SUPPORT_2, UNITS, MemoryCase, World
 from gridloop.scenes.stories.player import View
@@ -120,6 +121,10 @@ class MemoryStage:
     def _escalate(self, step: Step) -> None:
         self._do(step, "主办", "handle", "escalate", note=step.escalate)
 
+    def _settle(self, step: Step) -> None:
+        assert step.settle is not None
+        self._do(step, "网格", "verify", "submit", **_proof(step.settle))
+
     def _check(self, step: Step) -> None:
         good = step.check == "通过"
         self._do(step, "核查", "check", "approve" if good else "reject", note=step.check)
@@ -158,12 +163,16 @@ class MemoryStage:
         )
 
     def _notices(self, case: MemoryCase) -> list[str]:
-        sent = []
+        sent: list[tuple[datetime, str]] = []
         for entry in case.trace:
             if entry.action == "notice_requested":
-                sent.append(str(entry.data.get("template")))
-            sent += [one.template for one in case.pack.notices.on_fact if one.fact == entry.action]
-        return sent
+                sent.append((entry.at, str(entry.data.get("template"))))
+            for one in case.pack.notices.on_fact:
+                since = entry.at - timedelta(seconds=pause_seconds(one))
+                lately = one.pause and any(name == one.template and at > since for at, name in sent)
+                if one.fact == entry.action and asks_for(one, entry.data) and not lately:
+                    sent.append((entry.at, one.template))
+        return [name for _, name in sent]
 
 
 def level_of(region: str) -> str:

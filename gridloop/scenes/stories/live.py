@@ -30,6 +30,8 @@ from gridloop.scenes.stories.story import ACT_WORDS, Step, Story, SubmitStep, of
 
 PATIENCE = 60.0  # real seconds to wait for the deployment to catch up; a busy machine takes its time
 TOLERANCE = 1.0  # minutes by which a fact's time may differ
+BASIS = "故事演练（示例数据，不涉及真实人员）"
+ADOPTED = 4.0  # real seconds until a pack just switched on is at work everywhere
 SEEN = 0.3  # real seconds until every process has looked at the moved clock
 DELIVERED = 20.0  # real seconds to wait for notices
 LATER = timedelta(seconds=1)  # past the due time, so that it is over in the deployment too
@@ -190,6 +192,9 @@ class LiveStage:
     def _escalate(self, step: Step) -> None:
         self._do(step, "handle", "escalate", note=step.escalate)
 
+    def _settle(self, step: Step) -> None:
+        self._proof(step, "verify", step.settle)
+
     def _check(self, step: Step) -> None:
         self._do(step, "check", "approve" if step.check == "通过" else "reject", note=step.check)
 
@@ -289,9 +294,17 @@ def play_live(packs: list[Loaded], only: Iterable[str], url: str, folder: Path) 
     try:
         chosen = [(one, file, story) for one in packs if not wanted or one.name in wanted for file, story in stories_of(one)[0].items()]
         places = _places(door)
+        _switch_on(door, {one.name for one, _, _ in chosen if one.pack and one.pack.pack.legal_basis})
         return [_one(door, one, packs, file, Playing(story, _next_start(story), folder, next(places))) for one, file, story in chosen]
     finally:
         door.close()
+
+
+def _switch_on(door: Door, names: Iterable[str]) -> None:
+    """Packs that are off until their legal basis is recorded: here it is a rehearsal with made-up signals."""
+    for name in names:
+        door.post(MACHINE, f"/api/v1/packs/{name}/switch", {"on": True, "basis": BASIS})
+        time.sleep(ADOPTED)  # its detectors are at work
 
 
 def _token(who: str) -> str:

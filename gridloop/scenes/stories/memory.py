@@ -38,6 +38,7 @@ UNITS = {
     GRID: Performer(GRID, "网格", staff_id=301, region=REGION),
 }
 DUTIES = {"handle": LEAD, "check": CHECKERS, "verify": GRID}
+FIELD = ("GRID", "COMMUNITY")  # departments that verify and do not support
 NEAR_M, NEAR_S = 50.0, 24 * 3600.0
 NOTHING = Register()
 
@@ -67,6 +68,10 @@ class MemoryDirectory:
         if duty == "intake":
             return UNITS[COUNTY_DESK if region == COUNTY else TOWN_DESK]
         return UNITS.get(DUTIES.get(duty, 0))
+
+    def helpers(self, case_type: str, region: str, at: datetime) -> list[Performer]:
+        departments = [one for one in case_types()[case_type].co if one not in FIELD]
+        return [UNITS[unit] for unit, _ in zip((SUPPORT_1, SUPPORT_2), departments, strict=False)]
 
     def unit(self, unit_id: int) -> Performer | None:
         return UNITS.get(unit_id)

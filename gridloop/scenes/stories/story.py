@@ -210,6 +210,7 @@ class Step(Told):
     support: SubmitStep | None = Field(default=None, alias="协办提交")
     give_back: Reason | None = Field(default=None, alias="退回")
     escalate: Reason | None = Field(default=None, alias="提级")
+    settle: SubmitStep | None = Field(default=None, alias="现场办结")
     check: Literal["通过", "不通过"] | None = Field(default=None, alias="核查")
     urge: Reason | None = Field(default=None, alias="催办")
     void: Reason | None = Field(default=None, alias="作废")
@@ -234,7 +235,7 @@ class Step(Told):
 
 
 ACTS: tuple[str, ...] = tuple(
-    "signal report verify accept reject sign arrive submit support give_back escalate check urge void rate".split(" ")  # noqa: SIM905
+    "signal report verify accept reject sign arrive submit support give_back escalate settle check urge void rate".split(" ")  # noqa: SIM905
 )
 ACT_WORDS = {name: str(Step.model_fields[name].alias) for name in ACTS}
 

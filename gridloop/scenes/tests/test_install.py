@@ -144,6 +144,9 @@ def test_packs_over_http(cast: Cast) -> None:
         "type": "09009",
         "process": "warn_then_enforce",
         "needs": [],
+        "legal_zh": "",
+        "legal_en": "",
+        "bases": [],
         "detectors": [],
     }
     assert [one["name"] for one in items["water_level"]["detectors"]] == ["high_water", "fast_rise", "heavy_rain"]  # as in the file

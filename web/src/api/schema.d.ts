@@ -3098,13 +3098,21 @@ export interface components {
         };
         /**
          * PackOut
-         * @description An installed scene pack; ``units`` are those whose territory differs from ``enabled``.
+         * @description An installed scene pack; ``units`` are those whose territory differs from ``enabled``. ``legal_zh``, ``legal_en``: the law it leans
+         *
+         *     on, '' for most; then ``bases`` are the documents recorded where it is on.
          */
         PackOut: {
+            /** Bases */
+            bases: string[];
             /** Detectors */
             detectors: components["schemas"]["PackDetectorOut"][];
             /** Enabled */
             enabled: boolean;
+            /** Legal En */
+            legal_en: string;
+            /** Legal Zh */
+            legal_zh: string;
             /** Name */
             name: string;
             /** Needs */
@@ -4073,6 +4081,12 @@ export interface components {
          * @description On or off, everywhere (``unit`` null) or in one unit's territory.
          */
         SwitchIn: {
+            /**
+             * Basis
+             * @description the document that allows it, for a pack that names a law
+             * @default
+             */
+            basis: string;
             /** On */
             on: boolean;
             /** Unit */

@@ -141,10 +141,12 @@ export default {
     nothing: "Nothing", differs: "Exceptions", none: "None", offIn: "off in {n} units", onIn: "on in {n} units", on: "On", off: "Off",
     oneUnit: "Set one unit apart", offThere: "Switch off there", onThere: "Switch on there", everywhere: "the whole area",
     switchedOn: "“{name}” is on in {unit}", switchedOff: "“{name}” is off in {unit}", badDiagram: "The diagram cannot be drawn",
+    law: "Legal basis", basis: "Recorded", noBasis: "Not recorded: cannot be switched on", basisShort: "Name the document and its number",
+    basisAsk: "This scene leans on: {law}. Name the document that allows its use here, with its number. It is kept in the security log.",
   },
   tier: { draft: "Draft", bronze: "Bronze", silver: "Silver", gold: "Gold" },
   process: {
-    standard_case: "Standard case", warn_then_enforce: "Warn, then enforce", welfare_check: "Welfare check", plan_response: "Plan response",
+    standard_case: "Standard case", warn_then_enforce: "Warn, then enforce", alert_response: "Alert response", welfare_check: "Welfare check", plan_response: "Plan response",
     joint_inspection: "Joint inspection", mediation: "Mediation", deputy_matter: "Deputy's matter", review: "Review",
   },
   tour: {

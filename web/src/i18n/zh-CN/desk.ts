@@ -128,11 +128,12 @@ export default {
     hint: "在办事件沿用开始时的版本", empty: "还没有安装场景", process: "流程", needs: "还缺", detectors: "检测器", nothing: "不缺", differs: "例外", none: "没有例外",
     offIn: "在 {n} 个单位停用", onIn: "在 {n} 个单位启用", on: "已启用", off: "已停用", oneUnit: "单独设置某个单位", offThere: "在该单位停用",
     onThere: "在该单位启用", everywhere: "全域", switchedOn: "「{name}」已在{unit}启用", switchedOff: "「{name}」已在{unit}停用",
-    badDiagram: "流程图无法显示",
+    badDiagram: "流程图无法显示", law: "法律依据", basis: "已登记", noBasis: "未登记，不能启用",
+    basisAsk: "本场景依据{law}。请填写批准在本地使用的文件名称和文号，将记入安全日志。", basisShort: "请写明文件名称和文号",
   },
   tier: { draft: "草稿", bronze: "铜", silver: "银", gold: "金" },
   process: {
-    standard_case: "标准事件流程", warn_then_enforce: "先提醒后执法", welfare_check: "关爱探访", plan_response: "预案响应", joint_inspection: "综合查一次",
+    standard_case: "标准事件流程", warn_then_enforce: "先提醒后执法", alert_response: "预警处置", welfare_check: "关爱探访", plan_response: "预案响应", joint_inspection: "综合查一次",
     mediation: "矛盾调解", deputy_matter: "代表事项", review: "核查",
   },
   tour: {
