@@ -205,7 +205,7 @@ class World:
                     lon=signal.lon,
                     lat=signal.lat,
                     same_thing=found.key,
-                    proposal={"type": found.case_type, "unit": LEAD, "severity": found.severity},
+                    proposal={"type": found.case_type, "unit": LEAD, "severity": found.severity, "told": found.severity},
                     data=more,
                 ),
                 SYSTEM,
@@ -213,6 +213,8 @@ class World:
             case.sources -= 1  # the signal itself is counted below
         case.sources += 1
         case.trace.append(Entry(self.now, "signal_added", {"kind": signal.kind, "value": signal.value}))
+        if found.verb == "open":
+            self.push(case, SYSTEM, partial(Machine.press, severity=found.severity))
         if found.message:
             self.push(case, SYSTEM, partial(Machine.receive, message=found.message, data={"value": signal.value}))
 

@@ -31,6 +31,7 @@ FACTS = {
     "上报": "reported",
     "并入": "joined",
     "信号": "signal_added",
+    "升级": "severity_raised",
     "属实": "verified",
     "不属实": "found_untrue",
     "受理": "case_accepted",
