@@ -190,3 +190,8 @@ def next_absence(told: Iterable[tuple[datetime, datetime]], at: datetime) -> tup
             break
         found = (since, till) if found is None else (found[0], max(found[1], till))
     return found
+
+
+def facts_of_absence(since: datetime, till: datetime) -> dict[str, float]:
+    """As detectors ask for it: ms."""
+    return {"away_since": float(round(since.timestamp() * 1000)), "away_till": float(round(till.timestamp() * 1000))}

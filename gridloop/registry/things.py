@@ -21,7 +21,7 @@ from gridloop.orgs.selectors import number_after, page_limit, turn
 from gridloop.registry import scope
 from gridloop.registry.briefs import BuildingView, DeviceKeys, DevicePoint, DeviceView, EnterpriseView, HouseView, PlaceView, VehicleView
 from gridloop.registry.models import Absence, Building, Device, Enterprise, House, Place, Vehicle
-from gridloop.registry.rules import clean_plate, facts_of_home, next_absence
+from gridloop.registry.rules import clean_plate, facts_of_absence, facts_of_home, next_absence
 
 MOST_POINTS = 10_000
 
@@ -258,8 +258,7 @@ def _facts_of_homes(at: datetime) -> dict[str, dict[str, float]]:
         told.setdefault(code, []).append((since, till))
     for code, times in told.items():
         if (away := next_absence(times, at)) is not None:
-            since, till = (round(moment.timestamp() * 1000) for moment in away)
-            homes[code] |= {"away_since": float(since), "away_till": float(till)}
+            homes[code] |= facts_of_absence(*away)
     return homes
 
 
