@@ -88,6 +88,8 @@ SETTINGS: dict[str, tuple[str, str]] = {
 # Facts outside of a case: they are read by administrators, so no screen has a sentence for them.
 FACTS: dict[str, tuple[str, str]] = {
     "retention_applied": ("到期数据清除", "What was kept long enough was removed: how many of each kind"),
+    "absence_recorded": ("登记住户外出", "A household told that nobody is at home"),
+    "absence_ended": ("住户外出结束", "A household is back"),
     "accounts_loaded": ("批量开通账号", "Accounts loaded"),
     "assignment_ended": ("网格任职结束", "Assignment to a region ended"),
     "calendar_edited": ("工作日历调整", "Working calendar edited"),

@@ -15,6 +15,7 @@ from gridloop.cases.restart import at_dispatch
 from gridloop.cases.rules import (
     CENTRE,
     DESK_STAGES,
+    FORM_VERBS,
     PUBLIC_SOURCES,
     RATE_DAYS,
     REASON_NEEDED,
@@ -28,8 +29,10 @@ from gridloop.cases.rules import (
     Situation,
     TaskData,
     case_verbs,
+    form_fault,
     rater_of,
     reporter_subject,
+    steering,
     task_verbs,
 )
 from gridloop.cases.steps import Steps
@@ -121,6 +124,8 @@ class Machine(Steps):
             self._check_in(task, payload)
         elif verb in TASK_ENDING_VERBS.get(task.stage, ()):
             self._need_proof(task, verb, payload)
+            if (fault := form_fault(task.form if verb in FORM_VERBS else None, payload.get("form") or {})) is not None:
+                raise Invalid(fault.key, errors=(fault,), **fault.params)
             self._finish(task, verb, payload)
         else:
             raise NotNow("cases.verb_not_now", verb=verb, allowed=", ".join(allowed))
@@ -173,7 +178,8 @@ class Machine(Steps):
             data["form"] = Secret(dict(payload["form"]), "task_form")
         self._with_note(data, payload)
         self.note(_ACTION_OF.get((task.stage, verb), verb), data)
-        self.apply(self.scene.process.complete(self.case.process_state, task.ref, self._answer(verb)))
+        answer = steering(task.form, payload.get("form") or {}) | self._answer(verb)
+        self.apply(self.scene.process.complete(self.case.process_state, task.ref, answer))
 
     def _doubt(self, task: TaskData, payload: Mapping[str, Any]) -> None:
         """Ask what speaks against closing: the process then has somebody else look before it closes."""

@@ -228,6 +228,17 @@ class Steps:
         if limit is not None:
             self.case.due_at = due_at(self.case.reported_at, parse_duration(limit.limit), self.directory.calendar(self.case.region))
 
+    def press(self, severity: int) -> None:
+        """A signal tells how urgent it is: more than any before it, it counts, even where a desk has thought less of the matter."""
+        case, before = self.case, self.case.proposal or {}
+        if not case.is_open or severity >= before.get("told", 5):
+            return
+        case.proposal = {**before, "told": severity}
+        if severity < case.severity:
+            case.proposal |= {"severity": severity, "how": {**before.get("how", {}), "severity": "given"}}
+            self.note("severity_raised", {"severity": severity, "from": case.severity})
+            case.severity = severity
+
     # ---- calls of the diagram ------------------------------------------------------------------------------------
 
     def _call_file(self, call: Call) -> None:

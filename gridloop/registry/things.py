@@ -20,8 +20,8 @@ from gridloop.orgs.briefs import Page
 from gridloop.orgs.selectors import number_after, page_limit, turn
 from gridloop.registry import scope
 from gridloop.registry.briefs import BuildingView, DeviceKeys, DevicePoint, DeviceView, EnterpriseView, HouseView, PlaceView, VehicleView
-from gridloop.registry.models import Building, Device, Enterprise, House, Place, Vehicle
-from gridloop.registry.rules import clean_plate, facts_of_home
+from gridloop.registry.models import Absence, Building, Device, Enterprise, House, Place, Vehicle
+from gridloop.registry.rules import clean_plate, facts_of_absence, facts_of_home, next_absence
 
 MOST_POINTS = 10_000
 
@@ -252,7 +252,14 @@ def _facts_of_homes(at: datetime) -> dict[str, dict[str, float]]:
     born = at.date().replace(year=at.year - ELDER_YEARS, day=min(at.day, 28))
     with connection.cursor() as cursor:
         cursor.execute(_FACTS, [born])
-        return {code: facts_of_home(people, bool(lone), bool(old), kind) for code, people, lone, old, kind in cursor.fetchall()}
+        homes = {code: facts_of_home(people, bool(lone), bool(old), kind) for code, people, lone, old, kind in cursor.fetchall()}
+    told: dict[str, list[tuple[datetime, datetime]]] = {}
+    for code, since, till in Absence.objects.filter(till__gt=at).values_list("household__code", "since", "till"):
+        told.setdefault(code, []).append((since, till))
+    for code, times in told.items():
+        if (away := next_absence(times, at)) is not None:
+            homes[code] |= facts_of_absence(*away)
+    return homes
 
 
 @reading

@@ -42,6 +42,7 @@ FACTS = (
     "reported",
     "joined",
     "signal_added",
+    "severity_raised",
     "message_received",
     "verified",
     "found_untrue",

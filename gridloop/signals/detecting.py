@@ -219,7 +219,7 @@ class AtWork:
             self._learn(rows)
             self.keep_lease(also=bool(self.keys.fresh))
         for by, names in self._facts.items():
-            for name, column in self.keys.facts(by, names).items():
+            for name, column in self.keys.facts(by, names, alarms.moment(self.frontier)).items():
                 if not np.array_equal(self.engine.known_facts(by).get(name, np.zeros(0)), column, equal_nan=True):
                     self.engine.facts(by, name, column)
                     self._save_due = True

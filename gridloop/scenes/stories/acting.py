@@ -12,7 +12,7 @@ from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.errors import NotNow
 from gridloop.notices.rules import asks_for, pause_seconds
 from gridloop.scenes.loading import Loaded
-from gridloop.scenes.stories.memory import LEAD, NOTHING, PEOPLE, SUPPORT_1, SUPPORT_2, UNITS, MemoryCase, World
+from gridloop.scenes.stories.memory import GRID, LEAD, NOTHING, PEOPLE, SUPPORT_1, SUPPORT_2, UNITS, MemoryCase, World
 from gridloop.scenes.stories.player import View
 from gridloop.scenes.stories.sensing import PLACES
 from gridloop.scenes.stories.story import ACT_WORDS, LEVELS, Register, Step, SubmitStep, offset
@@ -56,6 +56,11 @@ class MemoryStage:
         assert told is not None
         self.world.report(told.text, told.kind, PLACES[told.place], told.contact)
 
+    def _away(self, step: Step) -> None:
+        told = step.away
+        assert told is not None
+        self.world.away(told.home, self.start + offset(told.since), self.start + offset(told.till))
+
     # ---- people --------------------------------------------------------------------------------------------------
 
     def _case(self, step: Step) -> MemoryCase:
@@ -74,11 +79,15 @@ class MemoryStage:
 
     def _do(self, step: Step, who: str, stage: str, verb: str, **payload: Any) -> None:
         task = self._task(step, stage)
+        if who == "主办" and task.unit_id == GRID:
+            who = "网格"
+        if step.form is not None:
+            payload["form"] = step.form
         self._push(step, who, lambda machine: machine.act(task.id, verb, payload))
 
     def _verify(self, step: Step) -> None:
         true = step.verify == "属实"
-        self._do(step, "网格", "verify", "approve" if true else "reject", note=step.verify)
+        self._do(step, "网格", "verify", "approve" if true else "reject", note=step.why or step.verify)
 
     def _accept(self, step: Step) -> None:
         told = step.accept
@@ -114,6 +123,10 @@ class MemoryStage:
         assert step.support is not None
         task = self._task(step, "support")
         self._support_act(step, task, "submit", _proof(step.support))
+
+    def _trace(self, step: Step) -> None:
+        assert step.trace is not None
+        self._do(step, "受理", "trace", "submit", **_proof(step.trace))
 
     def _give_back(self, step: Step) -> None:
         self._do(step, "主办", "handle", "return", note=step.give_back)

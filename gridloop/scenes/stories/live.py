@@ -133,6 +133,12 @@ class LiveStage:
         body = {"text": told.text, "place": {"lon": lon, "lat": lat}, "contact": told.contact, "kind": told.kind or ""}
         self._keys.append(self.door.post("", "/api/v1/reports", body)["track_url"])
 
+    def _away(self, step: Step) -> None:
+        told = step.away
+        assert told is not None
+        since, till = (self.start + offset(one) for one in (told.since, told.till))
+        self.door.post(DESK, f"/api/v1/households/{told.home}-{self.tag}/absences", {"since": since.isoformat(), "till": till.isoformat()})
+
     def _task(self, step: Step, stage: str, number: int = 0) -> dict[str, Any]:
         tasks = [task for task in self._tasks(self._code(step)) if task["stage"] == stage]
         if len(tasks) <= number:
@@ -140,7 +146,7 @@ class LiveStage:
         return tasks[number]
 
     def _do(self, step: Step, stage: str, verb: str, *, photos: int = 0, **body: Any) -> None:
-        self._on(self._task(step, stage), verb, photos, body)
+        self._on(self._task(step, stage), verb, photos, body | ({"form": step.form} if step.form is not None else {}))
 
     def _on(self, task: dict[str, Any], verb: str, photos: int, body: dict[str, Any]) -> None:
         who = DESK if task["stage"] == "intake" else f"{task['stage']}:{task['unit']['id']}"
@@ -148,7 +154,7 @@ class LiveStage:
         self.door.post(who, f"/api/v1/tasks/{task['id']}/{verb}", {**body, "evidence": evidence})
 
     def _verify(self, step: Step) -> None:
-        self._do(step, "verify", "approve" if step.verify == "属实" else "reject", note=step.verify)
+        self._do(step, "verify", "approve" if step.verify == "属实" else "reject", note=step.why or step.verify)
 
     def _accept(self, step: Step) -> None:
         told = step.accept
@@ -181,6 +187,9 @@ class LiveStage:
 
     def _support(self, step: Step) -> None:
         self._proof(step, "support", step.support)
+
+    def _trace(self, step: Step) -> None:
+        self._proof(step, "trace", step.trace)
 
     def _proof(self, step: Step, stage: str, told: SubmitStep | None) -> None:
         assert told is not None

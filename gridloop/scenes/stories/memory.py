@@ -17,8 +17,10 @@ from gridloop.cases.messages import SceneMatch
 from gridloop.cases.rules import END_STATUSES, CaseData, NewCase, Performer, Scene, Situation, TaskData
 from gridloop.cases.types import case_types, type_name
 from gridloop.kernel.durations import WorkingCalendar
+from gridloop.kernel.errors import Invalid, NotFound
 from gridloop.kernel.geo import distance_m
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Grant, Viewer
+from gridloop.registry.rules import absence_fault
 from gridloop.scenes.loading import Loaded
 from gridloop.scenes.rules import Candidate, again_seconds, choose, match, stage_limits, within_seconds
 from gridloop.scenes.stories.sensing import Senses
@@ -191,6 +193,14 @@ class World:
             if found is not None:
                 self._take(loaded, found, signal)
 
+    def away(self, home: str, since: datetime, till: datetime) -> None:
+        """A household tells that nobody is at home. The faults are the registry's."""
+        if (fault := absence_fault(since, till, self.now)) is not None:
+            raise Invalid(fault.key, errors=(fault,), **fault.params)
+        if self.senses is None or home not in self.senses.facts:
+            raise NotFound("registry.household_unknown", code=home)
+        self.senses.away(home, since, till)
+
     def _take(self, loaded: Loaded, found: SceneMatch, signal: Signal) -> None:
         assert loaded.pack is not None
         case = self._same_thing(loaded, found, signal)
@@ -210,7 +220,7 @@ class World:
                     lon=signal.lon,
                     lat=signal.lat,
                     same_thing=found.key,
-                    proposal={"type": found.case_type, "unit": LEAD, "severity": found.severity},
+                    proposal={"type": found.case_type, "unit": LEAD, "severity": found.severity, "told": found.severity},
                     data=more,
                 ),
                 SYSTEM,
@@ -218,6 +228,8 @@ class World:
             case.sources -= 1  # the signal itself is counted below
         case.sources += 1
         case.trace.append(Entry(self.now, "signal_added", {"kind": signal.kind, "value": signal.value}))
+        if found.verb == "open":
+            self.push(case, SYSTEM, partial(Machine.press, severity=found.severity))
         if found.message:
             self.push(case, SYSTEM, partial(Machine.receive, message=found.message, data={"value": signal.value}))
 

@@ -15,7 +15,7 @@ from gridloop.detection.engine import Engine
 from gridloop.detection.messages import Alarm, alarm_id
 from gridloop.detection.rules import DEVICE, Detector
 from gridloop.kernel.durations import WorkingCalendar
-from gridloop.registry.rules import facts_of_home
+from gridloop.registry.rules import facts_of_absence, facts_of_home, next_absence
 from gridloop.scenes.loading import Loaded, signal_kinds
 from gridloop.scenes.stories.story import LEVELS, DeviceTold, Register
 from gridloop.sdk.signals import Signal
@@ -57,7 +57,8 @@ class Senses:
         }
         for by in {detector.by for detector in self.detectors.values()} | {DEVICE}:
             self._group(by)
-        self.tell_facts()
+        self._absences: dict[str, list[tuple[datetime, datetime]]] = {}
+        self._tell_facts(start)
         self.engine.tick(milliseconds(start) - round(SETTLE * 1000))
 
     def _group(self, by: str) -> None:
@@ -75,12 +76,19 @@ class Senses:
         if by != DEVICE:
             self.engine.group(by, np.arange(len(key)), key)
 
-    def tell_facts(self) -> None:
-        """What is on record of homes and places, now; what stands there changes by acts of the story."""
+    def _tell_facts(self, now: datetime) -> None:
+        """What is on record of homes and places now."""
+        for home, told in self._absences.items():
+            if (away := next_absence(told, now)) is not None:
+                self.facts[home] |= facts_of_absence(*away)
         for by, names in self._names.items():
             facts = [self._known(by, name) for name in names]
             for fact in sorted({fact for known in facts for fact in known}):
                 self.engine.facts(by, fact, np.array([known.get(fact, np.nan) for known in facts]))
+
+    def away(self, home: str, since: datetime, till: datetime) -> None:
+        """Nobody will be at home; what was told before stays."""
+        self._absences.setdefault(home, []).append((since, till))
 
     def _known(self, by: str, name: str) -> dict[str, float]:
         if by == DEVICE:
@@ -99,6 +107,8 @@ class Senses:
 
     def look(self, now: datetime) -> None:
         """Time goes on to a moment, and nothing was read before it that was not taken."""
+        if self._absences:
+            self._tell_facts(datetime.fromtimestamp(self.engine.watermark / 1000, UTC))
         self._note(self.engine.tick(milliseconds(now) - round(SETTLE * 1000)))
 
     def _note(self, alarms: Sequence[Alarm]) -> None:

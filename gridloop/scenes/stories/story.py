@@ -31,6 +31,7 @@ FACTS = {
     "上报": "reported",
     "并入": "joined",
     "信号": "signal_added",
+    "升级": "severity_raised",
     "属实": "verified",
     "不属实": "found_untrue",
     "受理": "case_accepted",
@@ -59,7 +60,7 @@ FACTS = {
     "评价": "rated",
 }
 CARDS = {"无": None, "黄牌": "yellow", "红牌": "red"}
-TASKS = {"核实": "verify", "受理": "intake", "主办处置": "handle", "协办": "support", "核查": "check"}
+TASKS = {"核实": "verify", "受理": "intake", "主办处置": "handle", "协办": "support", "核查": "check", "值守查找": "trace", "救助": "help"}
 LEVELS = {"省": 2, "市": 4, "县": 6, "镇街": 9, "村社": 12, "网格": 15, "微网格": 18}  # by the digits of a region's code
 PLACES = ("甲", "甲旁", "乙")  # 甲旁 is 20 m from 甲; 乙 is far from both
 DEFAULT_START = "2026-09-01T09:00:00+08:00"  # a Tuesday morning without a holiday near
@@ -73,7 +74,7 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 StatusWord = Literal[
     "已上报", "核实中", "已立案", "已派遣", "已签收", "处置中", "已提级", "已反馈", "核查中", "返工中", "已结案", "已作废", "不予受理"
 ]
-TaskWord = Literal["核实", "受理", "主办处置", "协办", "核查"]
+TaskWord = Literal["核实", "受理", "主办处置", "协办", "核查", "值守查找", "救助"]
 LevelWord = Literal["省", "市", "县", "镇街", "村社", "网格", "微网格"]
 DeviceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:@-]{1,30}$")]
 Figure = Annotated[float, Field(strict=False)]
@@ -151,6 +152,14 @@ class SignalStep(Told):
         return self.model_copy(update={"value": value, "every": None, "times": None})
 
 
+class AwayStep(Told):
+    """外出: a grid worker notes that nobody will be at home."""
+
+    home: Name = Field(alias="户")
+    since: Offset = Field(default="+0m", alias="从")
+    till: Offset = Field(alias="到")
+
+
 class ReportStep(Told):
     """上报: a person reports."""
 
@@ -169,7 +178,7 @@ class AcceptStep(Told):
 
 
 class SubmitStep(Told):
-    """提交: the result with its photos."""
+    """提交, 协办提交, 查找: the result with its photos."""
 
     photos: int = Field(default=0, alias="照片", ge=0, le=9)
     note: str = Field(default="", alias="说明")
@@ -200,6 +209,7 @@ class Step(Told):
     at: Offset | None = Field(default=None, alias="时间", description="since the start of the story")
     case: int = Field(default=1, alias="案", ge=1, description="which case of the story, in order of opening")
     signal: SignalStep | None = Field(default=None, alias="信号")
+    away: AwayStep | None = Field(default=None, alias="外出")
     report: ReportStep | None = Field(default=None, alias="上报")
     verify: Literal["属实", "不属实"] | None = Field(default=None, alias="核实")
     accept: AcceptStep | None = Field(default=None, alias="受理")
@@ -208,6 +218,7 @@ class Step(Told):
     arrive: Side | None = Field(default=None, alias="到场")
     submit: SubmitStep | None = Field(default=None, alias="提交")
     support: SubmitStep | None = Field(default=None, alias="协办提交")
+    trace: SubmitStep | None = Field(default=None, alias="查找")
     give_back: Reason | None = Field(default=None, alias="退回")
     escalate: Reason | None = Field(default=None, alias="提级")
     settle: SubmitStep | None = Field(default=None, alias="现场办结")
@@ -215,6 +226,8 @@ class Step(Told):
     urge: Reason | None = Field(default=None, alias="催办")
     void: Reason | None = Field(default=None, alias="作废")
     rate: int | None = Field(default=None, alias="评价", ge=1, le=5)
+    why: Reason | None = Field(default=None, alias="原因", description="of 核实: 不属实")
+    form: dict[str, Any] | None = Field(default=None, alias="表单", description="answers of the form of the task that ends")
     refused: bool = Field(default=False, alias="应被拒绝")
     should: Should | None = Field(default=None, alias="应当")
 
@@ -235,7 +248,7 @@ class Step(Told):
 
 
 ACTS: tuple[str, ...] = tuple(
-    "signal report verify accept reject sign arrive submit support give_back escalate settle check urge void rate".split(" ")  # noqa: SIM905
+    "signal away report verify accept reject sign arrive submit support trace give_back escalate settle check urge void rate".split(" ")  # noqa: SIM905
 )
 ACT_WORDS = {name: str(Step.model_fields[name].alias) for name in ACTS}
 
