@@ -422,6 +422,7 @@ _ACTION_OF = {
     ("handle", "return"): "returned",
     ("handle", "escalate"): "escalation_asked",
     ("support", "submit"): "support_submitted",
+    ("trace", "submit"): "support_submitted",
     ("support", "return"): "support_returned",
     ("check", "approve"): "check_approved",
     ("check", "reject"): "check_rejected",

@@ -247,9 +247,11 @@ class LiveStage:
         return round((datetime.fromisoformat(at) - self.start).total_seconds() / 60, 2)
 
     def views(self) -> list[View]:
-        return [self._view(code) for code in self._codes()]
+        called = [view.notices or () for view in self.memory.views()]
+        codes = self._codes()
+        return [self._view(code, called[n] if n < len(called) else ()) for n, code in enumerate(codes)]
 
-    def _view(self, code: str) -> View:
+    def _view(self, code: str, called: tuple[str, ...]) -> View:
         case = self.door.get(DESK, f"/api/v1/cases/{code}")
         live = self._tasks(code)
         due = min((task["due_at"] for task in live if task["due_at"]), default=None)
@@ -266,15 +268,16 @@ class LiveStage:
             stars=case["rating"]["stars"] if case["rating"] else None,
             severity=case["severity"],
             posts=tuple((task["name"], cast.level_of_unit(int(task["unit"]["id"]))) for task in live if task["unit"]),
-            delivered=self._delivered(code) if self.asked else None,
+            delivered=self._delivered(code, called) if self.asked else None,
         )
 
-    def _delivered(self, code: str) -> tuple[str, ...]:
-        """Templates that reached somebody, once none is under way any more."""
+    def _delivered(self, code: str, called: tuple[str, ...]) -> tuple[str, ...]:
+        """Templates that reached somebody, once all that were called for are there and none is under way any more."""
         deadline = time.monotonic() + DELIVERED
         while True:
             items = self.door.get(DESK, f"/api/v1/cases/{code}/notices", limit=200)["items"]
-            if all(one["status"] != "waiting" for one in items) or time.monotonic() > deadline:
+            there = {one["template"] for one in items} >= set(called) and all(one["status"] != "waiting" for one in items)
+            if there or time.monotonic() > deadline:
                 return tuple(one["template"] for one in items if one["status"] == "sent")
             time.sleep(0.25)
 
