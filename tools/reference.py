@@ -147,7 +147,8 @@ def settings() -> str:
         rows = [(f"`{name}`", words[1], f"`{found.get(name, ('',))[0]}`" if found.get(name, ("",))[0] else "–")
                 for name, words in SETTINGS.items() if words[0] == group]  # fmt: skip
         text += f"## {title}\n\n" + _table(("variable", "meaning", "default"), rows)
-    text += "## Channels\n\n`GRIDLOOP_CHANNEL_SMS`, `_APP`, `_VOICE`, `_EMAIL`, `_SPEAKER` name an adapter and its address. There are:\n\n"
+    text += "## Channels\n\n`GRIDLOOP_CHANNEL_SMS`, `_APP`, `_VOICE`, `_EMAIL`, `_SPEAKER`, `_CONTROL` name an adapter and its address. "
+    text += "There are:\n\n"
     rows = []
     for path in sorted((source.PACKAGE / "adapters" / "channels").glob("*/manifest.yaml")):
         one = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -48,7 +48,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     ),
     "GRIDLOOP_CHANNEL_*": (
         "people",
-        "`SMS`, `APP`, `VOICE`, `EMAIL`, `SPEAKER`: adapter and address of this kind of notice; default `file:` (see below)",
+        "`SMS`, `APP`, `VOICE`, `EMAIL`, `SPEAKER`, `CONTROL`: adapter and address of this kind of notice; default `file:` (see below)",
     ),
     "GRIDLOOP_QUIET_HOURS": ("people", "hours in which people at home get no text message or call"),
     "GRIDLOOP_ASSISTANT": ("people", "a language model that drafts summaries and replies, as `openai:BASE-URL#MODEL`; none by default"),
@@ -93,6 +93,8 @@ SETTINGS: dict[str, tuple[str, str]] = {
 # Facts outside of a case: they are read by administrators, so no screen has a sentence for them.
 FACTS: dict[str, tuple[str, str]] = {
     "retention_applied": ("到期数据清除", "What was kept long enough was removed: how many of each kind"),
+    "absence_recorded": ("登记住户外出", "A household told that nobody is at home"),
+    "absence_ended": ("住户外出结束", "A household is back"),
     "accounts_loaded": ("批量开通账号", "Accounts loaded"),
     "assignment_ended": ("网格任职结束", "Assignment to a region ended"),
     "calendar_edited": ("工作日历调整", "Working calendar edited"),

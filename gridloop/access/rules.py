@@ -32,6 +32,7 @@ PERMISSIONS: Final[dict[str, tuple[str, str]]] = {
     "people.read": ("查看人口（脱敏）", "Read people (masked)"),
     "people.unmask": ("按目的调阅个人信息", "Open personal data for a purpose"),
     "people.edit": ("维护人口", "Edit people"),
+    "people.absence": ("登记住户外出", "Record when a household is away"),
     "people.erase": ("删除个人信息", "Erase personal data"),
     "house.read": ("查看房屋", "Read houses"),
     "enterprise.read": ("查看企业", "Read enterprises"),
@@ -86,7 +87,7 @@ _FIELD = _words(
 )
 _DESK = _FIELD | _words(
     "case.accept case.route case.merge case.void case.urge case.rate people.unmask pack.read indicator.read signals.read signals.write "
-    "positions.read"
+    "positions.read people.absence"
 )
 _VIEW = _words(
     "case.report case.read task.read evidence.read org.read device.read pack.read process.read indicator.read notice.read"
@@ -101,7 +102,7 @@ _ADMIN = (
 _ROLE_LIST = (
     Role("citizen", "群众", "Citizen", _CITIZEN, territory=False),
     Role("deputy", "人大代表", "Deputy", _CITIZEN | _words("case.read case.urge indicator.read"), territory=False),
-    Role("grid_worker", "网格员", "Grid worker", _FIELD | _words("people.unmask")),
+    Role("grid_worker", "网格员", "Grid worker", _FIELD | _words("people.unmask people.absence")),
     Role("handler", "部门经办", "Department handler", _FIELD),
     Role("officer", "执法队员", "Enforcement officer", _FIELD | _words("people.unmask")),
     Role("operator", "值守坐席", "Operator", _DESK),

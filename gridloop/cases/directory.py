@@ -89,6 +89,12 @@ class RowDirectory:
         """Every competent unit, best first."""
         return orgs.duty_table(SYSTEM).holders(duty, case_type, region, at, self.calendar(region).local(at).date())
 
+    def helpers(self, case_type: str, region: str, at: datetime) -> list[Performer]:
+        departments: dict[int | str | None, UnitBrief] = {}
+        for unit in self.candidates("support", case_type, region, at):
+            departments.setdefault(unit.department, unit)
+        return [_performer(unit) for unit in departments.values()]
+
     def unit(self, unit_id: int) -> Performer | None:
         brief = self.units([unit_id]).get(unit_id)
         return _performer(brief) if brief else None

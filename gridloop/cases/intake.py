@@ -334,6 +334,8 @@ def receive_signal(viewer: Viewer, signal: Signal, match: SceneMatch) -> str | N
             if row is None:
                 return None
             _note_signal(viewer, row, signal)
+            if match.verb == "open" and match.severity < (row.proposal or {}).get("told", 5):
+                push(viewer, row.code, lambda machine: machine.press(match.severity))
             if match.message:
                 push(viewer, row.code, lambda machine: machine.receive(match.message, {"value": signal.value}))
             return row.code
@@ -361,6 +363,8 @@ def _open_from_signal(viewer: Viewer, signal: Signal, match: SceneMatch, scene: 
     region = region or desk.top_region(SYSTEM)
     where = DIRECTORY.region_name(region)
     number = store.next_number(region)
+    offer = proposal(given(match.case_type), "", signal.kind, region)
+    offer |= {"severity": match.severity, "told": match.severity, "how": offer["how"] | {"severity": "given"}}
     opened = NewCase(
         code=number.code,
         type=match.case_type,
@@ -371,7 +375,7 @@ def _open_from_signal(viewer: Viewer, signal: Signal, match: SceneMatch, scene: 
         lon=signal.lon,
         lat=signal.lat,
         same_thing=match.key,
-        proposal=proposal(given(match.case_type), "", signal.kind, region),
+        proposal=offer,
         data={**match.subject, "kind": signal.kind, "value": signal.value},
     )
     machine = Machine.open(opened, scene, DIRECTORY, clock.now(), viewer)

@@ -15,6 +15,7 @@ from gridloop.cases.restart import at_dispatch
 from gridloop.cases.rules import (
     CENTRE,
     DESK_STAGES,
+    FORM_VERBS,
     PUBLIC_SOURCES,
     RATE_DAYS,
     REASON_NEEDED,
@@ -28,8 +29,10 @@ from gridloop.cases.rules import (
     Situation,
     TaskData,
     case_verbs,
+    form_fault,
     rater_of,
     reporter_subject,
+    steering,
     task_verbs,
 )
 from gridloop.cases.steps import Steps
@@ -97,6 +100,7 @@ class Machine(Steps):
             },
             "params": dict(self.scene.params),
             "signal": dict(more),
+            **self._helpers(self.scene),
         }
 
     # ---- verbs of people -----------------------------------------------------------------------------------------
@@ -120,6 +124,8 @@ class Machine(Steps):
             self._check_in(task, payload)
         elif verb in TASK_ENDING_VERBS.get(task.stage, ()):
             self._need_proof(task, verb, payload)
+            if (fault := form_fault(task.form if verb in FORM_VERBS else None, payload.get("form") or {})) is not None:
+                raise Invalid(fault.key, errors=(fault,), **fault.params)
             self._finish(task, verb, payload)
         else:
             raise NotNow("cases.verb_not_now", verb=verb, allowed=", ".join(allowed))
@@ -172,7 +178,8 @@ class Machine(Steps):
             data["form"] = Secret(dict(payload["form"]), "task_form")
         self._with_note(data, payload)
         self.note(_ACTION_OF.get((task.stage, verb), verb), data)
-        self.apply(self.scene.process.complete(self.case.process_state, task.ref, self._answer(verb)))
+        answer = steering(task.form, payload.get("form") or {}) | self._answer(verb)
+        self.apply(self.scene.process.complete(self.case.process_state, task.ref, answer))
 
     def _doubt(self, task: TaskData, payload: Mapping[str, Any]) -> None:
         """Ask what speaks against closing: the process then has somebody else look before it closes."""
@@ -225,7 +232,8 @@ class Machine(Steps):
         case, old = self.case, self.scene
         before = (case.type, case.severity)
         case.type, case.severity = self._chosen["type"], self._chosen["severity"]
-        step = at_dispatch(scene.process, {**self._process_data({}), "params": dict(scene.params)}, self._answer("accept"))
+        answer = {**self._answer("accept"), **self._helpers(scene)}
+        step = at_dispatch(scene.process, {**self._process_data({}), "params": dict(scene.params)}, answer)
         if step is None:
             case.type, case.severity = before
             return None
@@ -406,6 +414,7 @@ _ACTION_OF = {
     ("verify", "approve"): "verified",
     ("verify", "reject"): "found_untrue",
     ("verify", "escalate"): "escalation_asked",
+    ("verify", "submit"): "submitted",
     ("intake", "accept"): "case_accepted",
     ("intake", "pass"): "passed_on",
     ("intake", "reject"): "intake_rejected",
@@ -413,6 +422,7 @@ _ACTION_OF = {
     ("handle", "return"): "returned",
     ("handle", "escalate"): "escalation_asked",
     ("support", "submit"): "support_submitted",
+    ("trace", "submit"): "support_submitted",
     ("support", "return"): "support_returned",
     ("check", "approve"): "check_approved",
     ("check", "reject"): "check_rejected",

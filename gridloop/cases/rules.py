@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from jsonschema import Draft202012Validator
+
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.errors import FieldFault, Invalid
 from gridloop.kernel.viewer import Viewer
@@ -48,13 +50,15 @@ REPORT_SOURCES = {
     **dict.fromkeys(("handler", "officer", "supervisor", "leader", "mediator", "inspector", "designer", "admin"), _STAFF),
 }
 TASK_ENDING_VERBS = {
-    "verify": ("approve", "reject", "escalate"),
+    "verify": ("approve", "reject", "escalate", "submit"),
     "intake": ("accept", "reject"),
     "handle": ("submit", "return", "escalate"),
     "support": ("submit", "return"),
+    "trace": ("submit",),
     "check": ("approve", "reject"),
     "review": ("approve", "reject"),
 }
+FORM_VERBS = ("submit",)  # which of them answer the form of a task
 REASON_NEEDED = ("return", "reject", "escalate", "void")
 CENTRE = "centre"  # the rater all desks and supervisors of a case are together
 SURE_PLACE_M = 60.0  # a place found from an address with no more error is as good as a given one
@@ -249,6 +253,9 @@ class Directory(Protocol):
     def competent(self, duty: str, case_type: str, region: str, at: datetime) -> Performer | None:
         """The most specific holder of a duty for a type at a place and time."""
 
+    def helpers(self, case_type: str, region: str, at: datetime) -> list[Performer]:
+        """Who has the duty to support such cases there: of each department the most specific unit, in the order of the duties."""
+
     def unit(self, unit_id: int) -> Performer | None:
         """A unit by id."""
 
@@ -353,3 +360,31 @@ def report_source(viewer: Viewer, asked: str) -> str:
         fault = FieldFault("/source", "cases.source_not_yours", {"source": asked, "allowed": ", ".join(allowed)})
         raise Invalid(fault.key, errors=(fault,), **fault.params)
     return asked or allowed[0]
+
+
+def form_fault(form: Mapping[str, Any] | None, answers: Mapping[str, Any]) -> FieldFault | None:
+    """The first thing wrong with the answers to a task's form (a JSON Schema)."""
+    if form is None:
+        return None
+    wrong = next(
+        iter(sorted(Draft202012Validator(form).iter_errors(dict(answers)), key=lambda one: list(map(str, one.absolute_path)))), None
+    )
+    if wrong is None:
+        return None
+    if wrong.validator == "required":
+        name = next((name for name in wrong.validator_value if name not in wrong.instance), "")
+        return FieldFault(f"/form/{name}", "cases.form_missing", {"name": titled(form, name)})
+    path = [str(one) for one in wrong.absolute_path]
+    return FieldFault("/form" + "".join(f"/{one}" for one in path), "cases.form_wrong", {"name": titled(form, path[0]) if path else "form"})
+
+
+def titled(form: Mapping[str, Any], name: str) -> str:
+    """What people call a field of a form."""
+    return str(form.get("properties", {}).get(name, {}).get("title", name))
+
+
+def steering(form: Mapping[str, Any] | None, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers a process may go by: choices and yes or no. Words of people's own are none: they stay sealed."""
+    fields = (form or {}).get("properties", {})
+    chosen = {name for name, field in fields.items() if field.get("type") == "boolean" or "enum" in field or "oneOf" in field}
+    return {name: answer for name, answer in answers.items() if name in chosen and name not in ("case", "params")}

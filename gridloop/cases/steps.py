@@ -49,7 +49,6 @@ class Steps:
     scene_for: SceneFor | None = None  # finds the scene of another type; without it a case keeps its own
     facts: list[Noted] = field(default_factory=list)
     digest: str = ""  # of the process of a scene the case went over to in this push
-    _unheld: bool = False  # the world dispatched and nobody is competent: the work goes to the desk
     _sticky: str | None = None  # a status a call has set that the next opened task must not hide
     _chosen: dict[str, Any] = field(default_factory=dict)  # the desk's choice (type, unit, staff …) for the calls of this push
 
@@ -70,8 +69,9 @@ class Steps:
                     limit.state = "cancelled"
         for call in step.calls:
             _CALLS[call.name](self, call)
-        if self._unheld:
-            self._to_the_desk(step)
+        work = next((task for task in step.opened if task.stage == "handle" and "return" in task.verbs), None)
+        if work is not None and self.case.lead_unit_id is None:
+            self._to_the_desk(step, work)
             return
         for task in step.opened:
             self._open_task(task)
@@ -81,17 +81,28 @@ class Steps:
             self._end(step.ended)
         self._sticky = None
 
-    def _to_the_desk(self, step: Step) -> None:
+    def _to_the_desk(self, step: Step, work: UserTask) -> None:
         """Nobody is competent for work the world dispatched: as if its unit had returned it at once, the desk is asked."""
-        work = next((task for task in step.opened if task.stage == "handle" and "return" in task.verbs), None)
-        if work is None:
-            raise Invalid("cases.nobody_competent", type=self.case.type, region=self.case.region)
         back = self.scene.process.complete(step.state, work.ref, self._answer("return"))
-        self._unheld, self._sticky, self.case.status = False, "filed", "filed"
+        self._sticky, self.case.status = "filed", "filed"
         self.apply(replace(back, calls=tuple(call for call in back.calls if call.name != "return")))
 
     def _answer(self, outcome: str) -> dict[str, Any]:
-        return {"outcome": outcome, "supporting": list(self._chosen.get("supporting", ())), "doubts": len(self.case.doubts)}
+        supporting = list(self._chosen.get("supporting", self.case.supporting_ids))
+        return {"outcome": outcome, "supporting": supporting, "doubts": len(self.case.doubts), **self._helpers(self.scene)}
+
+    def _helpers(self, scene: Scene) -> dict[str, list[int]]:
+        """For a process that wants to know: the units the desk named, else who supports such cases by duty, beside whoever handles them."""
+        if "helpers" not in scene.process.data:
+            return {}
+        case, chosen = self.case, self._chosen
+        if named := chosen.get("supporting"):
+            return {"helpers": list(named)}
+        kind = str(chosen.get("type") or case.type)
+        lead = chosen.get("unit")
+        if lead is None and (found := self.directory.competent("handle", kind, case.region, self.now)) is not None:
+            lead = found.unit_id
+        return {"helpers": [one.unit_id for one in self.directory.helpers(kind, case.region, self.now) if one.unit_id != lead]}
 
     def _cancel_task(self, ref: str) -> None:
         for task in self.situation.tasks:
@@ -217,6 +228,17 @@ class Steps:
         if limit is not None:
             self.case.due_at = due_at(self.case.reported_at, parse_duration(limit.limit), self.directory.calendar(self.case.region))
 
+    def press(self, severity: int) -> None:
+        """A signal tells how urgent it is: more than any before it, it counts, even where a desk has thought less of the matter."""
+        case, before = self.case, self.case.proposal or {}
+        if not case.is_open or severity >= before.get("told", 5):
+            return
+        case.proposal = {**before, "told": severity}
+        if severity < case.severity:
+            case.proposal |= {"severity": severity, "how": {**before.get("how", {}), "severity": "given"}}
+            self.note("severity_raised", {"severity": severity, "from": case.severity})
+            case.severity = severity
+
     # ---- calls of the diagram ------------------------------------------------------------------------------------
 
     def _call_file(self, call: Call) -> None:
@@ -233,14 +255,13 @@ class Steps:
             found = self.directory.competent(str(call.params.get("duty") or "handle"), case.type, case.region, self.now)
             if found is None and self._chosen:  # the desk is there to choose
                 raise Invalid("cases.nobody_competent", type=case.type, region=case.region)
-            if found is None:
-                self._unheld = True
+            if found is None:  # the work goes to the desk once it is to be done
                 self.note("nobody_competent", {"type": case.type, "region": case.region})
                 return
             unit = found.unit_id
             self._lead_helps_not(unit)
         case.lead_unit_id = int(unit)
-        case.supporting_ids = list(self._chosen.get("supporting", ()))
+        case.supporting_ids = list(self._chosen.get("supporting") or call.params.get("supporting") or ())
         for involved in [case.lead_unit_id, *case.supporting_ids]:
             self._involve(involved)
         case.status = "dispatched"

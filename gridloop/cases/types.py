@@ -25,6 +25,7 @@ class CaseType:
     severity: int
     limits: Mapping[str, str]
     lead: str  # department code
+    co: tuple[str, ...]  # departments that support
     category_zh: str
     category_en: str
 
@@ -50,6 +51,7 @@ def case_types() -> dict[str, CaseType]:
                 severity=int(entry["severity"]),
                 limits=dict(entry.get("limits") or {}),
                 lead=str(entry.get("lead") or ""),
+                co=tuple(entry.get("co") or ()),
                 category_zh=category["zh"],
                 category_en=category["en"],
             )

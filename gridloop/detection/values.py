@@ -27,6 +27,7 @@ class Kind(NamedTuple):
     seen_zh: str = ""
     seen_en: str = ""
     unit_en: str = ""
+    keeps: tuple[str, ...] | None = None  # of a signal's data nothing else is taken: what must not be kept is refused at the door
 
 
 class Fault(NamedTuple):

@@ -59,6 +59,7 @@ class Process:
         self.stages = tuple(sorted({task.stage for task in diagram.tasks.values()}))
         self.performers = tuple(sorted({task.performer for task in diagram.tasks.values()}))
         self._memory = Memory()
+        self.data = tuple(diagram.data)
         self.operations = tuple(sorted({call.operation for call in diagram.calls.values()}))
 
     def with_defaults(self, params: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from gridloop.cases.models import Case
 from gridloop.cases.rules import reporter_subject
-from gridloop.cases.selectors import LIVE_TASK, Reporter
+from gridloop.cases.selectors import LIVE_TASK, Reporter, sources_of
 from gridloop.flow.selectors import tasks_of
 from gridloop.journal.messages import FactRow
 from gridloop.kernel import clock
@@ -15,10 +15,11 @@ from gridloop.kernel.viewer import SYSTEM
 from gridloop.notices.messages import Recipient
 from gridloop.orgs import selectors as orgs
 from gridloop.orgs.briefs import OnDuty, StaffBrief
-from gridloop.registry.selectors import devices_near, plate_contact
+from gridloop.registry.selectors import devices_by_code, devices_near, household_contacts, plate_contact
 from gridloop.sdk.pack import Pack
 
 SPEAKERS_M, MOST_SPEAKERS = 300.0, 3  # farther off nobody at the place hears it; its own reach counts when it is smaller
+MOST_AT_HOME = 3
 MOST_UNROSTERED = 3  # without a roster not a whole department is woken
 
 
@@ -106,15 +107,34 @@ def _reached(key: str, subject: str, value: Any) -> Recipient | None:
 
 
 def _owner(case: Case, fact: FactRow, pack: Pack, asked: Asked) -> list[Recipient]:
-    """The registered owner of the vehicle the case is about."""
-    plate = plate_of(case, pack)
-    contact = plate_contact(SYSTEM, plate, "handle_case", f"{case.code} {fact.action}") if plate else None
-    return [Recipient(contact.subject, contact.phone, contact.name, contact.subject)] if contact else []
+    """The registered owner of the vehicle the case is about, or who lives in the home it is about."""
+    reason = f"{case.code} {fact.action}"
+    if plate := plate_of(case, pack):
+        owner = plate_contact(SYSTEM, plate, "handle_case", reason)
+        found = [owner] if owner else []
+    else:
+        home = _home_of(case, pack)
+        found = household_contacts(SYSTEM, home, "handle_case", reason)[:MOST_AT_HOME] if home else []
+    return [Recipient(one.subject, one.phone, one.name, one.subject) for one in found]
 
 
 def plate_of(case: Case, pack: Pack) -> str:
     """The number plate, when the scene's same-thing key is one."""
-    source = pack.signals.subject.get("plate")
+    return _subject_of(case, pack, "plate")
+
+
+def _home_of(case: Case, pack: Pack) -> str:
+    """The home the case is about: by itself, or by the device that stands in it."""
+    if home := _subject_of(case, pack, "household"):
+        return home
+    code = _subject_of(case, pack, "home_of")
+    device = devices_by_code(SYSTEM, {code}).get(code) if code else None
+    return (device.household or "") if device else ""
+
+
+def _subject_of(case: Case, pack: Pack, what: str) -> str:
+    """The case's thing, when the pack says that it is a plate or a household."""
+    source = pack.signals.subject.get(what)
     return case.same_thing if source and source == pack.pack.same_thing.key else ""
 
 
@@ -124,6 +144,13 @@ def _speakers(case: Case, fact: FactRow, pack: Pack, asked: Asked) -> list[Recip
         return []
     near = devices_near(SYSTEM, "loudspeaker", case.lon, case.lat, SPEAKERS_M, MOST_SPEAKERS)
     return [Recipient(f"device:{one.id}", one.code, one.name) for one in near]
+
+
+def _source(case: Case, fact: FactRow, pack: Pack, asked: Asked) -> list[Recipient]:
+    """The registered devices that told of it themselves: a camera in a lift has the lift's loudspeaker and hold beside it."""
+    codes = {one.device for one in sources_of(SYSTEM, case.code) if one.device}
+    found = devices_by_code(SYSTEM, codes) if codes else {}
+    return [Recipient(f"device:{one.id}", code, one.name) for code, one in sorted(found.items())]
 
 
 _FIND: dict[str, Callable[[Case, FactRow, Pack, Asked], list[Recipient]]] = {
@@ -136,4 +163,5 @@ _FIND: dict[str, Callable[[Case, FactRow, Pack, Asked], list[Recipient]]] = {
     "reporter": _reporter,
     "owner": _owner,
     "speakers": _speakers,
+    "source": _source,
 }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from datetime import timedelta
+from functools import cache, cached_property, partial
 from typing import cast
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from gridloop.journal.messages import FactRow
 from gridloop.journal.rows import insert
 from gridloop.kernel import clock
 from gridloop.kernel.durations import WorkingCalendar
+from gridloop.kernel.hints import hint_worker
 from gridloop.kernel.ids import uuid7
 from gridloop.kernel.texts import all_texts
 from gridloop.kernel.viewer import SYSTEM
@@ -29,7 +31,7 @@ from gridloop.notices.actions import Result, forget_sealed, settle
 from gridloop.notices.audiences import plate_of, recipients
 from gridloop.notices.messages import PackBook, Recipient
 from gridloop.notices.models import Delivery
-from gridloop.notices.rules import HOUSE, Quiet, fill, first_at, local_time, wait_words
+from gridloop.notices.rules import HOUSE, Quiet, asks_for, fill, first_at, local_time, pause_seconds, wait_words
 from gridloop.orgs import selectors as orgs
 from gridloop.orgs.briefs import OnDuty
 from gridloop.registry.selectors import address_at
@@ -55,6 +57,11 @@ def quiet() -> Quiet:
 def run() -> bool:
     """Job: the next facts. True when more are waiting."""
     return consume(CONSUMER, handle) == FULL
+
+
+def _due_now() -> None:
+    """What was just made is sent at once, not at the next poll."""
+    hint_worker("notices.deliver")
 
 
 class Batch:
@@ -88,7 +95,16 @@ class Batch:
         for (row, _value, _who), entry in zip(told, entries, strict=True):
             row.sealed = UUID(entry["sealed"])
         insert([row for row, _value, _who in self.new])
+        if self.new:
+            transaction.on_commit(_due_now)
         settle([(row, Result(error="notices.nobody", permanent=True)) for row, value, _who in self.new if value is None])
+
+    def told_within(self, case: str, template: str, seconds: float) -> bool:
+        """Whether the template went out for the case in the last seconds, or is going out with these facts."""
+        if any((row.case_code, row.template) == (case, template) for row, _value, _who in self.new):
+            return True
+        since = clock.now() - timedelta(seconds=seconds)
+        return Delivery.objects.filter(case_code=case, template=template, created_at__gt=since).exists()
 
     def duty(self, unit: int) -> OnDuty:
         """Who answers for a unit now."""
@@ -134,12 +150,12 @@ def _tell(fact: FactRow, case: Case, batch: Batch) -> None:
     if case.scene_version_id is None:
         return
     pack = packs().pack(case.scene_version_id)
-    for name, template, audience, urgent in _called_for(fact, pack):
+    for name, template, audience, urgent in _called_for(fact, pack, partial(batch.told_within, case.code)):
         if template is not None:
             _make(Wanted(fact, case, pack, name, template, audience or template.audience, urgent), batch)
 
 
-def _called_for(fact: FactRow, pack: Pack) -> Iterator[tuple[str, Template | None, str, bool]]:
+def _called_for(fact: FactRow, pack: Pack, told_within: Callable[[str, float], bool]) -> Iterator[tuple[str, Template | None, str, bool]]:
     """Name, template, audience ('' = the template's) and whether a process itself asked for it."""
     templates = pack.notices.templates
     if fact.action == "notice_requested":
@@ -150,7 +166,7 @@ def _called_for(fact: FactRow, pack: Pack) -> Iterator[tuple[str, Template | Non
         words = all_texts()[f"notices.house_{fact.action}"]
         yield fact.action, Template(channel="app", audience=HOUSE[fact.action], zh=words["zh"], en=words["en"]), "", False
     for rule in pack.notices.on_fact:
-        if rule.fact == fact.action:
+        if rule.fact == fact.action and asks_for(rule, fact.data) and not (rule.pause and told_within(rule.template, pause_seconds(rule))):
             yield rule.template, templates.get(rule.template), "", False
 
 
@@ -201,7 +217,7 @@ def _delivery(wanted: Wanted, who: Recipient, batch: Batch) -> Delivery:
 
 def _text(wanted: Wanted, who: Recipient, batch: Batch) -> str:
     words = batch.words(wanted.case, wanted.pack) | {"track_url": _track_url(wanted.case.code, who.track_key)}
-    return fill(wanted.template.zh, words)
+    return wanted.template.command or fill(wanted.template.zh, words)
 
 
 def _track_url(code: str, key: str) -> str:

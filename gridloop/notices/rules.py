@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 from gridloop.kernel.durations import WorkingCalendar, parse_duration
+from gridloop.kernel.expressions import Expression, ExpressionFault
 from gridloop.kernel.texts import say
-from gridloop.sdk.pack import Audience
+from gridloop.sdk.pack import FACT_NAMES, Audience, OnFact
 
 MOST_ATTEMPTS = 8
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=4)
 _UNIT_KEYS = {unit: f"notices.unit_{unit}" for unit in ("m", "h", "d", "wh", "wd")}
 HOUSE: Final[dict[str, Audience]] = {"nobody_competent": "desk", "supervised": "holders"}  # told in the app whatever a pack says
 CALM_AUDIENCES = frozenset({"reporter", "owner"})  # people at home; those at work chose their shift
+ALWAYS = "true"
 CALM_CHANNELS = frozenset({"sms", "voice"})
 
 
@@ -60,6 +63,29 @@ def next_pause(attempts: int) -> timedelta | None:
 def fill(template: str, values: Mapping[str, str]) -> str:
     """The template with its names filled in; packs are checked at installation, so every name is known."""
     return template.format_map(values)
+
+
+@lru_cache(maxsize=1024)
+def _condition(source: str) -> Expression:
+    return Expression(source, FACT_NAMES)
+
+
+def asks_for(rule: OnFact, data: Mapping[str, Any]) -> bool:
+    """Whether a fact with such data calls for the rule's notice; data the condition cannot work with does not."""
+    if rule.when == ALWAYS:
+        return True
+    try:
+        return _condition(rule.when).holds({"data": dict(data)})
+    except ExpressionFault:
+        return False
+
+
+def pause_seconds(rule: OnFact) -> float:
+    """How long the rule's notice is not repeated for a case."""
+    if rule.pause is None:
+        return 0.0
+    pause = parse_duration(rule.pause)
+    return float(pause.amount * {"m": 60, "h": 3600, "d": 86400}[pause.unit])
 
 
 def wait_words(duration: str, lang: str) -> str:

@@ -8,11 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from gridloop.sdk.pushes import ManifestFault, PushMapping, read_manifest
 from gridloop.sdk.readers import Reader
 
+KINDS = Path(__file__).resolve().parent.parent.parent / "packs" / "signal_kinds.yaml"
 FOLDER = Path(__file__).resolve().parent.parent / "adapters" / "devices"
 OWN = "adapters"  # folder in the data directory with a folder for each adapter of this deployment; a name of the house it takes over
+
+
+def kept_data() -> dict[str, frozenset[str]]:
+    """Kinds of signals of whose data only the named parts may come in, as the catalogue of kinds says (``keeps``)."""
+    kinds = yaml.safe_load(KINDS.read_text(encoding="utf-8"))["kinds"]
+    return {name: frozenset(entry["keeps"]) for name, entry in kinds.items() if "keeps" in entry}
 
 
 def folders() -> list[Path]:

@@ -10,22 +10,23 @@ from typing import Any
 
 from django.db import connection
 
-from gridloop.journal.actions import append, elevated, scoped, seal, verb
+from gridloop.journal.actions import append, drop, elevated, scoped, seal, verb
 from gridloop.journal.actions import erase as erase_sealed
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
 from gridloop.kernel.hanzi import clean
 from gridloop.kernel.ids import secret_key
+from gridloop.kernel.retention import kept
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import desk
 from gridloop.orgs import selectors as orgs
 from gridloop.orgs.loading import Loaded, Progress, load_rows
 from gridloop.registry import scope
 from gridloop.registry.addresses import parse
-from gridloop.registry.briefs import Known
+from gridloop.registry.briefs import AbsenceView, Known
 from gridloop.registry.messages import AddressTold, DeviceRow, RegistryRow
-from gridloop.registry.models import AddressPoint, Building, Device, DeviceCredential, Person, Place, Vehicle
-from gridloop.registry.rules import DEVICE_STATUSES, device_fault
+from gridloop.registry.models import Absence, AddressPoint, Building, Device, DeviceCredential, Household, Person, Place, Vehicle
+from gridloop.registry.rules import DEVICE_STATUSES, absence_fault, device_fault
 from gridloop.registry.tables import targets
 from gridloop.registry.things import hash_secret
 
@@ -154,6 +155,46 @@ def revoke_device_secrets(viewer: Viewer, code: str) -> int:
     return count
 
 
+# --- households ---------------------------------------------------------------------------------------------------------
+
+
+@verb("people.absence")
+def record_absence(viewer: Viewer, household: str, since: datetime, till: datetime) -> AbsenceView:
+    """A household tells that nobody will be at home; detectors that ask for it keep quiet meanwhile. The fact does not say when:
+
+    the trace is for good, and who is away when is for nobody to find there.
+    """
+    home = Household.objects.filter(scope.personal(viewer.within("people.absence")), code=household).first()
+    if home is None:
+        raise NotFound("registry.household_unknown", code=household)
+    now = clock.now()
+    fault = absence_fault(since, till, now)
+    if fault is not None:
+        raise Invalid(fault.key, errors=(fault,), **fault.params)
+    row = Absence.objects.create(household=home, since=since, till=till, told_at=now)
+    append("org", "absence_recorded", {"absence": row.pk, "household": home.pk}, viewer)
+    return AbsenceView(row.pk, household, since, till, now)
+
+
+@verb("people.absence")
+def end_absence(viewer: Viewer, household: str, number: int) -> None:
+    """They are back, or do not go: from now on the home is watched as ever. Ending one that is over already is no fault."""
+    home = Household.objects.filter(scope.personal(viewer.within("people.absence")), code=household).first()
+    row = Absence.objects.select_for_update(of=("self",)).filter(household=home, pk=number).first() if home is not None else None
+    if home is None or row is None:
+        raise NotFound("registry.household_unknown", code=household)
+    if row.till <= clock.now():
+        return
+    row.delete()
+    append("org", "absence_ended", {"absence": number, "household": home.pk}, viewer)
+
+
+def forget_absences(limit: int = 500, dry: bool = False) -> int:
+    """Retention: when nobody was at home."""
+    with scoped(SYSTEM):
+        return drop(Absence.objects.filter(till__lt=clock.now() - kept("absences")), limit, dry)
+
+
 # --- people --------------------------------------------------------------------------------------------------------------
 
 
@@ -183,6 +224,8 @@ def erase_person(viewer: Viewer, code: str, rule: str, reason: str = "") -> int:
     number = row.pk
     with elevated():
         Vehicle.objects.filter(person=row).delete()
+        if row.household_id is not None and not Person.objects.filter(household=row.household_id).exclude(pk=number).exists():
+            Absence.objects.filter(household=row.household_id).delete()
         row.delete()
         count = erase_sealed(viewer, f"person:{number}", rule)
         data: dict[str, Any] = {"person": number, "rule": rule, "values": count}

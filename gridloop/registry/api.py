@@ -56,6 +56,23 @@ def person(request: HttpRequest, code: str, look: Query[schemas.LookQuery]) -> d
     return _shown(viewer, [selectors.person(viewer, _code(code), look.purpose, look.reason)])[0]
 
 
+@router.get("/households/{code}/absences", response=schemas.AbsenceList, summary="When nobody is at home, as the household has told")
+def absences(request: HttpRequest, code: str) -> dict[str, Any]:
+    return {"items": [one._asdict() for one in selectors.absences(need(request, "people.absence"), _code(code))]}
+
+
+@router.post("/households/{code}/absences", response={201: schemas.AbsenceOut}, summary="A household tells when nobody is at home")
+def record_absence(request: HttpRequest, code: str, body: schemas.AbsenceIn) -> Status[dict[str, Any]]:
+    told = actions.record_absence(need(request, "people.absence"), _code(code), body.since, body.till)
+    return Status(201, told._asdict())
+
+
+@router.delete("/households/{code}/absences/{int:number}", response={204: None}, summary="They are back, or do not go")
+def end_absence(request: HttpRequest, code: str, number: int) -> Status[None]:
+    actions.end_absence(need(request, "people.absence"), _code(code), number)
+    return Status(204, None)
+
+
 @router.get("/houses", response=schemas.HousePage, summary="Houses and flats")
 def houses(request: HttpRequest, query: Query[schemas.HouseQuery]) -> dict[str, Any]:
     viewer = need(request, "house.read")

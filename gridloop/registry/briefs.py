@@ -141,6 +141,16 @@ class DeviceView:
     private: bool = False
 
 
+class AbsenceView(NamedTuple):
+    """A time for which a household has told that nobody is at home."""
+
+    id: int
+    household: str
+    since: datetime
+    till: datetime
+    told_at: datetime
+
+
 class DeviceKeys(NamedTuple):
     """What detectors need to know of a device: where it is, how often it should be heard, and whose it is."""
 

@@ -76,6 +76,19 @@ class Household(models.Model):
         indexes = [region_index("registry_household_region")]
 
 
+class Absence(models.Model):
+    """A household has told that nobody is at home from ``since`` to ``till``. Row security: who may see the household."""
+
+    household = models.ForeignKey(Household, on_delete=models.CASCADE, related_name="absences")
+    since = models.DateTimeField()
+    till = models.DateTimeField()
+    told_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["till"], name="registry_absence_till")]
+        constraints = [models.CheckConstraint(condition=Q(since__lt=models.F("till")), name="registry_absence_order")]
+
+
 class Person(models.Model):
     """A resident. Name, birth, citizen id, phone and tags are personal: selectors mask them unless opened for a purpose."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 
 from gridloop.kernel.errors import FieldFault
 from gridloop.orgs.rules import filled, one_of, place_fault
@@ -37,6 +38,9 @@ _PLATE = re.compile(
     re.ASCII,
 )
 _PLATE_NOISE = re.compile(r"[\s·•.\-－—]+")
+
+
+LONGEST_ABSENCE = timedelta(days=366)
 
 
 def clean_citizen_id(value: str) -> str:
@@ -153,3 +157,41 @@ def device_fault(row: DeviceRow) -> FieldFault | None:
     if row.interval_seconds <= 0:
         return FieldFault("/interval_seconds", "registry.row_interval")
     return place_fault(row.lon, row.lat)
+
+
+def facts_of_home(people: int, lone: bool, old: bool, kind: str | None = None) -> dict[str, float]:
+    """Of a home of which nobody is known, who lives there is not known; nor is the kind of a house that is not."""
+    facts: dict[str, float] = {}
+    if people:
+        facts |= {"residents": float(people), "lives_alone": float(lone or people == 1), "elder": float(lone or old)}
+    if kind:
+        facts |= {"rented": float(kind == "rented"), "vacant": float(kind == "vacant")}
+    return facts
+
+
+def absence_fault(since: datetime, till: datetime, now: datetime) -> FieldFault | None:
+    """A time away that is over, turned round or without a sensible end helps nobody who watches the home."""
+    if till <= since:
+        return FieldFault("/till", "registry.absence_order")
+    if till <= now:
+        return FieldFault("/till", "registry.absence_over")
+    if till - since > LONGEST_ABSENCE or since > now + LONGEST_ABSENCE:
+        return FieldFault("/till", "registry.absence_long", {"days": LONGEST_ABSENCE.days})
+    return None
+
+
+def next_absence(told: Iterable[tuple[datetime, datetime]], at: datetime) -> tuple[datetime, datetime] | None:
+    """From when to when nobody is at home, now or next; times that meet are one. None when nothing is told."""
+    found: tuple[datetime, datetime] | None = None
+    for since, till in sorted(told):
+        if till <= at:
+            continue
+        if found is not None and since > found[1]:
+            break
+        found = (since, till) if found is None else (found[0], max(found[1], till))
+    return found
+
+
+def facts_of_absence(since: datetime, till: datetime) -> dict[str, float]:
+    """As detectors ask for it: ms."""
+    return {"away_since": float(round(since.timestamp() * 1000)), "away_till": float(round(till.timestamp() * 1000))}

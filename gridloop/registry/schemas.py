@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from ninja import Field
+from pydantic import AwareDatetime
 
 from gridloop.journal.shapes import Schema
 from gridloop.orgs.schemas import TEXT, Named, PageQuery
@@ -83,6 +84,25 @@ class PersonOut(Schema):
 class PersonPage(Schema):
     items: list[PersonOut]
     next: str | None
+
+
+class AbsenceIn(Schema):
+    """Nobody is at home from ``since`` to ``till``."""
+
+    since: AwareDatetime
+    till: AwareDatetime
+
+
+class AbsenceOut(AbsenceIn):
+    id: int
+    household: str
+    told_at: datetime
+
+
+class AbsenceList(Schema):
+    """Now and to come, the earliest first."""
+
+    items: list[AbsenceOut]
 
 
 class HouseOut(Schema):

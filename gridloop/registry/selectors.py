@@ -18,8 +18,8 @@ from gridloop.orgs.briefs import Page
 from gridloop.orgs.selectors import calendar_for, number_after, page_limit, region_names, turn
 from gridloop.registry import scope
 from gridloop.registry.addresses import USELESS_M, Located, Road, locate, parse
-from gridloop.registry.briefs import Contact, DeviceView, PersonView
-from gridloop.registry.models import AddressPoint, Household, Person, Vehicle
+from gridloop.registry.briefs import AbsenceView, Contact, DeviceView, PersonView
+from gridloop.registry.models import Absence, AddressPoint, Household, Person, Vehicle
 from gridloop.registry.rules import clean_citizen_id, clean_plate
 from gridloop.registry.things import (
     address_at,
@@ -42,6 +42,7 @@ from gridloop.registry.things import (
 )
 
 __all__ = [
+    "absences",
     "address_at",
     "buildings_near",
     "device",
@@ -148,6 +149,15 @@ def person(viewer: Viewer, code: str, purpose: str = "", reason: str = "") -> Pe
 def household_region(viewer: Viewer, code: str) -> str | None:
     """Where a household lies, None when it is unknown or out of sight."""
     return Household.objects.filter(scope.personal(viewer), code=code).values_list("region_code", flat=True).first()
+
+
+@reading
+def absences(viewer: Viewer, household: str) -> list[AbsenceView]:
+    """When nobody is at home, now and to come, the earliest first; NotFound for a household out of the viewer's reach."""
+    if household_region(viewer.within("people.absence"), household) is None:
+        raise NotFound("registry.household_unknown", code=household)
+    rows = Absence.objects.filter(household__code=household, till__gt=clock.now()).order_by("since", "pk")
+    return [AbsenceView(row.pk, household, row.since, row.till, row.told_at) for row in rows]
 
 
 @reading

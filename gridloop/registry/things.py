@@ -21,8 +21,8 @@ from gridloop.orgs.briefs import Page
 from gridloop.orgs.selectors import calendar_for, number_after, page_limit, turn
 from gridloop.registry import scope
 from gridloop.registry.briefs import BuildingView, DeviceKeys, DevicePoint, DeviceView, EnterpriseView, HouseView, PlaceView, VehicleView
-from gridloop.registry.models import Building, Device, Enterprise, House, Place, Vehicle
-from gridloop.registry.rules import clean_plate
+from gridloop.registry.models import Absence, Building, Device, Enterprise, House, Place, Vehicle
+from gridloop.registry.rules import clean_plate, facts_of_absence, facts_of_home, next_absence
 
 MOST_POINTS = 10_000
 
@@ -267,17 +267,14 @@ def _facts_of_homes(at: datetime) -> dict[str, dict[str, float]]:
     born = at.date().replace(year=at.year - ELDER_YEARS, day=min(at.day, 28))
     with connection.cursor() as cursor:
         cursor.execute(_FACTS, [born])
-        return {code: _facts_of_home(people, bool(lone), bool(old), kind) for code, people, lone, old, kind in cursor.fetchall()}
-
-
-def _facts_of_home(people: int, lone: bool, old: bool, kind: str | None) -> dict[str, float]:
-    """Of a home of which nobody is known, who lives there is not known; nor is the kind of a house that is not."""
-    facts: dict[str, float] = {}
-    if people:
-        facts |= {"residents": float(people), "lives_alone": float(lone or people == 1), "elder": float(lone or old)}
-    if kind:
-        facts |= {"rented": float(kind == "rented"), "vacant": float(kind == "vacant")}
-    return facts
+        homes = {code: facts_of_home(people, bool(lone), bool(old), kind) for code, people, lone, old, kind in cursor.fetchall()}
+    told: dict[str, list[tuple[datetime, datetime]]] = {}
+    for code, since, till in Absence.objects.filter(till__gt=at).values_list("household__code", "since", "till"):
+        told.setdefault(code, []).append((since, till))
+    for code, times in told.items():
+        if (away := next_absence(times, at)) is not None:
+            homes[code] |= facts_of_absence(*away)
+    return homes
 
 
 @reading

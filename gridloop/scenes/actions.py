@@ -17,7 +17,7 @@ from gridloop.orgs import selectors as orgs
 from gridloop.scenes import editing
 from gridloop.scenes.loading import PACKS, PROCESSES, Known, Loaded, digest_of, load_all
 from gridloop.scenes.models import PackSwitch, PackVersion, Rehearsal
-from gridloop.scenes.rules import tier
+from gridloop.scenes.rules import is_basis, tier
 from gridloop.scenes.stories.reading import kinds_of
 from gridloop.sdk.pack import Pack
 
@@ -83,10 +83,18 @@ def install_all() -> list[int]:
 
 
 @verb("pack.switch")
-def switch(viewer: Viewer, name: str, on: bool, unit_id: int | None = None) -> None:
-    """Switch a pack on or off for a unit's territory (None = everywhere), inside the viewer's own. Cases that already run keep running."""
-    if not PackVersion.objects.filter(name=name).exists():
+def switch(viewer: Viewer, name: str, on: bool, unit_id: int | None = None, basis: str = "") -> None:
+    """Switch a pack on or off for a unit's territory (None = everywhere), inside the viewer's own. Cases that already run keep running.
+
+    A pack that names a law is switched on only with the ``basis``: the document that allows it here, kept with the switch.
+    """
+    newest = PackVersion.objects.filter(name=name).order_by("-id").first()
+    if newest is None:
         raise NotFound("scenes.not_found", name=name)
+    law = Pack.model_validate(newest.content).pack.legal_basis
+    if on and law is not None and not is_basis(basis):
+        params = {"law": law.en if viewer.lang == "en" else law.zh}
+        raise Invalid("scenes.basis_needed", errors=(FieldFault("/basis", "scenes.basis_needed", params),), **params)
     region = ""
     if unit_id is not None:
         try:
@@ -94,9 +102,11 @@ def switch(viewer: Viewer, name: str, on: bool, unit_id: int | None = None) -> N
         except NotFound as error:
             raise Invalid("scenes.no_unit", errors=(FieldFault("/unit", "scenes.no_unit", {"unit": unit_id}),), unit=unit_id) from error
     desk.need_own(viewer, "pack.switch", region)
-    values = {"on": on, "unit_id": unit_id, "changed_at": clock.now()}
+    basis = basis.strip() if on and law is not None else ""
+    values = {"on": on, "unit_id": unit_id, "changed_at": clock.now(), "basis": basis}
     PackSwitch.objects.update_or_create(name=name, region=region, defaults=values)
-    append("org", "pack_switched", {"pack": name, "on": on, "unit": unit_id, "region": region}, viewer)
+    told = {"pack": name, "on": on, "unit": unit_id, "region": region}
+    append("org", "pack_switched", told | ({"basis": basis} if basis else {}), viewer)
 
 
 MOST_DAYS = 90

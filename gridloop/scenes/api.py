@@ -42,6 +42,9 @@ def _out(one: Installed) -> dict[str, Any]:
         "type": part.case_type,
         "process": part.process,
         "needs": list(part.needs),
+        "legal_zh": part.legal_basis.zh if part.legal_basis else "",
+        "legal_en": part.legal_basis.en if part.legal_basis else "",
+        "bases": sorted(set(one.bases.values())),
         "detectors": [asdict(detector) for detector in selectors.told(one.version_id)],
         **selectors.enabled(one),
     }
@@ -55,7 +58,7 @@ def packs(request: HttpRequest) -> dict[str, Any]:
 @router.post("/packs/{name}/switch", response=PackOut, summary="Switch a pack on or off, everywhere or for one unit")
 def switch(request: HttpRequest, name: str, body: SwitchIn) -> dict[str, Any]:
     viewer = viewer_for_request(request)
-    actions.switch(viewer, name, body.on, body.unit)
+    actions.switch(viewer, name, body.on, body.unit, body.basis)
     BOOK.forget()
     return next(_out(one) for one in selectors.packs(viewer) if one.name == name)
 

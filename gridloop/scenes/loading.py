@@ -19,6 +19,7 @@ from gridloop.kernel.texts import say
 from gridloop.scenes.rules import placeholders
 from gridloop.scenes.strict_yaml import Document, Wrong, read
 from gridloop.sdk.pack import (
+    FACT_NAMES,
     FILES,
     INDICATOR_NAMES,
     NOTICE_NAMES,
@@ -41,6 +42,7 @@ FACTS = (
     "reported",
     "joined",
     "signal_added",
+    "severity_raised",
     "message_received",
     "verified",
     "found_untrue",
@@ -120,10 +122,20 @@ class Loaded:
 def digest_of(pack: Pack, process_digest: str) -> str:
     """A file or word that came later counts only where a pack has it: the others are still what they were."""
     part = pack.model_dump(mode="json", exclude=None if pack.detect else {"detect"})
+    _leave_out(part["pack"], legal_basis=None)
     for rule in part["signals"]["rules"]:
-        if rule["alarm"] is None:
-            del rule["alarm"]
+        _leave_out(rule, alarm=None)
+    for template in part["notices"]["templates"].values():
+        _leave_out(template, command=None)
+    for one in part["notices"]["on_fact"]:
+        _leave_out(one, when="true", pause=None)
     return sha256_hex(canonical({"pack": part, "process": process_digest}))
+
+
+def _leave_out(part: dict[str, Any], **unsaid: Any) -> None:
+    for name, value in unsaid.items():
+        if part[name] == value:
+            del part[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +167,8 @@ def signal_kinds(packs: Path = PACKS) -> dict[str, Kind]:
 
 def load_all(packs: Path = PACKS, known: Known | None = None) -> list[Loaded]:
     """Every pack folder, in order of name; two packs for any type are a fault of the second."""
-    loaded = [
-        load(folder, known or Known.of()) for folder in sorted(packs.iterdir()) if folder.is_dir() and (folder / "pack.yaml").exists()
-    ]
+    known = known or Known.of()
+    loaded = [load(folder, known) for folder in sorted(packs.iterdir()) if folder.is_dir() and (folder / "pack.yaml").exists()]
     anys = [one for one in loaded if one.pack and one.pack.pack.any_type]
     for second in anys[1:]:
         params = (("first", anys[0].name), ("second", second.name))
@@ -331,11 +342,16 @@ class Checker:
         for name, template in part.templates.items():
             for lang in ("zh", "en"):
                 self._placeholders("notices", ("templates", name, lang), getattr(template, lang), NOTICE_NAMES)
+            if (template.channel == "control") != (template.command is not None):
+                document.fault(("templates", name, "command"), "scenes.command", name=name)
         for number, one in enumerate(part.on_fact):
             if one.fact not in FACTS:
                 document.fault(("on_fact", number, "fact"), "scenes.no_fact", name=one.fact, allowed=" ".join(FACTS))
             if one.template not in part.templates:
                 document.fault(("on_fact", number, "template"), "scenes.no_template", name=one.template)
+            self._expression("notices", ("on_fact", number, "when"), one.when, FACT_NAMES)
+            if one.pause and one.pause.endswith(("wh", "wd")):
+                document.fault(("on_fact", number, "pause"), "scenes.pause", value=one.pause)
 
     def indicators(self, part: IndicatorsFile, parts: Mapping[str, Any]) -> None:
         for number, one in enumerate(part.indicators):

@@ -33,6 +33,7 @@ class PackSwitch(models.Model):
     unit_id = models.IntegerField(null=True, help_text="the unit whose territory it is; null = everywhere")
     on = models.BooleanField()
     changed_at = models.DateTimeField()
+    basis = models.TextField(blank=True, default="", db_default="", help_text="the legal basis recorded for a pack that needs one")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["name", "region"], name="scenes_one_switch_per_place")]

@@ -20,6 +20,7 @@ from gridloop.sdk.signals import Signal
 TIERS = ("draft", "bronze", "silver", "gold")
 SILVER_KINDS = ("true", "false", "duplicate", "late", "overdue")
 AGAIN_S = 7 * 86_400.0
+SHORTEST_BASIS = 6  # characters: less names no document
 _SECONDS = {"m": 60, "h": 3600, "d": 86400, "wh": 3600, "wd": 86400}
 
 
@@ -211,7 +212,17 @@ def _rank(pack: Pack, case_type: str) -> int | None:
     return 3 if pack.pack.any_type else None
 
 
-def is_on(switches: Mapping[str, bool], region: str) -> bool:
-    """Whether a pack is on at a place: the switch of the narrowest region around it decides; without any it is on."""
+def is_on(switches: Mapping[str, bool], region: str, unswitched: bool = True) -> bool:
+    """Whether a pack is on at a place: the switch of the narrowest region around it decides; without any it is as if never switched."""
     around = [code for code in switches if region.startswith(code)]
-    return switches[max(around, key=len)] if around else True
+    return switches[max(around, key=len)] if around else unswitched
+
+
+def may_be_on(pack: Pack, basis: str) -> bool:
+    """A scene that leans on a law is on only where the basis was recorded."""
+    return pack.pack.legal_basis is None or is_basis(basis)
+
+
+def is_basis(text: str) -> bool:
+    """Whether it can be the name of a document."""
+    return len(text.strip()) >= SHORTEST_BASIS

@@ -20,7 +20,10 @@ class PackDetectorOut(Schema):
 
 
 class PackOut(Schema):
-    """An installed scene pack; ``units`` are those whose territory differs from ``enabled``."""
+    """An installed scene pack; ``units`` are those whose territory differs from ``enabled``. ``legal_zh``, ``legal_en``: the law it leans
+
+    on, '' for most; then ``bases`` are the documents recorded where it is on.
+    """
 
     name: str
     version: str
@@ -32,6 +35,9 @@ class PackOut(Schema):
     type: str
     process: str
     needs: list[str]
+    legal_zh: str
+    legal_en: str
+    bases: list[str]
     detectors: list[PackDetectorOut]
 
 
@@ -45,6 +51,7 @@ class SwitchIn(Schema):
 
     on: bool
     unit: int | None = Field(None, ge=1)
+    basis: str = Field("", max_length=500, description="the document that allows it, for a pack that names a law")
 
 
 class DetectTextIn(Schema):

@@ -22,7 +22,7 @@ from gridloop.scenes.editing import GONE, SAME, check, text_of, with_limit
 from gridloop.scenes.editing import told as told_as
 from gridloop.scenes.loading import Known, signal_kinds
 from gridloop.scenes.models import PackSwitch, PackVersion, Rehearsal
-from gridloop.scenes.rules import ToldDetector, is_on, told_detectors
+from gridloop.scenes.rules import ToldDetector, is_on, may_be_on, told_detectors
 from gridloop.sdk.pack import Pack
 
 MOST_PLACES = 100
@@ -41,13 +41,19 @@ class Installed:
     pack: Pack
     regions: Mapping[str, bool]
     units: Mapping[str, int | None]
+    bases: Mapping[str, str]
 
     def on_at(self, region: str) -> bool:
-        return is_on(self.regions, region)
+        return is_on(self.regions, region, self.unswitched)
+
+    @property
+    def unswitched(self) -> bool:
+        """Whether it is on where nobody has switched it: not one that needs a recorded legal basis."""
+        return self.pack.pack.legal_basis is None
 
     @property
     def on_somewhere(self) -> bool:
-        return self.regions.get("", True) or any(self.regions.values())
+        return self.regions.get("", self.unswitched) or any(self.regions.values())
 
 
 @lru_cache(maxsize=1024)
@@ -75,21 +81,23 @@ def packs(viewer: Viewer) -> list[Installed]:
 
 
 def _installed(row: PackVersion, switches: Mapping[str, PackSwitch]) -> Installed:
+    pack = version(int(row.pk))[0]
     return Installed(
         version_id=int(row.pk),
         name=row.name,
         version=row.version,
         tier=row.tier,
         process_digest=row.process_digest,
-        pack=version(int(row.pk))[0],
-        regions={region: one.on for region, one in switches.items()},
+        pack=pack,
+        regions={region: one.on and may_be_on(pack, one.basis) for region, one in switches.items()},
         units={region: one.unit_id for region, one in switches.items()},
+        bases={region: one.basis for region, one in switches.items() if one.on and one.basis},
     )
 
 
 def enabled(one: Installed) -> dict[str, Any]:
     """``enabled`` (everywhere) and ``units`` where it differs, as the API shows it."""
-    everywhere = one.regions.get("", True)
+    everywhere = one.regions.get("", one.unswitched)
     differing = [unit for region, unit in one.units.items() if region and one.regions[region] != everywhere and unit is not None]
     return {"enabled": everywhere, "units": sorted(differing)}
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -79,7 +81,13 @@ class Document:
 
 
 def read(text: str, file: str) -> Document:
-    """The document; its ``wrongs`` say what is not strict. Never raises."""
+    """The document; its ``wrongs`` say what is not strict. Never raises. A text read before costs next to nothing."""
+    kept = _read(text, file)
+    return Document(file, copy.deepcopy(kept.data), dict(kept.lines), list(kept.wrongs))
+
+
+@lru_cache(maxsize=512)
+def _read(text: str, file: str) -> Document:
     document = Document(file)
     if len(text) > LARGEST:
         document.fault((), "scenes.too_large", limit=LARGEST)

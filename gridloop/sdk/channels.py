@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-KINDS = ("sms", "app", "voice", "email", "speaker")
+KINDS = ("sms", "app", "voice", "email", "speaker", "control")
 
 
 def channel_setting(kind: str, environment: Mapping[str, str] | None = None) -> str:

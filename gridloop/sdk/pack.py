@@ -16,8 +16,9 @@ Cel = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Severity = Annotated[int, Field(ge=1, le=4)]
 Percent = Annotated[int, Field(ge=1, le=1000)]
 
-AUDIENCES = ("owner", "reporter", "lead", "supporting", "desk", "checker", "above")
-CHANNELS = ("sms", "app", "voice", "email")
+AUDIENCES = ("owner", "reporter", "lead", "supporting", "holders", "desk", "checker", "above", "speakers", "source")
+CHANNELS = ("sms", "app", "voice", "email", "speaker", "control")
+FACT_NAMES = ("data",)  # what the condition of a notice may use: the fact's own data
 SIGNAL_NAMES = ("id", "source", "device", "kind", "value", "place", "data")  # what a condition over a signal may use
 TITLE_NAMES = ("type", "device", "value")  # placeholders of a case title; personal data such as a plate is not among them
 NOTICE_NAMES = ("code", "title", "type", "place", "unit", "stage", "due_at", "track_url", "plate", "wait", "platform")
@@ -63,6 +64,9 @@ class PackFile(Part):
     params: dict[Word, Any] = Field(default_factory=dict)
     same_thing: SameThing
     needs: tuple[str, ...] = Field(default=(), strict=False, description="what is still missing before the pack is whole")
+    legal_basis: Both | None = Field(
+        default=None, description="the law the scene leans on: the pack is off until a person switches it on and records the basis there"
+    )
 
 
 class SignalRule(Part):
@@ -104,12 +108,13 @@ class LimitsFile(Part):
     stages: dict[Word, StageFile]
 
 
-Audience = Literal["owner", "reporter", "lead", "supporting", "holders", "desk", "checker", "above", "speakers"]
+Audience = Literal["owner", "reporter", "lead", "supporting", "holders", "desk", "checker", "above", "speakers", "source"]
 
 
 class Template(Part):
-    channel: Literal["sms", "app", "voice", "email", "speaker"]
+    channel: Literal["sms", "app", "voice", "email", "speaker", "control"]
     audience: Audience
+    command: Word | None = Field(default=None, description="what a device is told to do; with the channel control")
     zh: Annotated[str, StringConstraints(min_length=1, max_length=500)]
     en: Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
@@ -119,6 +124,8 @@ class OnFact(Part):
 
     fact: Word
     template: Word
+    when: Cel = Field(default="true", description="over data, that of the fact; a fact that lacks what is asked calls for nothing")
+    pause: LimitWords | None = Field(default=None, description="not again for the same case within so long, by the clock")
 
 
 class NoticesFile(Part):

@@ -9,21 +9,18 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection
 
 from gridloop.detection import messages as engine
-from gridloop.detection.language import house_severity
 from gridloop.journal.actions import append
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
-from gridloop.sdk.signals import Signal
 from gridloop.signals.actions import emit
-from gridloop.signals.messages import ALARM
+from gridloop.signals.messages import ToldAlarm, alarm_signal
 from gridloop.signals.models import Alarm, HeldDetector
-from gridloop.signals.rules import OWN_SOURCE
 from gridloop.signals.stream import milliseconds
 
 LATE = timedelta(minutes=10)  # told so long after its moment, an alarm says that it is late
@@ -258,16 +255,7 @@ def send_due() -> bool:
         due = cursor.fetchall()
     if not due:
         return False
-    emit([_signal(*row[1:]) for row in due])
+    emit([alarm_signal(ToldAlarm(alarm.hex, what, severity, at, *rest)) for _, what, severity, at, alarm, *rest in due])
     with scoped(SYSTEM), connection.cursor() as cursor:
         cursor.execute("UPDATE signals_alarmchange SET sent = true WHERE id = ANY(%s)", [[row[0] for row in due]])
     return len(due) == AT_ONCE
-
-
-def _signal(
-    what: str, severity: int, at: datetime, alarm: UUID, detector: str, version: int, by: str, key: str, device: str, *rest: Any
-) -> Signal:
-    start, late = rest
-    data = {"alarm": alarm.hex, "detector": detector, "version": version, "by": by, "key": key, by: key, "what": what}
-    data |= {"start": start.isoformat()} | ({"late": True} if late else {})
-    return Signal(f"{alarm.hex}:{what}:{severity}", OWN_SOURCE, device, ALARM, at, float(house_severity(severity)), data=data)

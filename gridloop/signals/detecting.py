@@ -70,7 +70,9 @@ class AtWork:
         self._facts: dict[str, set[str]] = {}
         self._looked, self._unsent = 0, True
         self._saved = self._renewed = self._roster = time.monotonic()
-        self._save_cost, self._save_due = 0.0, False
+        self._roster_at, self._newcomers = clock.now(), False
+        self._save_cost = self._roster_cost = 0.0
+        self._save_due = False
 
     # --- turns -------------------------------------------------------------------------------------------------------------
 
@@ -125,7 +127,7 @@ class AtWork:
         if grown or not (self.detectors or self._warming):
             self.end()  # begin again, with the new partition or with nothing to do
             return True
-        if time.monotonic() - self._roster > ROSTER_SECONDS:
+        if self._roster_due(now):
             self._look_around()
         found = self._through(joined([batch.found for batch in batches]), max(frontier, self.frontier))
         self._commit(found, now, caught_up=frontier >= horizon)
@@ -239,18 +241,27 @@ class AtWork:
                 warming.enrol(self.engine, {by}, self.keys, heard, np.full(len(heard), self.engine.watermark))
                 self._save_due = True
         self._save_due = self._save_due or bool(self.keys.fresh)
+        self._newcomers = self._newcomers or bool(self.keys.fresh)
+
+    def _roster_due(self, now: datetime) -> bool:
+        """By real time; sooner, as far as it costs little, when devices have just been heard first or the deployment's clock went on."""
+        since = time.monotonic() - self._roster
+        moved = abs((now - self._roster_at).total_seconds()) > ROSTER_SECONDS
+        return since > ROSTER_SECONDS or ((self._newcomers or moved) and since > SAVE_SHARE * self._roster_cost)
 
     def _look_around(self) -> None:
         """Everybody registered, and the facts detectors ask for."""
+        began = time.monotonic()
         for rows in self.keys.everybody():
             self._learn(rows)
             self.keep_lease(also=bool(self.keys.fresh))
         for by, names in self._facts.items():
-            for name, column in self.keys.facts(by, names).items():
+            for name, column in self.keys.facts(by, names, alarms.moment(self.frontier)).items():
                 if not np.array_equal(self.engine.known_facts(by).get(name, np.zeros(0)), column, equal_nan=True):
                     self.engine.facts(by, name, column)
                     self._save_due = True
-        self._roster = time.monotonic()
+        self._roster, self._roster_at, self._newcomers = time.monotonic(), clock.now(), False
+        self._roster_cost = self._roster - began
 
     # --- beginning, changing, storing --------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from gridloop.cases.actions import receive_signal
 from gridloop.cases.messages import SceneMatch
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock, tracing
+from gridloop.kernel.hints import hint_worker
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.orgs.selectors import region_at
 from gridloop.registry.actions import devices_heard
@@ -143,6 +144,8 @@ def _recognise(known: Sequence[tuple[Batch, Signal]]) -> None:
             region = region_at(SYSTEM, signal.lon, signal.lat) or region
         if matches := matcher().recognise(signal, region):
             matched.append((batch, signal, region, matches))
+    if matched:  # who is to be told of it, a loudspeaker for one, is told at once
+        transaction.on_commit(lambda: hint_worker("notices.facts"))
     fresh = first_time([s for _, s, _, _ in matched])
     for batch, signal, region, matches in matched:
         if identity(signal) in fresh:

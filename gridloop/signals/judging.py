@@ -15,7 +15,7 @@ OUTCOMES = (TRUE, FALSE, UNCLEAR)
 REASONS = ("device", "normal", "known", "test", "other")  # why an alarm was false
 FOUND_UNTRUE = "found_untrue"  # on the spot, before anybody stated a reason
 # What a task's form may say of the alarm, in a field of one of these names.
-FORM_FIELDS = ("alarm", "outcome")
+FORM_FIELDS = ("alarm", "outcome", "result")
 FORM_ANSWERS: Mapping[str, tuple[str, str]] = {
     "true": (TRUE, ""),
     "false": (FALSE, "other"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 
 import numpy as np
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 from gridloop.detection.columns import Ints
 from gridloop.detection.engine import Engine
 from gridloop.detection.rules import DEVICE
-from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.briefs import DeviceKeys
 from gridloop.registry.selectors import device_keys, key_facts
@@ -180,11 +180,11 @@ class Keys:
         key = self.numbers.get(by, {}).get(name)
         return key is not None and self.device_of(by, key) is not None
 
-    def facts(self, by: str, wanted: Collection[str]) -> dict[str, NDArray[np.float64]]:
-        """Facts of every key of a grouping, NaN where they are not known."""
+    def facts(self, by: str, wanted: Collection[str], at: datetime) -> dict[str, NDArray[np.float64]]:
+        """Facts of every key of a grouping at a moment, NaN where they are not known."""
         numbers = self.numbers.get(by, {})
         columns = {name: np.full(len(numbers), np.nan) for name in wanted}
-        for code, facts in key_facts(SYSTEM, by, clock.now()).items() if wanted else ():
+        for code, facts in key_facts(SYSTEM, by, at).items() if wanted else ():
             number = numbers.get(code)
             for name in facts.keys() & columns.keys() if number is not None else ():
                 columns[name][number] = facts[name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -14,12 +13,12 @@ import psycopg
 
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Unavailable
+from gridloop.kernel.hints import hint_worker
 from gridloop.sdk.signals import BATCH_SIGNALS, Batch, Signal, pack, partition_of, unpack
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 
-HINT = b"signals.effects"  # the worker's job that looks for new batches
-_hint_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+EFFECTS = "signals.effects"  # the worker's job that looks for new batches
 
 _APPEND = """
 WITH next AS (UPDATE signals_partition SET seq = seq + 1 WHERE partition = %s RETURNING partition, seq)
@@ -67,7 +66,7 @@ class PostgresLog:
                         cursor.execute(_APPEND, row)
         except psycopg.Error as fault:
             raise Unavailable("signals.unavailable") from fault
-        _hint()
+        hint_worker(EFFECTS)  # else it finds them at its next poll, 300 ms
 
     def _split(self, signals: Sequence[Signal]) -> dict[int, list[Signal]]:
         parts: dict[int, list[Signal]] = defaultdict(list)
@@ -91,15 +90,6 @@ class PostgresLog:
         with self._connect() as connection:
             found = dict(connection.execute("SELECT partition, seq FROM signals_partition").fetchall())
         return dict.fromkeys(range(self._partitions), 0) | found
-
-
-def _hint() -> None:
-    """Tell the workers of this machine that there are new batches; a lost hint costs them one poll (300 ms)."""
-    for port in filter(None, os.environ.get("GRIDLOOP_WORKER_HINT", "").split(",")):
-        try:
-            _hint_socket.sendto(HINT, ("127.0.0.1", int(port)))
-        except OSError:
-            return
 
 
 def read_batches(connection: psycopg.Connection[Any], partition: int, after_seq: int, limit: int) -> list[Batch]:

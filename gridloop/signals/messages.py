@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
 from gridloop.cases.messages import SceneMatch
+from gridloop.detection.language import house_severity
 from gridloop.detection.rules import Detector
 from gridloop.sdk.signals import Signal
+from gridloop.signals.rules import OWN_SOURCE
 
 DEVICE_STATUS = "device_status"
 ALARM = "alarm"  # kind of the signals by which scenes are told what a detector raised
@@ -38,3 +41,27 @@ class Erasure:
     values: int
     cases: int
     files: int
+
+
+class ToldAlarm(NamedTuple):
+    """A change of an alarm as the scenes hear of it. ``severity`` as the engine counts it, ``id`` of the alarm, 32 hex digits."""
+
+    id: str
+    what: str
+    severity: int
+    at: datetime
+    detector: str
+    version: int
+    by: str
+    key: str
+    device: str
+    start: datetime
+    late: bool = False
+
+
+def alarm_signal(one: ToldAlarm) -> Signal:
+    """The same change is the same signal, whoever tells it how often."""
+    data = {"alarm": one.id, "detector": one.detector, "version": one.version, "by": one.by, "key": one.key, one.by: one.key}
+    data |= {"what": one.what, "start": one.start.isoformat()} | ({"late": True} if one.late else {})
+    value = float(house_severity(one.severity))
+    return Signal(f"{one.id}:{one.what}:{one.severity}", OWN_SOURCE, one.device, ALARM, one.at, value, data=data)

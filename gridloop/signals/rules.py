@@ -25,6 +25,11 @@ SILENT_INTERVALS = 3
 LOOK_GAP = timedelta(minutes=1)  # real time between two looks at devices beyond which we have been away
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,63}")
+# an identity card, a mobile number, a picture or its address
+_NO_PSEUDONYM = re.compile(r"(?<!\d)(\d{17}[\dXx]|1[3-9]\d{9})(?!\d)|^data:|https?://")
+PSEUDONYM_LENGTH = 64  # no picture and no template of a face is that short
+Keeps = Mapping[str, frozenset[str]]
+NOTHING_NARROW: Keeps = {}
 Time = Annotated[datetime, msgspec.Meta(tz=True)]  # RFC 3339 with a zone; a fraction finer than microseconds is rounded
 _KNOWN = frozenset({"id", "source", "device", "kind", "at", "value", "place", "data"})
 
@@ -50,8 +55,8 @@ class ItemFault(Exception):
         self.fault = FieldFault(pointer, key, params)
 
 
-def parse_item(raw: object, now: datetime, defaults: Defaults | None = None) -> Signal:
-    """The signal an item says, or ``ItemFault``."""
+def parse_item(raw: object, now: datetime, defaults: Defaults | None = None, keeps: Keeps = NOTHING_NARROW) -> Signal:
+    """The signal an item says, or ``ItemFault``. ``keeps``: kinds of whose data only the named parts may come in."""
     if not isinstance(raw, Mapping):
         raise ItemFault("", "signals.not_an_object")
     known = defaults or Defaults()
@@ -77,7 +82,7 @@ def parse_item(raw: object, now: datetime, defaults: Defaults | None = None) -> 
         value=_value(raw.get("value")),
         lon=lon,
         lat=lat,
-        data=parse_data(raw.get("data")),
+        data=narrow(kind, parse_data(raw.get("data")), keeps),
     )
 
 
@@ -177,6 +182,19 @@ def parse_data(data: object) -> Mapping[str, Any]:
     size = _check_tree(data, "/data", 0)
     if size > DATA_BYTES:
         raise ItemFault("/data", "signals.data_too_big", most=DATA_BYTES)
+    return data
+
+
+def narrow(kind: str, data: Mapping[str, Any], keeps: Keeps) -> Mapping[str, Any]:
+    """Data of a kind that must not say more than it needs, or ``ItemFault``: what is refused here is never written down."""
+    allowed = keeps.get(kind)
+    if allowed is None:
+        return data
+    for name, value in data.items():
+        if name not in allowed:
+            raise ItemFault(f"/data/{name}", "signals.data_not_kept", kind=kind, field=name, known=", ".join(sorted(allowed)))
+        if not isinstance(value, str) or _NO_PSEUDONYM.search(value) or len(value) > PSEUDONYM_LENGTH:
+            raise ItemFault(f"/data/{name}", "signals.no_pseudonym", field=name, most=PSEUDONYM_LENGTH)
     return data
 
 

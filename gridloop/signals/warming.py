@@ -18,6 +18,7 @@ from gridloop.detection.messages import Alarm
 from gridloop.detection.rules import DAY, DEVICE, Detector
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
+from gridloop.signals.alarms import moment
 from gridloop.signals.holding import conditions, fact_names, kinds_asked
 from gridloop.signals.keys import Keys
 from gridloop.signals.past import Kinds, Past, earlier
@@ -61,7 +62,7 @@ class Learning:
         names = {by: {name for d in detectors if d.by == by for name in fact_names(d)} for by in self._groupings}
         keys.tell(self.engine, self._groupings)
         for by in self._groupings:
-            for name, column in keys.facts(by, names[by]).items():
+            for name, column in keys.facts(by, names[by], moment(frontier)).items():
                 self.engine.facts(by, name, column)
         self._past = Past(since, frontier, partitions, keys.devices, kinds)
         self.begin = self._past.at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from gridloop.cases import present
 from gridloop.cases.messages import Report
 from gridloop.cases.tests.kit import EAST, HERE, build
 from gridloop.evidence.tests.kit import photo_of
+from gridloop.kernel import clock
 from gridloop.kernel.viewer import PUBLIC, SYSTEM
 from gridloop.orgs.models import Duty
 from gridloop.registry.actions import load as load_things
+from gridloop.registry.actions import record_absence
 from gridloop.registry.messages import BuildingRow, DeviceRow, HouseholdRow, HouseRow, PersonRow, RegistryRow
 
 __all__ = ["PEOPLE", "cast", "world"]
@@ -51,6 +54,8 @@ def world(db: None, tmp_path: Path, settings: Settings) -> dict[str, Any]:
         DeviceRow("smoke-1", "smoke", micro),
     ]
     load_things(SYSTEM, things)
+    later = clock.now() + timedelta(days=3)
+    absence = record_absence(SYSTEM, "F1", clock.now(), later)
     code, twin = (cases.report(PUBLIC, Report(text="路灯不亮", kind=k, lon=HERE[0], lat=HERE[1])).case for k in ("01037", "02010"))
     cases.accept(people.operator, code, {})
     task = next(t["id"] for t in present.case_tasks(SYSTEM, code) if t["stage"] == "handle")
@@ -68,5 +73,7 @@ def world(db: None, tmp_path: Path, settings: Settings) -> dict[str, Any]:
         "unit": str(people.units["EAST"]),
         "person": str(people.worker.staff_id),
         "duty": str(Duty.objects.get(kind="verify").pk),
+        "absence": str(absence.id),
+        "later": later.isoformat(),
         "east": EAST,
     }

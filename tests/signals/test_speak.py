@@ -68,6 +68,16 @@ def test_the_loudspeaker_hears_what_is_to_be_said_and_it_is_no_signal(doors: Doo
     assert {s.kind for s in logged(doors.owner)} == {"smoke"}
 
 
+def test_a_device_is_told_what_to_do(doors: Doors) -> None:
+    ready, heard = threading.Event(), list[tuple[str, dict[str, Any]]]()
+    listener = threading.Thread(target=_hear, args=(doors, SPEAKER, 1, ready, heard))
+    listener.start()
+    assert ready.wait(10)
+    _channel(doors).send(message(1, kind="control", to=SPEAKER, text="hold"))
+    listener.join(20)
+    assert [(topic, said["do"], "say" in said) for topic, said in heard] == [(f"gridloop/v1/{SPEAKER}/down/do", "hold", False)]
+
+
 def test_a_connection_that_broke_is_made_anew(doors: Doors) -> None:
     channel = _channel(doors)
     channel.send(message(1, to=SPEAKER))

@@ -73,6 +73,9 @@ class Directory:
         found = {"handle": LEAD if self.held else 0, "check": CHECKERS, "verify": GRID, "supervise": ABOVE if self.watched else 0}
         return UNITS.get(found.get(duty, 0))
 
+    def helpers(self, case_type: str, region: str, at: datetime) -> list[Performer]:
+        return [UNITS[HELP_1]]
+
     def unit(self, unit_id: int) -> Performer | None:
         return UNITS.get(unit_id)
 

@@ -52,15 +52,16 @@ AT_WORK = {"filed", "escalated", "dispatched", "voided"}
 DONE = {"submitted", "checking"}
 NEXT = {
     "reported": AT_THE_DESK | {"closed", "filed"},  # closed: the thing went away by itself; filed: nobody is competent
-    "verifying": {"reported", "dispatched", "voided"},
-    "filed": AT_THE_DESK,
+    # an alert: settled on the spot, over by itself, a false alarm, or true and first a word to whom it concerns
+    "verifying": {"reported", "dispatched", "voided", "checking", "closed", "rejected", "filed"},
+    "filed": AT_THE_DESK | {"closed"},  # … who then puts it right
     "escalated": AT_THE_DESK,
     "dispatched": AT_WORK | {"accepted"},
     "accepted": AT_WORK | DONE | {"handling"},
     "handling": AT_WORK | DONE,
     "reworked": AT_WORK | {"accepted"},  # signed for anew
     "submitted": {"checking", "filed", "escalated", "voided"},  # a helper may still give back
-    "checking": {"closed", "reworked", "voided"},
+    "checking": {"closed", "reworked", "dispatched", "filed", "voided"},  # dispatched: what was settled on the spot was not
     **{end: set() for end in END_STATUSES},
 }
 BEFORE = {  # a fact that may only follow another one
@@ -79,6 +80,7 @@ BEFORE = {  # a fact that may only follow another one
 AFTER_END = {"rated", "task_cancelled", "closed", "rejected", "voided", "merged"}
 FORWARD = {
     ("verify", "approve"),
+    ("verify", "submit"),
     ("intake", "accept"),
     *((stage, verb) for stage in ("handle", "support") for verb in ("accept", "check_in", "submit")),
     *((stage, verb) for stage in ("check", "review") for verb in ("approve", "reject")),

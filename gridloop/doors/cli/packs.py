@@ -11,7 +11,7 @@ from gridloop.doors.cli.common import data_dir_option, django_on, refuse_moved_c
 from gridloop.scenes.loading import Known, Loaded, load, load_all, signal_kinds
 from gridloop.scenes.rules import tier, told_detectors
 from gridloop.scenes.schema import PUBLISHED, publish
-from gridloop.scenes.stories.reading import kinds_of, stories_of
+from gridloop.scenes.stories.reading import kinds_of, missing_sorts, stories_of
 from gridloop.scenes.stories.running import Result, play_in_memory
 
 LANGUAGE = click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", help="Language of the faults.")
@@ -39,7 +39,7 @@ def check_packs(paths: tuple[Path, ...], write_schema: bool, lang: str) -> None:
         click.echo(str(PUBLISHED))
         return
     packs = _folders(paths)
-    wrongs = [wrong for one in packs for wrong in (*one.wrongs, *stories_of(one)[1])]
+    wrongs = [wrong for one in packs for wrong in (*one.wrongs, *stories_of(one)[1], *missing_sorts(one))]
     for wrong in wrongs:
         click.echo(wrong.said(lang))
     kinds = signal_kinds()

@@ -25,7 +25,7 @@ from gridloop.doors.ingest.mqtt import MqttDoor
 from gridloop.doors.ingest.quick import STRIDE, Reader
 from gridloop.doors.ingest.writer import Writer
 from gridloop.doors.logs import request_id
-from gridloop.doors.pushes import push_book
+from gridloop.doors.pushes import kept, push_book
 from gridloop.kernel import clock, tracing
 from gridloop.kernel.errors import Fault, NotFound, TooMuch, Unavailable
 from gridloop.kernel.ids import uuid7
@@ -138,7 +138,7 @@ async def parse(
     if mapping:
         return await _parse_pushed(bodies.items(body, ndjson), mapping, sender, lang)
     now = clock.now()
-    reader = None if sender.device else Reader(now)
+    reader = None if sender.device else Reader(now, kept())
     if reader and (plain := await reader.body(body, ndjson)):
         return plain, []
     defaults = Defaults(device=sender.device) if sender.device else None
@@ -148,7 +148,7 @@ async def parse(
         try:
             if isinstance(raw, ItemFault):
                 raise raw
-            signals.append((reader and reader.item(raw)) or parse_item(raw, now, defaults))
+            signals.append((reader and reader.item(raw)) or parse_item(raw, now, defaults, kept()))
         except ItemFault as refused:
             rejected.append(_rejected(index, refused, lang))
         if index % STRIDE == STRIDE - 1:
@@ -182,7 +182,7 @@ async def _parse_pushed(
                 if isinstance(raw, ItemFault):
                     raise raw
                 at = now + len(signals) * _APART
-                signals.append(parse_item(raw, now, Defaults(device=sender.device, at=at, id=str(uuid7()))))
+                signals.append(parse_item(raw, now, Defaults(device=sender.device, at=at, id=str(uuid7())), kept()))
             except ItemFault as refused:
                 rejected.append(_rejected(index, refused, lang))
     return signals, rejected

@@ -23,6 +23,7 @@ from gridloop.doors.ingest import figures
 from gridloop.doors.ingest.auth import Senders
 from gridloop.doors.ingest.callout import SUBJECT, Issuer, callback
 from gridloop.doors.ingest.writer import Writer
+from gridloop.doors.pushes import kept
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Busy, Fault, FieldFault, Unavailable
 from gridloop.kernel.texts import say
@@ -141,7 +142,7 @@ class MqttDoor:
             try:
                 if isinstance(item, ItemFault):
                     raise item
-                signals.append(parse_item(item, now, known))
+                signals.append(parse_item(item, now, known, kept()))
             except ItemFault as refused:
                 _refused(device, kind, refused.fault)
         return signals

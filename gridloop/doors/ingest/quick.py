@@ -20,10 +20,12 @@ from gridloop.signals.rules import (
     DEVICE_LENGTH,
     FUTURE,
     ID_LENGTH,
+    NOTHING_NARROW,
     OWN_SOURCE,
     PAST,
     SOURCE_LENGTH,
     ItemFault,
+    Keeps,
     Time,
     check_characters,
     check_place,
@@ -61,7 +63,8 @@ _many = msgspec.json.Decoder(list[_Item]).decode
 class Reader:
     """Makes signals of what senders with a token of their own say at the moment ``now``."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, keeps: Keeps = NOTHING_NARROW) -> None:
+        self._keeps = keeps
         self._first, self._last = now - PAST, now + FUTURE
 
     async def body(self, body: bytes, ndjson: bool) -> list[Signal] | None:
@@ -92,7 +95,8 @@ class Reader:
             return None
 
     def _signals(self, items: Sequence[_Item]) -> list[Signal]:
-        if OWN_SOURCE in {item.source for item in items} or not all(map(is_kind, {item.kind for item in items})):
+        kinds = {item.kind for item in items}
+        if OWN_SOURCE in {item.source for item in items} or not all(map(is_kind, kinds)) or not kinds.isdisjoint(self._keeps):
             raise ValueError
         first, last, made = self._first, self._last, list[Signal]()
         for item in items:

@@ -306,7 +306,7 @@ def test_what_is_asked_wrongly_is_told(options: list[str], zh: str, en: str, rul
 
 def test_files_and_rules_that_are_not_there(rules: Path, tmp_path: Path) -> None:
     assert "没有要读的文件" in run(rules, tmp_path / "none.csv").stderr
-    assert "silent_home, water_level" in run("fire", write(tmp_path, "csv")).stderr
+    assert "silent_home, smoke, thermal_fire" in run("fire", write(tmp_path, "csv")).stderr
     assert "请用 --column household=列名 或 --devices" in run("silent_home", write(tmp_path, "csv")).stderr
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
     assert "cannot be read as parquet" in run(rules, tmp_path / "broken.parquet").stderr

@@ -21,7 +21,8 @@ from gridloop.notices import handlers, selectors
 from gridloop.notices.actions import TAKEN_SECONDS, deliver
 from gridloop.notices.models import Delivery
 from gridloop.notices.tests.conftest import OWNER, PHONE, PLATE, Book
-from gridloop.registry.actions import erase_person
+from gridloop.registry.actions import erase_person, load
+from gridloop.registry.messages import DeviceRow, HouseholdRow, PersonRow
 from gridloop.scenes.book import BOOK
 from gridloop.sdk.channels import ChannelError
 from gridloop.sdk.signals import Signal
@@ -207,3 +208,16 @@ def test_the_doctor_tells_of_deliveries(county: Cast, outbox: Book) -> None:
     with clock.fixed(clock.now() + timedelta(minutes=5)):
         work()
     assert selectors.doctor(SYSTEM) == [("warn", "notices", "notices.doctor", {"sent": 0, "waiting": 1, "failed": 0, "late": 1})]
+
+
+def test_who_lives_in_the_home_of_a_smoke_alarm_is_called(county: Cast, outbox: Book) -> None:
+    home = HouseholdRow(code="F1", region_code="990101100200")
+    load(SYSTEM, [home, PersonRow(code="P2", name="王秀英", household="F1", region_code="990101100200", phone=CONTACT)])
+    load(SYSTEM, [DeviceRow(code="smoke-1", kind="smoke", region_code="990101100200001001", lon=HERE[0], lat=HERE[1], household="F1")])
+    signal = Signal("s1", "box", "smoke-1", "smoke", clock.now(), 1.0, HERE[0], HERE[1])
+    (match,) = BOOK.recognise(signal, "990101100200001001")
+    code = cases.receive_signal(SYSTEM, signal, match)
+    work()
+    (line,) = [one for one in outbox.lines() if one["kind"] == "voice"]
+    assert (line["to"], line["name"], line["case"]) == (CONTACT, "王秀英", code)
+    assert "烟感报警" in line["text"]

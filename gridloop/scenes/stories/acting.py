@@ -10,19 +10,23 @@ from gridloop.cases.machine import Machine
 from gridloop.cases.rules import TaskData
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.errors import NotNow
+from gridloop.notices.rules import asks_for, pause_seconds
 from gridloop.scenes.loading import Loaded
-from gridloop.scenes.stories.memory import LEAD, PEOPLE, PLACES, SUPPORT_1, SUPPORT_2, MemoryCase, World
+from gridloop.scenes.stories.memory import GRID, LEAD, NOTHING, PEOPLE, SUPPORT_1, SUPPORT_2, UNITS, MemoryCase, World
 from gridloop.scenes.stories.player import View
-from gridloop.scenes.stories.story import ACT_WORDS, Step, SubmitStep, offset
+from gridloop.scenes.stories.sensing import PLACES
+from gridloop.scenes.stories.story import ACT_WORDS, LEVELS, Register, Step, SubmitStep, offset
 from gridloop.sdk.signals import Signal
 
 
 class MemoryStage:
     """Implements ``player.Stage``."""
 
-    def __init__(self, packs: list[Loaded], start: datetime, calendar: WorkingCalendar | None = None) -> None:
-        self.start = start
-        self.world = World(packs, start, calendar)
+    def __init__(
+        self, packs: list[Loaded], start: datetime, calendar: WorkingCalendar | None = None, on_record: Register = NOTHING
+    ) -> None:
+        self.start, self.on_record = start, on_record
+        self.world = World(packs, start, calendar, on_record)
         self._signals = 0
         self._acts: dict[str, Callable[[Step], None]] = {name: getattr(self, f"_{name}") for name in ACT_WORDS}
 
@@ -41,15 +45,21 @@ class MemoryStage:
         told = step.signal
         assert told is not None
         self._signals += 1
-        lon, lat = PLACES[told.place]
+        lon, lat = PLACES[self.on_record.place_of(told)]
         at = self.start + offset(told.happened) if told.happened else self.world.now
         number = told.number or f"s{self._signals}"
+        assert not isinstance(told.value, tuple)
         self.world.signal(Signal(number, "story", told.device, told.kind, at, told.value, lon, lat, told.data))
 
     def _report(self, step: Step) -> None:
         told = step.report
         assert told is not None
         self.world.report(told.text, told.kind, PLACES[told.place], told.contact)
+
+    def _away(self, step: Step) -> None:
+        told = step.away
+        assert told is not None
+        self.world.away(told.home, self.start + offset(told.since), self.start + offset(told.till))
 
     # ---- people --------------------------------------------------------------------------------------------------
 
@@ -69,11 +79,15 @@ class MemoryStage:
 
     def _do(self, step: Step, who: str, stage: str, verb: str, **payload: Any) -> None:
         task = self._task(step, stage)
+        if who == "主办" and task.unit_id == GRID:
+            who = "网格"
+        if step.form is not None:
+            payload["form"] = step.form
         self._push(step, who, lambda machine: machine.act(task.id, verb, payload))
 
     def _verify(self, step: Step) -> None:
         true = step.verify == "属实"
-        self._do(step, "网格", "verify", "approve" if true else "reject", note=step.verify)
+        self._do(step, "网格", "verify", "approve" if true else "reject", note=step.why or step.verify)
 
     def _accept(self, step: Step) -> None:
         told = step.accept
@@ -110,11 +124,19 @@ class MemoryStage:
         task = self._task(step, "support")
         self._support_act(step, task, "submit", _proof(step.support))
 
+    def _trace(self, step: Step) -> None:
+        assert step.trace is not None
+        self._do(step, "受理", "trace", "submit", **_proof(step.trace))
+
     def _give_back(self, step: Step) -> None:
         self._do(step, "主办", "handle", "return", note=step.give_back)
 
     def _escalate(self, step: Step) -> None:
         self._do(step, "主办", "handle", "escalate", note=step.escalate)
+
+    def _settle(self, step: Step) -> None:
+        assert step.settle is not None
+        self._do(step, "网格", "verify", "submit", **_proof(step.settle))
 
     def _check(self, step: Step) -> None:
         good = step.check == "通过"
@@ -149,15 +171,26 @@ class MemoryStage:
             reworks=data.reworks,
             returns=data.returns,
             stars=data.stars,
+            severity=data.severity,
+            posts=tuple((task.name, level_of(UNITS[task.unit_id].region)) for task in live if task.unit_id in UNITS),
         )
 
     def _notices(self, case: MemoryCase) -> list[str]:
-        sent = []
+        sent: list[tuple[datetime, str]] = []
         for entry in case.trace:
             if entry.action == "notice_requested":
-                sent.append(str(entry.data.get("template")))
-            sent += [one.template for one in case.pack.notices.on_fact if one.fact == entry.action]
-        return sent
+                sent.append((entry.at, str(entry.data.get("template"))))
+            for one in case.pack.notices.on_fact:
+                since = entry.at - timedelta(seconds=pause_seconds(one))
+                lately = one.pause and any(name == one.template and at > since for at, name in sent)
+                if one.fact == entry.action and asks_for(one, entry.data) and not lately:
+                    sent.append((entry.at, one.template))
+        return [name for _, name in sent]
+
+
+def level_of(region: str) -> str:
+    """The level a unit belongs to, by the code of its region."""
+    return next((word for word, digits in LEVELS.items() if digits == len(region)), region)
 
 
 def _proof(told: SubmitStep) -> dict[str, Any]:

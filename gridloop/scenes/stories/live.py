@@ -9,7 +9,8 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,29 +30,37 @@ from gridloop.scenes.stories.story import ACT_WORDS, Step, Story, SubmitStep, of
 
 PATIENCE = 60.0  # real seconds to wait for the deployment to catch up; a busy machine takes its time
 TOLERANCE = 1.0  # minutes by which a fact's time may differ
+BASIS = "故事演练（示例数据，不涉及真实人员）"
+ADOPTED = 4.0  # real seconds until a pack just switched on is at work everywhere
 SEEN = 0.3  # real seconds until every process has looked at the moved clock
+DELIVERED = 20.0  # real seconds to wait for notices
 LATER = timedelta(seconds=1)  # past the due time, so that it is over in the deployment too
 ASIDE = 0.0002  # degrees east: about 19 m
 AROUND = 0.0015  # degrees: the box in which a story's cases are looked for
+NAMING = ("plate", "token", "group")  # data that names a thing: another one in each playing; packs compare with other words
 DESK, MACHINE = "operator", "admin"
 
 
 class LiveStage:
     """Implements ``player.Stage``."""
 
-    def __init__(self, door: Door, pack: Loaded, packs: list[Loaded], start: datetime, folder: Path, places: dict[str, Any]) -> None:
-        self.door, self.pack, self.start, self.folder, self.places = door, pack, start, folder, places
-        self.memory = MemoryStage(packs, start, orgs.calendar_for(SYSTEM))
+    def __init__(self, door: Door, pack: Loaded, packs: list[Loaded], playing: Playing) -> None:
+        self.door, self.pack, self.start, self.folder, self.places = door, pack, playing.start, playing.folder, playing.places
+        self.on_record = playing.story.on_record
+        self.asked = any(step.should and step.should.delivered for step in playing.story.steps)
+        self.memory = MemoryStage(packs, self.start, orgs.calendar_for(SYSTEM), self.on_record)
         self.tag = f"{random.randrange(36**6):06x}"
         self._signals = 0
         self._keys: list[str] = []
         self._acts: dict[str, Callable[[Step], None]] = {name: getattr(self, f"_{name}") for name in ACT_WORDS}
-        self._set_clock(start)
+        self._set_clock(self.start)
+        cast.put_on_record(self.on_record, self.tag, self._place)
 
     # ---- time ----------------------------------------------------------------------------------------------------
 
     def advance(self, to: timedelta) -> None:
         target = self.start + to
+        self.memory.world.look_ahead(target)
         while (due := self.memory.world.next_due()) is not None and due <= target:
             self.memory.advance(due - self.start)
             self._set_clock(due + LATER)
@@ -100,7 +109,7 @@ class LiveStage:
         told = step.signal
         assert told is not None
         self._signals += 1
-        lon, lat = self._place(told.place)
+        lon, lat = self._place(self.on_record.place_of(told))
         at = self.start + offset(told.happened) if told.happened else clock.now()
         item: dict[str, Any] = {
             "id": f"{told.number or f's{self._signals}'}-{self.tag}",
@@ -108,7 +117,7 @@ class LiveStage:
             "kind": told.kind,
             "at": at.isoformat(),
             "place": {"lon": lon, "lat": lat},
-            "data": {key: f"{value}-{self.tag}" if isinstance(value, str) else value for key, value in told.data.items()},
+            "data": {key: f"{value}-{self.tag}" if key in NAMING else value for key, value in told.data.items()},
         }
         if told.device:
             item["device"] = f"{told.device}-{self.tag}"
@@ -125,6 +134,12 @@ class LiveStage:
         body = {"text": told.text, "place": {"lon": lon, "lat": lat}, "contact": told.contact, "kind": told.kind or ""}
         self._keys.append(self.door.post("", "/api/v1/reports", body)["track_url"])
 
+    def _away(self, step: Step) -> None:
+        told = step.away
+        assert told is not None
+        since, till = (self.start + offset(one) for one in (told.since, told.till))
+        self.door.post(DESK, f"/api/v1/households/{told.home}-{self.tag}/absences", {"since": since.isoformat(), "till": till.isoformat()})
+
     def _task(self, step: Step, stage: str, number: int = 0) -> dict[str, Any]:
         tasks = [task for task in self._tasks(self._code(step)) if task["stage"] == stage]
         if len(tasks) <= number:
@@ -132,7 +147,7 @@ class LiveStage:
         return tasks[number]
 
     def _do(self, step: Step, stage: str, verb: str, *, photos: int = 0, **body: Any) -> None:
-        self._on(self._task(step, stage), verb, photos, body)
+        self._on(self._task(step, stage), verb, photos, body | ({"form": step.form} if step.form is not None else {}))
 
     def _on(self, task: dict[str, Any], verb: str, photos: int, body: dict[str, Any]) -> None:
         who = DESK if task["stage"] == "intake" else f"{task['stage']}:{task['unit']['id']}"
@@ -140,7 +155,7 @@ class LiveStage:
         self.door.post(who, f"/api/v1/tasks/{task['id']}/{verb}", {**body, "evidence": evidence})
 
     def _verify(self, step: Step) -> None:
-        self._do(step, "verify", "approve" if step.verify == "属实" else "reject", note=step.verify)
+        self._do(step, "verify", "approve" if step.verify == "属实" else "reject", note=step.why or step.verify)
 
     def _accept(self, step: Step) -> None:
         told = step.accept
@@ -174,6 +189,9 @@ class LiveStage:
     def _support(self, step: Step) -> None:
         self._proof(step, "support", step.support)
 
+    def _trace(self, step: Step) -> None:
+        self._proof(step, "trace", step.trace)
+
     def _proof(self, step: Step, stage: str, told: SubmitStep | None) -> None:
         assert told is not None
         self._do(step, stage, "submit", photos=told.photos, note=told.note)
@@ -183,6 +201,9 @@ class LiveStage:
 
     def _escalate(self, step: Step) -> None:
         self._do(step, "handle", "escalate", note=step.escalate)
+
+    def _settle(self, step: Step) -> None:
+        self._proof(step, "verify", step.settle)
 
     def _check(self, step: Step) -> None:
         self._do(step, "check", "approve" if step.check == "通过" else "reject", note=step.check)
@@ -227,9 +248,11 @@ class LiveStage:
         return round((datetime.fromisoformat(at) - self.start).total_seconds() / 60, 2)
 
     def views(self) -> list[View]:
-        return [self._view(code) for code in self._codes()]
+        called = [view.notices or () for view in self.memory.views()]
+        codes = self._codes()
+        return [self._view(code, called[n] if n < len(called) else ()) for n, code in enumerate(codes)]
 
-    def _view(self, code: str) -> View:
+    def _view(self, code: str, called: tuple[str, ...]) -> View:
         case = self.door.get(DESK, f"/api/v1/cases/{code}")
         live = self._tasks(code)
         due = min((task["due_at"] for task in live if task["due_at"]), default=None)
@@ -244,7 +267,20 @@ class LiveStage:
             reworks=case["reworks"],
             returns=case["returns"],
             stars=case["rating"]["stars"] if case["rating"] else None,
+            severity=case["severity"],
+            posts=tuple((task["name"], cast.level_of_unit(int(task["unit"]["id"]))) for task in live if task["unit"]),
+            delivered=self._delivered(code, called) if self.asked else None,
         )
+
+    def _delivered(self, code: str, called: tuple[str, ...]) -> tuple[str, ...]:
+        """Templates that reached somebody, once all that were called for are there and none is under way any more."""
+        deadline = time.monotonic() + DELIVERED
+        while True:
+            items = self.door.get(DESK, f"/api/v1/cases/{code}/notices", limit=200)["items"]
+            there = {one["template"] for one in items} >= set(called) and all(one["status"] != "waiting" for one in items)
+            if there or time.monotonic() > deadline:
+                return tuple(one["template"] for one in items if one["status"] == "sent")
+            time.sleep(0.25)
 
 
 def differences(live: Played, memory: list[View]) -> list[str]:
@@ -270,9 +306,18 @@ def play_live(packs: list[Loaded], only: Iterable[str], url: str, folder: Path) 
     door = Door(url, _token)
     try:
         chosen = [(one, file, story) for one in packs if not wanted or one.name in wanted for file, story in stories_of(one)[0].items()]
-        return [_one(door, one, packs, file, story, folder) for one, file, story in chosen]
+        places = _places(door)
+        _switch_on(door, {one.name for one, _, _ in chosen if one.pack and one.pack.pack.legal_basis})
+        return [_one(door, one, packs, file, Playing(story, _next_start(story), folder, next(places))) for one, file, story in chosen]
     finally:
         door.close()
+
+
+def _switch_on(door: Door, names: Iterable[str]) -> None:
+    """Packs that are off until their legal basis is recorded: here it is a rehearsal with made-up signals."""
+    for name in names:
+        door.post(MACHINE, f"/api/v1/packs/{name}/switch", {"on": True, "basis": BASIS})
+        time.sleep(ADOPTED)  # its detectors are at work
 
 
 def _token(who: str) -> str:
@@ -281,8 +326,19 @@ def _token(who: str) -> str:
     return cast.unit_token(kind, int(unit)) if unit else cast.sample_token(kind)
 
 
-def _one(door: Door, one: Loaded, packs: list[Loaded], file: str, story: Story, folder: Path) -> Result:
-    stage = LiveStage(door, one, packs, _next_start(story), folder, _places(door))
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """A story, and where and from when on it is played."""
+
+    story: Story
+    start: datetime
+    folder: Path
+    places: dict[str, tuple[float, float]]
+
+
+def _one(door: Door, one: Loaded, packs: list[Loaded], file: str, playing: Playing) -> Result:
+    story = playing.story
+    stage = LiveStage(door, one, packs, playing)
     played = play(story, stage)
     played.failures += differences(played, stage.memory.views())
     return Result(one.name, file, story, played)
@@ -297,11 +353,12 @@ def _next_start(story: Story) -> datetime:
     return start.astimezone(UTC)
 
 
-def _places(door: Door) -> dict[str, tuple[float, float]]:
-    """Two places of the county, far from each other, chosen at random so that stories do not meet."""
+def _places(door: Door) -> Iterator[dict[str, tuple[float, float]]]:
+    """Again and again two places of the county, far from each other, at random so that stories do not meet: each as seldom as can be."""
     regions = door.get(DESK, "/api/v1/regions", level="micro_grid", limit=200)["items"]
     points = [(float(one["lon"]), float(one["lat"])) for one in regions if one["lon"] is not None]
     while True:
-        first, second = random.sample(points, 2)
-        if abs(first[0] - second[0]) + abs(first[1] - second[1]) > 0.02:
-            return {"甲": first, "乙": second}
+        random.shuffle(points)
+        for first, second in zip(points[::2], points[1::2], strict=False):
+            if abs(first[0] - second[0]) + abs(first[1] - second[1]) > 0.02:
+                yield {"甲": first, "乙": second}

@@ -17,18 +17,22 @@ from gridloop.cases.messages import SceneMatch
 from gridloop.cases.rules import END_STATUSES, CaseData, NewCase, Performer, Scene, Situation, TaskData
 from gridloop.cases.types import case_types, type_name
 from gridloop.kernel.durations import WorkingCalendar
+from gridloop.kernel.errors import Invalid, NotFound
 from gridloop.kernel.geo import distance_m
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Grant, Viewer
+from gridloop.registry.rules import absence_fault
 from gridloop.scenes.loading import Loaded
 from gridloop.scenes.rules import Candidate, again_seconds, choose, match, stage_limits, within_seconds
+from gridloop.scenes.stories.sensing import Senses
+from gridloop.scenes.stories.story import Register
 from gridloop.sdk.pack import Pack
 from gridloop.sdk.signals import Signal
 
-REGION, COUNTY, CITY = "990101100001001", "990101", "9901"
-COUNTY_DESK, CITY_DESK, LEAD, SUPPORT_1, SUPPORT_2, CHECKERS, GRID = 1, 2, 10, 11, 12, 20, 30
+REGION, TOWN, COUNTY = "990101100001001", "990101100", "990101"
+TOWN_DESK, COUNTY_DESK, LEAD, SUPPORT_1, SUPPORT_2, CHECKERS, GRID = 1, 2, 10, 11, 12, 20, 30
 UNITS = {
+    TOWN_DESK: Performer(TOWN_DESK, "镇街指挥室", region=TOWN),
     COUNTY_DESK: Performer(COUNTY_DESK, "县指挥中心", region=COUNTY),
-    CITY_DESK: Performer(CITY_DESK, "市指挥中心", region=CITY),
     LEAD: Performer(LEAD, "主办单位", region=COUNTY),
     SUPPORT_1: Performer(SUPPORT_1, "协办单位一", region=COUNTY),
     SUPPORT_2: Performer(SUPPORT_2, "协办单位二", region=COUNTY),
@@ -36,8 +40,9 @@ UNITS = {
     GRID: Performer(GRID, "网格", staff_id=301, region=REGION),
 }
 DUTIES = {"handle": LEAD, "check": CHECKERS, "verify": GRID}
-PLACES = {"甲": (121.5000, 29.3000), "甲旁": (121.5002, 29.3000), "乙": (121.5500, 29.3300)}  # 甲旁: 19 m east of 甲
+FIELD = ("GRID", "COMMUNITY")  # departments that verify and do not support
 NEAR_M, NEAR_S = 50.0, 24 * 3600.0
+NOTHING = Register()
 
 
 def _person(name: str, number: int, units: tuple[int, ...], *permissions: str) -> Viewer:
@@ -45,7 +50,7 @@ def _person(name: str, number: int, units: tuple[int, ...], *permissions: str) -
 
 
 PEOPLE = {
-    "受理": _person("desk", 101, (COUNTY_DESK, CITY_DESK), "case.accept", "case.route", "case.urge", "case.void", "case.merge", "task.act"),
+    "受理": _person("desk", 101, (TOWN_DESK, COUNTY_DESK), "case.accept", "case.route", "case.urge", "case.void", "case.merge", "task.act"),
     "主办": _person("handler", 110, (LEAD,), "task.act"),
     "协办1": _person("support1", 111, (SUPPORT_1,), "task.act"),
     "协办2": _person("support2", 112, (SUPPORT_2,), "task.act"),
@@ -57,20 +62,24 @@ PEOPLE = {
 
 @dataclass(frozen=True, slots=True)
 class MemoryDirectory:
-    """Who is competent: one unit for each duty, a desk at the county and one above it at the city."""
+    """Who is competent: one unit for each duty, a desk at the town and one above it at the county."""
 
     days: WorkingCalendar
 
     def competent(self, duty: str, case_type: str, region: str, at: datetime) -> Performer | None:
         if duty == "intake":
-            return UNITS[CITY_DESK if region == CITY else COUNTY_DESK]
+            return UNITS[COUNTY_DESK if region == COUNTY else TOWN_DESK]
         return UNITS.get(DUTIES.get(duty, 0))
+
+    def helpers(self, case_type: str, region: str, at: datetime) -> list[Performer]:
+        departments = [one for one in case_types()[case_type].co if one not in FIELD]
+        return [UNITS[unit] for unit, _ in zip((SUPPORT_1, SUPPORT_2), departments, strict=False)]
 
     def unit(self, unit_id: int) -> Performer | None:
         return UNITS.get(unit_id)
 
     def upper_desk(self, region: str, at: datetime) -> tuple[str, Performer] | None:
-        return None if region == CITY else (CITY, UNITS[CITY_DESK])
+        return None if region == COUNTY else (COUNTY, UNITS[COUNTY_DESK])
 
     def calendar(self, region: str) -> WorkingCalendar:
         return self.days
@@ -120,35 +129,54 @@ class MemoryCase:
 class World:
     """Everything a story plays on. ``now`` only moves by ``advance``, which fires due limits on the way, each at its time."""
 
-    def __init__(self, packs: list[Loaded], start: datetime, calendar: WorkingCalendar | None = None) -> None:
+    def __init__(
+        self, packs: list[Loaded], start: datetime, calendar: WorkingCalendar | None = None, on_record: Register = NOTHING
+    ) -> None:
         self.packs = [one for one in packs if one.pack is not None and one.process is not None]
         self.start = self.now = start
         self.cases: list[MemoryCase] = []
         self.directory = MemoryDirectory(calendar or WorkingCalendar())
+        self.senses = Senses(self.packs, on_record, start, self.directory.days) if on_record.devices else None
         self._seen: set[tuple[str, str]] = set()
 
     # ---- time ----------------------------------------------------------------------------------------------------
 
     def advance(self, target: datetime) -> None:
         """Move the clock; a limit's effect may open limits that fall due before the target too."""
+        self.look_ahead(target)
         while True:
-            due = [
-                (limit.due_at, number, place, limit.id)
-                for number, case in enumerate(self.cases)
-                for place, limit in enumerate(case.situation.limits)
-                if limit.state == "pending" and limit.due_at <= target
-            ]
-            if not due:
+            due = self._next_limit()
+            alarm = self.senses.next_at() if self.senses else None
+            if alarm is not None and alarm <= target and (due is None or alarm <= due[0]):
+                assert self.senses is not None
+                self.now = max(self.now, alarm)
+                self.signal(self.senses.pop())
+            elif due is not None and due[0] <= target:
+                self.now = max(self.now, due[0])
+                self.push(self.cases[due[1]], SYSTEM, partial(Machine.fire, limit_id=due[3]))
+            else:
                 break
-            at, number, _, limit_id = min(due)
-            self.now = max(self.now, at)
-            self.push(self.cases[number], SYSTEM, partial(Machine.fire, limit_id=limit_id))
         self.now = max(self.now, target)
 
-    def next_due(self) -> datetime | None:
-        """When the next limit falls due."""
-        due = (limit.due_at for case in self.cases for limit in case.situation.limits if limit.state == "pending")
+    def look_ahead(self, target: datetime) -> None:
+        """Let the detectors find what there is to find up to a moment, as nothing is sent before it."""
+        if self.senses is not None:
+            self.senses.look(target)
+
+    def _next_limit(self) -> tuple[datetime, int, int, Any] | None:
+        due = [
+            (limit.due_at, number, place, limit.id)
+            for number, case in enumerate(self.cases)
+            for place, limit in enumerate(case.situation.limits)
+            if limit.state == "pending"
+        ]
         return min(due, default=None)
+
+    def next_due(self) -> datetime | None:
+        """When the next limit falls due, or the next alarm is told of those known from looking ahead."""
+        due = self._next_limit()
+        moments = [due[0] if due else None, self.senses.next_at() if self.senses else None]
+        return min((at for at in moments if at is not None), default=None)
 
     # ---- what comes in -------------------------------------------------------------------------------------------
 
@@ -157,11 +185,21 @@ class World:
         if signal.identity in self._seen:
             return
         self._seen.add(signal.identity)
+        if self.senses is not None:
+            self.senses.take(signal, self.now)
         for number, loaded in enumerate(self.packs):
             assert loaded.pack is not None
             found = match(loaded.pack, number, signal)
             if found is not None:
                 self._take(loaded, found, signal)
+
+    def away(self, home: str, since: datetime, till: datetime) -> None:
+        """A household tells that nobody is at home. The faults are the registry's."""
+        if (fault := absence_fault(since, till, self.now)) is not None:
+            raise Invalid(fault.key, errors=(fault,), **fault.params)
+        if self.senses is None or home not in self.senses.facts:
+            raise NotFound("registry.household_unknown", code=home)
+        self.senses.away(home, since, till)
 
     def _take(self, loaded: Loaded, found: SceneMatch, signal: Signal) -> None:
         assert loaded.pack is not None
@@ -182,7 +220,7 @@ class World:
                     lon=signal.lon,
                     lat=signal.lat,
                     same_thing=found.key,
-                    proposal={"type": found.case_type, "unit": LEAD, "severity": found.severity},
+                    proposal={"type": found.case_type, "unit": LEAD, "severity": found.severity, "told": found.severity},
                     data=more,
                 ),
                 SYSTEM,
@@ -190,6 +228,8 @@ class World:
             case.sources -= 1  # the signal itself is counted below
         case.sources += 1
         case.trace.append(Entry(self.now, "signal_added", {"kind": signal.kind, "value": signal.value}))
+        if found.verb == "open":
+            self.push(case, SYSTEM, partial(Machine.press, severity=found.severity))
         if found.message:
             self.push(case, SYSTEM, partial(Machine.receive, message=found.message, data={"value": signal.value}))
 

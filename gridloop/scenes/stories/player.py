@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
@@ -26,6 +26,9 @@ class View:
     reworks: int
     returns: int | None
     stars: float | None
+    severity: int = 4
+    posts: tuple[tuple[str, str], ...] = ()  # task → level of the unit it stands with
+    delivered: tuple[str, ...] | None = None
 
 
 class Stage(Protocol):
@@ -54,16 +57,19 @@ def play(story: Story, stage: Stage) -> Played:
     """Every step in order; a wrong expectation is noted and the story goes on, a refused act ends it."""
     played = Played(story.title)
     now = timedelta()
-    for number, step in enumerate(story.steps, 1):
-        if step.at is not None:
-            now = offset(step.at)
-        stage.advance(now)
-        refusal = _act(step, stage)
+    for number, whole in enumerate(story.steps, 1):
+        start = now if whole.at is None else offset(whole.at)
+        for after, step in whole.each():
+            now = start + after
+            stage.advance(now)
+            refusal = _act(step, stage)
+            if refusal is not None:
+                played.failures.append(f"{number}: {refusal}")
+                break
+            if step.should is not None:
+                played.failures += [f"{number}: {wrong}" for wrong in compare(step.should, stage.views(), step.case)]
         if refusal is not None:
-            played.failures.append(f"{number}: {refusal}")
             break
-        if step.should is not None:
-            played.failures += [f"{number}: {wrong}" for wrong in compare(step.should, stage.views(), step.case)]
     played.facts = [view.facts for view in stage.views()]
     return played
 
@@ -95,6 +101,8 @@ def compare(should: Should, views: Sequence[View], number: int) -> list[str]:
         wrongs.append(_differs("动作", " → ".join(should.facts), " → ".join(action for action, _ in view.facts)))
     if should.notices is not None and view.notices is not None and not _in_order(should.notices, view.notices):
         wrongs.append(_differs("通知", ", ".join(should.notices), ", ".join(view.notices)))
+    if should.delivered is not None and view.delivered is not None and not set(should.delivered) <= set(view.delivered):
+        wrongs.append(_differs("送达", ", ".join(should.delivered), ", ".join(view.delivered) or "–"))
     if should.due is not None and (view.due is None or abs(view.due - offset(should.due).total_seconds() / 60) > 1):
         wrongs.append(_differs("时限", should.due, view.due))
     return wrongs
@@ -105,15 +113,22 @@ def _pairs(should: Should, view: View) -> list[tuple[str, Any, Any]]:
     cards = {code: word for word, code in CARDS.items()}
     titles = {code: word for word, code in TASKS.items()}
     tasks = tuple(sorted(titles.get(task, task) for task in view.tasks))
+    posts = {titles.get(task, task): level for task, level in view.posts}
     return [
         ("状态", should.status, words.get(view.status, view.status)),
         ("任务", None if should.tasks is None else tuple(sorted(should.tasks)), tasks),
         ("牌", should.card, cards[view.card]),
+        ("岗位", None if should.posts is None else _listed(should.posts), _listed(posts)),
+        ("等级", should.severity, view.severity),
         ("来源数", should.sources, view.sources),
         ("返工次数", should.reworks, view.reworks),
         ("退回次数", None if view.returns is None else should.returns, view.returns),
         ("星", should.stars, view.stars),
     ]
+
+
+def _listed(posts: Mapping[Any, Any]) -> tuple[str, ...]:
+    return tuple(sorted(f"{task}：{level}" for task, level in posts.items()))
 
 
 def _in_order(wanted: Sequence[str], found: Sequence[str]) -> bool:

@@ -35,6 +35,6 @@ def play_in_memory(packs: list[Loaded], only: Iterable[str] = (), start: datetim
         if wanted and loaded.name not in wanted:
             continue
         for file, story in stories_of(loaded)[0].items():
-            stage = MemoryStage(packs, start or story.starts_at)
+            stage = MemoryStage(packs, start or story.starts_at, on_record=story.on_record)
             results.append(Result(loaded.name, file, story, play(story, stage)))
     return results

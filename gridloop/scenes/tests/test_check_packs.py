@@ -46,6 +46,10 @@ BREAKS = [
     ("notices.yaml", "fact: dispatched", "fact: danced", "scenes.no_fact"),
     ("notices.yaml", "template: late", "template: later", "scenes.no_template"),
     ("notices.yaml", "channel: sms", "channel: pigeon", "scenes.bad_value"),
+    ("notices.yaml", "channel: sms", "channel: control", "scenes.command"),
+    ("notices.yaml", "channel: sms", "channel: sms\n    command: hold", "scenes.command"),
+    ("notices.yaml", "template: new_task}", "template: new_task, when: 'face > 1'}", "scenes.cel"),
+    ("notices.yaml", "template: new_task}", "template: new_task, pause: 1wh}", "scenes.pause"),
     ("indicators.yaml", "reworks > 0", "mood > 0", "scenes.cel"),
 ]
 

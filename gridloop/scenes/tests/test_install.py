@@ -119,7 +119,7 @@ def test_signal_is_recognised(cast: Cast) -> None:
     assert "样A1" not in opened.title
     assert [(m.verb, m.message) for m in BOOK.recognise(stopped(0))] == [("clear", "gone")]
     assert [m.verb for m in BOOK.recognise(stopped(30))] == ["update"]
-    assert BOOK.recognise(Signal("s", "x", "D", "smoke", clock.now(), 1.0)) == []
+    assert BOOK.recognise(Signal("s", "x", "D", "smoke_density", clock.now(), 1.0)) == []
     assert BOOK.recognise(Signal("s", "x", "D", "vehicle_stopped", clock.now())) == []  # no value, no plate
     assert "vehicle_stopped" in BOOK.kinds()
     assert "move_please" in BOOK.pack(opened.scene_version_id).notices.templates
@@ -144,6 +144,9 @@ def test_packs_over_http(cast: Cast) -> None:
         "type": "09009",
         "process": "warn_then_enforce",
         "needs": [],
+        "legal_zh": "",
+        "legal_en": "",
+        "bases": [],
         "detectors": [],
     }
     assert [one["name"] for one in items["water_level"]["detectors"]] == ["high_water", "fast_rise", "heavy_rain"]  # as in the file

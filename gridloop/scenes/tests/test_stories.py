@@ -19,7 +19,7 @@ ALL = [(one, name, story) for one in INSTALLED for name, story in stories_of(one
 
 @pytest.mark.parametrize(("pack", "file", "story"), ALL, ids=[f"{one.name}-{name}" for one, name, _ in ALL])
 def test_story_passes(pack: Loaded, file: str, story: Story) -> None:
-    assert play(story, MemoryStage(INSTALLED, story.starts_at)).failures == []
+    assert play(story, MemoryStage(INSTALLED, story.starts_at, on_record=story.on_record)).failures == []
 
 
 def told(text: str) -> Story:
@@ -31,7 +31,7 @@ def told(text: str) -> Story:
 
 def run(text: str) -> Played:
     story = told(text)
-    return play(story, MemoryStage(INSTALLED, story.starts_at))
+    return play(story, MemoryStage(INSTALLED, story.starts_at, on_record=story.on_record))
 
 
 STOP = "  - 信号: {种类: vehicle_stopped, 值: 200, 数据: {plate: 样A1}}\n"
@@ -75,7 +75,7 @@ def test_limits_fire_at_their_own_time_whatever_the_steps() -> None:
     often = run(STOP + "".join(f"  - {{时间: +{m}m, 应当: {{案件数: 1}}}}\n" for m in range(1, 61))).facts
     assert once == often
     story = told(STOP)
-    stage = MemoryStage(INSTALLED, story.starts_at)
+    stage = MemoryStage(INSTALLED, story.starts_at, on_record=story.on_record)
     play(story, stage)
     stage.advance(timedelta(minutes=60))
     assert [view.facts for view in stage.views()] == once

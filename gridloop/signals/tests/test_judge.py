@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -76,6 +79,19 @@ def test_a_form_tells_it_in_its_words() -> None:
     assert of_form({"outcome": "away"}) == ("false", "known")
     assert of_form({"outcome": "41", "note": "false"}) is None
     assert of_form({}) is None
+
+
+def test_what_a_visit_finds_is_understood() -> None:
+    """Each answer of the form the shipped process asks a visitor to fill in."""
+    diagram = ElementTree.parse(Path(__file__).parents[3] / "processes" / "welfare_check.bpmn")
+    forms = [json.loads(one.text or "") for one in diagram.iter() if one.tag.endswith("}form")]
+    visit = next(form for form in forms if "how" in form["properties"])
+    answers = {one["const"] for one in visit["properties"]["result"]["oneOf"]}
+    assert {answer: of_form({"result": answer, "how": "seen"}) for answer in answers} == {
+        "safe": ("false", "normal"),
+        "away": ("false", "known"),
+        "needs_help": ("true", ""),
+    }
 
 
 def test_one_threshold_is_found_wherever_it_stands() -> None:

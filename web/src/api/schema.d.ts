@@ -773,6 +773,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/households/{code}/absences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When nobody is at home, as the household has told */
+        get: operations["gridloop_registry_api_absences"];
+        put?: never;
+        /** A household tells when nobody is at home */
+        post: operations["gridloop_registry_api_record_absence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/households/{code}/absences/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** They are back, or do not go */
+        delete: operations["gridloop_registry_api_end_absence"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/houses": {
         parameters: {
             query?: never;
@@ -1775,6 +1810,52 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AbsenceIn
+         * @description Nobody is at home from ``since`` to ``till``.
+         */
+        AbsenceIn: {
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Till
+             * Format: date-time
+             */
+            till: string;
+        };
+        /**
+         * AbsenceList
+         * @description Now and to come, the earliest first.
+         */
+        AbsenceList: {
+            /** Items */
+            items: components["schemas"]["AbsenceOut"][];
+        };
+        /** AbsenceOut */
+        AbsenceOut: {
+            /** Household */
+            household: string;
+            /** Id */
+            id: number;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Till
+             * Format: date-time
+             */
+            till: string;
+            /**
+             * Told At
+             * Format: date-time
+             */
+            told_at: string;
+        };
         /**
          * AcceptIn
          * @description Takes the proposal; every field given overrides it.
@@ -3394,13 +3475,21 @@ export interface components {
         };
         /**
          * PackOut
-         * @description An installed scene pack; ``units`` are those whose territory differs from ``enabled``.
+         * @description An installed scene pack; ``units`` are those whose territory differs from ``enabled``. ``legal_zh``, ``legal_en``: the law it leans
+         *
+         *     on, '' for most; then ``bases`` are the documents recorded where it is on.
          */
         PackOut: {
+            /** Bases */
+            bases: string[];
             /** Detectors */
             detectors: components["schemas"]["PackDetectorOut"][];
             /** Enabled */
             enabled: boolean;
+            /** Legal En */
+            legal_en: string;
+            /** Legal Zh */
+            legal_zh: string;
             /** Name */
             name: string;
             /** Needs */
@@ -4691,6 +4780,12 @@ export interface components {
          * @description On or off, everywhere (``unit`` null) or in one unit's territory.
          */
         SwitchIn: {
+            /**
+             * Basis
+             * @description the document that allows it, for a pack that names a law
+             * @default
+             */
+            basis: string;
             /** On */
             on: boolean;
             /** Unit */
@@ -6588,6 +6683,75 @@ export interface operations {
             header?: never;
             path: {
                 grant_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    gridloop_registry_api_absences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AbsenceList"];
+                };
+            };
+        };
+    };
+    gridloop_registry_api_record_absence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AbsenceIn"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AbsenceOut"];
+                };
+            };
+        };
+    };
+    gridloop_registry_api_end_absence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+                number: number;
             };
             cookie?: never;
         };

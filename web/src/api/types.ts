@@ -419,6 +419,10 @@ export interface Pack {
   type: string;
   process: string;
   needs: string[];
+  /** The law the scene leans on, '' for most; `bases` are the documents recorded where it is on. */
+  legal_zh: string;
+  legal_en: string;
+  bases: string[];
   detectors: PackDetector[];
 }
 

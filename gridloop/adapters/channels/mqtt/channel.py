@@ -13,6 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from gridloop.sdk.channels import ChannelError, Message, Receipt
 
+TOPICS = {"control": "gridloop/v1/{to}/down/do"}  # by kind of notice; what is said goes to …/say
 TOPIC = "gridloop/v1/{to}/down/say"
 SECONDS = 5.0
 
@@ -22,8 +23,8 @@ def build(address: str, folder: Path) -> MqttChannel:
     parts = urlsplit(address)
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
         raise ValueError(f"GRIDLOOP_CHANNEL_SPEAKER: {parts.scheme or 'no'} address such as mqtt:mqtt://token:TOKEN@127.0.0.1:1883")
-    topic = parse_qs(parts.query).get("topic", [TOPIC])[0]
-    if "{to}" not in topic:
+    topic = parse_qs(parts.query).get("topic", [""])[0]
+    if topic and "{to}" not in topic:
         raise ValueError("GRIDLOOP_CHANNEL_SPEAKER: the topic must hold {to}, the device's code")
     port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
     login = (unquote(parts.username or ""), unquote(parts.password or ""))
@@ -33,7 +34,7 @@ def build(address: str, folder: Path) -> MqttChannel:
 class MqttChannel:
     """One connection, kept; what the broker has not acknowledged was not sent."""
 
-    def __init__(self, host: str, port: int, login: tuple[str, str], topic: str = TOPIC, *, encrypted: bool = False) -> None:
+    def __init__(self, host: str, port: int, login: tuple[str, str], topic: str = "", *, encrypted: bool = False) -> None:
         self._host, self._port, self._topic = host, port, topic
         self._login, self._encrypted = login, encrypted
         self._lock = threading.Lock()
@@ -44,8 +45,9 @@ class MqttChannel:
     def send(self, message: Message) -> Receipt:
         if any(character in message.to for character in "+#/") or not message.to:
             raise ChannelError(f"{message.to!r} is no device code", permanent=True)
-        said = {"id": message.id, "say": message.text, "lang": message.lang, "case": message.case, "at": message.at.isoformat()}
-        topic = self._topic.replace("{to}", message.to)
+        word = "do" if message.kind == "control" else "say"
+        said = {"id": message.id, word: message.text, "lang": message.lang, "case": message.case, "at": message.at.isoformat()}
+        topic = (self._topic or TOPICS.get(message.kind, TOPIC)).replace("{to}", message.to)
         with self._lock:
             client = self._connected()
             told = client.publish(topic, json.dumps(said, ensure_ascii=False).encode(), qos=1)

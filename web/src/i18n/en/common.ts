@@ -15,7 +15,8 @@ export default {
     citizen: "Citizen", grid_worker: "Grid worker", hotline: "12345 hotline", deputy: "Deputy", patrol: "Patrol", department: "Department",
     wechat: "WeChat", worker: "Grid worker", camera: "Camera", sensor: "Sensor", device: "Device", import: "Import", replay: "Import",
     open311: "Open311", cap: "Warning", alarm: "Sensor alarm", vehicle_stopped: "Parking camera", ebike_detected: "E-bike camera",
-    object_dwell: "Street camera", crowd_count: "Crowd count", person_near_water: "Waterside camera", washing_at_source: "Water source camera",
+    object_dwell: "Street camera", crowd_count: "Crowd count", crowd_density: "Crowd density", bay_taken: "Bay sensor", power: "Power meter",
+    person_near_water: "Waterside camera", washing_at_source: "Water source camera",
     unmatched_token: "Sensor alarm", smoke: "Smoke alarm", door_open: "Door sensor", motion: "Motion sensor", water_use: "Water meter",
     gas_use: "Gas meter", electricity_use: "Electricity meter", temperature: "Temperature", thermal_spot: "Thermal camera",
     water_level: "Water level", rain: "Rain gauge", device_status: "Device status", position: "Position",
@@ -30,7 +31,8 @@ export default {
   taskStatus: { open: "To sign for", waiting: "To do", accepted: "In progress", done: "Done", cancelled: "Cancelled" },
   verb: {
     accept: "Sign for", return: "Return", transfer: "Transfer", delegate: "Delegate", submit: "Submit", approve: "Approve", reject: "Reject",
-    suspend: "Suspend", resume: "Resume", extend: "Extend", escalate: "Escalate", check_in: "Check in",
+    suspend: "Suspend", resume: "Resume", extend: "Extend", escalate: "Escalate", check_in: "Check in", verify_submit: "Settled here",
+    verify_approve: "True: send it on", verify_reject: "False alarm",
   },
   fault: {
     offline: "The server cannot be reached. Check the network and try again.",

@@ -143,6 +143,8 @@ export default {
     switchedOn: "“{name}” is on in {unit}", switchedOff: "“{name}” is off in {unit}", badDiagram: "The diagram cannot be drawn",
     held: "Detectors held back", heldHint: "They raised too many alarms: look at the rule and its devices first. What still lasts is told once they are released",
     heldSince: "since {at}, {n} alarms", notYours: "A duty commander or administrator lets it go on", release: "Release", releaseSure: "Alarms that still last are told at once. Release it?", released: "“{name}” is told of again",
+    law: "Legal basis", basis: "Recorded", noBasis: "Not recorded: cannot be switched on", basisShort: "Name the document and its number",
+    basisAsk: "This scene leans on: {law}. Name the document that allows its use here, with its number. It is kept in the security log.",
   },
   rehearse: {
     open: "Detectors and rehearsal", title: "Detectors and rehearsal", hint: "Run them over the last days first, see what would change, then publish. Nobody is told of a rehearsal's alarms.", back: "Back to scenes", text: "As it is written", own: "published here",
@@ -171,7 +173,7 @@ export default {
   },
   tier: { draft: "Draft", bronze: "Bronze", silver: "Silver", gold: "Gold" },
   process: {
-    standard_case: "Standard case", warn_then_enforce: "Warn, then enforce", welfare_check: "Welfare check", plan_response: "Plan response",
+    standard_case: "Standard case", warn_then_enforce: "Warn, then enforce", alert_response: "Alert response", welfare_check: "Welfare check", plan_response: "Plan response",
     joint_inspection: "Joint inspection", mediation: "Mediation", deputy_matter: "Deputy's matter", review: "Review",
   },
   tour: {

@@ -15,7 +15,7 @@ export default {
   source: {
     citizen: "群众上报", grid_worker: "网格员", hotline: "12345热线", deputy: "人大代表", patrol: "巡查", department: "部门上报", wechat: "微信",
     worker: "网格员", camera: "摄像头", sensor: "物联感知", device: "设备", import: "导入", replay: "导入", open311: "Open311", cap: "预警信息",
-    alarm: "感知预警", vehicle_stopped: "违停抓拍", ebike_detected: "电动车抓拍", object_dwell: "占道识别", crowd_count: "人群计数",
+    alarm: "感知预警", vehicle_stopped: "违停抓拍", ebike_detected: "电动车抓拍", object_dwell: "占道识别", crowd_count: "人群计数", crowd_density: "人群密度", bay_taken: "泊位感知", power: "用电功率",
     person_near_water: "临水识别", washing_at_source: "水源识别", unmatched_token: "感知预警", smoke: "烟感", door_open: "门磁", motion: "人体感应",
     water_use: "水表", gas_use: "燃气表", electricity_use: "电表", temperature: "温度", thermal_spot: "热成像", water_level: "水位计", rain: "雨量计",
     device_status: "设备状态", position: "定位", facility_damaged: "设施损坏感知",
@@ -28,7 +28,7 @@ export default {
   taskStatus: { open: "待签收", waiting: "待处理", accepted: "办理中", done: "已完成", cancelled: "已取消" },
   verb: {
     accept: "签收", return: "退回", transfer: "转办", delegate: "委派", submit: "提交", approve: "通过", reject: "不通过", suspend: "挂起",
-    resume: "恢复", extend: "延期", escalate: "提级", check_in: "到场签到",
+    resume: "恢复", extend: "延期", escalate: "提级", check_in: "到场签到", verify_submit: "现场办结", verify_approve: "属实，派单", verify_reject: "误报",
   },
   fault: {
     offline: "连不上服务器，请检查网络后重试",

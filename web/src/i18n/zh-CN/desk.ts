@@ -130,6 +130,8 @@ export default {
     onThere: "在该单位启用", everywhere: "全域", switchedOn: "「{name}」已在{unit}启用", switchedOff: "「{name}」已在{unit}停用",
     badDiagram: "流程图无法显示", held: "已暂停发出的检测器", heldHint: "报警过多，先核对规则和设备；恢复后，仍在持续的报警会发出",
     heldSince: "{at} 起，{n} 条", notYours: "由值班长或管理员恢复", release: "恢复发出", releaseSure: "仍在持续的报警会立即发出。确定恢复？", released: "「{name}」已恢复发出",
+    law: "法律依据", basis: "已登记", noBasis: "未登记，不能启用",
+    basisAsk: "本场景依据{law}。请填写批准在本地使用的文件名称和文号，将记入安全日志。", basisShort: "请写明文件名称和文号",
   },
   rehearse: {
     open: "规则与试运行", title: "规则与试运行", hint: "先在最近的信号上试运行，看清差别再发布；试运行不会通知任何人。", back: "返回场景", text: "规则原文", own: "本地发布",
@@ -158,7 +160,7 @@ export default {
   },
   tier: { draft: "草稿", bronze: "铜", silver: "银", gold: "金" },
   process: {
-    standard_case: "标准事件流程", warn_then_enforce: "先提醒后执法", welfare_check: "关爱探访", plan_response: "预案响应", joint_inspection: "综合查一次",
+    standard_case: "标准事件流程", warn_then_enforce: "先提醒后执法", alert_response: "预警处置", welfare_check: "关爱探访", plan_response: "预案响应", joint_inspection: "综合查一次",
     mediation: "矛盾调解", deputy_matter: "代表事项", review: "核查",
   },
   tour: {

@@ -1,0 +1,84 @@
+"""A signal that is more urgent raises a case; answers to a task's form are checked, and its choices steer the process."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from gridloop.cases.machine import Machine
+from gridloop.cases.rules import NewCase, form_fault, steering
+from gridloop.kernel.viewer import SYSTEM
+from gridloop.scenes.loading import load_all
+from gridloop.scenes.stories.memory import World
+
+NOW = datetime(2026, 9, 1, 1, 0, tzinfo=UTC)
+FORM: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["result"],
+    "properties": {
+        "result": {"title": "结果", "oneOf": [{"const": "safe", "title": "平安"}, {"const": "away", "title": "外出"}]},
+        "words": {"title": "情况", "type": "string"},
+        "case": {"title": "案", "enum": ["x"]},
+    },
+}
+
+
+def opened(severity: int) -> tuple[World, Any]:
+    world = World(load_all(), NOW)
+    loaded = next(one for one in world.packs if one.name == "water_level")
+    proposal = {"type": "25001", "unit": 10, "severity": severity, "told": severity}
+    new = NewCase("9901012609010000001", "25001", "水位", severity, "990101100001001", "alarm", proposal=proposal)
+    return world, world._open(loaded, new, SYSTEM)
+
+
+def press(world: World, case: Any, severity: int) -> None:
+    world.push(case, SYSTEM, lambda machine: machine.press(severity))
+
+
+def raised(case: Any) -> list[tuple[int, int]]:
+    return [(one.data["from"], one.data["severity"]) for one in case.trace if one.action == "severity_raised"]
+
+
+def test_only_what_is_more_urgent_than_any_before_counts() -> None:
+    world, case = opened(3)
+    for severity in (4, 3, 2, 2, 3, 1):
+        press(world, case, severity)
+    assert raised(case) == [(3, 2), (2, 1)]
+    assert (case.situation.case.severity, case.situation.case.proposal["severity"]) == (1, 1)
+
+
+def test_a_desk_that_has_lowered_it_is_not_overruled_by_a_repetition() -> None:
+    world, case = opened(2)
+
+    def lower(machine: Machine) -> None:
+        machine.case.severity = 4
+
+    world.push(case, SYSTEM, lower)
+    press(world, case, 2)
+    assert (case.situation.case.severity, raised(case)) == (4, [])
+    press(world, case, 1)
+    assert (case.situation.case.severity, raised(case)) == (1, [(4, 1)])
+
+
+@pytest.mark.parametrize(
+    ("answers", "pointer", "key"),
+    [
+        ({}, "/form/result", "cases.form_missing"),
+        ({"result": "gone"}, "/form/result", "cases.form_wrong"),
+        ({"result": "safe", "more": 1}, "/form", "cases.form_wrong"),
+    ],
+)
+def test_wrong_answers_are_named(answers: dict[str, Any], pointer: str, key: str) -> None:
+    fault = form_fault(FORM, answers)
+    assert fault is not None
+    assert (fault.pointer, fault.key) == (pointer, key)
+    assert form_fault(FORM, {"result": "safe", "words": "在院里"}) is None
+    assert form_fault(None, {"any": 1}) is None
+
+
+def test_choices_steer_and_words_do_not() -> None:
+    assert steering(FORM, {"result": "safe", "words": "在院里", "case": "x"}) == {"result": "safe"}
+    assert steering(None, {"result": "safe"}) == {}
