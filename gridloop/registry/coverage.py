@@ -19,6 +19,7 @@ from gridloop.registry.briefs import CoveredPlace, CoveringDevice
 from gridloop.registry.models import Device, Place
 
 STATES: Final = ("uncovered", "weak", "covered")  # worst first
+SPEAKS: Final = "loudspeaker"  # it reaches a place without watching it
 MOST_SHOWN: Final = 5  # devices of one place
 _ORDER: Final = ("online", "unproved", "silent", "faulty")
 
@@ -46,7 +47,7 @@ def coverage(
 ) -> tuple[Page, dict[str, int]]:
     """Key places of the viewer's territory, the unwatched first, with who watches them; and how many there are of each state.
 
-    ``kind``: only devices of this kind count. Devices of homes never do: they watch the home.
+    ``kind``: only devices of this kind count; without it all but loudspeakers. Devices of homes never do: they watch the home.
     """
     where = scope.things(viewer) & Q(region_code__startswith=region)
     if place_kind:
@@ -69,8 +70,7 @@ def coverage(
 def _watched(viewer: Viewer, places: list[Place], kind: str) -> dict[int, list[CoveringDevice]]:
     """Place → its devices: online ones first, then the nearest."""
     where = scope.devices(viewer) & Q(household__isnull=True) & (Q(place__isnull=False) | Q(coverage__gt=0))
-    if kind:
-        where &= Q(kind=kind)
+    where &= Q(kind=kind) if kind else ~Q(kind=SPEAKS)
     devices: list[Watching] = list(Device.objects.filter(where).order_by("pk").values_list(*_DEVICE))
     found: dict[int, dict[int, CoveringDevice]] = {}
     for (place, device), metres in _reached(places, devices).items():

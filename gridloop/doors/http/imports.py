@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,12 +61,16 @@ class Refused(Rejects):
     def __init__(self, source: Path, lang: str) -> None:
         super().__init__(source)
         self.rows, self._lang = list[dict[str, Any]](), lang
+        self.columns: Mapping[str, str] = {}  # field → column of the table
 
     def add(self, line: Line, fault: FieldFault) -> None:
         self.count += 1
         if len(self.rows) < MOST_TOLD:
+            params = {**fault.params}
+            if params.get("field") in self.columns:  # in the words of the table, not in ours
+                params["field"] = self.columns[params["field"]]
             values = {name: text_of(cell)[:200] for name, cell in line.cells.items()}
-            self.rows.append({"row": line.number, "reason": say(fault.key, self._lang, **fault.params), "values": values})
+            self.rows.append({"row": line.number, "reason": say(fault.key, self._lang, **params), "values": values})
 
 
 class DevicesImporter(Importer):
@@ -74,6 +78,10 @@ class DevicesImporter(Importer):
         super().__init__(KINDS["devices"], source, Plan(), viewer=viewer)
         self.refused = Refused(source, lang)
         self.rejects = self.refused
+
+    def _find_columns(self, line: Line) -> dict[str, str]:
+        self.refused.columns = found = super()._find_columns(line)
+        return found
 
     def _load(self) -> Callable[..., Loaded]:
         return load_devices
@@ -103,7 +111,12 @@ def import_devices(request: HttpRequest, form: Form[ImportForm], file: File[Uplo
         except SheetFault as fault:
             what = str(fault).removeprefix(f"{table.name}: ").removeprefix(f"{table}: ")
             raise Invalid("doors.table_bad", errors=(FieldFault("/file", "doors.table_bad", {"what": what}),), what=what) from fault
-    return {"rows": importer.rows, "kept": kept, "refused": importer.refused.count, "rows_refused": importer.refused.rows}
+    return {
+        "rows": importer.rows,
+        "kept": kept,
+        "refused": importer.refused.count,
+        "rows_refused": sorted(importer.refused.rows, key=lambda r: r["row"]),
+    }
 
 
 @router.get("/devices/import/template", summary="An empty table of devices with one example, as CSV")
