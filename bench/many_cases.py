@@ -129,6 +129,11 @@ def fill(callers: Callers, count: int) -> None:
         connection.execute("VACUUM ANALYZE cases_case, cases_words, journal_sealed")
 
 
+def held(callers: Callers) -> int:
+    with psycopg.connect(callers.product.run()["urls"]["owner"]) as connection:
+        return int((connection.execute("SELECT count(*) FROM cases_case").fetchone() or (0,))[0])
+
+
 def right(callers: Callers) -> str:
     """What is found is what a look at every text finds; returns a code to look for."""
     query = (
@@ -182,9 +187,11 @@ def main() -> None:
     options.add_argument("--cases", type=int, default=100_000)
     options.add_argument("--rounds", type=int, default=40)
     options.add_argument("--scale", type=float, default=0.5)
+    options.add_argument("--folder", type=Path, help="kept afterwards; what was filled there by a run before is read again")
     chosen, _ = options.parse_known_args()
-    with product(chosen.scale) as callers:
-        fill(callers, chosen.cases)
+    with product(chosen.scale, chosen.folder) as callers:
+        if held(callers) < chosen.cases:
+            fill(callers, chosen.cases)
         reads(callers, chosen.cases, chosen.rounds)
         second_start(callers)
         callers.product.stop()

@@ -42,16 +42,17 @@ def forget_connection() -> None:
 
 
 @contextlib.contextmanager
-def product(scale: float) -> Iterator[Callers]:
-    """The product with the sample county at this scale, in a folder that goes with it."""
-    folder = Path(tempfile.mkdtemp(prefix="gl-bench-"))
+def product(scale: float, kept: Path | None = None) -> Iterator[Callers]:
+    """The product with the sample county at this scale, in a folder that goes with it, or in one that is ``kept``."""
+    folder = kept or Path(tempfile.mkdtemp(prefix="gl-bench-"))
     running = Product(folder / "data", GRIDLOOP_SAMPLE_SCALE=str(scale))
     try:
         running.wait_ready(400)
         yield Callers(running, folder / "data")
     finally:
         running.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        if kept is None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 _LEFT = """SELECT count(*) FROM signals_partition p LEFT JOIN signals_position c ON c.partition = p.partition AND c.consumer = 'effects'

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Left
 
 
 class Case(models.Model):
@@ -72,6 +73,7 @@ class Case(models.Model):
         indexes = [
             models.Index(fields=["-reported_at", "-id"], name="cases_case_newest"),
             models.Index(fields=["lead_unit_id", "-reported_at", "-id"], name="cases_case_led"),
+            models.Index(Left("region", 12), F("reported_at").desc(), F("id").desc(), name="cases_case_village"),
             models.Index(fields=["region"], name="cases_case_region_prefix", opclasses=["text_pattern_ops"]),
             models.Index(fields=["severity", "stage_due_at"], name="cases_case_todo", condition=Q(desk_waits=True)),
             models.Index(

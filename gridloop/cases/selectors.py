@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
@@ -97,15 +97,13 @@ _PLAIN = (
 )
 
 
-def _ids(*parts: tuple[dict[str, Any], int]) -> RawSQL:
-    """Ids of at most so many cases of each part. The owner's function sees what the frame's viewer may see, and nothing without one."""
-    calls = ["SELECT gl_cases_ids(%s::jsonb, %s)"] * len(parts)
-    return RawSQL(" UNION ALL ".join(calls), [value for words, most in parts for value in (orjson.dumps(words).decode(), most)])
-
-
 def found(wanted: CaseFilter, most: int, **more: Any) -> QuerySet[Case]:
-    """The rows of at most so many cases, the newest; they are read under row security."""
-    return Case.objects.filter(id__in=_ids((_words_of(wanted, **more), most)))
+    """The rows of at most so many cases, the newest; they are read under row security.
+
+    The owner's function sees what the frame's viewer may see, and nothing without one.
+    """
+    words = orjson.dumps(_words_of(wanted, **more)).decode()
+    return Case.objects.filter(id__in=RawSQL("SELECT gl_cases_ids(%s::jsonb, %s)", [words, most]))
 
 
 T = TypeVar("T")
@@ -189,16 +187,26 @@ def case_counts(viewer: Viewer, wanted: CaseFilter) -> dict[str, Any]:
     parts = [] if words.get("part") == "done" or wanted.box == "done" else [({**words, "part": "open"}, EVERY)]
     if words.get("part") != "open" and wanted.box in ("", "all", "done"):
         parts.append(({**words, "part": "done"}, COUNT_LIMIT + 1))
-    groups = Case.objects.filter(id__in=_ids(*parts)).order_by().values("severity", "status", "desk_waits")
     counts: dict[str, Any] = {"severity": {}, "status": {}, "box": {"todo": 0, "doing": 0, "done": 0}, "overdue": 0, "more": False}
-    for g in groups.annotate(n=Count("id"), late=Count("id", filter=Q(stage_due_at__lt=now))):
-        ended = g["status"] in END_STATUSES
-        box = "done" if ended else "todo" if g["desk_waits"] else "doing"
-        for kind, key in (("severity", str(g["severity"])), ("status", g["status"]), ("box", box)):
-            counts[kind][key] = counts[kind].get(key, 0) + g["n"]
-        counts["overdue"] += 0 if ended else g["late"]
+    for severity, status, waits, number, late in _groups(parts, now):
+        ended = status in END_STATUSES
+        box = "done" if ended else "todo" if waits else "doing"
+        for kind, key in (("severity", str(severity)), ("status", status), ("box", box)):
+            counts[kind][key] = counts[kind].get(key, 0) + number
+        counts["overdue"] += 0 if ended else late
     counts["more"] = counts["box"]["done"] > COUNT_LIMIT
     return counts
+
+
+def _groups(parts: Sequence[tuple[dict[str, Any], int]], now: datetime) -> list[tuple[int, str, bool, int, int]]:
+    """Severity, status, whether the desk waits, cases, those past their limit; each part's newest cases only."""
+    if not parts:
+        return []
+    calls = " UNION ALL ".join(["SELECT severity, status, desk_waits, cases, late FROM gl_cases_groups(%s::jsonb, %s, %s)"] * len(parts))
+    with connection.cursor() as cursor:
+        cursor.execute(calls, [value for words, most in parts for value in (orjson.dumps(words).decode(), most, now)])
+        found: list[tuple[int, str, bool, int, int]] = cursor.fetchall()
+        return found
 
 
 @reading
@@ -213,12 +221,9 @@ def case_map(viewer: Viewer, wanted: CaseFilter, zoom: float) -> dict[str, Any]:
     if len(points) <= POINTS_LIMIT:
         return {"points": points, "clusters": [], "more": False}
     cell = 360.0 / 2 ** max(0.0, min(zoom, 20.0)) * 60 / 512
-    sql, params = found(wanted, most, placed=True).order_by().values("lon", "lat", "severity").query.sql_with_params()
+    words = orjson.dumps(_words_of(wanted, placed=True)).decode()
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT avg(lon), avg(lat), count(*), min(severity) FROM ({sql}) AS c GROUP BY floor(lon / %s), floor(lat / %s)",
-            [*params, cell, cell],
-        )
+        cursor.execute("SELECT lon, lat, cases, worst FROM gl_cases_clusters(%s::jsonb, %s, %s)", [words, most, cell])
         clusters = [{"lon": r[0], "lat": r[1], "count": r[2], "worst": r[3]} for r in cursor.fetchall()]
     return {"points": [], "clusters": clusters, "more": sum(c["count"] for c in clusters) >= COUNT_LIMIT and most == COUNT_LIMIT}
 

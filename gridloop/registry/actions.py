@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -20,17 +20,29 @@ from gridloop.kernel.retention import kept
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import desk
 from gridloop.orgs import selectors as orgs
-from gridloop.orgs.loading import Loaded, Progress, load_rows
+from gridloop.orgs.loading import Loaded, Progress, Target, load_rows
 from gridloop.registry import scope
 from gridloop.registry.addresses import parse
 from gridloop.registry.briefs import AbsenceView, Known
 from gridloop.registry.messages import AddressTold, DeviceRow, RegistryRow
-from gridloop.registry.models import Absence, AddressPoint, Building, Device, DeviceCredential, Household, Person, Place, Vehicle
+from gridloop.registry.models import (
+    Absence,
+    AddressPoint,
+    Building,
+    Device,
+    DeviceChange,
+    DeviceCredential,
+    Household,
+    Person,
+    Place,
+    Vehicle,
+)
 from gridloop.registry.rules import DEVICE_STATUSES, absence_fault, device_fault
-from gridloop.registry.tables import targets
+from gridloop.registry.tables import device_target, targets
 from gridloop.registry.things import hash_secret
 
 SECRET_LENGTH = 32
+DEVICE_KIND = re.compile(r"[a-z][a-z0-9_]{1,31}")
 
 
 def load(
@@ -45,6 +57,28 @@ def load(
 
 
 # --- devices -------------------------------------------------------------------------------------------------------------
+
+
+def load_devices(
+    viewer: Viewer, records: Iterable[DeviceRow], *, strict: bool = False, progress: Progress | None = None, dry_run: bool = False
+) -> Loaded:
+    """Merge many devices as ``load`` does, each of them one that the viewer may put there or change by ``save_device``."""
+    shapes: dict[type, Target] = {DeviceRow: device_target(_foreign)}
+    return load_rows(viewer, "device.edit", shapes, records, strict=strict, progress=progress, dry_run=dry_run)
+
+
+def _foreign(viewer: Viewer, rows: Sequence[DeviceRow], units: Mapping[str, int]) -> Iterable[tuple[int, FieldFault]]:
+    codes = {row.code for row in rows}
+    with elevated():
+        taken = set(Device.objects.filter(code__in=codes).values_list("code", flat=True))
+    taken -= set(Device.objects.filter(scope.devices(viewer), code__in=codes).values_list("code", flat=True))
+    for place, row in enumerate(rows):
+        if not viewer.may("device.edit", row.region_code, (units.get(row.owner_unit),)):
+            yield place, FieldFault("/region_code", "registry.device_foreign")
+        elif row.code in taken:
+            yield place, FieldFault("/code", "registry.device_taken", {"code": row.code})
+        elif not DEVICE_KIND.fullmatch(row.kind):
+            yield place, FieldFault("/kind", "registry.device_kind")
 
 
 def _chain(code: str) -> str:
@@ -69,13 +103,18 @@ def devices_heard(viewer: Viewer, heard: Sequence[tuple[str, datetime, float | N
             "WHERE d.last_seen IS NULL OR d.last_seen < n.at ORDER BY d.code FOR UPDATE OF d) "
             "UPDATE registry_device d SET last_seen = old.at, last_value = COALESCE(old.value, d.last_value), "
             "status = CASE WHEN old.status IN ('silent', 'unproved') THEN 'online' ELSE d.status END "
-            "FROM old WHERE d.id = old.id RETURNING d.code, old.status, d.status",
+            "FROM old WHERE d.id = old.id RETURNING d.code, old.status, d.status, d.id",
             [codes, [latest[c][0] for c in codes], [latest[c][1] for c in codes]],
         )
-        back = sorted((code, before) for code, before, after in cursor.fetchall() if before != after)
-    for code, before in back:
-        append(_chain(code), "device_status", {"device": code, "from": before, "to": "online"}, viewer)
-    return [code for code, before in back if before == Device.Status.SILENT]
+        back = sorted((code, before, number) for code, before, after, number in cursor.fetchall() if before != after)
+        for code, before, number in back:
+            _changed(viewer, code, number, before, "online")
+    return [code for code, before, _ in back if before == Device.Status.SILENT]
+
+
+def _changed(viewer: Viewer, code: str, number: int, before: str, after: str) -> None:
+    append(_chain(code), "device_status", {"device": code, "from": before, "to": after}, viewer)
+    DeviceChange.objects.create(device_id=number, at=clock.now(), before=before, after=after)
 
 
 @verb("device.edit")
@@ -91,7 +130,7 @@ def set_device_status(viewer: Viewer, code: str, status: str) -> bool:
         return False
     before, row.status = row.status, status
     row.save(update_fields=["status"])
-    append(_chain(code), "device_status", {"device": code, "from": before, "to": status}, viewer)
+    _changed(viewer, code, row.pk, before, status)
     return True
 
 
@@ -103,7 +142,7 @@ def save_device(viewer: Viewer, row: DeviceRow, owner_unit: int | None) -> bool:
     """
     where = orgs.region_at(SYSTEM, row.lon, row.lat) if row.lon is not None and row.lat is not None else None
     fault = device_fault(replace(row, region_code=where or "-"))
-    if fault is None and not re.fullmatch(r"[a-z][a-z0-9_]{1,31}", row.kind):
+    if fault is None and not DEVICE_KIND.fullmatch(row.kind):
         fault = FieldFault("/kind", "registry.device_kind")
     if fault is None and (where is None or not viewer.may("device.edit", where, (owner_unit,))):
         fault = FieldFault("/place", "registry.device_outside" if where is None else "registry.device_foreign")
@@ -127,6 +166,12 @@ def save_device(viewer: Viewer, row: DeviceRow, owner_unit: int | None) -> bool:
         data = {"device": row.code, "kind": row.kind, "region": where, "unit": owner_unit, "interval": row.interval_seconds}
         append(_chain(row.code), "device_changed" if known else "device_added", data, viewer)
     return known is None
+
+
+def forget_changes(limit: int = 500, dry: bool = False) -> int:
+    """Retention: changes of devices' status that are over."""
+    with scoped(SYSTEM):
+        return drop(DeviceChange.objects.filter(at__lt=clock.now() - kept("device_changes")), limit, dry)
 
 
 @verb("device.edit")

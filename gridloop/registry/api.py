@@ -154,6 +154,24 @@ def device_map(request: HttpRequest, query: Query[schemas.DeviceQuery]) -> dict[
     return {"items": selectors.device_points(viewer, q=query.q, region=query.region, kind=query.kind, status=query.status)}
 
 
+@router.get("/devices/coverage", response=schemas.CoveragePage, summary="Which key places are watched, the unwatched first")
+def coverage(request: HttpRequest, query: Query[schemas.CoverageQuery]) -> dict[str, Any]:
+    viewer = need(request, "device.read")
+    page, counts = selectors.coverage(viewer, **query.model_dump())
+    return {"items": _shown(viewer, page.items), "next": page.next, "counts": counts}
+
+
+@router.get("/devices/trend", response=schemas.DeviceTrend, summary="How the devices stood at the end of each of the last days")
+def device_trend(request: HttpRequest, query: Query[schemas.TrendQuery]) -> dict[str, Any]:
+    days, worst = selectors.device_trend(need(request, "device.read"), **query.model_dump())
+    return {"items": days, "worst": worst}
+
+
+@router.get("/devices/{code}/health", response=schemas.DeviceHealth, summary="What share of each of the last days a device was online")
+def device_health(request: HttpRequest, code: str, query: Query[schemas.DaysQuery]) -> dict[str, Any]:
+    return {"items": selectors.device_health(need(request, "device.read"), _code(code), query.days)}
+
+
 @router.get("/devices/{code}", response=schemas.DeviceOut, summary="One device")
 def device(request: HttpRequest, code: str) -> dict[str, Any]:
     viewer = need(request, "device.read")

@@ -151,6 +151,66 @@ class AbsenceView(NamedTuple):
     told_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class CoveringDevice:
+    """A device that watches a place; ``metres`` between them, None when it is only told that it does."""
+
+    code: str
+    name: str
+    kind: str
+    status: str
+    metres: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CoveredPlace:
+    """A key place with those who watch it, the best first, and how many they are in all; ``state``: covered, weak, uncovered."""
+
+    id: int
+    code: str
+    name: str
+    kind: str
+    region_code: str
+    lon: float | None
+    lat: float | None
+    state: str
+    devices: list[CoveringDevice]
+    device_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChange:
+    at: datetime
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfDevice:
+    """``online``: share of the day, 0 to 1; ``failures``: how often it fell silent or was called faulty."""
+
+    day: date
+    online: float
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfDevices:
+    """How many devices had each status at the day's end, and how often one failed in it."""
+
+    day: date
+    counts: dict[str, int]
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailingDevice:
+    code: str
+    name: str
+    status: str
+    failures: int
+
+
 class DeviceKeys(NamedTuple):
     """What detectors need to know of a device: where it is, how often it should be heard, and whose it is."""
 

@@ -201,6 +201,21 @@ class Device(models.Model):
         ]
 
 
+class DeviceChange(models.Model):
+    """One change of a device's status, as its trace tells it; kept for the trend, for as long as retention says."""
+
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="changes")
+    at = models.DateTimeField()
+    before = models.CharField(max_length=16)
+    after = models.CharField(max_length=16)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["device", "at"], name="registry_devicechange_of"),
+            models.Index(fields=["at"], name="registry_devicechange_at"),
+        ]
+
+
 class DeviceCredential(models.Model):
     """A device's secret, kept as SHA-256 (the secret is 32 random characters, so no slow hash is needed)."""
 

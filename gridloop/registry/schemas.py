@@ -226,6 +226,90 @@ class DevicePage(Schema):
     counts: dict[str, int]
 
 
+class CoverageQuery(PageQuery):
+    """``kind``: only devices of this kind count; ``place_kind`` and ``state``: only such key places are listed."""
+
+    kind: str = Field("", max_length=32, pattern=TEXT)
+    place_kind: str = Field("", max_length=32, pattern=TEXT)
+    state: Literal["", "uncovered", "weak", "covered"] = ""
+
+
+class CoveringDeviceOut(Schema):
+    """``metres`` to the place; null when the device is only told to watch it."""
+
+    code: str
+    name: str
+    kind: str
+    status: str
+    metres: float | None
+
+
+class CoveredPlaceOut(Schema):
+    """``covered``: an online device watches it; ``weak``: only others do; at most five devices are named, the best first."""
+
+    id: int
+    code: str
+    name: str
+    kind: str
+    region: str
+    region_name: str
+    place: PointOut | None
+    state: Literal["uncovered", "weak", "covered"]
+    devices: list[CoveringDeviceOut]
+    device_count: int
+
+
+class CoveragePage(Schema):
+    """Key places, the unwatched first; ``counts`` of each state before ``state`` is asked for."""
+
+    items: list[CoveredPlaceOut]
+    next: str | None
+    counts: dict[str, int]
+
+
+class DaysQuery(Schema):
+    days: int = Field(30, ge=1, le=90)
+
+
+class TrendQuery(DaysQuery):
+    region: str = Field("", max_length=21, pattern=r"^[0-9]*$")
+    kind: str = Field("", max_length=32, pattern=TEXT)
+
+
+class DayOfDeviceOut(Schema):
+    """``online``: share of the day; ``failures``: how often it fell silent or was called faulty."""
+
+    day: date
+    online: float
+    failures: int
+
+
+class DeviceHealth(Schema):
+    items: list[DayOfDeviceOut]
+
+
+class DayOfDevicesOut(Schema):
+    """``counts``: how many had each status when the day ended; ``failures``: how often one fell silent or was called faulty."""
+
+    day: date
+    counts: dict[str, int]
+    failures: int
+
+
+class FailingDeviceOut(Schema):
+    code: str
+    name: str
+    status: str
+    failures: int
+
+
+class DeviceTrend(Schema):
+    """Days, today last, of the devices there are today; ``worst``: those that failed most often in them."""
+
+    items: list[DayOfDevicesOut]
+    worst: list[FailingDeviceOut]
+
+
 class DevicePlace(Schema):
     lon: float = Field(ge=-180, le=180)
     lat: float = Field(ge=-90, le=90)

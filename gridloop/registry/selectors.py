@@ -19,6 +19,8 @@ from gridloop.orgs.selectors import calendar_for, number_after, page_limit, regi
 from gridloop.registry import scope
 from gridloop.registry.addresses import USELESS_M, Located, Road, locate, parse
 from gridloop.registry.briefs import AbsenceView, Contact, DeviceView, PersonView
+from gridloop.registry.coverage import coverage
+from gridloop.registry.health import device_health, device_trend
 from gridloop.registry.models import Absence, AddressPoint, Household, Person, Vehicle
 from gridloop.registry.rules import clean_citizen_id, clean_plate
 from gridloop.registry.things import (
@@ -45,10 +47,13 @@ __all__ = [
     "absences",
     "address_at",
     "buildings_near",
+    "coverage",
     "device",
     "device_counts",
+    "device_health",
     "device_keys",
     "device_points",
+    "device_trend",
     "devices",
     "devices_by_code",
     "devices_near",

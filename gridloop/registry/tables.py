@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gridloop.kernel.errors import FieldFault
@@ -117,8 +117,11 @@ _PLACE = Target(
 )
 
 
-def _device() -> Target:
-    """Units belong to another room: their ids are asked of it, chunk by chunk."""
+Fault = Iterable[tuple[int, FieldFault]]  # with the place of the row in the chunk
+
+
+def device_target(forbidden: Callable[[Viewer, list[m.DeviceRow], Mapping[str, int]], Fault] | None = None) -> Target:
+    """Units belong to another room: their ids are asked of it, chunk by chunk. ``forbidden``: rows the viewer may not load, by unit ids."""
     units: dict[str, int] = {}
 
     def unknown(viewer: Viewer, rows: list[Any]) -> Iterable[tuple[int, FieldFault]]:
@@ -128,6 +131,8 @@ def _device() -> Target:
             if row.owner_unit and row.owner_unit not in units:
                 params = {"field": "owner_unit", "value": row.owner_unit}
                 yield place, FieldFault("/owner_unit", "orgs.row_unknown_ref", params)
+        if forbidden is not None:
+            yield from forbidden(viewer, rows, units)
 
     return Target(
         table="registry_device",
@@ -163,5 +168,5 @@ def targets() -> dict[type, Target]:
         m.EnterpriseRow: _ENTERPRISE,
         m.VehicleRow: _VEHICLE,
         m.PlaceRow: _PLACE,
-        m.DeviceRow: _device(),
+        m.DeviceRow: device_target(),
     }

@@ -68,6 +68,8 @@ def ask(operation: str, request: dict[str, Any], token: str | None, world: dict[
         extra = {"data": _filled(request["json"], world), "content_type": "application/json"}
     elif request.get("upload"):
         extra = {"data": {"file": SimpleUploadedFile("a.jpg", picture(size=(8, 8)))}}
+    elif "table" in request:
+        extra = {"data": {"file": SimpleUploadedFile("table.csv", request["table"].encode())}}
     with transaction.atomic():
         address = f"/api/v1{path}" + (f"?{_filled(request['query'], world)}" if "query" in request else "")
         status = getattr(Client(), method.lower())(address, headers=headers, **extra).status_code

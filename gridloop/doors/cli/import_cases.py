@@ -13,7 +13,7 @@ import click
 import pyarrow as pa
 
 from gridloop.doors.cli.import_kinds import BadCell, text_of, to_wgs84, value_of
-from gridloop.doors.cli.imports import SHOW_EVERY, Importer
+from gridloop.doors.cli.imports import Importer
 from gridloop.doors.cli.sheets import Block, Line, read_blocks
 from gridloop.kernel.errors import FieldFault
 
@@ -119,11 +119,6 @@ class CasesImporter(Importer):
         while not dry_run and index_words():  # what a version before has left
             self._show("words for the search / 建立检索词 …")
         return kept
-
-    def _show(self, what: str) -> None:
-        if time.monotonic() - self._shown > SHOW_EVERY:
-            self._shown = time.monotonic()
-            click.echo(f"  {what}", err=True)
 
     def _remember(self) -> None:
         from gridloop.cases.types import case_types

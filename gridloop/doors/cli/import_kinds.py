@@ -29,6 +29,25 @@ _LIST = re.compile(r"[、,，;；|\s]+")
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%Y.%m.%d", "%Y年%m月%d日")
 _PLACE = {"lon": ("经度", "longitude", "lng", "x"), "lat": ("纬度", "latitude", "y")}
 _SEX = {"男": "M", "女": "F", "1": "M", "2": "F", "male": "M", "female": "F", "m": "M", "f": "F", "未知": "U"}
+_DEVICE_KINDS = {
+    "摄像头": "camera",
+    "摄像机": "camera",
+    "监控": "camera",
+    "烟感": "smoke",
+    "烟雾探测器": "smoke",
+    "门磁": "door",
+    "红外": "motion",
+    "人体感应": "motion",
+    "水表": "water_meter",
+    "电表": "electricity_meter",
+    "燃气表": "gas_meter",
+    "热成像": "thermal",
+    "水位计": "water_level",
+    "雨量计": "rain",
+    "喇叭": "loudspeaker",
+    "音柱": "loudspeaker",
+    "定位器": "gps",
+}
 _PRESENCE = {"常驻": "resident", "轮驻": "rotating", "随驻": "on_call", "随叫随驻": "on_call"}
 
 
@@ -234,6 +253,7 @@ KINDS: dict[str, Kind] = {
             "interval_seconds": ("上报间隔", "间隔秒"),
             **_PLACE,
         },
+        {"kind": _DEVICE_KINDS},
     ),
 }
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 import yaml
@@ -32,6 +32,10 @@ from gridloop.doors.cli.sheets import Line, SheetFault, read_sheet
 from gridloop.kernel.errors import FieldFault
 from gridloop.kernel.formulas import quoted
 from gridloop.kernel.texts import say
+from gridloop.kernel.viewer import SYSTEM, Viewer
+
+if TYPE_CHECKING:  # it imports models: not before the settings are there
+    from gridloop.orgs.loading import Loaded
 
 BATCH = 2_000  # rows whose coordinates are looked up together
 SHOW_EVERY = 1.0  # seconds between progress lines
@@ -101,12 +105,10 @@ class Rejects:
 class Importer:
     """One run: rows become records, records are loaded in short transactions, refused rows are written down as they fall."""
 
-    def __init__(self, kind: Kind, source: Path, plan: Plan, only: str = "") -> None:
-        from gridloop.kernel.viewer import SYSTEM
+    def __init__(self, kind: Kind, source: Path, plan: Plan, only: str = "", viewer: Viewer = SYSTEM) -> None:
         from gridloop.orgs import selectors
 
-        self.kind, self.source, self.plan, self.only = kind, source, plan, only
-        self.viewer = SYSTEM
+        self.kind, self.source, self.plan, self.only, self.viewer = kind, source, plan, only, viewer
         found = selectors.levels(SYSTEM)
         self.levels = {level.code: level.digits for level in found}
         self.level_words = {word.lower(): level.code for level in found for word in (str(level.rank), level.name_zh, level.name_en)}
@@ -118,23 +120,28 @@ class Importer:
 
     def run(self, dry_run: bool) -> int:
         """How many rows were merged."""
+        try:
+            return self._load()(self.viewer, self._records(), strict=False, progress=self._chunk_done, dry_run=dry_run).total
+        finally:
+            self.rejects.close()
+
+    def _load(self) -> Callable[..., Loaded]:
         from gridloop.orgs import actions as orgs
         from gridloop.registry import actions as registry
 
-        load = orgs.load if self.kind.room == "orgs" else registry.load
-        try:
-            return load(self.viewer, self._records(), strict=False, progress=self._chunk_done, dry_run=dry_run).total
-        finally:
-            self.rejects.close()
+        return orgs.load if self.kind.room == "orgs" else registry.load
 
     def _chunk_done(self, count: int, rejects: list[Any]) -> None:
         for reject in rejects:
             self.rejects.add(self._waiting[reject.index], reject.fault)
         for index in list(islice(self._waiting, count)):
             del self._waiting[index]
+        self._show(f"{self.rows:,} rows / 行 …")
+
+    def _show(self, what: str) -> None:
         if time.monotonic() - self._shown > SHOW_EVERY:
             self._shown = time.monotonic()
-            click.echo(f"  {self.rows:,} rows / 行 …", err=True)
+            click.echo(f"  {what}", err=True)
 
     def _records(self) -> Iterator[Any]:
         """Records in order; each waits by its number until its chunk is stored."""

@@ -23,6 +23,7 @@ from gridloop.access.api import router as access_router
 from gridloop.access.api import signed_in
 from gridloop.cases.api import router as cases_router
 from gridloop.cases.api import track_router
+from gridloop.doors.http.imports import router as imports_router
 from gridloop.doors.http.problems import language, plain_problem, problem, too_large
 from gridloop.doors.http.watch import database_down
 from gridloop.doors.http.wrong_fields import fault_of
@@ -81,6 +82,7 @@ api.add_router("", insight_router)
 api.add_router("", scenes_router)
 api.add_router("", orgs_router, auth=signed_in)  # orgs lies below access: its log-in is put before it here
 api.add_router("", notices_router)
+api.add_router("", imports_router)  # its fixed names come before those of single devices
 api.add_router("", registry_router)
 api.add_router("", signals_router)
 track_api.add_router("", track_router)

@@ -550,6 +550,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which key places are watched, the unwatched first */
+        get: operations["gridloop_registry_api_coverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add or change many devices by a table (CSV or Excel) */
+        post: operations["gridloop_doors_http_imports_import_devices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/import/template": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An empty table of devices with one example, as CSV */
+        get: operations["gridloop_doors_http_imports_template"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/map": {
         parameters: {
             query?: never;
@@ -559,6 +610,23 @@ export interface paths {
         };
         /** Where the devices of the same question stand */
         get: operations["gridloop_registry_api_device_map"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/trend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the devices stood at the end of each of the last days */
+        get: operations["gridloop_registry_api_device_trend"];
         put?: never;
         post?: never;
         delete?: never;
@@ -578,6 +646,23 @@ export interface paths {
         get: operations["gridloop_registry_api_device"];
         /** Add a device, or change what is known of it */
         put: operations["gridloop_registry_api_save_device"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{code}/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What share of each of the last days a device was online */
+        get: operations["gridloop_registry_api_device_health"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -2472,10 +2557,143 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /**
+         * CoveragePage
+         * @description Key places, the unwatched first; ``counts`` of each state before ``state`` is asked for.
+         */
+        CoveragePage: {
+            /** Counts */
+            counts: {
+                [key: string]: number;
+            };
+            /** Items */
+            items: components["schemas"]["CoveredPlaceOut"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * CoverageQuery
+         * @description ``kind``: only devices of this kind count; ``place_kind`` and ``state``: only such key places are listed.
+         */
+        CoverageQuery: {
+            /**
+             * After
+             * @default
+             */
+            after: string;
+            /**
+             * Kind
+             * @default
+             */
+            kind: string;
+            /**
+             * Limit
+             * @default 50
+             */
+            limit: number;
+            /**
+             * Place Kind
+             * @default
+             */
+            place_kind: string;
+            /**
+             * Q
+             * @default
+             */
+            q: string;
+            /**
+             * Region
+             * @description region code: everything inside
+             * @default
+             */
+            region: string;
+            /**
+             * State
+             * @default
+             * @enum {string}
+             */
+            state: "" | "uncovered" | "weak" | "covered";
+        };
+        /**
+         * CoveredPlaceOut
+         * @description ``covered``: an online device watches it; ``weak``: only others do; at most five devices are named, the best first.
+         */
+        CoveredPlaceOut: {
+            /** Code */
+            code: string;
+            /** Device Count */
+            device_count: number;
+            /** Devices */
+            devices: components["schemas"]["CoveringDeviceOut"][];
+            /** Id */
+            id: number;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            place: components["schemas"]["PointOut"] | null;
+            /** Region */
+            region: string;
+            /** Region Name */
+            region_name: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "uncovered" | "weak" | "covered";
+        };
+        /**
+         * CoveringDeviceOut
+         * @description ``metres`` to the place; null when the device is only told to watch it.
+         */
+        CoveringDeviceOut: {
+            /** Code */
+            code: string;
+            /** Kind */
+            kind: string;
+            /** Metres */
+            metres: number | null;
+            /** Name */
+            name: string;
+            /** Status */
+            status: string;
+        };
         /** DayIn */
         DayIn: {
             /** Day */
             day?: string | null;
+        };
+        /**
+         * DayOfDeviceOut
+         * @description ``online``: share of the day; ``failures``: how often it fell silent or was called faulty.
+         */
+        DayOfDeviceOut: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Failures */
+            failures: number;
+            /** Online */
+            online: number;
+        };
+        /**
+         * DayOfDevicesOut
+         * @description ``counts``: how many had each status when the day ended; ``failures``: how often one fell silent or was called faulty.
+         */
+        DayOfDevicesOut: {
+            /** Counts */
+            counts: {
+                [key: string]: number;
+            };
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Failures */
+            failures: number;
         };
         /** DayOut */
         DayOut: {
@@ -2512,6 +2730,14 @@ export interface components {
              * @default
              */
             region: string;
+        };
+        /** DaysQuery */
+        DaysQuery: {
+            /**
+             * Days
+             * @default 30
+             */
+            days: number;
         };
         /** DepartmentList */
         DepartmentList: {
@@ -2582,6 +2808,11 @@ export interface components {
             detector: string;
             /** Limit */
             limit?: number | null;
+        };
+        /** DeviceHealth */
+        DeviceHealth: {
+            /** Items */
+            items: components["schemas"]["DayOfDeviceOut"][];
         };
         /**
          * DeviceIn
@@ -2725,6 +2956,16 @@ export interface components {
              * @enum {string}
              */
             status: "" | "online" | "silent" | "faulty" | "unproved";
+        };
+        /**
+         * DeviceTrend
+         * @description Days, today last, of the devices there are today; ``worst``: those that failed most often in them.
+         */
+        DeviceTrend: {
+            /** Items */
+            items: components["schemas"]["DayOfDevicesOut"][];
+            /** Worst */
+            worst: components["schemas"]["FailingDeviceOut"][];
         };
         /** DraftIn */
         DraftIn: {
@@ -2966,6 +3207,17 @@ export interface components {
             /** Next */
             next: string | null;
         };
+        /** FailingDeviceOut */
+        FailingDeviceOut: {
+            /** Code */
+            code: string;
+            /** Failures */
+            failures: number;
+            /** Name */
+            name: string;
+            /** Status */
+            status: string;
+        };
         /**
          * Fared
          * @description Of ``proposed`` proposals of this type, made in this way, desks took ``right``.
@@ -3135,6 +3387,31 @@ export interface components {
         IdOut: {
             /** Id */
             id: number;
+        };
+        /**
+         * ImportForm
+         * @description ``dry_run``: everything is checked, nothing is kept.
+         */
+        ImportForm: {
+            /**
+             * Dry Run
+             * @default false
+             */
+            dry_run: boolean;
+        };
+        /**
+         * ImportOut
+         * @description ``kept``: rows added or changed, or that would be; ``refused``: all rows left out, the first 200 of them in ``rows_refused``.
+         */
+        ImportOut: {
+            /** Kept */
+            kept: number;
+            /** Refused */
+            refused: number;
+            /** Rows */
+            rows: number;
+            /** Rows Refused */
+            rows_refused: components["schemas"]["RefusedRow"][];
         };
         /** KindQuery */
         KindQuery: {
@@ -3907,6 +4184,20 @@ export interface components {
              * @default
              */
             reason: string;
+        };
+        /**
+         * RefusedRow
+         * @description ``row``: as the file counts them, the header being 1.
+         */
+        RefusedRow: {
+            /** Reason */
+            reason: string;
+            /** Row */
+            row: number;
+            /** Values */
+            values: {
+                [key: string]: string;
+            };
         };
         /**
          * RegionAtOut
@@ -5004,6 +5295,24 @@ export interface components {
              * @default
              */
             reason: string;
+        };
+        /** TrendQuery */
+        TrendQuery: {
+            /**
+             * Days
+             * @default 30
+             */
+            days: number;
+            /**
+             * Kind
+             * @default
+             */
+            kind: string;
+            /**
+             * Region
+             * @default
+             */
+            region: string;
         };
         /**
          * UnitChange
@@ -6304,6 +6613,88 @@ export interface operations {
             };
         };
     };
+    gridloop_registry_api_coverage: {
+        parameters: {
+            query?: {
+                q?: string;
+                /** @description region code: everything inside */
+                region?: string;
+                limit?: number;
+                after?: string;
+                kind?: string;
+                place_kind?: string;
+                state?: "" | "uncovered" | "weak" | "covered";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CoveragePage"];
+                };
+            };
+        };
+    };
+    gridloop_doors_http_imports_import_devices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /**
+                     * Dry Run
+                     * @default false
+                     */
+                    dry_run?: boolean;
+                    /**
+                     * File
+                     * Format: binary
+                     */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportOut"];
+                };
+            };
+        };
+    };
+    gridloop_doors_http_imports_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     gridloop_registry_api_device_map: {
         parameters: {
             query?: {
@@ -6328,6 +6719,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeviceMap"];
+                };
+            };
+        };
+    };
+    gridloop_registry_api_device_trend: {
+        parameters: {
+            query?: {
+                days?: number;
+                region?: string;
+                kind?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceTrend"];
                 };
             };
         };
@@ -6385,6 +6800,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeviceOut"];
+                };
+            };
+        };
+    };
+    gridloop_registry_api_device_health: {
+        parameters: {
+            query?: {
+                days?: number;
+            };
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceHealth"];
                 };
             };
         };

@@ -345,6 +345,51 @@ export interface ReportCode {
   svg: string;
 }
 
+/** A device that watches a key place; no metres when it is only told to. */
+export interface CoveringDevice {
+  code: string;
+  name: string;
+  kind: string;
+  status: string;
+  metres: number | null;
+}
+
+export interface CoveredPlace {
+  id: number;
+  code: string;
+  name: string;
+  kind: string;
+  region: string;
+  region_name: string;
+  state: "uncovered" | "weak" | "covered";
+  devices: CoveringDevice[];
+  device_count: number;
+}
+
+export interface CoveragePage extends Page<CoveredPlace> {
+  counts: Record<string, number>;
+}
+
+/** `online` is a share of the day. */
+export interface DayOfDevice {
+  day: string;
+  online: number;
+  failures: number;
+}
+
+export interface DeviceTrend {
+  items: { day: string; counts: Record<string, number>; failures: number }[];
+  worst: { code: string; name: string; status: string; failures: number }[];
+}
+
+/** What became, or would become, of a table that was sent. */
+export interface TableImport {
+  rows: number;
+  kept: number;
+  refused: number;
+  rows_refused: { row: number; reason: string; values: Record<string, string> }[];
+}
+
 /** A device on the map. */
 export interface DevicePoint {
   code: string;

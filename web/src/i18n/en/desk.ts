@@ -125,7 +125,18 @@ export default {
     coverage: "Reach (metres)", saved: "{code} saved", secret: "New secret",
     secretOnce: "Shown this once; older secrets have ended:", faulty: "Call it faulty", mended: "Call it online",
     readings: "Readings", day: "Day", week: "Week", span: "Time range", mean: "Mean", low: "Lowest", high: "Highest", noReadings: "No readings in this time", noValues: "Heard {n} times in this time, without a value",
+    listTab: "Devices", coverageTab: "Key places", trendTab: "Trend", searchPlace: "Name or code of a place", watched: "Watched", watchers: "By", uncovered: "By none", weak: "By none that is well", covered: "By one online",
+    anyKind: "Any device", share: "{n} % watched by one online", noPlaces: "No key place fits", assigned: "assigned", metres: "{n} m", further: "and {n} more",
+    trend: "Status at the end of each day", devices: "Devices", failures: "Failures", worst: "Failing most often", noFailures: "None failed in this time", days: "{n} days", trendText: "{failures} failures in {days} days, {online} online now",
+    health: "Last 30 days", healthText: "online {n} % of the time, {failures} failures", dayText: "{day}: online {n} %, {failures} failures",
+    import: "Import a table", importHint: "Choose a CSV or Excel table; it is checked first, then imported. A device whose code is known is changed, empty cells keep what there is. The grid follows from the coordinates.", template: "Download a template", table: "Table of devices", choose: "Choose a table",
+    wouldImport: "{rows} rows: {kept} fit, {refused} do not (nothing is kept yet)", didImport: "{rows} rows: {kept} imported, {refused} not", importNow: "Import {n} rows", imported: "{n} devices imported", row: "Row", reason: "What is wrong", moreRefused: "{n} more rows do not fit",
     hidden: "This device is in a home: its readings tell of a private life and are shown for a purpose", open: "Show readings", chartText: "{kind}: {n} readings, lowest {low}, highest {high}",
+  },
+  placeKind: {
+    school: "School", kindergarten: "Kindergarten", hospital: "Hospital", care_home: "Care home", market: "Market", square: "Square", park: "Park", scenic_area: "Scenic area", station: "Station",
+    charging: "Charging place", government: "Government office", village_office: "Village office", cultural_hall: "Cultural hall", refuge: "Refuge", river_point: "River point", bridge: "Bridge",
+    wharf: "Wharf", water_source: "Water source", reservoir: "Reservoir", high_rise: "High-rise",
   },
   codes: {
     title: "QR codes for reports", hint: "Print them and put them up; whoever scans one reports that place, which is filled in, without an account", print: "Print", scan: "Scan to report", empty: "This territory has no coordinates and no key places",

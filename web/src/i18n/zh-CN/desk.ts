@@ -114,7 +114,18 @@ export default {
     interval: "上报间隔", seconds: "{n} 秒", add: "登记设备", edit: "修改设备", place: "位置（经度, 纬度）", placeHint: "经度, 纬度，如 121.57, 29.20",
     intervalSeconds: "上报间隔（秒）", coverage: "覆盖半径（米）", keyPlace: "重点场所", keyPlaceHint: "可空；按名称搜索", cutOff: "吊销密钥", cutOffSure: "吊销后设备不能再上报，直到发放新密钥。确定？", cutOffDone: "{code} 的密钥已吊销", saved: "已保存 {code}", secret: "发放密钥", secretOnce: "新密钥只显示这一次，旧密钥已失效：", faulty: "标为故障", mended: "恢复在线",
     readings: "读数", day: "一天", week: "一周", span: "时间范围", mean: "平均", low: "最低", high: "最高", noReadings: "这段时间没有读数", noValues: "这段时间上报 {n} 次，没有数值",
+    listTab: "设备", coverageTab: "重点场所覆盖", trendTab: "运行趋势", searchPlace: "场所名称、编号", watched: "覆盖情况", watchers: "由谁看护", uncovered: "无设备", weak: "设备异常", covered: "有在线设备",
+    anyKind: "任意设备", share: "{n}% 有在线设备", noPlaces: "没有符合条件的重点场所", assigned: "指定看护", metres: "{n} 米", further: "另有 {n} 台",
+    trend: "每天结束时的设备状态", devices: "台数", failures: "掉线次数", worst: "掉线最多的设备", noFailures: "这段时间没有设备掉线", days: "近 {n} 天", trendText: "近 {days} 天掉线 {failures} 次，现在在线 {online} 台",
+    health: "近 30 天", healthText: "平均在线 {n}%，掉线 {failures} 次", dayText: "{day}：在线 {n}%，掉线 {failures} 次",
+    import: "批量导入", importHint: "选择 CSV 或 Excel 表格，先检查、后导入；编号已有的设备按表格更新，空格保持原值。设备所在网格由经纬度得出。", template: "下载模板", table: "设备表格", choose: "选择表格",
+    wouldImport: "共 {rows} 行：可导入 {kept} 行，有问题 {refused} 行（尚未写入）", didImport: "共 {rows} 行：已导入 {kept} 行，未导入 {refused} 行", importNow: "导入 {n} 行", imported: "已导入 {n} 台设备", row: "行", reason: "问题", moreRefused: "另有 {n} 行有问题，未逐一列出",
     hidden: "该设备装在居民户内，读数涉及个人生活，需说明目的后查看", open: "查看读数", chartText: "{kind}：{n} 次，最低 {low}，最高 {high}",
+  },
+  placeKind: {
+    school: "学校", kindergarten: "幼儿园", hospital: "医院", care_home: "养老机构", market: "市场", square: "广场", park: "公园", scenic_area: "景区", station: "车站", charging: "充电场所",
+    government: "政府机关", village_office: "村（社区）办公点", cultural_hall: "文化礼堂", refuge: "避灾安置点", river_point: "河道点位", bridge: "桥梁", wharf: "码头", water_source: "水源地",
+    reservoir: "水库山塘", high_rise: "高层建筑",
   },
   codes: {
     title: "上报二维码", hint: "打印后张贴在现场；群众扫码即可上报该处，地点自动填好，不需要账号", print: "打印", scan: "扫一扫，随手报", empty: "本区域没有坐标，也没有重点场所",

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scenes", "0002_guards")]
+    dependencies = [("scenes", "0003_rehearsals")]
 
     operations = [
         migrations.AddField(

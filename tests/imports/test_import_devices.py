@@ -1,0 +1,119 @@
+"""Many devices by a table over HTTP: checked first, kept as the one who sends them, what does not fit told row by row."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from openpyxl import Workbook
+
+from gridloop.access.actions import create_user, grant_role, issue_token
+from gridloop.journal.actions import scoped
+from gridloop.kernel.viewer import SYSTEM
+from gridloop.orgs.tests import cast as county
+from gridloop.registry.models import Device
+from gridloop.registry.tests import cast
+
+pytestmark = pytest.mark.django_db
+HERE = f"{county.WEST + 0.001},{county.SOUTH + 0.001}"
+HEADER = "设备编码,类型,名称,经度,纬度,所属单位,场所编码,覆盖半径,上报间隔"
+Send = Callable[..., Any]
+
+
+@pytest.fixture
+def send() -> Send:
+    cast.settle()
+    clients = {}
+    for lang in ("zh", "en"):
+        account = create_user(SYSTEM, f"keeper-{lang}", "设备管理员", lang=lang)
+        grant_role(SYSTEM, account, "admin", region=county.GRID)
+        clients[lang] = Client(headers={"Authorization": f"Bearer {issue_token(SYSTEM, account, name='test')}"})
+
+    def post(content: bytes | str, expect: int = 200, *, name: str = "设备.csv", lang: str = "zh", **form: str) -> Any:
+        data = content.encode() if isinstance(content, str) else content
+        answer = clients[lang].post("/api/v1/devices/import", {"file": SimpleUploadedFile(name, data), **form})
+        assert answer.status_code == expect, answer.content.decode()
+        return answer.json()
+
+    post.client = clients["zh"]  # type: ignore[attr-defined]
+    return post
+
+
+def codes() -> set[str]:
+    with scoped(SYSTEM):
+        return set(Device.objects.values_list("code", flat=True))
+
+
+def test_a_table_is_kept_and_a_dry_run_is_not(send: Send) -> None:
+    table = f"{HEADER}\ncam-1,摄像头,东门路口,{HERE},town,K1,80,300\nsmoke-9,烟感,,{HERE},,,,\n"
+    told = send(table, dry_run="true")
+    assert (told["rows"], told["kept"], told["refused"]) == (2, 2, 0)
+    assert codes() == {"smoke-1", "level-1"}
+    assert send(table)["kept"] == 2
+    with scoped(SYSTEM):
+        one, two = Device.objects.select_related("place").filter(code__in=("cam-1", "smoke-9")).order_by("code")
+        assert (one.kind, one.name, one.coverage, one.interval_seconds, one.region_code) == ("camera", "东门路口", 80, 300, county.MICRO)
+        assert one.place is not None
+        assert (one.place.code, one.status, two.kind, two.interval_seconds) == ("K1", "unproved", "smoke", 3600)
+    assert send(f"{HEADER}\ncam-1,摄像头,改了名,{HERE},,,,\n")["kept"] == 1
+    with scoped(SYSTEM):
+        assert Device.objects.get(code="cam-1").name == "改了名"
+        assert Device.objects.get(code="cam-1").coverage == 80, "an empty cell changes nothing"
+
+
+def test_rows_that_do_not_fit_are_told_one_by_one_and_the_others_kept(send: Send) -> None:
+    outside = f"{county.WEST + 0.022},{county.SOUTH + 0.002}"
+    table = (
+        f"{HEADER}\ngood-1,smoke,,{HERE},,,,\nfar-1,smoke,,0,0,,,,\nforeign-1,smoke,,{outside},,,,\nlevel-1,rain,,{HERE},,,,\n"
+        f"kind-1,Ünknown!,,{HERE},,,,\nplace-1,smoke,,{HERE},,K99,,\ngood-1,smoke,,{HERE},,,,\nnum-1,smoke,,{HERE},,,weit,\n,smoke,,{HERE},,,,\n"
+    )
+    told = send(table)
+    assert (told["rows"], told["kept"], told["refused"]) == (9, 1, 8)
+    assert codes() == {"smoke-1", "level-1", "good-1"}
+    by_row = {r["row"]: r["reason"] for r in told["rows_refused"]}
+    assert by_row[4] == "这个位置不归您管理"
+    assert by_row[5] == "编号“level-1”已被别处的设备使用"
+    assert by_row[7] == "“场所编码”所指的“K99”不存在"
+    assert list(by_row) == [3, 4, 5, 6, 7, 8, 9, 10]
+    assert next(r for r in told["rows_refused"] if r["row"] == 4)["values"]["设备编码"] == "foreign-1"
+    english = send(table, lang="en", dry_run="true")
+    assert {r["reason"] for r in english["rows_refused"] if r["row"] == 4} == {"This place is not yours to manage"}
+
+
+def test_excel_is_read_too(send: Send) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(HEADER.split(","))
+    sheet.append(["cam-2", "摄像头", "西街", county.WEST + 0.001, county.SOUTH + 0.001, "town", None, 60, 300])
+    out = io.BytesIO()
+    book.save(out)
+    assert send(out.getvalue(), name="设备.XLSX")["kept"] == 1
+    assert "cam-2" in codes()
+
+
+def test_what_is_no_table_is_said_so(send: Send) -> None:
+    assert send("x", 422, name="x.pdf")["errors"][0]["pointer"] == "/file"
+    assert "缺少列" in send("甲,乙\n1,2\n", 422)["detail"]
+    assert send(b"PK\x03\x04 no zip", 422, name="a.xlsx")["type"].endswith("doors.table_bad")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bomb:
+        for n in range(6):
+            bomb.writestr(f"xl/worksheets/sheet{n}.xml", bytes(100_000_000))
+    assert send(packed.getvalue(), 422, name="bomb.xlsx")["type"].endswith("doors.table_bad")
+    assert send("", 422)["status"] == 422
+    assert codes() == {"smoke-1", "level-1"}
+
+
+def test_the_template_is_a_table_that_is_taken(send: Send) -> None:
+    answer = send.client.get("/api/v1/devices/import/template")  # type: ignore[attr-defined]
+    assert answer.status_code == 200
+    assert "attachment" in answer["Content-Disposition"]
+    told = send(answer.content, dry_run="true")
+    assert (told["rows"], told["kept"]) == (1, 0), "the example stands nowhere yet"
+    assert told["rows_refused"][0]["values"]["设备编码"] == "camera-0001"
