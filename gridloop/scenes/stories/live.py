@@ -300,12 +300,13 @@ def differences(live: Played, memory: list[View]) -> list[str]:
     return wrongs
 
 
-def play_live(packs: list[Loaded], only: Iterable[str], url: str, folder: Path) -> list[Result]:
-    """Every story of the named packs on the deployment at the address, whose data folder holds its clock."""
+def play_live(packs: list[Loaded], only: Iterable[str], url: str, folder: Path, begin: str = "") -> list[Result]:
+    """Every story of the named packs on the deployment at the address, whose data folder holds its clock; ``begin``: of the file's name."""
     wanted = set(only)
     door = Door(url, _token)
     try:
         chosen = [(one, file, story) for one in packs if not wanted or one.name in wanted for file, story in stories_of(one)[0].items()]
+        chosen = [one for one in chosen if one[1].startswith(begin)]
         places = _places(door)
         _switch_on(door, {one.name for one, _, _ in chosen if one.pack and one.pack.pack.legal_basis})
         return [_one(door, one, packs, file, Playing(story, _next_start(story), folder, next(places))) for one, file, story in chosen]
