@@ -151,7 +151,9 @@ class LiveStage:
 
     def _on(self, task: dict[str, Any], verb: str, photos: int, body: dict[str, Any]) -> None:
         who = DESK if task["stage"] == "intake" else f"{task['stage']}:{task['unit']['id']}"
-        evidence = [self.door.photo(who, self._place("甲")) for _ in range(photos)]
+        lon, lat = task["place"]["lon"], task["place"]["lat"]
+        at = self._place("甲") if lon is None or lat is None else (float(lon), float(lat))  # whoever is there takes it there
+        evidence = [self.door.photo(who, at) for _ in range(photos)]
         self.door.post(who, f"/api/v1/tasks/{task['id']}/{verb}", {**body, "evidence": evidence})
 
     def _verify(self, step: Step) -> None:

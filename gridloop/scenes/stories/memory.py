@@ -124,6 +124,7 @@ class MemoryCase:
     pack: Pack
     trace: list[Entry] = field(default_factory=list)
     sources: int = 1
+    desk_chose: bool = False  # who is to do it
 
 
 class World:
