@@ -21,6 +21,7 @@ SENDS: Final[dict[str, tuple[str, ...]]] = {
     "camera": (
         "vehicle_stopped",
         "ebike_detected",
+        "ebike_indoors",
         "object_dwell",
         "crowd_count",
         "person_near_water",

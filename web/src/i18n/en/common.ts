@@ -21,7 +21,7 @@ export default {
   source: {
     citizen: "Citizen", grid_worker: "Grid worker", hotline: "12345 hotline", deputy: "Deputy", patrol: "Patrol", department: "Department",
     wechat: "WeChat", worker: "Grid worker", camera: "Camera", sensor: "Sensor", device: "Device", import: "Import", replay: "Import",
-    open311: "Open311", cap: "Warning", alarm: "Sensor alarm", vehicle_stopped: "Parking camera", ebike_detected: "E-bike camera",
+    open311: "Open311", cap: "Warning", alarm: "Sensor alarm", vehicle_stopped: "Parking camera", ebike_detected: "E-bike camera", ebike_indoors: "E-bike camera",
     object_dwell: "Street camera", crowd_count: "Crowd count", crowd_density: "Crowd density", bay_taken: "Bay sensor", power: "Power meter",
     person_near_water: "Waterside camera", washing_at_source: "Water source camera",
     unmatched_token: "Sensor alarm", smoke: "Smoke alarm", door_open: "Door sensor", motion: "Motion sensor", water_use: "Water meter",
