@@ -25,7 +25,19 @@ from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.selectors import devices_by_code
 from gridloop.sdk.signals import Signal
-from gridloop.signals.judging import FALSE, FOUND_UNTRUE, TRUE, UNCLEAR, Counts, better_limit, is_repeated, of_form, threshold_of
+from gridloop.signals.judging import (
+    FALSE,
+    FALSE_ALARM,
+    FOUND_UNTRUE,
+    LEFT,
+    TRUE,
+    UNCLEAR,
+    Counts,
+    better_limit,
+    is_repeated,
+    of_form,
+    threshold_of,
+)
 from gridloop.signals.messages import ALARM, Matcher
 from gridloop.signals.models import Alarm, Proposal, Witness
 from gridloop.signals.readings import rows_of
@@ -33,7 +45,7 @@ from gridloop.signals.rules import OWN_SOURCE
 
 CONSUMER = "signals.outcomes"
 FORMS = ("submitted", "support_submitted")
-DECIDING = ("found_untrue", "intake_rejected", "closed", "voided", "merged", "outcome_stated", *FORMS)
+DECIDING = ("verified", "found_untrue", "intake_rejected", "closed", "voided", "merged", "outcome_stated", *FORMS)
 LOOKED_AT = timedelta(days=90)  # older outcomes say little of a device that may have been mended since
 MOST_LOOKED_AT = 12  # alarms of each outcome whose readings are looked up
 STILL = timedelta(minutes=30)  # after closing: what is put right takes its time to show
@@ -92,6 +104,8 @@ def _note(facts: list[FactRow]) -> None:
             outcome, reason, stated = said
             if not stated:
                 rows = rows.filter(stated=False)
+            if fact.action == "closed" and fact.data.get("reason") == LEFT:
+                rows = rows.filter(outcome="")  # it may have been looked at before
             rows.update(outcome=outcome, reason=reason, stated=stated, decided_at=fact.at)
             if outcome == FALSE:
                 touched |= set(Witness.objects.filter(case_code=fact.case_code).values_list("detector", "device"))
@@ -112,9 +126,9 @@ def _said(fact: FactRow, forms: dict[str, Any]) -> tuple[str, str, bool] | None:
         form = forms.get(str(_form(fact)))
         found = of_form(form) if isinstance(form, dict) else None
         return (*found, True) if found else None
-    if fact.action == "found_untrue":
-        return FALSE, FOUND_UNTRUE, False
-    return TRUE if fact.action == "closed" else UNCLEAR, "", False
+    false = fact.action == "found_untrue" or fact.data.get("reason") == FALSE_ALARM
+    true = fact.action == "verified" or (fact.action == "closed" and fact.data.get("reason") != LEFT)
+    return (FALSE, FOUND_UNTRUE, False) if false else (TRUE if true else UNCLEAR, "", False)
 
 
 def _move(rows: Any, into: str) -> set[str]:
