@@ -59,7 +59,7 @@ def _matcher() -> Matcher:
 
 
 def note_witness(signal: Signal, case: str, region: str, version_id: int) -> None:
-    """In the transaction of the signal's effect: it has opened this case or joined it."""
+    """In the transaction of the signal's effect: it has opened this case or joined it. Of several alarms the last one is looked at."""
     if not signal.device or (signal.source == OWN_SOURCE) != (signal.kind == ALARM):
         return
     data = signal.data if signal.kind == ALARM else {}
@@ -77,7 +77,9 @@ def note_witness(signal: Signal, case: str, region: str, version_id: int) -> Non
                 at=signal.at,
             )
         ],
-        ignore_conflicts=True,
+        update_conflicts=True,
+        unique_fields=["case_code", "detector", "key"],
+        update_fields=["version", "device", "alarm"],
     )
 
 
@@ -214,14 +216,16 @@ _BACK = """
 SELECT w.case_code, w.detector, w.device, w.region, a.id, a.start, a.ended, a.key FROM signals_witness w
 JOIN cases_case c ON c.code = w.case_code AND NOT c.status = ANY(%s)
 JOIN signals_alarm a ON a.id = w.alarm AND a.ended IS NOT NULL
-WHERE NOT EXISTS (SELECT FROM signals_proposal p WHERE p.alarm = a.id AND p.kind = 'close')
+WHERE NOT EXISTS (SELECT FROM signals_proposal p WHERE p.case_code = w.case_code AND p.kind = 'close'
+    AND (p.alarm = a.id OR p.status = 'open' AND p.detector = w.detector AND p.device = w.device))
 AND NOT EXISTS (SELECT FROM signals_alarm o WHERE o.detector = a.detector AND o.key = a.key AND o.ended IS NULL) LIMIT 200
 """
 _STILL = """
 SELECT w.case_code, w.detector, w.device, w.region, a.id, a.start, a.ended, a.key FROM signals_witness w
 JOIN cases_case c ON c.code = w.case_code AND c.status = 'closed' AND c.closed_at < %s AND c.closed_at > %s
 JOIN signals_alarm a ON a.id = w.alarm AND a.ended IS NULL AND a.told = 'told'
-WHERE NOT EXISTS (SELECT FROM signals_proposal p WHERE p.alarm = a.id AND p.kind = 'reopen') LIMIT 200
+WHERE NOT EXISTS (SELECT FROM signals_proposal p WHERE p.case_code = w.case_code AND p.kind = 'reopen'
+    AND (p.alarm = a.id OR p.status = 'open' AND p.detector = w.detector AND p.device = w.device)) LIMIT 200
 """
 _OVER = """
 UPDATE signals_proposal p SET status = 'passed', decided_at = %s WHERE p.status = 'open' AND (

@@ -236,6 +236,9 @@ def test_a_proposal_to_close_passes_when_the_water_rises_again(river: River) -> 
     assert len(selectors.proposals(river.people.operator, case=code)) == 1
     river.levels(2.9, 2.9, 2.9, 2.9)
     assert selectors.proposals(river.people.operator, case=code) == []
+    assert len(selectors.witnesses(SYSTEM, code)) == 1, "the second alarm has joined the case"
+    river.levels(1.0, 1.0)
+    assert len(selectors.proposals(river.people.operator, case=code)) == 1, "and is over as the first one was"
 
 
 def test_an_alarm_that_lasts_after_closing_proposes_to_take_it_up_again(river: River) -> None:
