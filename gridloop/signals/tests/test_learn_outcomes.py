@@ -228,7 +228,7 @@ def test_a_sensor_that_reads_normal_again_proposes_to_close(river: River) -> Non
         assert Fact.objects.filter(case_code=code, action="proposal_decided").count() == 1
         note = Sealed.objects.get(case_code=code, purpose="case_note").value
     ended = datetime.fromisoformat(wish.data["ended"]).astimezone(ZoneInfo("Asia/Shanghai"))
-    assert f"（{ended:%Y-%m-%d %H:%M}）" in note, "by the clock on the wall"
+    assert f"（{ended:%Y-%m-%d %H:%M}）" in str(note), "by the clock on the wall"
 
 
 def test_a_proposal_to_close_passes_when_the_water_rises_again(river: River) -> None:
