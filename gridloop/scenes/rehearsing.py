@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from dataclasses import replace
@@ -43,6 +42,11 @@ MEASURED_OVER = timedelta(days=180)
 Status = Rehearsal.Status
 
 
+def state_file(rehearsal_id: int) -> Path:
+    """Where a run is put aside."""
+    return Path(settings.DATA_DIR) / "rehearsals" / f"{rehearsal_id}.state"
+
+
 class Running:
     """A rehearsal in this process's hands."""
 
@@ -62,7 +66,7 @@ class Running:
 
     @property
     def file(self) -> Path:
-        return Path(settings.DATA_DIR) / "rehearsals" / f"{self.row.pk}.state"
+        return state_file(self.row.pk)
 
     def turn(self, seconds: float) -> bool:
         """Works on for about so long; False when it has come to its end."""
@@ -123,6 +127,7 @@ def run_rehearsals() -> bool:
     if _running is None:
         row = _claim()
         if row is None:
+            _sweep()
             return False
         _running = _begin(row)
         return True
@@ -130,7 +135,7 @@ def run_rehearsals() -> bool:
     try:
         more = running.turn(TURN_SECONDS)
         if not _still_ours(running):
-            _drop(running)
+            _sweep()
             _running = None
         elif not more:
             _finish(running)
@@ -204,7 +209,7 @@ def _begin(row: Rehearsal) -> Running | None:
         _fail(row, str(checked.wrongs[0]))
         return None
     here = next((one for one in selectors.packs(SYSTEM) if one.name == row.pack), None)
-    on = dict(here.regions) | {"": here.regions.get("", True)} if here else {"": True}
+    on = dict(here.regions) | {"": here.regions.get("", here.unswitched)} if here else {"": True}
     running = Running(row, pack, checked.pack if checked and checked.pack else pack, bool(here and here.on_somewhere), on)
     _still_ours(running)
     return running
@@ -224,14 +229,22 @@ def _finish(running: Running) -> None:
         Rehearsal.objects.filter(pk=running.row.pk, owner=_OWNER, status=Status.RUNNING).update(
             status=Status.DONE, report=found, finished_at=clock.now(), lease_until=None, hours_done=F("hours")
         )
-    _drop(running)
+    _sweep()
 
 
 def _fail(row: Rehearsal, fault: str) -> None:
     with scoped(SYSTEM):
         Rehearsal.objects.filter(pk=row.pk).update(status=Status.FAILED, fault=fault[:500], finished_at=clock.now(), lease_until=None)
+    state_file(row.pk).unlink(missing_ok=True)
 
 
-def _drop(running: Running) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        running.file.unlink()
+def _sweep() -> None:
+    """What was put aside of runs that are over, whoever ended them, goes: it names homes."""
+    files = list(state_file(0).parent.glob("*.state"))
+    if not files:
+        return
+    with scoped(SYSTEM):
+        live = {str(pk) for pk in Rehearsal.objects.filter(status__in=[Status.WAITING, Status.RUNNING]).values_list("pk", flat=True)}
+    for file in files:
+        if file.stem not in live:
+            file.unlink(missing_ok=True)

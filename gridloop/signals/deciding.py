@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from gridloop.cases import actions as cases
@@ -13,6 +14,7 @@ from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotNow
 from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.orgs.selectors import calendar_for
 from gridloop.registry.actions import set_device_status
 from gridloop.registry.selectors import device as device_of
 from gridloop.sdk.signals import Signal
@@ -107,7 +109,8 @@ def accept_relook(viewer: Viewer, proposal_id: int) -> None:
 
 
 def _end(viewer: Viewer, row: Proposal) -> None:
-    note = say("signals.seen_again", viewer.lang, device=row.device, at=str(row.data.get("ended") or "")[:16].replace("T", " "))
+    ended = calendar_for(viewer, row.region).local(datetime.fromisoformat(row.data["ended"]))
+    note = say("signals.seen_again", viewer.lang, device=row.device, at=f"{ended:%Y-%m-%d %H:%M}")
     for task in tasks_of(row.case_code):
         if task.status in ("open", "accepted") and (wanted := _ENDS.get(task.stage)) is not None:
             cases.act(viewer, str(task.id), wanted, {"note": note})
@@ -125,8 +128,8 @@ def _again(alarm: Alarm, row: Proposal) -> Signal:
 @verb("device.read")
 def dismiss_proposal(viewer: Viewer, proposal_id: int) -> None:
     """It is not followed; by who might have followed it."""
-    row = _still_open(viewer, proposal_id)
-    needed = {Kind.MAINTENANCE: "device.edit", Kind.THRESHOLD: "process.edit"}.get(Kind(row.kind), "task.act")
+    kind = Kind(selectors.proposal(viewer, proposal_id).kind)
+    needed = {Kind.MAINTENANCE: "device.edit", Kind.THRESHOLD: "process.edit"}.get(kind, "task.act")
     if not viewer.can(needed):
         raise Forbidden("journal.forbidden", permission=needed)
-    _decide(viewer, row, Status.DISMISSED)
+    _decide(viewer, _still_open(viewer.within(needed), proposal_id), Status.DISMISSED)

@@ -14,6 +14,8 @@ TRUE, FALSE, UNCLEAR = "true", "false", "unclear"
 OUTCOMES = (TRUE, FALSE, UNCLEAR)
 REASONS = ("device", "normal", "known", "test", "other")  # why an alarm was false
 FOUND_UNTRUE = "found_untrue"  # on the spot, before anybody stated a reason
+# Why a case was closed, as diagrams say it (``gridloop:with name="reason"``): it went by itself, or there was nothing.
+LEFT, FALSE_ALARM = "left", "false_alarm"
 # What a task's form may say of the alarm, in a field of one of these names.
 FORM_FIELDS = ("alarm", "outcome", "result")
 FORM_ANSWERS: Mapping[str, tuple[str, str]] = {

@@ -25,7 +25,19 @@ from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.selectors import devices_by_code
 from gridloop.sdk.signals import Signal
-from gridloop.signals.judging import FALSE, FOUND_UNTRUE, TRUE, UNCLEAR, Counts, better_limit, is_repeated, of_form, threshold_of
+from gridloop.signals.judging import (
+    FALSE,
+    FALSE_ALARM,
+    FOUND_UNTRUE,
+    LEFT,
+    TRUE,
+    UNCLEAR,
+    Counts,
+    better_limit,
+    is_repeated,
+    of_form,
+    threshold_of,
+)
 from gridloop.signals.messages import ALARM, Matcher
 from gridloop.signals.models import Alarm, Proposal, Witness
 from gridloop.signals.readings import rows_of
@@ -33,7 +45,7 @@ from gridloop.signals.rules import OWN_SOURCE
 
 CONSUMER = "signals.outcomes"
 FORMS = ("submitted", "support_submitted")
-DECIDING = ("found_untrue", "intake_rejected", "closed", "voided", "merged", "outcome_stated", *FORMS)
+DECIDING = ("verified", "found_untrue", "intake_rejected", "closed", "voided", "merged", "outcome_stated", *FORMS)
 LOOKED_AT = timedelta(days=90)  # older outcomes say little of a device that may have been mended since
 MOST_LOOKED_AT = 12  # alarms of each outcome whose readings are looked up
 STILL = timedelta(minutes=30)  # after closing: what is put right takes its time to show
@@ -47,7 +59,7 @@ def _matcher() -> Matcher:
 
 
 def note_witness(signal: Signal, case: str, region: str, version_id: int) -> None:
-    """In the transaction of the signal's effect: it has opened this case or joined it."""
+    """In the transaction of the signal's effect: it has opened this case or joined it. Of several alarms the last one is looked at."""
     if not signal.device or (signal.source == OWN_SOURCE) != (signal.kind == ALARM):
         return
     data = signal.data if signal.kind == ALARM else {}
@@ -65,7 +77,9 @@ def note_witness(signal: Signal, case: str, region: str, version_id: int) -> Non
                 at=signal.at,
             )
         ],
-        ignore_conflicts=True,
+        update_conflicts=True,
+        unique_fields=["case_code", "detector", "key"],
+        update_fields=["version", "device", "alarm"],
     )
 
 
@@ -92,6 +106,8 @@ def _note(facts: list[FactRow]) -> None:
             outcome, reason, stated = said
             if not stated:
                 rows = rows.filter(stated=False)
+            if fact.action == "closed" and fact.data.get("reason") == LEFT:
+                rows = rows.filter(outcome="")  # it may have been looked at before
             rows.update(outcome=outcome, reason=reason, stated=stated, decided_at=fact.at)
             if outcome == FALSE:
                 touched |= set(Witness.objects.filter(case_code=fact.case_code).values_list("detector", "device"))
@@ -112,9 +128,9 @@ def _said(fact: FactRow, forms: dict[str, Any]) -> tuple[str, str, bool] | None:
         form = forms.get(str(_form(fact)))
         found = of_form(form) if isinstance(form, dict) else None
         return (*found, True) if found else None
-    if fact.action == "found_untrue":
-        return FALSE, FOUND_UNTRUE, False
-    return TRUE if fact.action == "closed" else UNCLEAR, "", False
+    false = fact.action == "found_untrue" or fact.data.get("reason") == FALSE_ALARM
+    true = fact.action == "verified" or (fact.action == "closed" and fact.data.get("reason") != LEFT)
+    return (FALSE, FOUND_UNTRUE, False) if false else (TRUE if true else UNCLEAR, "", False)
 
 
 def _move(rows: Any, into: str) -> set[str]:
@@ -200,14 +216,16 @@ _BACK = """
 SELECT w.case_code, w.detector, w.device, w.region, a.id, a.start, a.ended, a.key FROM signals_witness w
 JOIN cases_case c ON c.code = w.case_code AND NOT c.status = ANY(%s)
 JOIN signals_alarm a ON a.id = w.alarm AND a.ended IS NOT NULL
-WHERE NOT EXISTS (SELECT FROM signals_proposal p WHERE p.alarm = a.id AND p.kind = 'close')
+WHERE NOT EXISTS (SELECT FROM signals_proposal p WHERE p.case_code = w.case_code AND p.kind = 'close'
+    AND (p.alarm = a.id OR p.status = 'open' AND p.detector = w.detector AND p.device = w.device))
 AND NOT EXISTS (SELECT FROM signals_alarm o WHERE o.detector = a.detector AND o.key = a.key AND o.ended IS NULL) LIMIT 200
 """
 _STILL = """
 SELECT w.case_code, w.detector, w.device, w.region, a.id, a.start, a.ended, a.key FROM signals_witness w
 JOIN cases_case c ON c.code = w.case_code AND c.status = 'closed' AND c.closed_at < %s AND c.closed_at > %s
 JOIN signals_alarm a ON a.id = w.alarm AND a.ended IS NULL AND a.told = 'told'
-WHERE NOT EXISTS (SELECT FROM signals_proposal p WHERE p.alarm = a.id AND p.kind = 'reopen') LIMIT 200
+WHERE NOT EXISTS (SELECT FROM signals_proposal p WHERE p.case_code = w.case_code AND p.kind = 'reopen'
+    AND (p.alarm = a.id OR p.status = 'open' AND p.detector = w.detector AND p.device = w.device)) LIMIT 200
 """
 _OVER = """
 UPDATE signals_proposal p SET status = 'passed', decided_at = %s WHERE p.status = 'open' AND (

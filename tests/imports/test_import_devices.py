@@ -66,6 +66,14 @@ def test_a_table_is_kept_and_a_dry_run_is_not(send: Send) -> None:
         assert Device.objects.get(code="cam-1").coverage == 80, "an empty cell changes nothing"
 
 
+def test_what_a_device_says_itself_is_not_taken_from_a_table(send: Send) -> None:
+    table = f"code,kind,lon,lat,status,last_seen,last_value\ncam-1,camera,{HERE},online,2099-01-01T00:00:00+08:00,7\n"
+    assert send(table)["kept"] == 1
+    with scoped(SYSTEM):
+        one = Device.objects.get(code="cam-1")
+    assert (one.status, one.last_seen, one.last_value) == ("unproved", None, None), "else it would never be silent"
+
+
 def test_rows_that_do_not_fit_are_told_one_by_one_and_the_others_kept(send: Send) -> None:
     outside = f"{county.WEST + 0.022},{county.SOUTH + 0.002}"
     table = (

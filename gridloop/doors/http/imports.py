@@ -29,6 +29,7 @@ router = Router(tags=["registry"], auth=signed_in)
 MOST_BYTES: Final = 10_000_000  # tens of thousands of devices; more than that is the work of ``gridloop import``
 MOST_TOLD: Final = 200  # refused rows that are told one by one
 SUFFIXES: Final = (".csv", ".xlsx")
+SAID: Final = ("status", "last_seen", "last_value")  # a device tells these by what it sends, nobody by a table
 EXAMPLE: Final = {"code": "camera-0001", "kind": "camera", "name": "东门路口", "coverage": "80", "interval_seconds": "300"}
 
 
@@ -80,7 +81,8 @@ class DevicesImporter(Importer):
         self.rejects = self.refused
 
     def _find_columns(self, line: Line) -> dict[str, str]:
-        self.refused.columns = found = super()._find_columns(line)
+        found = {name: column for name, column in super()._find_columns(line).items() if name not in SAID}
+        self.refused.columns = found
         return found
 
     def _load(self) -> Callable[..., Loaded]:

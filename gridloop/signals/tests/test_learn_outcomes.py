@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from gridloop.cases import actions as cases
 from gridloop.cases.models import Case
-from gridloop.cases.tests.kit import Cast
+from gridloop.cases.tests.kit import WEST, Cast
 from gridloop.flow.selectors import tasks_of
 from gridloop.journal.frame import scoped
-from gridloop.journal.models import Fact
+from gridloop.journal.models import Fact, Sealed
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Forbidden, Invalid, NotFound, NotNow
-from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.kernel.viewer import SYSTEM, Grant, Viewer
 from gridloop.registry.actions import load
 from gridloop.registry.messages import DeviceRow
 from gridloop.registry.selectors import device as device_of
@@ -193,6 +194,9 @@ def test_a_device_no_threshold_would_mend_is_to_be_looked_after(river: River) ->
             deciding.accept_maintenance(who, wish.pk)
         with pytest.raises(Forbidden):
             deciding.dismiss_proposal(who, wish.pk)
+    elsewhere = Grant("admin", WEST, permissions=frozenset({"device.read", "device.edit"}))
+    with pytest.raises(NotFound, match="no_proposal"):  # who may edit devices, but not those that are only seen
+        deciding.dismiss_proposal(replace(river.people.operator, grants=(*river.people.operator.grants, elsewhere)), wish.pk)
     with clock.fixed(river.now + timedelta(minutes=3)):
         deciding.accept_maintenance(river.people.admin, wish.pk)
     river.later(minutes=5)
@@ -222,6 +226,9 @@ def test_a_sensor_that_reads_normal_again_proposes_to_close(river: River) -> Non
     with scoped(SYSTEM):
         assert Case.objects.get(code=code).status in ("submitted", "checking")
         assert Fact.objects.filter(case_code=code, action="proposal_decided").count() == 1
+        note = Sealed.objects.get(case_code=code, purpose="case_note").value
+    ended = datetime.fromisoformat(wish.data["ended"]).astimezone(ZoneInfo("Asia/Shanghai"))
+    assert f"（{ended:%Y-%m-%d %H:%M}）" in str(note), "by the clock on the wall"
 
 
 def test_a_proposal_to_close_passes_when_the_water_rises_again(river: River) -> None:
@@ -229,6 +236,9 @@ def test_a_proposal_to_close_passes_when_the_water_rises_again(river: River) -> 
     assert len(selectors.proposals(river.people.operator, case=code)) == 1
     river.levels(2.9, 2.9, 2.9, 2.9)
     assert selectors.proposals(river.people.operator, case=code) == []
+    assert len(selectors.witnesses(SYSTEM, code)) == 1, "the second alarm has joined the case"
+    river.levels(1.0, 1.0)
+    assert len(selectors.proposals(river.people.operator, case=code)) == 1, "and is over as the first one was"
 
 
 def test_an_alarm_that_lasts_after_closing_proposes_to_take_it_up_again(river: River) -> None:

@@ -15,7 +15,7 @@ from django.test import Client
 from gridloop.access.actions import issue_token
 from gridloop.access.selectors import user_id_of
 from gridloop.cases.models import Case
-from gridloop.cases.tests.kit import EAST, Cast
+from gridloop.cases.tests.kit import EAST, WEST, Cast
 from gridloop.flow.models import Task
 from gridloop.journal.frame import scoped
 from gridloop.journal.models import Fact
@@ -31,6 +31,7 @@ from gridloop.signals.detecting import AtWork
 from gridloop.signals.handlers import matcher
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.models import Alarm
+from gridloop.signals.rehearsing import Raised
 from gridloop.signals.tests.homes import START, day, receive, register
 from gridloop.signals.tests.test_alarms_become_cases import DETECT, SIGNALS
 
@@ -230,6 +231,35 @@ def test_a_cancelled_one_ends(designer: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert (row.status, row.report) == ("cancelled", None)
     with pytest.raises(NotNow, match="rehearsal_over"):
         actions.cancel_rehearsal(designer, asked)
+
+
+@pytest.mark.parametrize("ended", ["cancelled", "failed"])
+def test_nothing_stays_of_one_that_has_ended(designer: Any, monkeypatch: pytest.MonkeyPatch, ended: str) -> None:
+    asked = actions.ask_rehearsal(designer, PACK, LONGER, 1)
+    monkeypatch.setattr(rehearsing, "TURN_SECONDS", 0.0)
+    while rehearsing._running is None or not rehearsing._running.work.done:
+        rehearsing.run_rehearsals()
+    rehearsing.end_rehearsals()
+    assert rehearsing.state_file(asked).is_file(), "the next worker goes on from it"
+    if ended == "cancelled":
+        actions.cancel_rehearsal(designer, asked)
+    else:
+        with scoped(SYSTEM):
+            Rehearsal.objects.update(attempts=rehearsing.ATTEMPTS)
+    assert to_the_end(asked).status == ended
+    assert not rehearsing.state_file(asked).exists()
+
+
+def test_a_pack_that_leans_on_a_law_is_counted_only_where_it_is_on(designer: Any, county: Cast) -> None:
+    actions.switch(SYSTEM, "unregistered_resident", True, county.units["EAST"], basis="云澜府办〔2026〕12号")
+    BOOK.forget()
+    actions.ask_rehearsal(SYSTEM, "unregistered_resident", "", 1)
+    row = rehearsing._claim()
+    assert row is not None
+    running = rehearsing._begin(row)
+    assert running is not None
+    alarm = Raised("unregistered_resident.any", "device", "d", "d", f"{EAST}200001", 2, 0, 1, False)
+    assert [running._told_at(alarm._replace(region=region)) for region in (f"{EAST}200001", f"{WEST}200001")] == [True, False]
 
 
 def test_what_cannot_be_rehearsed_or_published_is_told(designer: Any, county: Cast, tmp_path: Path) -> None:
