@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 import orjson
@@ -89,9 +89,45 @@ class SignalLog(Protocol):
         ...
 
 
+class Packed(NamedTuple):
+    """A batch as it is kept: ``data`` is what ``pack`` made. ``elsewhere``: taken over from a town's log; its own worker detects on it."""
+
+    partition: int
+    seq: int
+    at: datetime
+    data: bytes
+    elsewhere: bool = False
+
+
+@runtime_checkable
+class ServedLog(SignalLog, Protocol):
+    """What the platform asks of a log that keeps its batches outside of the database."""
+
+    def packed(self, after: Mapping[int, int], limit: int) -> list[Packed]:
+        """Per partition the next batches after a sequence, at most ``limit`` each; one that was removed comes without data."""
+        ...
+
+    def spans(self) -> dict[int, tuple[int, int]]:
+        """First and last sequence kept, per partition; the first is beyond the last when nothing is."""
+        ...
+
+    def trim(self, upto: Mapping[int, int]) -> None:
+        """Drop batches up to and with a sequence."""
+        ...
+
+    def remove(self, partition: int, seq: int) -> None:
+        """Take one batch out, so that its bytes are nowhere any more."""
+        ...
+
+
 def partition_of(signal: Signal, partitions: int) -> int:
     """All signals of one device (or of one source without devices) share a partition, so their order holds."""
-    return zlib.crc32((signal.device or signal.source).encode()) % partitions
+    return partition_by(signal.device or signal.source, partitions)
+
+
+def partition_by(name: str, partitions: int) -> int:
+    """Where signals of a device (or of a source without devices) lie."""
+    return zlib.crc32(name.encode()) % partitions
 
 
 def pack(signals: Sequence[Signal]) -> bytes:

@@ -40,8 +40,10 @@ class Keys:
     """``numbers``: by space (``device`` or a grouping) name → number. ``regions``, ``allowed``: by device number, where it is and how long
 
     it may be unheard (ms). ``homes``: by grouping, device number → key number. ``fresh``: numbers given since they were last stored.
+    ``tag``: of the lane whose numbers they are.
     """
 
+    tag: str = ""
     numbers: dict[str, dict[str, int]] = field(default_factory=dict)
     names: dict[str, list[str]] = field(default_factory=dict)
     regions: list[str] = field(default_factory=list)
@@ -54,12 +56,14 @@ class Keys:
     _village: list[int] = field(default_factory=list)
 
     @classmethod
-    def load(cls) -> Keys:
+    def load(cls, tag: str = "") -> Keys:
         """As they were stored, inside the caller's transaction."""
-        found = cls()
+        found = cls(tag)
+        spaces = {f"{space}{tag}": space for space in (DEVICE, *GROUPINGS)}
         with connection.cursor() as cursor:
-            cursor.execute("SELECT space, name, number FROM signals_name ORDER BY space, number")
-            for space, name, number in cursor.fetchall():
+            cursor.execute("SELECT space, name, number FROM signals_name WHERE space = ANY(%s) ORDER BY space, number", [list(spaces)])
+            for stored, name, number in cursor.fetchall():
+                space = spaces[stored]
                 found.numbers.setdefault(space, {})[name] = number
                 found.names.setdefault(space, []).append(name)
         found.regions = [""] * len(found.names.get(DEVICE, ()))
@@ -88,14 +92,6 @@ class Keys:
             self.strangers |= wanted - {row.code for row in rows}
         return rows
 
-    def everybody(self) -> Iterator[list[DeviceKeys]]:
-        """All registered devices, some at a time; who was a stranger may be among them."""
-        self.strangers.clear()
-        after = 0
-        while rows := device_keys(SYSTEM, after=after, limit=_PAGE):
-            yield rows
-            after = rows[-1].id
-
     def learn(self, rows: Sequence[DeviceKeys], groupings: Collection[str]) -> dict[str, dict[int, int]]:
         """Gives numbers; answers, by grouping, whose key has changed: device number → key number, -1 for none."""
         changed: dict[str, dict[int, int]] = {by: {} for by in groupings}
@@ -123,7 +119,7 @@ class Keys:
         if number is None:
             number = numbers[name] = len(numbers)
             self.names.setdefault(space, []).append(name)
-            self.fresh.append((space, name, number))
+            self.fresh.append((f"{space}{self.tag}", name, number))
         return number
 
     def devices(self, codes: Sequence[str]) -> Ints:
@@ -155,6 +151,14 @@ class Keys:
             for name in facts.keys() & columns.keys() if number is not None else ():
                 columns[name][number] = facts[name]
         return columns
+
+
+def everybody() -> Iterator[list[DeviceKeys]]:
+    """All registered devices, some at a time."""
+    after = 0
+    while rows := device_keys(SYSTEM, after=after, limit=_PAGE):
+        yield rows
+        after = rows[-1].id
 
 
 def _region(row: DeviceKeys, digits: int) -> str | None:

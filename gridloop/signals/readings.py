@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from django.db import connection
-
 from gridloop.journal.frame import elevated
 from gridloop.journal.selectors import reading
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import Viewer
 from gridloop.registry.selectors import device, household_watched
-from gridloop.sdk.signals import unpack
+from gridloop.sdk.signals import partition_by, unpack
 from gridloop.signals.history import HISTORY, folder
 from gridloop.signals.log import partitions_setting
+from gridloop.signals.positions import reached
+from gridloop.signals.source import AT_ONCE, source
 
 MOST_HOURS = 31 * 24
 POINTS = 336  # at most, of a chart: the steps of a week are half an hour
 _STEPS = tuple(60 * m for m in (1, 5, 10, 30, 60, 180))  # seconds
-_SINCE = """
-SELECT data FROM signals_batch WHERE partition = %s AND last_at >= %s
-AND seq > COALESCE((SELECT seq FROM signals_position WHERE partition = %s AND consumer = %s), 0) ORDER BY seq
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +71,15 @@ def readings(viewer: Viewer, code: str, hours: int, purpose: str = "", reason: s
 
 
 def _rows(code: str, since: datetime, until: datetime) -> Iterator[Row]:
-    partition = zlib.crc32(code.encode()) % partitions_setting()
+    partition = partition_by(code, partitions_setting())
     yield from _written(code, partition, since, until)
-    with elevated(), connection.cursor() as cursor:  # the log shows itself to the system alone; that this device may be seen is known
-        cursor.execute(_SINCE, [partition, since, partition, HISTORY])
-        for (data,) in cursor.fetchall():
-            for signal in unpack(bytes(data)):
+    with elevated():  # the log shows itself to the system alone; that this device may be seen is known
+        after = reached(HISTORY).get(partition, 0)
+        while found := source().since(partition, after, since, AT_ONCE):
+            for signal in (signal for one in found for signal in unpack(one.data)):
                 if signal.device == code and since <= signal.at <= until:
                     yield signal.kind, signal.at, signal.value
+            after = found[-1].seq
 
 
 def _written(code: str, partition: int, since: datetime, until: datetime) -> Iterator[Row]:

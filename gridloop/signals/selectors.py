@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from django.db import connection
 
 from gridloop.journal.selectors import reading
 from gridloop.kernel import clock
@@ -17,20 +16,12 @@ from gridloop.registry.selectors import device_counts, overdue_devices
 from gridloop.signals.actions import is_mass_silence, most_late
 from gridloop.signals.alarms import SILENCE, most_an_hour
 from gridloop.signals.models import Alarm, HeldDetector, Name, Trouble
-from gridloop.signals.positions import CONSUMERS
+from gridloop.signals.positions import CONSUMERS, reached
+from gridloop.signals.source import source
 from gridloop.signals.state import load
 
 EFFECTS_LATE = 10.0  # seconds a batch may wait
 LATE = {"history": 3 * 3600.0, "detectors": 300.0}  # whole hours; detectors move when they store what they know
-
-# How far behind the log's end every consumer is: batches, and the age of the first one waiting.
-_LAG = """
-SELECT n.name, COALESCE(sum(p.seq - COALESCE(c.seq, 0)), 0), min(b.at)
-FROM unnest(%s::text[]) AS n(name) CROSS JOIN signals_partition p
-LEFT JOIN signals_position c ON c.partition = p.partition AND c.consumer = n.name
-LEFT JOIN signals_batch b ON b.partition = p.partition AND b.seq = COALESCE(c.seq, 0) + 1
-GROUP BY n.name
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +45,13 @@ class State:
 @reading
 def lags(viewer: Viewer) -> dict[str, Lag]:
     """How far behind the log's end each of its consumers is."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LAG, [list(CONSUMERS)])
-        return {name: Lag(int(batches), since) for name, batches, since in cursor.fetchall()}
+    ends, found = source().ends(), {}
+    for name in CONSUMERS:
+        done = dict.fromkeys(ends, 0) | reached(name)
+        behind = {p: done[p] for p, end in ends.items() if end > done[p]}
+        first = source().first_after(behind) if behind else {}
+        found[name] = Lag(sum(ends[p] - seq for p, seq in behind.items()), min(first.values(), default=None))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,22 +142,12 @@ def _doctor_of_detectors(viewer: Viewer) -> list[tuple[str, str, str, dict[str, 
     return lines
 
 
-_FAULTS = """
-SELECT p.partition, p.seq, count(b.seq), min(b.seq), max(b.seq), (SELECT max(c.seq) FROM signals_position c WHERE c.partition = p.partition)
-FROM signals_partition p LEFT JOIN signals_batch b ON b.partition = p.partition GROUP BY p.partition, p.seq ORDER BY p.partition
-"""
-
-
 @reading
 def log_faults(viewer: Viewer) -> list[str]:
     """Whether what the log keeps is gapless up to its end, and no consumer is beyond it."""
-    with connection.cursor() as cursor:
-        cursor.execute(_FAULTS)
-        rows = cursor.fetchall()
-    faults = []
-    for partition, end, count, first, last, reached in rows:
-        if count and (last != end or count != last - first + 1):
-            faults.append(f"partition {partition}: batches {first} to {last} of {end}, {count} of them")
-        if reached is not None and reached > end:
-            faults.append(f"partition {partition}: a consumer is at {reached}, the end is {end}")
+    faults, ends = source().faults(), source().ends()
+    for partition, end in sorted(ends.items()):
+        furthest = max(reached(name).get(partition, 0) for name in CONSUMERS)
+        if furthest > end:
+            faults.append(f"partition {partition}: a consumer is at {furthest}, the end is {end}")
     return faults

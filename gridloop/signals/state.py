@@ -6,14 +6,19 @@ Written and read part by part, so that it is never in memory a second time.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, BinaryIO
 
 import zstandard
 from django.db import connection
 
 from gridloop.detection.snapshots import Sink
+from gridloop.journal.frame import scoped
+from gridloop.kernel.viewer import SYSTEM
+from gridloop.signals import positions
+from gridloop.signals.source import source
 
+PIECES = ("meta", "heard", "engine")  # what is stored of a lane
 _PART = 8 << 20  # bytes of a row
 
 Write = Callable[[Sink], None]
@@ -50,8 +55,8 @@ class _Parts:
 
 
 def store(pieces: Mapping[str, Write]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM signals_detectorstate")
+    """Each piece in the place of what was stored under its name."""
+    drop(pieces)
     for name, write in pieces.items():
         parts = _Parts(name)
         write(parts)
@@ -78,6 +83,21 @@ def load(name: str) -> BinaryIO | None:
     return file
 
 
-def drop() -> None:
+def drop(names: Iterable[str]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM signals_detectorstate")
+        cursor.execute("DELETE FROM signals_detectorstate WHERE name = ANY(%s)", [list(names)])
+
+
+def pass_by(consumer: str, owner: str, seconds: int, partitions: Collection[int], tags: Collection[str]) -> bool:
+    """Nobody detects anything: the position goes along, so that the log can be trimmed; what was known is forgotten."""
+    if not positions.waiting(consumer):
+        return False
+    leases = positions.claim_all(consumer, owner, seconds, partitions)
+    if leases is None:
+        return False
+    with scoped(SYSTEM):
+        drop(f"{name}{tag}" for name in PIECES for tag in tags)
+        positions.hold_all(leases, source().ends(), seconds)
+    for lease in leases.values():
+        positions.release(lease)
+    return False

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
-from django.db import connection
 
 from gridloop.detection import rules
 from gridloop.detection.columns import Readings
@@ -21,7 +20,8 @@ from gridloop.detection.engine import Engine
 from gridloop.detection.rules import DAY, DEVICE, Detector
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
-from gridloop.signals import history
+from gridloop.signals import history, positions
+from gridloop.signals.lanes import Lane
 from gridloop.signals.stream import Columns, Taken, columns, joined, milliseconds, read_next, taken
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _past(since: int, work: AtWork) -> Iterator[Columns]:
     hours = {int(hour) for hour in np.unique(tail.time // _HOUR)} | set(_archived(since))
     for hour in sorted(hour for hour in hours if hour >= since // _HOUR):
         mine = tail.take(tail.time // _HOUR == hour)
-        parts = [part for part in (*(_file(path) for path in _files(hour)), mine) if len(part)]
+        parts = [part for part in (*(_file(path) for path in _files(hour, work.lane)), mine) if len(part)]
         if parts:
             whole = joined(parts)
             yield whole.take(whole.received <= work.frontier)
@@ -94,9 +94,10 @@ def _archived(since: int) -> Iterator[int]:
             yield hour
 
 
-def _files(hour: int) -> list[Path]:
+def _files(hour: int, lane: Lane) -> list[Path]:
+    """Those of a lane's partition, whose number begins their names."""
     at = datetime.fromisoformat("1970-01-01T00:00:00+00:00") + timedelta(hours=hour)
-    return sorted((history.folder() / f"{at:%Y-%m-%d}" / f"{at:%H}").glob("*.parquet"))
+    return sorted((history.folder() / f"{at:%Y-%m-%d}" / f"{at:%H}").glob("*.parquet" if lane.partition is None else f"p{lane.partition:03d}-*.parquet"))
 
 
 def _file(path: Path) -> Columns:
@@ -116,13 +117,11 @@ def _tail(work: AtWork) -> Columns:
     """What the log has up to the work's position and the archive has not."""
     batches: list[Taken] = []
     with scoped(SYSTEM):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT partition, seq FROM signals_position WHERE consumer = %s", [history.HISTORY])
-            archived = dict(cursor.fetchall())
+        archived = positions.reached(history.HISTORY)
         after = {p: archived.get(p, 0) for p in work.stream.marks}
         while True:
             read = read_next(after, 200)
             batches += [taken(*one) for one in read if one[1] <= work.stream.marks[one[0]].seq]
-            after = {p: seq for p, seq, _, _ in read if seq < work.stream.marks[p].seq}
+            after = {p: seq for p, seq, *_ in read if seq < work.stream.marks[p].seq}
             if not after:
                 return joined([batch.found for batch in batches])
