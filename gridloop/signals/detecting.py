@@ -69,6 +69,7 @@ class AtWork:
         self.held: set[str] = set()
         self._fresh: list[str] = []  # detectors that have to learn from history yet
         self._first = False
+        self.moved = True  # devices may have lain in other partitions before
         self._quiet: set[str] = set()  # detectors that may be raised by silence
         self._facts: dict[str, set[str]] = {}
         self._looked = 0
@@ -371,7 +372,8 @@ class AtWork:
         with told, arrays, engine:
             meta = orjson.loads(told.read())
             self._recall(meta, Stored(arrays))
-            if self.lane.partition is not None and meta["of"] != partitions_setting():  # devices lie elsewhere now
+            self.moved = self.lane.partition is not None and meta["of"] != partitions_setting()
+            if self.moved:
                 self.engine.tick(self.frontier)
                 return [detector.id for detector in self.detectors]
             return self.engine.restore(engine)

@@ -21,7 +21,7 @@ from gridloop.detection.rules import DAY, DEVICE, Detector
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals import history, positions
-from gridloop.signals.lanes import Lane
+from gridloop.signals.source import source
 from gridloop.signals.stream import Columns, Taken, columns, joined, milliseconds, read_next, taken
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _past(since: int, work: AtWork) -> Iterator[Columns]:
     hours = {int(hour) for hour in np.unique(tail.time // _HOUR)} | set(_archived(since))
     for hour in sorted(hour for hour in hours if hour >= since // _HOUR):
         mine = tail.take(tail.time // _HOUR == hour)
-        parts = [part for part in (*(_file(path) for path in _files(hour, work.lane)), mine) if len(part)]
+        parts = [part for part in (*(_file(path) for path in _files(hour, _where(work))), mine) if len(part)]
         if parts:
             whole = joined(parts)
             yield whole.take(whole.received <= work.frontier)
@@ -94,10 +94,16 @@ def _archived(since: int) -> Iterator[int]:
             yield hour
 
 
-def _files(hour: int, lane: Lane) -> list[Path]:
-    """Those of a lane's partition, whose number begins their names."""
+def _where(work: AtWork) -> Sequence[int] | None:
+    """Partitions in which the past of the work's devices lies; None: in any, because they may have lain elsewhere."""
+    return None if work.lane.partition is None or work.moved else [work.lane.partition]
+
+
+def _files(hour: int, partitions: Sequence[int] | None) -> list[Path]:
+    """Those whose names begin with the number of one of the partitions."""
     at = datetime.fromisoformat("1970-01-01T00:00:00+00:00") + timedelta(hours=hour)
-    return sorted((history.folder() / f"{at:%Y-%m-%d}" / f"{at:%H}").glob("*.parquet" if lane.partition is None else f"p{lane.partition:03d}-*.parquet"))
+    names = ["*.parquet"] if partitions is None else [f"p{partition:03d}-*.parquet" for partition in partitions]
+    return sorted(path for name in names for path in (history.folder() / f"{at:%Y-%m-%d}" / f"{at:%H}").glob(name))
 
 
 def _file(path: Path) -> Columns:
@@ -118,10 +124,13 @@ def _tail(work: AtWork) -> Columns:
     batches: list[Taken] = []
     with scoped(SYSTEM):
         archived = positions.reached(history.HISTORY)
-        after = {p: archived.get(p, 0) for p in work.stream.marks}
+        ends = {p: mark.seq for p, mark in work.stream.marks.items()}
+        if _where(work) is None:
+            ends = source().ends() | ends
+        after = {p: archived.get(p, 0) for p in ends}
         while True:
             read = read_next(after, 200)
-            batches += [taken(*one) for one in read if one[1] <= work.stream.marks[one[0]].seq]
-            after = {p: seq for p, seq, *_ in read if seq < work.stream.marks[p].seq}
+            batches += [taken(*one) for one in read if one[1] <= ends[one[0]]]
+            after = {p: seq for p, seq, *_ in read if seq < ends[p]}
             if not after:
                 return joined([batch.found for batch in batches])

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import os
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -31,11 +30,11 @@ from gridloop.sdk.signals import BATCH_SIGNALS, Batch, Packed, Signal, pack, par
 
 T = TypeVar("T")
 AT = "Gridloop-At"  # header: when the batch was appended, RFC 3339
+PREFIX = "gridloop_signals"  # of the streams' names
 FROM = "Nats-Stream-Source"  # header the servers set on what they took over from another stream
 AT_ONCE = 32  # messages asked for together
 ACK_SECONDS = 2.0
 REMEMBERED = timedelta(minutes=2)  # names of batches the servers know again, so that sending once more doubles nothing
-FRESH = 0.2  # seconds for which the ends of the log are not asked for again
 _AGAIN = (NatsError, TimeoutError, OSError)
 
 
@@ -52,7 +51,7 @@ class JetStreamLog:
         partitions: int = 8,
         replicas: int = 1,
         *,
-        prefix: str = "gridloop_signals",
+        prefix: str = PREFIX,
         patience: float = 20.0,
         domain: str = "",
         towns: Sequence[str] = (),
@@ -60,7 +59,6 @@ class JetStreamLog:
     ) -> None:
         self._partitions, self._prefix, self._patience = partitions, prefix, patience
         self._domain, self._towns, self._replicas = domain or "hub", list(towns), replicas
-        self._ends: tuple[float, dict[int, int]] = (-1.0, {})
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="jetstream", daemon=True)
         self._thread.start()
@@ -78,10 +76,7 @@ class JetStreamLog:
         parts: dict[int, list[Signal]] = defaultdict(list)
         for signal in signals:
             parts[partition_of(signal, self._partitions)].append(signal)
-        try:
-            self._run(self._append_all([self._append(partition, members) for partition, members in parts.items()]))
-        finally:
-            self._ends = -1.0, {}
+        self._run(self._append_all([self._append(partition, members) for partition, members in parts.items()]))
 
     def read(self, partition: int, after_seq: int, limit: int) -> list[Batch]:
         return [Batch(partition, one.seq, one.at, unpack(one.data)) for one in self.packed({partition: after_seq}, limit) if one.data]
@@ -90,13 +85,7 @@ class JetStreamLog:
         return self._run(self._read_all(after, limit))
 
     def positions(self) -> dict[int, int]:
-        """As they were a moment ago, when several threads ask at once."""
-        asked, ends = self._ends
-        if time.monotonic() - asked > FRESH:
-            asked = time.monotonic()
-            ends = {partition: last for partition, (_, last) in self.spans().items()}
-            self._ends = asked, ends
-        return dict(ends)
+        return {partition: last for partition, (_, last) in self.spans().items()}
 
     def spans(self) -> dict[int, tuple[int, int]]:
         return self._run(self._spans())
@@ -228,7 +217,7 @@ class JetStreamLog:
 
     async def _span(self, partition: int) -> tuple[int, int]:
         state = (await self._patiently(lambda: self._streams.stream_info(self._name(partition)))).state
-        return state.first_seq, state.last_seq
+        return max(state.first_seq, 1), state.last_seq
 
     async def _spans(self) -> dict[int, tuple[int, int]]:
         return dict(enumerate(await asyncio.gather(*map(self._span, range(self._partitions)))))
@@ -239,7 +228,7 @@ def _towns(config: StreamConfig) -> set[str]:
 
 
 def from_environment(partitions: int) -> JetStreamLog:
-    """``GRIDLOOP_SIGNALS_SERVERS``, ``_REPLICAS``, ``_DOMAIN``, ``_TOWNS``, ``_CREDENTIALS``. ValueError when they make no sense."""
+    """The settings ``GRIDLOOP_SIGNALS_…`` of docs/reference/settings.md. ValueError when they make no sense."""
     listed = {name: [one.strip() for one in _setting(name).split(",") if one.strip()] for name in ("SERVERS", "TOWNS")}
     if not listed["SERVERS"]:
         raise ValueError("GRIDLOOP_SIGNALS_SERVERS must name the servers of the signal log, such as nats://a:4222,nats://b:4222")
@@ -253,6 +242,7 @@ def from_environment(partitions: int) -> JetStreamLog:
         domain=_setting("DOMAIN"),
         towns=listed["TOWNS"],
         credentials=_setting("CREDENTIALS"),
+        prefix=_setting("PREFIX") or PREFIX,
     )
 
 
