@@ -20,7 +20,7 @@ from gridloop.signals.lanes import WHOLE, Lane, shared
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.models import DetectorState, Hand, Position
 from gridloop.signals.sharing import Crew
-from gridloop.signals.stream import Mark, Stream
+from gridloop.signals.stream import Mark, Row, Stream
 from gridloop.signals.tests.homes import ALL, DOOR, HOT, SILENT, START, day, pick, receive, register
 from gridloop.signals.tests.test_detect import HOMES, expected, rows
 
@@ -163,7 +163,8 @@ def test_readings_a_town_took_in_are_not_detected_on_again() -> None:
     data = pack([Signal("1", "test", "d", "rain", START, 9.0)])
     found = {True: 0, False: 0}
     for elsewhere in found:
-        stream = Stream({0: Mark(0, 0)}, lambda after, limit, e=elsewhere: [(0, 1, 1000, data, e)] if not after[0] else [])
+        rows: list[Row] = [(0, 1, 1000, data, elsewhere)]
+        stream = Stream({0: Mark(0, 0)}, lambda after, limit, rows=rows: rows if not after[0] else [])  # type: ignore[misc]
         batches, _ = stream.take(2000, 100)
         assert [batch.seq for batch in batches] == [1]
         found[elsewhere] = sum(len(batch.found) for batch in batches)

@@ -35,6 +35,14 @@ FROM = "Nats-Stream-Source"  # header the servers set on what they took over fro
 AT_ONCE = 32  # messages asked for together
 ACK_SECONDS = 2.0
 REMEMBERED = timedelta(minutes=2)  # names of batches the servers know again, so that sending once more doubles nothing
+SETTINGS = (
+    "GRIDLOOP_SIGNALS_SERVERS",
+    "GRIDLOOP_SIGNALS_REPLICAS",
+    "GRIDLOOP_SIGNALS_DOMAIN",
+    "GRIDLOOP_SIGNALS_TOWNS",
+    "GRIDLOOP_SIGNALS_CREDENTIALS",
+    "GRIDLOOP_SIGNALS_PREFIX",
+)
 _AGAIN = (NatsError, TimeoutError, OSError)
 
 
@@ -228,23 +236,27 @@ def _towns(config: StreamConfig) -> set[str]:
 
 
 def from_environment(partitions: int) -> JetStreamLog:
-    """The settings ``GRIDLOOP_SIGNALS_…`` of docs/reference/settings.md. ValueError when they make no sense."""
-    listed = {name: [one.strip() for one in _setting(name).split(",") if one.strip()] for name in ("SERVERS", "TOWNS")}
-    if not listed["SERVERS"]:
+    """The log of the settings. ValueError when they make no sense."""
+    env = {name: os.environ.get(name, "").strip() for name in SETTINGS}
+    servers, towns = (_listed(env[name]) for name in ("GRIDLOOP_SIGNALS_SERVERS", "GRIDLOOP_SIGNALS_TOWNS"))
+    if not servers:
         raise ValueError("GRIDLOOP_SIGNALS_SERVERS must name the servers of the signal log, such as nats://a:4222,nats://b:4222")
-    replicas = _setting("REPLICAS") or ("3" if len(listed["SERVERS"]) >= 3 else "1")
+    replicas = env["GRIDLOOP_SIGNALS_REPLICAS"] or ("3" if len(servers) >= 3 else "1")
     if replicas not in ("1", "3", "5"):
         raise ValueError(f"GRIDLOOP_SIGNALS_REPLICAS must be 1, 3 or 5, not {replicas}")
+    for domain in (env["GRIDLOOP_SIGNALS_DOMAIN"], *towns):
+        if domain and not domain.replace("-", "").replace("_", "").isalnum():
+            raise ValueError(f"{domain!r} is no JetStream domain: letters, digits, - and _ only")
     return JetStreamLog(
-        listed["SERVERS"],
+        servers,
         partitions,
         int(replicas),
-        domain=_setting("DOMAIN"),
-        towns=listed["TOWNS"],
-        credentials=_setting("CREDENTIALS"),
-        prefix=_setting("PREFIX") or PREFIX,
+        prefix=env["GRIDLOOP_SIGNALS_PREFIX"] or PREFIX,
+        domain=env["GRIDLOOP_SIGNALS_DOMAIN"],
+        towns=towns,
+        credentials=env["GRIDLOOP_SIGNALS_CREDENTIALS"],
     )
 
 
-def _setting(name: str) -> str:
-    return os.environ.get(f"GRIDLOOP_SIGNALS_{name}", "").strip()
+def _listed(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",") if one.strip()]
