@@ -13,7 +13,7 @@ from gridloop.sdk.signals import pack
 from gridloop.signals.holding import Fair
 from gridloop.signals.stream import _READ, Mark, Stream, Taken
 
-Row = tuple[int, int, int, bytes]
+Row = tuple[int, int, int, bytes, bool]
 NOTHING = pack([])
 
 
@@ -21,7 +21,7 @@ class Log:
     """Batches that become durable one after the other; each partition's times mostly rise."""
 
     def __init__(self, partitions: Mapping[int, list[int]]) -> None:
-        self.rows = {p: [(p, seq, at, NOTHING) for seq, at in enumerate(times, 1)] for p, times in partitions.items()}
+        self.rows = {p: [(p, seq, at, NOTHING, False) for seq, at in enumerate(times, 1)] for p, times in partitions.items()}
         self.now = 0
 
     def read(self, after: Mapping[int, int], limit: int) -> list[Row]:
@@ -34,7 +34,7 @@ def order_of(log: Log) -> list[tuple[int, int]]:
     keyed = []
     for p, rows in log.rows.items():
         latest = 0
-        for _, seq, at, _ in rows:
+        for _, seq, at, _, _ in rows:
             latest = max(latest, at)
             keyed.append((latest, p, seq))
     return [(p, seq) for _, p, seq in sorted(keyed)]
