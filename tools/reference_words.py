@@ -58,7 +58,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_SIGNAL_PARTITIONS": ("signals", "partitions of the signal log, 1 to 1024; may be raised at any time"),
     "GRIDLOOP_SIGNALS_LOG": (
         "signals",
-        "where signals are kept: `postgres` (the database) or `jetstream` (NATS servers of their own, [deploy](../deploy.md#more-machines))",
+        "where signals are kept: `postgres`, the database, or `jetstream`, NATS servers ([deploy](../deploy.md#more-machines))",
     ),
     "GRIDLOOP_SIGNALS_SERVERS": ("signals", "these servers, `nats://a:4222,nats://b:4222,nats://c:4222`"),
     "GRIDLOOP_SIGNALS_REPLICAS": ("signals", "on how many of them each batch lies: 1, 3 or 5; 3 from three servers on"),

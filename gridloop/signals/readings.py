@@ -100,7 +100,7 @@ def _row(kind: str, at: datetime, value: float | None, source: str, number: str,
 
 # --- from the log --------------------------------------------------------------------------------------------------------
 
-_MOST_BATCHES = 20_000  # of a partition: two seconds of reading
+MOST_BATCHES = 20_000  # of a partition: two seconds of reading
 
 
 def _recent(code: str, since: datetime, until: datetime) -> Iterator[Row]:
@@ -115,7 +115,7 @@ def _recent(code: str, since: datetime, until: datetime) -> Iterator[Row]:
             latest = None if partition == own else added
             if partition == own or added is not None:
                 found = source().backwards(partition, written.get(partition, 0), since, until, latest)
-                for data in islice(found, _MOST_BATCHES):
+                for data in islice(found, MOST_BATCHES):
                     yield from _of_batch(data, code, since, until)
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from importlib import import_module
 
+import orjson
 import pytest
+import zstandard
 from django.db import connection
 
 from gridloop.cases.tests.kit import Cast
@@ -16,10 +19,12 @@ from gridloop.kernel.viewer import SYSTEM
 from gridloop.sdk.signals import Signal, pack, partition_of_name
 from gridloop.signals import positions, sharing
 from gridloop.signals.alarms import moment
+from gridloop.signals.detecting import AtWork
 from gridloop.signals.lanes import WHOLE, Lane, shared
 from gridloop.signals.log import PostgresLog
-from gridloop.signals.models import DetectorState, Hand, Position
+from gridloop.signals.models import DetectorState, Hand, Name, Position
 from gridloop.signals.sharing import Crew
+from gridloop.signals.state import load
 from gridloop.signals.stream import Mark, Row, Stream
 from gridloop.signals.tests.homes import ALL, DOOR, HOT, SILENT, START, day, pick, receive, register
 from gridloop.signals.tests.test_detect import HOMES, expected, rows
@@ -157,6 +162,54 @@ def test_more_partitions_move_devices_and_their_alarms(county: Cast, log: Postgr
     assert len(again.held) == 7
     late = START + timedelta(minutes=200)
     assert [t for t in rows() if t.at > late] == [t for t in expected(signals, ALL, end_of(again)) if t.at > late]
+
+
+def test_what_one_lane_for_all_stored_goes_on(county: Cast, log: PostgresLog) -> None:
+    """An earlier program: one place, one position for all partitions, and the numbers of all in one row."""
+    register(HOMES)
+    signals = day(HOMES, MINUTES)
+    with clock.fixed(START - timedelta(minutes=1)):
+        log.append([Signal("x", "test", "", "note", START)])
+    before = AtWork("before", lambda: ALL)
+    with clock.fixed(START):
+        before.turn()
+    early = [s for s in signals if s.at < START + timedelta(minutes=150)]
+    receive(log, early)
+    with clock.fixed(START + timedelta(minutes=100)):
+        while before.turn():
+            pass
+    before.end()
+    _as_it_was_stored()
+    with scoped(SYSTEM):
+        known, stood = set(Name.objects.values_list("space", "name", "number")), positions.reached("detectors")
+        with connection.cursor() as cursor:
+            cursor.execute(import_module("gridloop.signals.migrations.0009_lanes").SQL)
+        assert positions.reached("devices") == stood
+        assert min(stood.values()) > 0
+    receive(log, signals[len(early) :])
+    crew = Crew("after", lambda: ALL)
+    run(START + timedelta(minutes=MINUTES + 30), crew)
+    assert len(crew.held) == PARTITIONS + 1
+    assert rows() == expected(signals, ALL, end_of(crew))
+    assert {t.at for t in rows() if t.detector == "homes.hot"} - {t.at for t in rows() if t.at < START + timedelta(minutes=100)}
+    with scoped(SYSTEM):
+        assert known <= set(Name.objects.values_list("space", "name", "number")), "numbers stay as they were"
+
+
+def _as_it_was_stored() -> None:
+    with scoped(SYSTEM), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM signals_detectorstate WHERE part < (SELECT max(part) / 1000000 * 1000000 FROM signals_detectorstate)")
+        cursor.execute("DELETE FROM signals_detectorstate WHERE name = 'in_use'")
+        cursor.execute("UPDATE signals_detectorstate SET part = part %% 1000000", [])
+        file = load("meta")
+        assert file
+        with file:
+            meta = orjson.loads(file.read())
+        for since in ("of", "moved", "anew"):
+            del meta[since]
+        packed = zstandard.ZstdCompressor().compressobj()
+        data = packed.compress(orjson.dumps(meta)) + packed.flush()
+        cursor.execute("UPDATE signals_detectorstate SET data = %s WHERE name = 'meta'", [data])
 
 
 def test_readings_a_town_took_in_are_not_detected_on_again() -> None:
