@@ -114,4 +114,14 @@ def test_log_in_changes_the_session(world: dict[str, Any]) -> None:
     assert client.session.session_key != before
     stale = Client()
     stale.cookies["sessionid"] = before or ""
-    assert stale.get("/api/v1/me").status_code == 401
+    answer = stale.get("/api/v1/me")
+    assert answer.status_code == 401
+    assert "sessionid" not in answer.cookies, "it may come in after the next log-in's cookie"
+
+
+def test_who_logs_out_loses_the_cookie(world: dict[str, Any]) -> None:
+    client = Client()
+    client.force_login(User.objects.get(username="operator"), BACKEND)
+    assert client.get("/api/v1/me").status_code == 200
+    client.post("/logout/")
+    assert client.cookies["sessionid"].value == ""
