@@ -122,6 +122,7 @@ class Stream:
             counts[partition] += 1
         for partition, count in counts.items():
             (self._open.add if count == _READ else self._open.discard)(partition)
+        self._open |= queues.keys() - ends.keys()  # enough is here: what came since was not asked for
 
 
 class Look(NamedTuple):
