@@ -35,14 +35,6 @@ FROM = "Nats-Stream-Source"  # header the servers set on what they took over fro
 AT_ONCE = 32  # messages asked for together
 ACK_SECONDS = 2.0
 REMEMBERED = timedelta(minutes=2)  # names of batches the servers know again, so that sending once more doubles nothing
-SETTINGS = (
-    "GRIDLOOP_SIGNALS_SERVERS",
-    "GRIDLOOP_SIGNALS_REPLICAS",
-    "GRIDLOOP_SIGNALS_DOMAIN",
-    "GRIDLOOP_SIGNALS_TOWNS",
-    "GRIDLOOP_SIGNALS_CREDENTIALS",
-    "GRIDLOOP_SIGNALS_PREFIX",
-)
 _AGAIN = (NatsError, TimeoutError, OSError)
 
 
@@ -237,24 +229,24 @@ def _towns(config: StreamConfig) -> set[str]:
 
 def from_environment(partitions: int) -> JetStreamLog:
     """The log of the settings. ValueError when they make no sense."""
-    env = {name: os.environ.get(name, "").strip() for name in SETTINGS}
-    servers, towns = (_listed(env[name]) for name in ("GRIDLOOP_SIGNALS_SERVERS", "GRIDLOOP_SIGNALS_TOWNS"))
+    servers, towns = _listed(os.environ.get("GRIDLOOP_SIGNALS_SERVERS", "")), _listed(os.environ.get("GRIDLOOP_SIGNALS_TOWNS", ""))
     if not servers:
         raise ValueError("GRIDLOOP_SIGNALS_SERVERS must name the servers of the signal log, such as nats://a:4222,nats://b:4222")
-    replicas = env["GRIDLOOP_SIGNALS_REPLICAS"] or ("3" if len(servers) >= 3 else "1")
+    replicas = os.environ.get("GRIDLOOP_SIGNALS_REPLICAS", "").strip() or ("3" if len(servers) >= 3 else "1")
     if replicas not in ("1", "3", "5"):
         raise ValueError(f"GRIDLOOP_SIGNALS_REPLICAS must be 1, 3 or 5, not {replicas}")
-    for domain in (env["GRIDLOOP_SIGNALS_DOMAIN"], *towns):
+    own = os.environ.get("GRIDLOOP_SIGNALS_DOMAIN", "").strip()
+    for domain in (own, *towns):
         if domain and not domain.replace("-", "").replace("_", "").isalnum():
             raise ValueError(f"{domain!r} is no JetStream domain: letters, digits, - and _ only")
     return JetStreamLog(
         servers,
         partitions,
         int(replicas),
-        prefix=env["GRIDLOOP_SIGNALS_PREFIX"] or PREFIX,
-        domain=env["GRIDLOOP_SIGNALS_DOMAIN"],
+        prefix=os.environ.get("GRIDLOOP_SIGNALS_PREFIX", "").strip() or PREFIX,
+        domain=own,
         towns=towns,
-        credentials=env["GRIDLOOP_SIGNALS_CREDENTIALS"],
+        credentials=os.environ.get("GRIDLOOP_SIGNALS_CREDENTIALS", "").strip(),
     )
 
 
