@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from importlib import import_module
 
@@ -22,7 +23,7 @@ from gridloop.signals.alarms import moment
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.lanes import WHOLE, Lane, shared
 from gridloop.signals.log import PostgresLog
-from gridloop.signals.models import DetectorState, Hand, Name, Position
+from gridloop.signals.models import Alarm, DetectorState, Hand, Name, Position
 from gridloop.signals.sharing import Crew
 from gridloop.signals.state import load
 from gridloop.signals.stream import Mark, Row, Stream
@@ -143,6 +144,26 @@ def test_positions_without_detectors_go_along(county: Cast, log: PostgresLog) ->
         ends = log.positions()
         assert positions.reached("devices") == positions.reached("detectors") == ends
         assert not DetectorState.objects.exists()
+
+
+def test_alarms_of_a_detector_that_is_no_more_are_over_once_all_workers_know(county: Cast, log: PostgresLog) -> None:
+    register(HOMES)
+    crew = begun(log, "first")[0]
+    receive(log, [s for s in day(HOMES, MINUTES) if s.at < START + timedelta(minutes=150)])
+    run(START + timedelta(minutes=400), crew)
+    before = _lasting()
+    assert before.keys() >= {"homes.hot", "homes.silent"}
+    crew._wanted = lambda: [one for one in ALL if one.id != "homes.hot"]
+    with clock.fixed(START + timedelta(minutes=400)):
+        crew.turn()
+        assert _lasting() == before, "another worker may have heard of a new one sooner"
+        crew.turn()
+    assert _lasting() == {name: count for name, count in before.items() if name != "homes.hot"}
+
+
+def _lasting() -> dict[str, int]:
+    with scoped(SYSTEM):
+        return dict(Counter(Alarm.objects.filter(ended=None).values_list("detector", flat=True)))
 
 
 def test_more_partitions_move_devices_and_their_alarms(county: Cast, log: PostgresLog, monkeypatch: pytest.MonkeyPatch) -> None:
