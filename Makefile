@@ -88,6 +88,7 @@ MINUTES ?= 20
 soak: install-dev
 	@mkdir -p bench/results
 	GRIDLOOP_SOAK_MINUTES=$(MINUTES) .venv/bin/pytest -q -p no:xdist --timeout=0 tests/proof/test_kill.py tests/proof/test_full_disk.py
+	GRIDLOOP_LIVE_STORIES=all .venv/bin/pytest -q -p no:xdist --timeout=0 tests/scenes/test_live_stories.py
 
 # many requests of every operation, then every parser of outside bytes under the fuzzer, each for its share of MINUTES;
 # what crashes lies in var/fuzz

@@ -27,7 +27,7 @@ from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.registry.briefs import DeviceView
 from gridloop.registry.scope import opening
-from gridloop.registry.selectors import devices_by_code
+from gridloop.registry.selectors import devices_by_code, household_region
 from gridloop.sdk.assistants import assistant_setting
 
 CANDIDATES = 6
@@ -137,6 +137,7 @@ def _detail(viewer: Viewer, row: Case, tasks: list[TaskData]) -> dict[str, Any]:
         "rating": _rating(viewer, row),
         "supervision": _supervision(viewer, row),
         "source_rows": _sources(viewer, row, sources, values),
+        "household": _household(viewer, row, sources),
         "merged_into": row.merged_into,
         "returns": row.returns,
         "escalations": row.escalations,
@@ -228,6 +229,16 @@ def _sources(viewer: Viewer, row: Case, sources: Sequence[Source], values: dict[
     codes = {s.device for s in sources if s.device} if viewer.can("device.read") else set()
     devices = devices_by_code(viewer, codes) if codes else {}
     return [_source(row, s, values, devices.get(s.device)) for s in sources]
+
+
+def _household(viewer: Viewer, row: Case, sources: Sequence[Source]) -> str | None:
+    """The home a sensor's case is about, for those who may say that nobody is in it."""
+    devices = {s.device for s in sources if s.device}
+    if not viewer.can("people.absence") or not (row.same_thing or devices):
+        return None
+    reach = viewer.within("people.absence")
+    homes = [row.same_thing, *(one.household or "" for one in devices_by_code(reach, devices).values())]
+    return next((code for code in homes if code and household_region(reach, code) is not None), None)
 
 
 def _source(row: Case, source: Source, values: dict[str, Any], device: DeviceView | None) -> dict[str, Any]:

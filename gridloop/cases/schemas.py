@@ -318,6 +318,7 @@ class CaseDetail(CaseItem):
     rating: CaseRating | None
     supervision: list[SupervisionOut]
     source_rows: list[SourceDetail]
+    household: str | None
     merged_into: str | None
     returns: int
     escalations: int

@@ -38,6 +38,13 @@ class CaseType:
 
 
 @cache
+def levels_of(department: str) -> tuple[str, ...]:
+    """At which levels a department has units, the widest first; () when the catalogue does not have it."""
+    catalogue = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
+    return next((tuple(one["levels"]) for one in catalogue["departments"] if one["code"] == department), ())
+
+
+@cache
 def case_types() -> dict[str, CaseType]:
     """Every case type by its 5-digit code."""
     catalogue = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, cast
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Case, Q, When
 
 from gridloop.flow.models import Definition, Instance, Limit, Task
 from gridloop.journal.frame import verb
@@ -89,9 +89,13 @@ def due_codes(batch: int) -> tuple[list[str], bool]:
 
 
 def due_ids(case_code: str) -> list[str]:
-    """Due rows of a case in order; the caller holds the case's lock."""
+    """Due rows of a case in order; the caller holds the case's lock. Of one moment what only tells comes before what moves on:
+
+    a wait that is over takes the task away, and with it the card that has become due.
+    """
     now = clock.now()
-    rows = Limit.objects.filter(_ready(now), case_code=case_code, state="pending", due_at__lte=now).order_by("due_at", "id")
+    rows = Limit.objects.filter(_ready(now), case_code=case_code, state="pending", due_at__lte=now)
+    rows = rows.order_by("due_at", Case(When(kind="wait", then=1), default=0), "share", "id")
     return [str(limit_id) for limit_id in rows.values_list("id", flat=True)]
 
 

@@ -21,7 +21,7 @@ from gridloop.orgs.briefs import Page
 from gridloop.orgs.selectors import calendar_for, number_after, page_limit, turn
 from gridloop.registry import scope
 from gridloop.registry.briefs import BuildingView, DeviceKeys, DevicePoint, DeviceView, EnterpriseView, HouseView, PlaceView, VehicleView
-from gridloop.registry.models import Absence, Building, Device, Enterprise, House, Place, Vehicle
+from gridloop.registry.models import Absence, Building, Device, Enterprise, House, Household, Place, Vehicle
 from gridloop.registry.rules import clean_plate, facts_of_absence, facts_of_home, next_absence
 
 MOST_POINTS = 10_000
@@ -295,6 +295,28 @@ def devices_near(viewer: Viewer, kind: str, lon: float, lat: float, metres: floa
     far = geo.distance_m(lon, lat, [row.lon or 0.0 for row in rows], [row.lat or 0.0 for row in rows]).tolist()
     reached = [(d, row) for d, row in zip(far, rows, strict=True) if d <= min(metres, row.coverage or metres)]
     return _shown(viewer, (row for _, row in sorted(reached, key=lambda one: (one[0], one[1].code))[:limit]))
+
+
+_HOME = ("household__house__building",)
+
+
+@reading
+def named_place(viewer: Viewer, device: str, *, household: str = "", place: str = "", building: str = "") -> str:
+    """What people call the place of which a device or an alarm speaks; '' when the registry has no word for it.
+
+    A key place by its name, a home by its building, neither room nor people: those who see cases need not see who lives where.
+    """
+    row = Device.objects.filter(scope.devices(viewer), code=device).select_related("place", "building", *_HOME).first() if device else None
+    spot = Place.objects.filter(scope.things(viewer), code=place).first() if place else row.place if row else None
+    if spot is not None:
+        return str(spot.name)
+    home = Household.objects.filter(scope.personal(viewer), code=household).select_related("house__building").first() if household else None
+    home = home or (row.household if row else None)
+    house = home.house.building if home and home.house else row.building if row else None
+    if building and (house is None or house.code != building):
+        house = Building.objects.filter(scope.things(viewer), code=building).first() or house
+    said = (house.address or house.name) if house else ""
+    return str(said or (row.name if row and not home else ""))
 
 
 @reading

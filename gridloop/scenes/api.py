@@ -41,7 +41,7 @@ def _out(one: Installed) -> dict[str, Any]:
         "tier": one.tier,
         "type": part.case_type,
         "process": part.process,
-        "needs": list(part.needs),
+        "needs": [one.model_dump() for one in part.needs],
         "legal_zh": part.legal_basis.zh if part.legal_basis else "",
         "legal_en": part.legal_basis.en if part.legal_basis else "",
         "bases": sorted(set(one.bases.values())),

@@ -13,6 +13,7 @@ from gridloop.detection.rules import Detector
 from gridloop.flow.selectors import process_by_digest
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import SYSTEM
+from gridloop.registry.selectors import named_place
 from gridloop.scenes import selectors
 from gridloop.scenes.rules import ALARM, Candidate, again_seconds, choose, match, stage_limits, thing_of, within_seconds
 from gridloop.scenes.selectors import Installed
@@ -76,7 +77,12 @@ class RowBook:
 
     def recognise(self, signal: Signal, region: str = "") -> list[SceneMatch]:
         """What the packs that are on at the place make of a signal; empty when it means nothing to any."""
-        matches = [match(one.pack, one.version_id, signal) for one in self.installed() if one.on_at(region)]
+
+        def where(told: Signal) -> str:
+            found = {word: str(told.data.get(word) or "") for word in ("household", "place", "building")}
+            return named_place(SYSTEM, told.device, **found)
+
+        matches = [match(one.pack, one.version_id, signal, where) for one in self.installed() if one.on_at(region)]
         return [found for found in matches if found is not None]
 
     def detectors(self) -> Sequence[Detector]:

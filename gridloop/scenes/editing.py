@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.representer import SafeRepresenter
 
 from gridloop.detection import language
 from gridloop.detection.rules import Detector
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.scenes.loading import Known, check_detect
 from gridloop.scenes.rules import ToldDetector, told_detectors
-from gridloop.scenes.strict_yaml import Document, Path, Wrong, read
+from gridloop.scenes.strict_yaml import Document, Path, Wrong, needs_quotes, read
 from gridloop.sdk.pack import DetectFile, Pack
 
 NEW, CHANGED, SAME, GONE = "new", "changed", "same", "gone"
@@ -75,10 +76,21 @@ def text_of(pack: Pack, kept: str) -> str:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style, yaml.allow_unicode, yaml.sort_base_mapping_type_on_output = None, True, False  # type: ignore[assignment]
     yaml.width = 140
+    yaml.Representer = _Representer
     document = pack.detect.document()
     out = io.StringIO()
     yaml.dump({key: value for key, value in document.items() if value}, out)
     return out.getvalue()
+
+
+class _Representer(SafeRepresenter):
+    """What would be read as something else than words is quoted."""
+
+    def represent_str(self, text: str) -> Any:
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style='"' if needs_quotes(text) else None)
+
+
+_Representer.add_representer(str, _Representer.represent_str)
 
 
 def next_version(version: str) -> str:
@@ -87,17 +99,15 @@ def next_version(version: str) -> str:
 
 
 def with_limit(text: str, name: str, limit: float) -> str:
-    """The text with another limit of a detector's one threshold; where it lets go moves along. As it was when there is none."""
+    """The text with another limit of a detector's one threshold, or the one of several on the same readings that is reached first; where
+
+    it lets go moves along. As it was when there is none.
+    """
     document = read(text, "detect.yaml")
-    path: Path = ("detectors", name, "when")
-    found = list(_thresholds(_at(document.data, path), path))
-    if document.wrongs or len(found) != 1:
+    first = None if document.wrongs else _reached_first(document.data, ("detectors", name, "when"))
+    if first is None:
         return text
-    where, part = found[0]
-    side = next((key for key in ("at_least", "at_most") if key in part), None)
-    old = _number(part.get(side)) if side else None
-    if side is None or old is None:
-        return text
+    where, part, side, old = first
     lines = text.splitlines(keepends=True)
     for key in (side, "clear"):
         if (before := _number(part.get(key))) is not None:
@@ -105,6 +115,20 @@ def with_limit(text: str, name: str, limit: float) -> str:
             value = f"{round(before + limit - old, 6):g}"
             lines[at] = re.sub(rf"(\b{key}\s*:\s*)-?[0-9.]+", rf"\g<1>{value}", lines[at], count=1)
     return "".join(lines)
+
+
+def _reached_first(data: Any, path: Path) -> tuple[Path, dict[str, Any], str, float] | None:
+    """Where it stands, the threshold, the word of its limit, and that."""
+    found = list(_thresholds(_at(data, path), path))
+    sides = {(part.get("kind"), next((key for key in ("at_least", "at_most") if key in part), "")) for _, part in found}
+    if len(sides) != 1 or (len(found) > 1 and any({"all", "not"} & set(where) for where, _ in found)):
+        return None
+    ((_, side),) = sides
+    limits = [(number, where, part) for where, part in found if (number := _number(part.get(side))) is not None]
+    if not side or len(limits) != len(found):
+        return None
+    number, where, part = (min if side == "at_least" else max)(limits, key=lambda one: one[0])
+    return where, part, side, number
 
 
 def _at(data: Any, path: Path) -> Any:

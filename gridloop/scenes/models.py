@@ -26,7 +26,10 @@ class PackVersion(models.Model):
 
 
 class PackSwitch(models.Model):
-    """A pack on or off in a region (empty = everywhere); the narrowest row that covers a place decides, without a row it is on."""
+    """A pack on or off in a region (empty = everywhere); the narrowest row that covers a place decides.
+
+    Without a row it is on, unless it needs a legal basis or is a draft.
+    """
 
     name = models.TextField()
     region = models.TextField(blank=True, default="")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,7 +17,9 @@ from gridloop.kernel.expressions import Expression, ExpressionFault
 from gridloop.sdk.pack import SIGNAL_NAMES, Pack, SameThing, SignalRule
 from gridloop.sdk.signals import Signal
 
-TIERS = ("draft", "bronze", "silver", "gold")
+Where = Callable[[Signal], str]  # the place a signal speaks of, as people call it; '' when nobody knows
+DRAFT = "draft"
+TIERS = (DRAFT, "bronze", "silver", "gold")
 SILVER_KINDS = ("true", "false", "duplicate", "late", "overdue")
 AGAIN_S = 7 * 86_400.0
 SHORTEST_BASIS = 6  # characters: less names no document
@@ -44,15 +46,16 @@ def signal_names(signal: Signal) -> dict[str, Any]:
     }
 
 
-def match(pack: Pack, version_id: int, signal: Signal) -> SceneMatch | None:
+def match(pack: Pack, version_id: int, signal: Signal, where: Where | None = None) -> SceneMatch | None:
     """What the pack makes of the signal: the first rule that holds. Data a condition can not work with is no match.
 
     A pack that knows its things by nothing but a key makes nothing of a signal that lacks it: it could only guess whose it is.
+    ``where`` is asked for the title of a case only; without it the device's code stands there. The region is added by who opens the case.
     """
     names = signal_names(signal)
     for rule in pack.signals.rules:
         if _speaks_of(rule, pack, signal) and _holds(rule.when, names):
-            found = _matched(pack, version_id, rule, signal, names)
+            found = _matched(pack, version_id, rule, signal, names, where)
             return found if found.key or found.radius_m else None
     return None
 
@@ -85,7 +88,7 @@ def _text(source: str, names: Mapping[str, Any]) -> str:
     return "" if value is None else str(value)
 
 
-def _matched(pack: Pack, version_id: int, rule: SignalRule, signal: Signal, names: Mapping[str, Any]) -> SceneMatch:
+def _matched(pack: Pack, version_id: int, rule: SignalRule, signal: Signal, names: Mapping[str, Any], where: Where | None) -> SceneMatch:
     same = pack.pack.same_thing
     subject = {name: text for name, source in pack.signals.subject.items() if (text := _text(source, names))}
     return SceneMatch(
@@ -93,7 +96,7 @@ def _matched(pack: Pack, version_id: int, rule: SignalRule, signal: Signal, name
         verb=rule.does,
         key=_text(same.key, names) if same.key else "",
         message=rule.message or "",
-        title=title(rule.title or pack.pack.title.zh, pack, signal),
+        title=title(rule.title or pack.pack.title.zh, pack, signal, where) if rule.does == "open" else "",
         case_type=pack.pack.case_type,
         severity=rule.severity or (round(signal.value) if rule.alarm and signal.value else pack.pack.severity),
         radius_m=float(same.radius_m or 0),
@@ -119,10 +122,11 @@ def _seconds(words: str) -> float:
     return float(duration.amount * _SECONDS[duration.unit])
 
 
-def title(template: str, pack: Pack, signal: Signal) -> str:
-    """The case's title; a figure without needless decimals."""
+def title(template: str, pack: Pack, signal: Signal, where: Where | None = None) -> str:
+    """The case's title; a figure without needless decimals. Empty brackets go."""
     value = "" if signal.value is None else f"{signal.value:g}"
-    return template.format_map({"type": pack.pack.title.zh, "device": signal.device, "value": value})
+    place = (where(signal) if where else signal.device) if "where" in placeholders(template) else ""
+    return template.format_map({"type": pack.pack.title.zh, "device": signal.device, "value": value, "where": place}).replace("（）", "")
 
 
 def placeholders(template: str) -> list[str]:
@@ -139,11 +143,11 @@ def stage_limits(pack: Pack) -> dict[str, StageLimit]:
     return {stage: StageLimit(one.limit, tuple(one.remind), one.yellow, one.red, one.escalate) for stage, one in pack.limits.stages.items()}
 
 
-def tier(needs: Iterable[str], story_kinds: Iterable[str], passed_live: bool = False, measured: bool = False) -> str:
+def tier(needs: Iterable[object], story_kinds: Iterable[str], passed_live: bool = False, measured: bool = False) -> str:
     """bronze = one true story; silver = also false, duplicate, late, overdue; gold = silver, nothing needed, live and measured."""
     kinds = set(story_kinds)
     if "true" not in kinds:
-        return "draft"
+        return DRAFT
     if not kinds.issuperset(SILVER_KINDS):
         return "bronze"
     return "gold" if passed_live and measured and not list(needs) else "silver"

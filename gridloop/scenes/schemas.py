@@ -19,6 +19,13 @@ class PackDetectorOut(Schema):
     sentence_en: str
 
 
+class PackNeedOut(Schema):
+    """What is still missing before a pack is whole."""
+
+    zh: str
+    en: str
+
+
 class PackOut(Schema):
     """An installed scene pack; ``units`` are those whose territory differs from ``enabled``. ``legal_zh``, ``legal_en``: the law it leans
 
@@ -34,7 +41,7 @@ class PackOut(Schema):
     units: list[int]
     type: str
     process: str
-    needs: list[str]
+    needs: list[PackNeedOut]
     legal_zh: str
     legal_en: str
     bases: list[str]

@@ -22,7 +22,7 @@ from gridloop.scenes.editing import GONE, SAME, check, text_of, with_limit
 from gridloop.scenes.editing import told as told_as
 from gridloop.scenes.loading import Known, signal_kinds
 from gridloop.scenes.models import PackSwitch, PackVersion, Rehearsal
-from gridloop.scenes.rules import ToldDetector, is_on, may_be_on, told_detectors
+from gridloop.scenes.rules import DRAFT, ToldDetector, is_on, may_be_on, told_detectors
 from gridloop.sdk.pack import Pack
 
 MOST_PLACES = 100
@@ -48,8 +48,8 @@ class Installed:
 
     @property
     def unswitched(self) -> bool:
-        """Whether it is on where nobody has switched it: not one that needs a recorded legal basis."""
-        return self.pack.pack.legal_basis is None
+        """Whether it is on where nobody has switched it: not one that needs a recorded legal basis, nor one no story has proved."""
+        return self.pack.pack.legal_basis is None and self.tier != DRAFT
 
     @property
     def on_somewhere(self) -> bool:

@@ -151,6 +151,11 @@ def _scalar(node: ScalarNode, path: Path, document: Document) -> Any:
     return float(text) if _FLOAT.match(text) else text
 
 
+def needs_quotes(text: str) -> bool:
+    """Whether a word would be read as something else, or refused, when it stood without quotes."""
+    return text in (*_NULL, *_TRUE, *_FALSE) or any(pattern.match(text) for pattern in (_TRAP, _INT, _FLOAT))
+
+
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else text[:57] + "…"

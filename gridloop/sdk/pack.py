@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
 TypeCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]
@@ -20,7 +20,7 @@ AUDIENCES = ("owner", "reporter", "lead", "supporting", "holders", "desk", "chec
 CHANNELS = ("sms", "app", "voice", "email", "speaker", "control")
 FACT_NAMES = ("data",)  # what the condition of a notice may use: the fact's own data
 SIGNAL_NAMES = ("id", "source", "device", "kind", "value", "place", "data")  # what a condition over a signal may use
-TITLE_NAMES = ("type", "device", "value")  # placeholders of a case title; personal data such as a plate is not among them
+TITLE_NAMES = ("type", "device", "value", "where")  # placeholders of a case title; personal data such as a plate is not among them
 NOTICE_NAMES = ("code", "title", "type", "place", "unit", "stage", "due_at", "track_url", "plate", "wait", "platform")
 INDICATOR_NAMES = ("status", "severity", "type", "source", "card", "stars", "reworks", "returns", "merged_count", "closed_by")
 
@@ -49,6 +49,14 @@ class SameThing(Part):
     )
 
 
+def _in_both(value: Any) -> Any:
+    """Packs installed before a need had two languages keep their one wording."""
+    return {"zh": value, "en": value} if isinstance(value, str) else value
+
+
+Need = Annotated[Both, BeforeValidator(_in_both)]
+
+
 class PackFile(Part):
     """``pack.yaml``. The tier is computed, never claimed."""
 
@@ -63,7 +71,7 @@ class PackFile(Part):
     process: Word
     params: dict[Word, Any] = Field(default_factory=dict)
     same_thing: SameThing
-    needs: tuple[str, ...] = Field(default=(), strict=False, description="what is still missing before the pack is whole")
+    needs: tuple[Need, ...] = Field(default=(), strict=False, description="what is still missing before the pack is whole")
     legal_basis: Both | None = Field(
         default=None, description="the law the scene leans on: the pack is off until a person switches it on and records the basis there"
     )
@@ -81,7 +89,7 @@ class SignalRule(Part):
     when: Cel = "true"
     does: Literal["open", "update", "clear"]
     message: Word | None = Field(default=None, description="told to the process of the open case, such as gone")
-    title: str | None = Field(default=None, description="of the case it opens; placeholders {type} {device} {value}")
+    title: str | None = Field(default=None, description="of the case it opens; placeholders {type} {device} {value} {where}")
     severity: Severity | None = None
 
 

@@ -83,9 +83,18 @@ class Limited:
 
 
 def threshold_of(detector: Detector) -> Limited | None:
-    """Of a detector with one threshold; with several nobody could say which was wrong."""
-    found = [part for part in rules.parts_of(detector.when) if isinstance(part, rules.Threshold)]
-    return Limited(found[0].pick, found[0].limit, found[0].direction == rules.UP) if len(found) == 1 else None
+    """Of a detector with one threshold, or of several on the same readings the one that is reached first; of others nobody could say which
+
+    was wrong.
+    """
+    parts = rules.parts_of(detector.when)
+    found = [part for part in parts if isinstance(part, rules.Threshold)]
+    if not found or len({(part.pick, part.direction) for part in found}) > 1:
+        return None
+    if len(found) > 1 and any(isinstance(part, rules.All | rules.Not) for part in parts):
+        return None
+    up = found[0].direction == rules.UP
+    return Limited(found[0].pick, (min if up else max)(part.limit for part in found), up)
 
 
 @dataclass(frozen=True, slots=True)

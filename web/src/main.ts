@@ -1,3 +1,4 @@
+import "element-plus/es/components/message-box/style/css"; // called by name, so the build cannot see that its styles are needed
 import "element-plus/es/components/base/style/css";
 import "element-plus/theme-chalk/dark/css-vars.css";
 import "@/styles/tokens.css";

@@ -18,6 +18,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/cockpit", name: "cockpit", component: () => import("@/screens/cockpit/CockpitScreen.vue"), meta: { need: "indicator.read", nav: "cockpit", dark: true } },
   { path: "/cases", name: "cases", component: () => import("@/screens/cases/CasesScreen.vue"), meta: { need: "case.read", nav: "cases" } },
   { path: "/cases/:code", name: "case", component: () => import("@/screens/cases/CaseScreen.vue"), meta: { need: "case.read" } },
+  { path: "/homes/:code?", name: "homes", component: () => import("@/screens/homes/HomesScreen.vue"), meta: { need: "people.absence", nav: "homes" } },
   { path: "/admin/org", name: "org", component: () => import("@/screens/admin/OrgScreen.vue"), meta: { need: "org.read", nav: "org" } },
   { path: "/admin/codes/:region", name: "codes", component: () => import("@/screens/admin/ReportCodesScreen.vue"), meta: { need: "house.read" } },
   { path: "/admin/devices", name: "devices", component: () => import("@/screens/admin/DevicesScreen.vue"), meta: { need: "device.read", nav: "devices" } },

@@ -58,18 +58,19 @@ def check_packs(paths: tuple[Path, ...], write_schema: bool, lang: str) -> None:
 @click.command("play-stories")
 @click.argument("packs", nargs=-1)
 @click.option("--live", metavar="URL", help="Play over HTTP on the running deployment at this address and compare the facts.")
+@click.option("--story", default="", metavar="TEXT", help="Only stories whose file's name begins so, such as 01.")
 @data_dir_option
-def play_stories(packs: tuple[str, ...], live: str | None, data_dir: Path | None) -> None:
+def play_stories(packs: tuple[str, ...], live: str | None, story: str, data_dir: Path | None) -> None:
     """Play the stories of packs (none named = all) with the real rules in memory, or on a running deployment."""
     loaded = load_all()
     if unknown := sorted(set(packs) - {one.name for one in loaded}):
         raise click.ClickException(f"no scene pack {unknown[0]} / 没有场景包 {unknown[0]}")
     if faulty := next((one.wrongs[0] for one in loaded if one.wrongs), None):
         raise click.ClickException(str(faulty))
-    _show(_live(loaded, packs, live, data_dir) if live else play_in_memory(loaded, packs))
+    _show(_live(loaded, packs, live, story, data_dir) if live else play_in_memory(loaded, packs, story=story))
 
 
-def _live(loaded: list[Loaded], packs: tuple[str, ...], url: str, data_dir: Path | None) -> list[Result]:
+def _live(loaded: list[Loaded], packs: tuple[str, ...], url: str, story: str, data_dir: Path | None) -> list[Result]:
     """Only on a sample deployment on this machine: its clock is moved and accounts for the stories' people are made."""
     with django_on(data_dir) as deployment:
         if not deployment.read("deployment.json").get("sample"):
@@ -77,7 +78,7 @@ def _live(loaded: list[Loaded], packs: tuple[str, ...], url: str, data_dir: Path
         refuse_moved_clock(deployment, running_environment(deployment))
         from gridloop.scenes.stories.live import play_live
 
-        return play_live(loaded, packs, url, deployment.folder)
+        return play_live(loaded, packs, url, deployment.folder, story)
 
 
 def _show(results: list[Result]) -> None:

@@ -30,6 +30,18 @@ def things() -> None:
     cast.settle()
 
 
+def test_what_people_call_the_place_of_a_device_or_an_alarm() -> None:
+    actions.load(SYSTEM, [DeviceRow("cam-1", "camera", county.GRID, "西门村摄像机1"), DeviceRow("bare-1", "camera", county.GRID)])
+    assert selectors.named_place(SYSTEM, "level-1") == "城关小学", "the key place it watches"
+    assert selectors.named_place(SYSTEM, "smoke-1") == "城关街道幸福路8号1幢", "a home by its building, without the room"
+    assert selectors.named_place(SYSTEM, "", household="F1") == "城关街道幸福路8号1幢"
+    assert selectors.named_place(SYSTEM, "smoke-1", household="F2") == "西门村12号", "the alarm's home before the device's"
+    assert selectors.named_place(SYSTEM, "", building="B2") == "西门村12号"
+    assert selectors.named_place(SYSTEM, "cam-1", place="K1") == "城关小学"
+    assert selectors.named_place(SYSTEM, "cam-1") == "西门村摄像机1"
+    assert (selectors.named_place(SYSTEM, "bare-1"), selectors.named_place(SYSTEM, "nobody")) == ("", "")
+
+
 def test_lists_are_scoped_and_masked() -> None:
     villager = cast.viewer(county.OTHER_VILLAGE)
     assert [h.code for h in selectors.houses(villager).items] == ["H2"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from gridloop.cases.machine import Machine
 from gridloop.cases.rules import TaskData
+from gridloop.cases.types import case_types, levels_of
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.errors import NotNow
 from gridloop.notices.rules import asks_for, pause_seconds
@@ -17,6 +18,8 @@ from gridloop.scenes.stories.player import View
 from gridloop.scenes.stories.sensing import PLACES
 from gridloop.scenes.stories.story import ACT_WORDS, LEVELS, Register, Step, SubmitStep, offset
 from gridloop.sdk.signals import Signal
+
+NAMED_LEVELS = {"county": "县", "town": "镇街", "village": "村社", "grid": "网格"}
 
 
 class MemoryStage:
@@ -94,6 +97,7 @@ class MemoryStage:
         assert told is not None
         payload = {"type": told.type, "severity": told.severity, "supporting": [SUPPORT_1, SUPPORT_2][: told.supporting], "unit": LEAD}
         self._push(step, "受理", lambda machine: machine.accept({k: v for k, v in payload.items() if v}))
+        self._case(step).desk_chose = True
 
     def _reject(self, step: Step) -> None:
         self._do(step, "受理", "intake", "reject", note=step.reject)
@@ -172,7 +176,7 @@ class MemoryStage:
             returns=data.returns,
             stars=data.stars,
             severity=data.severity,
-            posts=tuple((task.name, level_of(UNITS[task.unit_id].region)) for task in live if task.unit_id in UNITS),
+            posts=tuple((task.name, _post(task.unit_id, data.type, case.desk_chose)) for task in live if task.unit_id in UNITS),
         )
 
     def _notices(self, case: MemoryCase) -> list[str]:
@@ -186,6 +190,12 @@ class MemoryStage:
                 if one.fact == entry.action and asks_for(one, entry.data) and not lately:
                     sent.append((entry.at, one.template))
         return [name for _, name in sent]
+
+
+def _post(unit_id: int, case_type: str, chosen: bool) -> str:
+    """The level a task stands at. Unless the desk has chosen, the lead is the unit of its department that is nearest to the place."""
+    levels = levels_of(case_types()[case_type].lead) if unit_id == LEAD and not chosen else ()
+    return NAMED_LEVELS[levels[-1]] if levels else level_of(UNITS[unit_id].region)
 
 
 def level_of(region: str) -> str:

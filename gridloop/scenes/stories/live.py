@@ -151,7 +151,9 @@ class LiveStage:
 
     def _on(self, task: dict[str, Any], verb: str, photos: int, body: dict[str, Any]) -> None:
         who = DESK if task["stage"] == "intake" else f"{task['stage']}:{task['unit']['id']}"
-        evidence = [self.door.photo(who, self._place("甲")) for _ in range(photos)]
+        lon, lat = task["place"]["lon"], task["place"]["lat"]
+        at = self._place("甲") if lon is None or lat is None else (float(lon), float(lat))  # whoever is there takes it there
+        evidence = [self.door.photo(who, at) for _ in range(photos)]
         self.door.post(who, f"/api/v1/tasks/{task['id']}/{verb}", {**body, "evidence": evidence})
 
     def _verify(self, step: Step) -> None:
@@ -300,12 +302,13 @@ def differences(live: Played, memory: list[View]) -> list[str]:
     return wrongs
 
 
-def play_live(packs: list[Loaded], only: Iterable[str], url: str, folder: Path) -> list[Result]:
-    """Every story of the named packs on the deployment at the address, whose data folder holds its clock."""
+def play_live(packs: list[Loaded], only: Iterable[str], url: str, folder: Path, begin: str = "") -> list[Result]:
+    """Every story of the named packs on the deployment at the address, whose data folder holds its clock; ``begin``: of the file's name."""
     wanted = set(only)
     door = Door(url, _token)
     try:
         chosen = [(one, file, story) for one in packs if not wanted or one.name in wanted for file, story in stories_of(one)[0].items()]
+        chosen = [one for one in chosen if one[1].startswith(begin)]
         places = _places(door)
         _switch_on(door, {one.name for one, _, _ in chosen if one.pack and one.pack.pack.legal_basis})
         return [_one(door, one, packs, file, Playing(story, _next_start(story), folder, next(places))) for one, file, story in chosen]

@@ -124,6 +124,7 @@ class MemoryCase:
     pack: Pack
     trace: list[Entry] = field(default_factory=list)
     sources: int = 1
+    desk_chose: bool = False  # who is to do it
 
 
 class World:
@@ -153,7 +154,7 @@ class World:
                 self.signal(self.senses.pop())
             elif due is not None and due[0] <= target:
                 self.now = max(self.now, due[0])
-                self.push(self.cases[due[1]], SYSTEM, partial(Machine.fire, limit_id=due[3]))
+                self.push(self.cases[due[1]], SYSTEM, partial(Machine.fire, limit_id=due[-1]))
             else:
                 break
         self.now = max(self.now, target)
@@ -163,9 +164,10 @@ class World:
         if self.senses is not None:
             self.senses.look(target)
 
-    def _next_limit(self) -> tuple[datetime, int, int, Any] | None:
+    def _next_limit(self) -> tuple[datetime, int, bool, int, int, Any] | None:
+        """In the order of the deployment: of one moment what only tells comes before a wait."""
         due = [
-            (limit.due_at, number, place, limit.id)
+            (limit.due_at, number, limit.kind == "wait", limit.share, place, limit.id)
             for number, case in enumerate(self.cases)
             for place, limit in enumerate(case.situation.limits)
             if limit.state == "pending"

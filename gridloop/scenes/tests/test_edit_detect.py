@@ -8,6 +8,7 @@ from gridloop.scenes.editing import check, next_version, text_of, with_limit
 from gridloop.scenes.loading import PACKS, load_all
 from gridloop.scenes.tests.packkit import KNOWN
 
+BETWEEN = (PACKS / "ebike_charging" / "detect.yaml").read_text(encoding="utf-8")
 TEXT = (PACKS / "water_level" / "detect.yaml").read_text(encoding="utf-8")
 
 
@@ -24,6 +25,7 @@ def test_another_limit_takes_the_place_of_the_old_one_and_the_step_to_clear_stay
     ("text", "name"),
     [
         (TEXT, "fast_rise"),
+        (BETWEEN, "steady_charge"),
         (TEXT, "nobody"),
         ("detectors: [", "high_water"),
         ("", "high_water"),

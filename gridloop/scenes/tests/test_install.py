@@ -95,6 +95,26 @@ def test_switch_in_one_units_territory(cast: Cast) -> None:
         assert Fact.objects.filter(action="pack_switched").count() == 3
 
 
+def test_a_draft_is_off_until_somebody_switches_it_on(cast: Cast, tmp_path: Path) -> None:
+    folder = copy_of("crowd", tmp_path)
+    for story in folder.glob("stories/*"):
+        story.unlink()
+    actions.install(SYSTEM, change(folder, "pack.yaml", "version: 1.0.0", "version: 1.0.1"))
+    BOOK.forget()
+    draft = next(one for one in selectors.packs(SYSTEM) if one.name == "crowd")
+    assert (draft.tier, selectors.enabled(draft)["enabled"]) == ("draft", False)
+    assert not [one.id for one in selectors.detectors(SYSTEM) if one.id.startswith("crowd.")]
+    actions.switch(SYSTEM, "crowd", True)
+    assert "crowd.crowded" in [one.id for one in selectors.detectors(SYSTEM)]
+
+
+def test_the_program_s_packs_with_detectors_start_proved(cast: Cast) -> None:
+    """Each that is on from the start has stories of all kinds; the one that needs a legal basis is off."""
+    sensing = [one for one in selectors.packs(SYSTEM) if one.pack.detect is not None]
+    assert {one.tier for one in sensing} <= {"silver", "gold"}
+    assert [one.name for one in sensing if not one.on_somewhere] == ["unregistered_resident"]
+
+
 def test_switch_faults(cast: Cast) -> None:
     with pytest.raises(Forbidden):
         actions.switch(PUBLIC, "illegal_parking", False)

@@ -14,7 +14,7 @@ from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.actions import load as load_registry
-from gridloop.registry.messages import HouseholdRow, PersonRow
+from gridloop.registry.messages import BuildingRow, HouseholdRow, HouseRow, PersonRow
 from gridloop.scenes import actions
 from gridloop.scenes.book import BOOK
 from gridloop.scenes.loading import load
@@ -148,7 +148,8 @@ def test_the_silent_home_of_the_program_s_own_pack_becomes_a_case(county: Cast, 
     """Four sensors, nobody has moved for 24 hours but the fridge; the neighbour's home is as silent, but two live there."""
     sensors = (DOOR, WATER, "gas_use", "electricity_use")
     homes = ("h000", "h001")
-    load_registry(SYSTEM, [HouseholdRow(code=home, region_code=GRID) for home in homes])
+    load_registry(SYSTEM, [BuildingRow("b0", GRID, "春晖里3幢", "春晖路6号3幢"), HouseRow("r0", "b0", "502")])
+    load_registry(SYSTEM, [HouseholdRow(code=home, house="r0" if home == "h000" else "", region_code=GRID) for home in homes])
     load_registry(SYSTEM, [PersonRow(code="p0", name="王秀英", household="h000", region_code=GRID, tags=("lone_elder",))])
     load_registry(SYSTEM, [PersonRow(code=f"p{n}", name="李", household="h001", region_code=GRID) for n in (1, 2)])
     load_registry(SYSTEM, [sensor(home, kind) for home in homes for kind in sensors])
@@ -163,7 +164,7 @@ def test_the_silent_home_of_the_program_s_own_pack_becomes_a_case(county: Cast, 
     with scoped(SYSTEM):
         (case,) = Case.objects.all()
         assert (case.scene, case.type, case.same_thing, case.severity) == ("silent_home", "24001", "h000", 2)
-        assert "王" not in case.title
+        assert case.title.startswith("独居户久无动静（春晖路6号3幢） · "), "where, but neither who nor behind which door"
     put(log, reading("h000", DOOR, at(24.5)))
     work_until(at(24.6), work)
     with scoped(SYSTEM):

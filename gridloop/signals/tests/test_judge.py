@@ -99,6 +99,10 @@ def test_one_threshold_is_found_wherever_it_stands() -> None:
     assert threshold_of(Detector("a", 1, rules.Hold(rules.Where(one, "key_place", 1), 60_000))) == Limited(Pick((7,)), 2.5, True)
     assert threshold_of(Detector("a", 1, rules.All((one, rules.Threshold(Pick((8,)), 1.0))))) is None
     assert threshold_of(Detector("a", 1, rules.Absence(Pick((7,)), DAY))) is None
+    sooner = rules.Any_((rules.Threshold(Pick((7,)), 4.0), rules.Hold(one, 60_000)))
+    assert threshold_of(Detector("a", 1, sooner)) == Limited(Pick((7,)), 2.5, True), "the one that is reached first"
+    between = rules.All((one, rules.Not(rules.Threshold(Pick((7,)), 4.0))))
+    assert threshold_of(Detector("a", 1, between)) is None
 
 
 def test_who_learns_what_is_usual_reads_weeks_of_history_and_is_hushed_with_its_village() -> None:

@@ -2168,6 +2168,8 @@ export interface components {
             due_at: string | null;
             /** Escalations */
             escalations: number;
+            /** Household */
+            household: string | null;
             lead_unit: components["schemas"]["Named"] | null;
             /** Merged */
             merged: number;
@@ -3751,6 +3753,16 @@ export interface components {
             title_zh: string;
         };
         /**
+         * PackNeedOut
+         * @description What is still missing before a pack is whole.
+         */
+        PackNeedOut: {
+            /** En */
+            en: string;
+            /** Zh */
+            zh: string;
+        };
+        /**
          * PackOut
          * @description An installed scene pack; ``units`` are those whose territory differs from ``enabled``. ``legal_zh``, ``legal_en``: the law it leans
          *
@@ -3770,7 +3782,7 @@ export interface components {
             /** Name */
             name: string;
             /** Needs */
-            needs: string[];
+            needs: components["schemas"]["PackNeedOut"][];
             /** Process */
             process: string;
             /** Tier */

@@ -149,8 +149,28 @@ export interface SourceRow {
   reporter: { name: string; contact: string } | null;
 }
 
+/** A time for which a household has told that nobody is at home. */
+export interface Absence {
+  id: number;
+  household: string;
+  since: string;
+  till: string;
+  told_at: string;
+}
+
+export interface Person {
+  code: string;
+  name: string;
+  age: number | null;
+  household: string | null;
+  address: string;
+  region_name: string;
+}
+
 export interface CaseDetail extends CaseItem {
   source_rows: SourceRow[];
+  /** The home a sensor's case is about, for those who may record absences. */
+  household?: string | null;
   text: string | null;
   reporter: { name: string | null; contact: string | null } | null;
   proposal: Proposal | null;
@@ -463,7 +483,7 @@ export interface Pack {
   units: number[];
   type: string;
   process: string;
-  needs: string[];
+  needs: { zh: string; en: string }[];
   /** The law the scene leans on, '' for most; `bases` are the documents recorded where it is on. */
   legal_zh: string;
   legal_en: string;
@@ -476,13 +496,15 @@ export interface JsonSchema {
   type?: string;
   title?: string;
   title_en?: string;
+  "x-title-en"?: string;
   description?: string;
+  "x-description-en"?: string;
   properties?: Record<string, JsonSchema>;
   required?: string[];
   enum?: (string | number)[];
   enumNames?: string[];
   "x-enum-names"?: string[];
-  oneOf?: { const: string | number; title: string }[];
+  oneOf?: { const: string | number; title: string; "x-title-en"?: string }[];
   format?: string;
   minimum?: number;
   maximum?: number;

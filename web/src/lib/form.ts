@@ -11,8 +11,11 @@ export interface Field {
   schema: JsonSchema;
 }
 
-const titleOf = (schema: JsonSchema, lang: string): string | undefined =>
-  (lang.startsWith("zh") ? undefined : ((schema as Record<string, unknown>)["x-title-en"] as string | undefined) ?? schema.title_en) ?? schema.title;
+type Titled = Pick<JsonSchema, "title" | "title_en" | "x-title-en">;
+const titleOf = (titled: Titled, lang: string): string | undefined =>
+  (lang.startsWith("zh") ? undefined : titled["x-title-en"] ?? titled.title_en) ?? titled.title;
+const hintOf = (schema: JsonSchema, lang: string): string =>
+  (lang.startsWith("zh") ? undefined : schema["x-description-en"]) ?? schema.description ?? "";
 
 function kindOf(schema: JsonSchema): Field["kind"] {
   if (schema.enum || schema.oneOf) return "choice";
@@ -22,8 +25,8 @@ function kindOf(schema: JsonSchema): Field["kind"] {
   return schema.format === "textarea" || (schema.maxLength ?? 0) > 120 ? "long" : "text";
 }
 
-function optionsOf(schema: JsonSchema): Field["options"] {
-  if (schema.oneOf) return schema.oneOf.map((o) => ({ value: o.const, label: o.title }));
+function optionsOf(schema: JsonSchema, lang: string): Field["options"] {
+  if (schema.oneOf) return schema.oneOf.map((o) => ({ value: o.const, label: titleOf(o, lang) ?? String(o.const) }));
   const names = schema["x-enum-names"] ?? schema.enumNames;
   return (schema.enum ?? []).map((value, i) => ({ value, label: names?.[i] ?? String(value) }));
 }
@@ -32,10 +35,10 @@ export function fieldsOf(schema: JsonSchema | null | undefined, lang: string): F
   return Object.entries(schema?.properties ?? {}).map(([name, property]) => ({
     name,
     label: titleOf(property, lang) ?? name,
-    hint: property.description ?? "",
+    hint: hintOf(property, lang),
     kind: kindOf(property),
     required: schema?.required?.includes(name) ?? false,
-    options: optionsOf(property),
+    options: optionsOf(property, lang),
     schema: property,
   }));
 }

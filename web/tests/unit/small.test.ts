@@ -59,6 +59,20 @@ describe("forms", () => {
     expect(fields.map((f) => [f.label, f.kind, f.required])).toEqual([["结果", "choice", true], ["数量", "number", true], ["words", "long", false]]); // prettier-ignore
     expect(fields[0]!.options[0]).toEqual({ value: "ok", label: "修好" });
   });
+  it("speak English to who reads English, in options and hints too", () => {
+    const visit = {
+      properties: {
+        how: {
+          title: "怎么知道的", "x-title-en": "Known by", description: "先打电话", "x-description-en": "Telephone first",
+          oneOf: [{ const: "phone", title: "电话联系上", "x-title-en": "By telephone" }, { const: "seen", title: "当面见到" }],
+        },
+      },
+    }; // prettier-ignore
+    const read = (lang: string) => fieldsOf(visit, lang).map((f) => [f.label, f.hint, ...f.options.map((o) => o.label)])[0];
+    expect(read("en")).toEqual(["Known by", "Telephone first", "By telephone", "当面见到"]);
+    expect(read("zh-CN")).toEqual(["怎么知道的", "先打电话", "电话联系上", "当面见到"]);
+    expect(fieldsOf(visit, "en")[0]!.options.map((o) => o.value)).toEqual(["phone", "seen"]);
+  });
   it("know what is missing; nought is a value", () => {
     expect(missing(schema, { n: 0 })).toEqual(["result"]);
     expect(missing(null, {})).toEqual([]);

@@ -1,5 +1,5 @@
 export default {
-  nav: { console: "Console", tasks: "My tasks", cockpit: "Cockpit", cases: "Cases", org: "Organisation", devices: "Devices", packs: "Scenes", accounts: "Accounts", audit: "Security log" },
+  nav: { console: "Console", tasks: "My tasks", cockpit: "Cockpit", cases: "Cases", homes: "Homes", org: "Organisation", devices: "Devices", packs: "Scenes", accounts: "Accounts", audit: "Security log" },
   shell: {
     nav: "Main navigation", skip: "Skip to content", live: "Live", reconnecting: "Reconnecting", clock: "Deployment clock", logOut: "Log out", account: "My account",
     sampleHint: "Sample data: people, places and cases are made up", denied: "No permission",
@@ -148,6 +148,7 @@ export default {
     loudspeaker: "Loudspeaker", gps: "Tracker",
   },
   pack: {
+    draft: "Not proved by stories yet: off until switched on",
     hint: "Running cases keep the version they began with", empty: "No scene is installed", process: "Process", needs: "Still needs", detectors: "Detectors",
     nothing: "Nothing", differs: "Exceptions", none: "None", offIn: "off in {n} units", onIn: "on in {n} units", on: "On", off: "Off",
     oneUnit: "Set one unit apart", offThere: "Switch off there", onThere: "Switch on there", everywhere: "the whole area",
@@ -184,7 +185,7 @@ export default {
   },
   tier: { draft: "Draft", bronze: "Bronze", silver: "Silver", gold: "Gold" },
   process: {
-    standard_case: "Standard case", warn_then_enforce: "Warn, then enforce", alert_response: "Alert response", welfare_check: "Welfare check", plan_response: "Plan response",
+    confirm_first: "Confirm first", standard_case: "Standard case", warn_then_enforce: "Warn, then enforce", alert_response: "Alert response", welfare_check: "Welfare check", plan_response: "Plan response",
     joint_inspection: "Joint inspection", mediation: "Mediation", deputy_matter: "Deputy's matter", review: "Review",
   },
   tour: {

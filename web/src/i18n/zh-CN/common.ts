@@ -1,5 +1,12 @@
 /** Words shared by desk and phone. English: ../en/common.ts, same keys (a test compares them). */
 export default {
+  absence: {
+    title: "住户外出", none: "没有登记外出，户内长时间无动静会报警", now: "外出中", span: "{since} 至 {till}", back: "已回家", stay: "不外出了", sure: "结束后立即恢复看护，确定？", yes: "确定结束",
+    add: "登记外出", since: "离开时间", till: "返回时间", save: "保存", hint: "外出期间户内没有动静不报警；返回时间到了仍无动静才报。", added: "已登记外出", ended: "已结束，恢复看护",
+    denied: "登记住户外出不在您的权限之内", unknown: "没有这一户，或者不在您的辖区", fault: "暂时无法完成，请稍后再试", about: "住户说了要外出就登记在这里，免得误报",
+    search: "姓名开头、完整手机号或身份证号", find: "查找", start: "先查找住在这一户的人；从无动静的事件里也能直接登记。", nobody: "辖区内没有找到", phone: "登记住户外出",
+    wrong: { unread: "请填写离开和返回的时间", order: "返回时间须晚于离开时间", over: "返回时间已经过去，不必登记", long: "外出登记最长 366 天，也不能提前这么久" },
+  },
   product: "网格闭环",
   sample: "演示数据",
   severity: { 1: "紧急", 2: "加急", 3: "重点", 4: "一般" },

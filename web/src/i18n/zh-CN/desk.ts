@@ -1,6 +1,6 @@
 /** Words of the desk. English: ../en/desk.ts, same keys. */
 export default {
-  nav: { console: "事件台", tasks: "我的待办", cockpit: "驾驶舱", cases: "事件广场", org: "组织", devices: "设备", packs: "场景", accounts: "账号与岗位", audit: "安全审计" },
+  nav: { console: "事件台", tasks: "我的待办", cockpit: "驾驶舱", cases: "事件广场", homes: "住户", org: "组织", devices: "设备", packs: "场景", accounts: "账号与岗位", audit: "安全审计" },
   shell: {
     nav: "主导航", skip: "跳到正文", live: "实时", reconnecting: "重连中", clock: "部署时钟", logOut: "退出", account: "我的账号",
     sampleHint: "演示数据：人名、地名、事件均为虚构", denied: "没有权限", deniedText: "{name}，这个页面不在您的权限之内。如需使用，请联系系统管理员授权。",
@@ -136,6 +136,7 @@ export default {
     thermal: "热成像", water_level: "水位计", rain: "雨量计", loudspeaker: "应急广播", gps: "定位终端",
   },
   pack: {
+    draft: "还没有通过故事验证，默认停用",
     hint: "在办事件沿用开始时的版本", empty: "还没有安装场景", process: "流程", needs: "还缺", detectors: "检测器", nothing: "不缺", differs: "例外", none: "没有例外",
     offIn: "在 {n} 个单位停用", onIn: "在 {n} 个单位启用", on: "已启用", off: "已停用", oneUnit: "单独设置某个单位", offThere: "在该单位停用",
     onThere: "在该单位启用", everywhere: "全域", switchedOn: "「{name}」已在{unit}启用", switchedOff: "「{name}」已在{unit}停用",
@@ -171,7 +172,7 @@ export default {
   },
   tier: { draft: "草稿", bronze: "铜", silver: "银", gold: "金" },
   process: {
-    standard_case: "标准事件流程", warn_then_enforce: "先提醒后执法", alert_response: "预警处置", welfare_check: "关爱探访", plan_response: "预案响应", joint_inspection: "综合查一次",
+    confirm_first: "先确认后处置", standard_case: "标准事件流程", warn_then_enforce: "先提醒后执法", alert_response: "预警处置", welfare_check: "关爱探访", plan_response: "预案响应", joint_inspection: "综合查一次",
     mediation: "矛盾调解", deputy_matter: "代表事项", review: "核查",
   },
   tour: {
