@@ -72,9 +72,14 @@ def _foreign(viewer: Viewer, rows: Sequence[DeviceRow], units: Mapping[str, int]
     with elevated():
         taken = set(Device.objects.filter(code__in=codes).values_list("code", flat=True))
     taken -= set(Device.objects.filter(scope.devices(viewer), code__in=codes).values_list("code", flat=True))
+    mapped = [place for place, row in enumerate(rows) if row.lon is not None and row.lat is not None]
+    lons, lats = ([getattr(rows[place], name) for place in mapped] for name in ("lon", "lat"))
+    lies = dict(zip(mapped, orgs.regions_at(SYSTEM, lons, lats), strict=True)) if mapped else {}
     for place, row in enumerate(rows):
         if not viewer.may("device.edit", row.region_code, (units.get(row.owner_unit),)):
             yield place, FieldFault("/region_code", "registry.device_foreign")
+        elif (there := lies.get(place)) and not viewer.may("device.edit", there, (units.get(row.owner_unit),)):
+            yield place, FieldFault("/lat", "registry.device_foreign")  # whatever its row says, it would stand with others
         elif row.code in taken:
             yield place, FieldFault("/code", "registry.device_taken", {"code": row.code})
         elif not DEVICE_KIND.fullmatch(row.kind):

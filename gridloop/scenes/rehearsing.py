@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -129,25 +131,35 @@ def run_rehearsals() -> bool:
         if row is None:
             _sweep()
             return False
-        _running = _begin(row)
+        with _told_when_it_fails(row):
+            _running = _begin(row)
         return True
     running = _running
     try:
-        more = running.turn(TURN_SECONDS)
-        if not _still_ours(running):
-            _sweep()
-            _running = None
-        elif not more:
-            _finish(running)
-            _running = None
-    except (OperationalError, InterfaceError):
+        with _told_when_it_fails(running.row):
+            more = running.turn(TURN_SECONDS)
+            if not _still_ours(running):
+                _sweep()
+                _running = None
+            elif not more:
+                _finish(running)
+                _running = None
+    except BaseException:
         _running = None  # whoever takes it up goes on from what was put aside
         raise
-    except Exception as fault:
-        _fail(running.row, f"{type(fault).__name__}: {fault}")
-        _running = None
-        raise
     return True
+
+
+@contextlib.contextmanager
+def _told_when_it_fails(row: Rehearsal) -> Iterator[None]:
+    """A database that is away is no fault of the rehearsal."""
+    try:
+        yield
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as fault:
+        _fail(row, f"{type(fault).__name__}: {fault}")
+        raise
 
 
 def end_rehearsals() -> None:
@@ -170,7 +182,9 @@ def run_now(rehearsal_id: int, progress: Any = None) -> None:
         return
     running = _begin(row)
     while running is not None and running.turn(0.5):
-        _still_ours(running)
+        if not _still_ours(running):
+            _sweep()
+            return
         if progress:
             progress(running.work.done, running.work.hours)
     if running is not None:

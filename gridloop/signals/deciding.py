@@ -32,9 +32,7 @@ _ENDS = {"handle": "submit", "check": "approve", "review": "approve"}  # what br
 @verb("task.act")
 def state_outcome(viewer: Viewer, code: str, outcome: str, reason: str = "", note: str = "") -> None:
     """Whether the alarms of a case were true; a false one with its reason. Said again, the last word counts."""
-    row = case_row(viewer, code)
-    if not viewer.may("task.act", row.region, row.unit_ids, named=viewer.staff_id in row.staff_ids):
-        raise Forbidden("signals.outcome_not_yours", code=code)
+    _need_case(viewer, code)
     if outcome not in OUTCOMES:
         raise Invalid("signals.bad_outcome", errors=(FieldFault("/outcome", "signals.bad_outcome"),))
     if (outcome == FALSE) != bool(reason) or (reason and reason not in REASONS):
@@ -47,6 +45,12 @@ def state_outcome(viewer: Viewer, code: str, outcome: str, reason: str = "", not
         if note.strip():
             data["note"] = seal(note.strip(), subject=f"case:{code}", purpose="case_note", case=code)
         append(f"case:{code}", "outcome_stated", data, viewer, code)
+
+
+def _need_case(viewer: Viewer, code: str) -> None:
+    row = case_row(viewer, code)
+    if not viewer.may("task.act", row.region, row.unit_ids, named=viewer.staff_id in row.staff_ids):
+        raise Forbidden("signals.outcome_not_yours", code=code)
 
 
 def _still_open(viewer: Viewer, proposal_id: int) -> Proposal:
@@ -100,6 +104,7 @@ def accept_relook(viewer: Viewer, proposal_id: int) -> None:
         _decide(viewer, row, Status.ACCEPTED)
         _end(viewer, row)
     else:
+        _need_case(viewer, row.case_code)
         _decide(viewer, row, Status.ACCEPTED)
         with elevated():
             alarm = Alarm.objects.filter(pk=row.alarm, ended=None).first() if row.alarm else None

@@ -93,6 +93,13 @@ def test_rows_that_do_not_fit_are_told_one_by_one_and_the_others_kept(send: Send
     assert {r["reason"] for r in english["rows_refused"] if r["row"] == 4} == {"This place is not yours to manage"}
 
 
+def test_a_region_of_ones_own_does_not_bring_a_device_into_another_s(send: Send) -> None:
+    outside = f"{county.WEST + 0.022},{county.SOUTH + 0.002}"
+    told = send(f"code,kind,lon,lat,region\nin-1,smoke,{HERE},{county.GRID}\nout-1,smoke,{outside},{county.GRID}\n")
+    assert (told["kept"], [r["reason"] for r in told["rows_refused"]]) == (1, ["这个位置不归您管理"])
+    assert "out-1" not in codes()
+
+
 def test_excel_is_read_too(send: Send) -> None:
     book = Workbook()
     sheet = book.active

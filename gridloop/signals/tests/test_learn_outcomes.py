@@ -250,6 +250,10 @@ def test_an_alarm_that_lasts_after_closing_proposes_to_take_it_up_again(river: R
     river.levels(2.9, 2.9, 2.9, 2.9, 2.9, 2.9)
     (wish,) = selectors.proposals(river.people.operator, case=code)
     assert (wish.kind, wish.data["after"]) == ("reopen", 2.9)
+    with scoped(SYSTEM):
+        Case.objects.filter(code=code).update(reporter_id=river.people.west_operator.user_id)
+    with pytest.raises(Forbidden, match="outcome_not_yours"):
+        deciding.accept_relook(river.people.west_operator, wish.pk)  # who has reported it sees it, and works elsewhere
     with clock.fixed(river.now + timedelta(minutes=3)):
         deciding.accept_relook(river.people.operator, wish.pk)
     river.later(minutes=5)

@@ -222,6 +222,36 @@ def test_one_that_ends_its_worker_again_and_again_is_given_up(designer: Any) -> 
     assert to_the_end(asked).status == "failed"
 
 
+def test_one_that_cannot_be_begun_says_why(designer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = actions.ask_rehearsal(designer, PACK, LONGER, 1)
+
+    def broken(*given: object) -> Any:
+        raise ValueError("no such file")
+
+    monkeypatch.setattr(rehearsing, "Running", broken)
+    with pytest.raises(ValueError, match="no such file"):
+        rehearsing.run_rehearsals()
+    row = selectors.rehearsal(SYSTEM, asked)
+    assert (row.status, row.fault) == ("failed", "ValueError: no such file")
+
+
+def test_a_cancelled_one_ends_in_a_command_too(designer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rehearsing, "SAVE_SECONDS", 0.0)
+    asked = actions.ask_rehearsal(designer, PACK, LONGER, 1)
+    turns = []
+
+    def told(done: int, whole: int) -> None:
+        turns.append(done)
+        if len(turns) == 1:
+            actions.cancel_rehearsal(designer, asked)
+
+    real = rehearsing.Running.turn
+    monkeypatch.setattr(rehearsing.Running, "turn", lambda running, seconds: real(running, 0.0))
+    rehearsing.run_now(asked, told)
+    assert len(turns) == 1
+    assert selectors.rehearsal(SYSTEM, asked).status == "cancelled"
+
+
 def test_a_cancelled_one_ends(designer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rehearsing, "TURN_SECONDS", 0.0)
     asked = actions.ask_rehearsal(designer, PACK, LONGER, 1)
