@@ -1,4 +1,4 @@
-# make run | test | install | bench | soak. Needed beforehand: Python >= 3.11, make, git. Everything else is fetched.
+# make run | test | install | bench | cluster | soak. Needed beforehand: Python >= 3.11, make, git. Everything else is fetched.
 SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
@@ -8,7 +8,7 @@ ARGS ?=
 WORKERS ?= 2
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/tests/*' 2>/dev/null | grep -v ' ')
 
-.PHONY: run install install-dev test lint unit web-test audit bench soak fuzz clean
+.PHONY: run install install-dev test lint unit web-test audit bench cluster soak fuzz clean
 
 run: install
 	@exec .venv/bin/gridloop up --port $(PORT) --simulate 10 $(ARGS)
@@ -67,6 +67,16 @@ audit: .venv/.dev web/node_modules/.installed
 	.venv/audit/bin/pip-audit --require-hashes --disable-pip -r requirements/base.txt
 	.venv/audit/bin/pip-audit --require-hashes --disable-pip -r requirements/dev.txt
 	cd web && ../tools/npm audit --audit-level=high
+
+# Apache Spark is 450 MB and needs Java: what it runs is tested apart
+.venv/.spark: requirements/spark.txt .venv/.dev
+	@echo "installing Apache Spark"
+	@$(PIP) --no-build-isolation --require-hashes -r requirements/spark.txt
+	@touch $@
+
+cluster: .venv/.spark
+	@tools/system_packages cluster default-jre-headless
+	.venv/bin/pytest -q -p no:xdist tests/cluster $(ARGS)
 
 bench: install-dev
 	@mkdir -p bench/results

@@ -7,9 +7,12 @@ making nor parsing readings. Each figure is the best of three in turns, because 
 as after ten weeks: routines have settled and are judged every hour, which at a reading in 2.4 hours of each device is five closed hours
 a reading. Lists of alarms are compared whole: by step, by kernel, and with the peers.
 
-Peers get 10,000 devices and a million readings, in one run with the engine: a loop over dictionaries, and DuckDB recomputing (the eight
-detectors without the routines, one thread). Share of the memory's bandwidth: what a reading must touch at least – its columns, and of each
-detector that takes it the state of one key, read and written – times readings a second, over what a large copy moves.
+Peers get 10,000 devices and a million readings, in one run with the engine: a loop over dictionaries, and, recomputing the eight detectors
+without the routines on one thread each, DuckDB and, where they are installed (``requirements/peers.txt``, ``requirements/spark.txt`` and
+Java), Apache DataFusion and Apache Spark, whose Java process's time counts. ``--peers``: nothing but this.
+
+Share of the memory's bandwidth: what a reading must touch at least – its columns, and of each detector that takes it the state of one key,
+read and written – times readings a second, over what a large copy moves.
 """
 
 from __future__ import annotations
@@ -20,10 +23,12 @@ import sys
 import time
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
+from shutil import which
 from typing import Any, cast
 
 import numpy as np
-from kit.peers import loop, recomputed
+from kit.peers import Spark, loop, recomputed, recomputed_by_datafusion
 from kit.record import record
 
 from gridloop.detection import rules
@@ -196,19 +201,27 @@ def beside_peers(devices: int = 10_000) -> None:
         "eight_python_loop": partial(loop, eight, rows, START, devices, usual, calm),
         "eight_duckdb": partial(recomputed, eight, rows, START, devices),
     }
+    spark = Spark() if find_spec("pyspark") and which("java") else None
+    if find_spec("datafusion"):
+        ways["eight_datafusion"] = partial(recomputed_by_datafusion, eight, rows, START, devices)
+    if spark:
+        ways["eight_spark"] = partial(spark.recomputed, eight, rows, START, devices)
     rates, answers = dict.fromkeys(ways, 0.0), {}
     for _ in range(ROUNDS):
         for name, way in ways.items():
-            begun = time.process_time()
+            begun = _processor_time(spark)
             answers[name] = way()
-            rates[name] = max(rates[name], len(rows.time) / (time.process_time() - begun))
+            rates[name] = max(rates[name], len(rows.time) / (_processor_time(spark) - begun))
+    if spark:
+        spark.stop()
     for name, rate in rates.items():
         record(f"detection_peers_{name}", rate, "readings/s", len(rows.time))
         of = answers["ten_numpy" if name.startswith("ten") else "eight_numpy"]
         record(
             f"detection_peers_{name}_unlike_ours", len(set(answers[name]) ^ set(of)) + abs(len(answers[name]) - len(of)), "alarms", len(of)
         )
-    for peer, ours in (("ten_python_loop", "ten"), ("eight_python_loop", "eight"), ("eight_duckdb", "eight")):
+    for peer in (name for name in ways if name.partition("_")[2] not in KERNELS):
+        ours = peer.partition("_")[0]
         for kernel in KERNELS:
             record(
                 f"detection_peers_{ours}_{kernel}_to_{peer.partition('_')[2]}",
@@ -216,6 +229,11 @@ def beside_peers(devices: int = 10_000) -> None:
                 "times",
                 len(rows.time),
             )
+
+
+def _processor_time(spark: Spark | None) -> float:
+    """Of this process and of Spark's, which does nothing while others run but tidy up."""
+    return time.process_time() + (spark.processor_time() if spark else 0.0)
 
 
 def bandwidth(rows: Readings) -> None:
@@ -273,6 +291,9 @@ def state(name: str, conditions: list[Condition], keys: int = 100_000) -> None:
 
 def main() -> None:
     ran(grown(TEN, 1_000, compiled=True), readings(5_000, 1_000), 1_000)  # compiles
+    if "--peers" in sys.argv:
+        beside_peers()
+        return
     rows = readings(3_000_000, 100_000)
     by_step(rows)
     skewed()

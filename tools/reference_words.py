@@ -56,6 +56,16 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_PLATFORM": ("people", "how the house signs its messages"),
     "GRIDLOOP_TOKEN": ("signals", "API token of `gridloop gateway` when its settings name no `token_file`"),
     "GRIDLOOP_SIGNAL_PARTITIONS": ("signals", "partitions of the signal log, 1 to 1024; may be raised at any time"),
+    "GRIDLOOP_SIGNALS_LOG": (
+        "signals",
+        "where signals are kept: `postgres`, the database, or `jetstream`, NATS servers ([deploy](../deploy.md#more-machines))",
+    ),
+    "GRIDLOOP_SIGNALS_SERVERS": ("signals", "these servers, `nats://a:4222,nats://b:4222,nats://c:4222`"),
+    "GRIDLOOP_SIGNALS_REPLICAS": ("signals", "on how many of them each batch lies: 1, 3 or 5; 3 from three servers on"),
+    "GRIDLOOP_SIGNALS_DOMAIN": ("signals", "JetStream domain of a town's leaf node"),
+    "GRIDLOOP_SIGNALS_TOWNS": ("signals", "domains of the towns whose logs this deployment takes over"),
+    "GRIDLOOP_SIGNALS_CREDENTIALS": ("signals", "NATS credentials file, if the servers want one"),
+    "GRIDLOOP_SIGNALS_PREFIX": ("signals", "first part of the streams' names; another one for each deployment on the same servers"),
     "GRIDLOOP_ALARMS_AN_HOUR": (
         "signals",
         "alarms a detector may tell in an hour; one that would tell more is held back until somebody has looked",

@@ -152,7 +152,11 @@ TARGETS = (
     Target("detection", "detection_numba_million_devices_cost", most=3),
     Target("detection", "detection_lists_unlike_the_first", most=0),
     Target("detection", "detection_every_rule_lists_unlike", most=0),
-    *(Target("detection", f"detection_peers_{one}_unlike_ours", most=0) for one in ("ten_python_loop", "eight_duckdb")),
+    *(
+        Target("detection", f"detection_peers_{one}_unlike_ours", most=0)
+        for one in ("ten_python_loop", "eight_duckdb", "eight_datafusion", "eight_spark")
+    ),
+    *(Target("lanes", f"lanes_{log}_workers_{n}_unlike_the_first", most=0) for log in ("postgres", "jetstream") for n in (1, 2)),
     Target("routine", "routine_silence_0.005_found_diary", least=80),
     Target("routine", "routine_silence_0.005_false", most=1),
     Target("detection", "detection_state_nine", most=120),

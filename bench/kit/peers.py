@@ -1,4 +1,6 @@
-"""The detectors of ``bench/detection.py`` written twice more: as a loop a programmer would write first, and as SQL that works all out anew.
+"""The detectors of ``bench/detection.py`` written twice more: as a loop a programmer would write first, and as SQL that works all out anew,
+
+by DuckDB, Apache DataFusion or Apache Spark.
 
 Both are given the readings in the order of time and say (detector, key, start) of every alarm raised up to the last moment. They know the
 conditions of that file only: thresholds held, absence, counts of three, dwell, and hourly counts above a routine that has settled.
@@ -6,11 +8,16 @@ conditions of that file only: thresholds held, absence, counts of three, dwell, 
 
 from __future__ import annotations
 
+import os
+import sys
 from array import array
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 
 from gridloop.detection import rules
 from gridloop.detection.columns import Readings
@@ -160,21 +167,80 @@ def _close(hourly: dict[str, _Routine], ends: dict[str, int], found: dict[str, l
 def recomputed(conditions: Names, readings: Readings, start: int, devices: int) -> Raised:
     """DuckDB over all readings, one thread. Routines are left out: each hour needs the one before, which SQL says by recursion only."""
     db = duckdb.connect(config={"threads": 1})
-    given: Any = {name: getattr(readings, name) for name in ("time", "device", "kind", "value", "token")}  # noqa: F841  # named in the SQL
+    given: Any = _columns(readings)  # noqa: F841  # named in the SQL
     db.execute("CREATE TABLE reading AS SELECT * FROM given")
+    db.execute(f"CREATE TABLE everybody AS SELECT range AS device FROM range({devices})")
+    return _asked(conditions, readings, start, lambda sql: db.execute(sql).fetchall())
+
+
+def recomputed_by_datafusion(conditions: Names, readings: Readings, start: int, devices: int) -> Raised:
+    """As DuckDB, by Apache DataFusion."""
+    from datafusion import SessionConfig, SessionContext
+
+    session = SessionContext(SessionConfig().with_target_partitions(1))
+    session.from_arrow(pa.table(_columns(readings)), name="reading")
+    session.from_arrow(pa.table({"device": np.arange(devices)}), name="everybody")
+
+    def ask(sql: str) -> Iterable[Any]:
+        for batch in session.sql(sql).collect():
+            yield from zip(*(column.tolist() for column in batch.columns), strict=True)
+
+    return _asked(conditions, readings, start, ask)
+
+
+class Spark:
+    """As DuckDB, by Apache Spark with one thread, readings bucketed by device once for all detectors. The session lives on from run to run.
+
+    It needs Java.
+    """
+
+    def __init__(self) -> None:
+        from pyspark.sql import SparkSession
+
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        quiet = {"ui.enabled": False, "ui.showConsoleProgress": False, "sql.shuffle.partitions": 1, "driver.memory": "2g"}
+        builder = SparkSession.builder.master("local[1]")
+        for name, value in quiet.items():
+            builder = builder.config(f"spark.{name}", value)
+        self._session: Any = builder.getOrCreate()
+        self._session.sparkContext.setLogLevel("ERROR")
+
+    def recomputed(self, conditions: Names, readings: Readings, start: int, devices: int) -> Raised:
+        rows = self._session.createDataFrame(pa.table(_columns(readings)))
+        rows.repartition("device").sortWithinPartitions("device", "time").cache().createOrReplaceTempView("reading")
+        self._session.range(devices).withColumnRenamed("id", "device").createOrReplaceTempView("everybody")
+        try:
+            return _asked(
+                conditions, readings, start, lambda sql: self._session.sql(sql.replace(" IGNORE NULLS)", ") IGNORE NULLS")).collect()
+            )
+        finally:
+            self._session.catalog.clearCache()
+
+    def processor_time(self) -> float:
+        """Seconds of the Java process, its compiler and its collector with it."""
+        words = Path(f"/proc/{self._session.sparkContext._gateway.proc.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self) -> None:
+        self._session.stop()
+
+
+def _columns(readings: Readings) -> dict[str, Any]:
+    return {name: getattr(readings, name) for name in ("time", "device", "kind", "value", "token")}
+
+
+def _asked(conditions: Names, readings: Readings, start: int, ask: Callable[[str], Iterable[Any]]) -> Raised:
     to = int(readings.time.max())
-    out: Raised = []
-    for name, condition in conditions.items():
-        if type(condition) in _KINDS:
-            out += [(name, int(key), int(at)) for key, at in db.execute(_sql(condition, start, devices, to)).fetchall()]
-    return sorted(out)
+    asked = {name: _sql(one, start, to) for name, one in conditions.items() if type(one) in _KINDS}
+    return sorted((name, int(key), int(at)) for name, sql in asked.items() for key, at in ask(sql))
 
 
 def _kinds(pick: Pick) -> str:
     return f"kind IN ({', '.join(map(str, pick.kinds))})"
 
 
-def _sql(condition: Any, start: int, devices: int, to: int) -> str:
+def _sql(condition: Any, start: int, to: int) -> str:
     by = "OVER (PARTITION BY device ORDER BY time)"
     if isinstance(condition, rules.Count):
         nth, before, last = f"lag(time, 2) {by}", f"lag(time, 3) {by}", f"lag(time) {by}"
@@ -183,7 +249,7 @@ def _sql(condition: Any, start: int, devices: int, to: int) -> str:
             AND NOT coalesce(before + {condition.within} > last AND before + {condition.within} >= time, false)"""
     if isinstance(condition, rules.Absence):
         rows = f"""SELECT device, time FROM reading WHERE {_kinds(condition.pick)}
-            UNION ALL SELECT range AS device, {start} AS time FROM range({devices})"""
+            UNION ALL SELECT device, {start} AS time FROM everybody"""
         stretches = f"SELECT device, time, lead(time) {by} AS till FROM ({rows})"
     elif isinstance(condition, rules.Dwell):
         here = f"CASE WHEN token IN ({', '.join(map(str, condition.zones))}) THEN token ELSE 0 END" if condition.zones else "token"

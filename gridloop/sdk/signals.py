@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 import orjson
@@ -86,6 +86,37 @@ class SignalLog(Protocol):
 
     def positions(self) -> dict[int, int]:
         """The last sequence of every partition, 0 for an empty one."""
+        ...
+
+
+class Packed(NamedTuple):
+    """A batch as it is kept: ``data`` is what ``pack`` made. ``elsewhere``: taken over from a town's log; its own worker detects on it."""
+
+    partition: int
+    seq: int
+    at: datetime
+    data: bytes
+    elsewhere: bool = False
+
+
+@runtime_checkable
+class ServedLog(SignalLog, Protocol):
+    """What the platform asks of a log that keeps its batches outside of the database."""
+
+    def packed(self, after: Mapping[int, int], limit: int) -> list[Packed]:
+        """Per partition the next batches after a sequence, at most ``limit`` each; one that was removed comes without data."""
+        ...
+
+    def spans(self) -> dict[int, tuple[int, int]]:
+        """First and last sequence kept, per partition; the first is beyond the last when nothing is."""
+        ...
+
+    def trim(self, upto: Mapping[int, int]) -> None:
+        """Drop batches up to and with a sequence."""
+        ...
+
+    def remove(self, partition: int, seq: int) -> None:
+        """Take one batch out, so that its bytes are nowhere any more."""
         ...
 
 

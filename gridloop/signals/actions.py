@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from django.conf import settings
-from django.db import connection
 
 from gridloop.cases.actions import erase_reporters_named
 from gridloop.journal.actions import append, drop, elevated, erase_naming, verb
@@ -24,14 +23,15 @@ from gridloop.registry.actions import erase_person as forget_person
 from gridloop.registry.actions import marks_of, set_device_status
 from gridloop.registry.briefs import DeviceView
 from gridloop.registry.selectors import device_counts, last_heard, overdue_devices, silent_regions
-from gridloop.sdk.signals import Signal, unpack
+from gridloop.sdk.signals import Signal, SignalLog
 from gridloop.signals import history
 from gridloop.signals.connection import KeptConnection
-from gridloop.signals.log import PostgresLog, replace_batch
+from gridloop.signals.log import appending
 from gridloop.signals.messages import DEVICE_STATUS, Erasure
 from gridloop.signals.models import Alarm, HeldDetector, Proposal, Seen, Trouble, Witness
 from gridloop.signals.positions import done_by_all
 from gridloop.signals.rules import OWN_SOURCE, SILENT_LEAST, Marks, Watch, erased
+from gridloop.signals.source import source
 
 MASS_SHARE = 0.5  # more than this share of all devices silent at once: our own door, not so many devices …
 MASS_LEAST = 20
@@ -45,8 +45,8 @@ GROUP_DIGITS = 12  # of a region code: the village
 
 
 @cache
-def _log() -> PostgresLog:
-    return PostgresLog(KeptConnection(settings.INGEST_URL, "gridloop-own-signals"))
+def _log() -> SignalLog:
+    return appending(KeptConnection(settings.INGEST_URL, "gridloop-own-signals"))
 
 
 def emit(signals: Sequence[Signal]) -> None:
@@ -145,17 +145,7 @@ def log_hours() -> float:
 
 def trim_log(limit: int = 2000) -> bool:
     """Job: drop batches that every consumer has behind it and that are old enough."""
-    before = clock.now() - timedelta(hours=log_hours())
-    dropped = 0
-    for partition, seq in done_by_all().items():
-        with scoped(SYSTEM), connection.cursor() as cursor:
-            cursor.execute(
-                "DELETE FROM signals_batch WHERE partition = %s AND seq IN "
-                "(SELECT seq FROM signals_batch WHERE partition = %s AND seq <= %s AND at < %s ORDER BY seq LIMIT %s)",
-                [partition, partition, seq, before, limit],
-            )
-            dropped = max(dropped, cursor.rowcount)
-    return dropped == limit
+    return source().trim(done_by_all(), clock.now() - timedelta(hours=log_hours()), limit)
 
 
 def forget_alarms(limit: int = 500, dry: bool = False) -> int:
@@ -225,19 +215,7 @@ def erase_person(viewer: Viewer, code: str, reason: str, words: Collection[str] 
 
 
 def _erase_log(marks: Marks, rule: str) -> int:
-    changed = 0
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT partition, seq FROM signals_batch ORDER BY partition, seq")
-        places = cursor.fetchall()
-        for partition, seq in places:
-            cursor.execute("SELECT data FROM signals_batch WHERE partition = %s AND seq = %s FOR UPDATE", [partition, seq])
-            row = cursor.fetchone()
-            if row is None:
-                continue
-            before = unpack(bytes(row[0]))
-            after = [erased(s, rule) if marks.hit(s) else s for s in before]
-            count = sum(a is not b for a, b in zip(after, before, strict=True))
-            if count:
-                replace_batch(cursor, partition, seq, after)
-                changed += count
-    return changed
+    def change(batch: Sequence[Signal]) -> list[Signal] | None:
+        return [erased(s, rule) if marks.hit(s) else s for s in batch] if any(map(marks.hit, batch)) else None
+
+    return source().rewrite(change)

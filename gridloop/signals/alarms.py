@@ -27,6 +27,7 @@ LATE = timedelta(minutes=10)  # told so long after its moment, an alarm says tha
 OLD = timedelta(hours=1)  # found so long after its moment, it waits until we have caught up: it may be over
 PATIENCE = timedelta(minutes=15)  # … but no longer than this
 AT_ONCE = 2000  # changes told in one turn
+BUSY = -1
 SILENCE, FLOOD = "silence", "flood"
 
 
@@ -57,6 +58,7 @@ class Ruling(NamedTuple):
 
 
 Judge = Callable[[Found], Ruling]
+Own = Callable[[str], bool]  # whether a device is one of the lane's
 
 
 def moment(milliseconds: int) -> datetime:
@@ -124,7 +126,7 @@ def _held_now(wish: Counter[str], now: datetime) -> set[str]:
     """Detectors of the wish that are held back already, or are from now on; what they wish to tell is added to their count."""
     if not wish:
         return set()
-    held = {row.detector: row for row in HeldDetector.objects.select_for_update().filter(detector__in=wish)}
+    held = {row.detector: row for row in HeldDetector.objects.select_for_update().filter(detector__in=wish).order_by("detector")}
     for name, row in held.items():
         row.alarms += wish[name]
         row.save(update_fields=["alarms"])
@@ -135,11 +137,20 @@ def _held_now(wish: Counter[str], now: datetime) -> set[str]:
         )
         counts = Counter(dict(cursor.fetchall()))
     most = most_an_hour()
-    fresh = [HeldDetector(detector=name, since=now, alarms=wish[name] + counts[name]) for name in sorted(wish.keys() - held.keys())]
-    fresh = HeldDetector.objects.bulk_create([row for row in fresh if row.alarms > most])
-    for row in fresh:
-        append("org", "detector_held", {"detector": row.detector, "alarms": row.alarms}, SYSTEM)
-    return held.keys() | {row.detector for row in fresh}
+    over = {name: wish[name] + counts[name] for name in sorted(wish.keys() - held.keys()) if wish[name] + counts[name] > most}
+    for name, alarms in over.items():
+        if _held(name, alarms, now):
+            append("org", "detector_held", {"detector": name, "alarms": alarms}, SYSTEM)
+    return held.keys() | over.keys()
+
+
+def _held(name: str, alarms: int, now: datetime) -> bool:
+    """False when another lane was sooner."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO signals_helddetector (detector, since, alarms) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", [name, now, alarms]
+        )
+        return bool(cursor.rowcount)
 
 
 # The latest alarm of the key that has begun before: its number is not asked for, because a detector's next version goes on with the
@@ -175,10 +186,10 @@ def _change(found: Sequence[Found]) -> None:
             cursor.execute(_ENDED, [list(ended), list(ended.values())])
 
 
-def tell_waiting(now: datetime, *, caught_up: bool) -> None:
-    """Alarms that were old when they were found and still last, in order, marked late."""
-    rows = Alarm.objects.filter(told=Alarm.Told.WAITING, ended=None)
-    tell(list(rows if caught_up else rows.filter(noticed__lt=now - PATIENCE)), now)
+def waiting(detectors: Collection[str], own: Own, now: datetime, *, caught_up: bool) -> list[Alarm]:
+    """Alarms that were old when they were found, still last, and are to be told now, late."""
+    rows = Alarm.objects.filter(told=Alarm.Told.WAITING, ended=None, detector__in=list(detectors))
+    return [row for row in (rows if caught_up else rows.filter(noticed__lt=now - PATIENCE)) if own(row.device)]
 
 
 def held_back(reason: str) -> list[Alarm]:
@@ -206,9 +217,13 @@ def tell(rows: Sequence[Alarm], now: datetime) -> None:
             cursor.execute("UPDATE signals_alarmchange SET sent = false WHERE alarm_id = ANY(%s) AND sent IS NULL", [going])
 
 
-def reconcile(detectors: Collection[str], active: Sequence[Found], at: int, judge: Judge, now: datetime) -> None:
-    """The open alarms of detectors that have begun anew become those they know now: the same key's goes on, others begin or are over."""
-    open_ = {(row.detector, row.key): row for row in Alarm.objects.filter(detector__in=list(detectors), ended=None)}
+def reconcile(detectors: Collection[str], own: Own, active: Sequence[Found], at: int, judge: Judge, now: datetime) -> None:
+    """The open alarms of detectors that have begun anew become those they know now: the same key's goes on, others begin or are over.
+
+    Only those of a lane's ``own`` devices.
+    """
+    found = Alarm.objects.filter(detector__in=list(detectors), ended=None)
+    open_ = {(row.detector, row.key): row for row in found if own(row.device)}
     going = {(one.alarm.detector, one.key) for one in active}
     begun = [one for one in active if (one.alarm.detector, one.key) not in open_]
     over = [_over(row, at) for name, row in open_.items() if name not in going]
@@ -224,13 +239,15 @@ def remembered() -> set[str]:
 def end_detectors(detectors: Collection[str], at: int, now: datetime) -> None:
     """Of detectors that are no more nothing lasts."""
     HeldDetector.objects.filter(detector__in=list(detectors)).delete()
-    reconcile(detectors, [], at, lambda _: Ruling(Alarm.Told.PASSED), now)
+    reconcile(detectors, lambda _: True, [], at, lambda _: Ruling(Alarm.Told.PASSED), now)
 
 
-def end_deserted(detectors: Collection[str], has_device: Callable[[str, str], bool], at: int, judge: Judge, now: datetime) -> None:
+def end_deserted(
+    detectors: Collection[str], own: Own, has_device: Callable[[str, str], bool], at: int, judge: Judge, now: datetime
+) -> None:
     """Open alarms of homes and places to which no device belongs any more are over: nothing could be read that ends them."""
     rows = Alarm.objects.filter(detector__in=list(detectors), ended=None)
-    write([_over(row, at) for row in rows if not has_device(row.goes_by, row.key)], judge, now)
+    write([_over(row, at) for row in rows if own(row.device) and not has_device(row.goes_by, row.key)], judge, now)
 
 
 def _over(row: Alarm, at: int) -> Found:
@@ -246,16 +263,19 @@ FROM signals_alarmchange c JOIN signals_alarm a ON a.id = c.alarm_id WHERE c.sen
 """
 
 
-def send_due() -> bool:
-    """Tell the scenes what is due, as signals in the log. Their ids are functions of the alarm: a repeat has no second effect. True when
-    more may be due.
+def send_due() -> int:
+    """Tell the scenes what is due, as signals in the log; how many, ``BUSY`` while another worker does so.
+
+    Their ids are functions of the alarm: a repeat has no second effect.
     """
     with scoped(SYSTEM), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '20s'")
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('gridloop.alarms'))")
+        if not cursor.fetchone()[0]:
+            return BUSY
         cursor.execute(_DUE, [AT_ONCE])
         due = cursor.fetchall()
-    if not due:
-        return False
-    emit([alarm_signal(ToldAlarm(alarm.hex, what, severity, at, *rest)) for _, what, severity, at, alarm, *rest in due])
-    with scoped(SYSTEM), connection.cursor() as cursor:
-        cursor.execute("UPDATE signals_alarmchange SET sent = true WHERE id = ANY(%s)", [[row[0] for row in due]])
-    return len(due) == AT_ONCE
+        if due:
+            emit([alarm_signal(ToldAlarm(alarm.hex, what, severity, at, *rest)) for _, what, severity, at, alarm, *rest in due])
+            cursor.execute("UPDATE signals_alarmchange SET sent = true WHERE id = ANY(%s)", [[row[0] for row in due]])
+    return len(due)

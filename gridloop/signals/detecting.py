@@ -10,7 +10,7 @@ import logging
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,27 +18,28 @@ import numpy as np
 import orjson
 import zstandard
 
-from gridloop.detection.columns import Bools
 from gridloop.detection.engine import Engine, compiled_asked
-from gridloop.detection.messages import RAISED, Alarm
+from gridloop.detection.messages import Alarm
 from gridloop.detection.rules import DEVICE, Detector, described
 from gridloop.detection.snapshots import Stored, write
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
+from gridloop.kernel.errors import Unavailable
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.briefs import DeviceKeys
 from gridloop.signals import alarms, positions, state, warming
-from gridloop.signals.alarms import SILENCE, Found, Ruling
-from gridloop.signals.holding import Fair, fact_names, unheard, waits_for_silence
-from gridloop.signals.keys import VILLAGE_DIGITS, Keys
-from gridloop.signals.models import Alarm as Row
+from gridloop.signals.holding import Fair, fact_names, waits_for_silence
+from gridloop.signals.keys import Keys, everybody
+from gridloop.signals.lanes import TOGETHER, WHOLE, Lane
+from gridloop.signals.log import partitions_setting
 from gridloop.signals.models import HeldDetector
-from gridloop.signals.stream import BACK_MS, Columns, Mark, Stream, horizon_of, joined, marks_before, milliseconds, partitions
+from gridloop.signals.stream import BACK_MS, Columns, Look, Mark, Stream, Taken, horizon_of, joined, marks_before, milliseconds
 from gridloop.signals.taking import LATENESS, Passed, Taking
+from gridloop.signals.telling import Telling
 from gridloop.signals.warming import Warming
 
 log = logging.getLogger(__name__)
-CONSUMER = "detectors"
+CONSUMER = TOGETHER
 MOST_ROWS = 50_000  # signals in one turn
 WARM_SECONDS = 0.5  # of a turn, for those who learn from history
 LEASE_SECONDS, RENEW_SECONDS, SAVE_SECONDS, ROSTER_SECONDS = 30, 5.0, 30.0, 300.0
@@ -47,14 +48,20 @@ _UNREADABLE = (ValueError, LookupError, TypeError, OverflowError, zstandard.Zstd
 LOOK_MS = 60_000  # of the log's time between two looks at what a silence holds back
 
 
-class AtWork:
-    """One worker's detectors. What is in memory may be ahead of what is stored: after any fault it is dropped and loaded again."""
+class AtWork(Telling):
+    """A lane's detectors with the worker that holds it. What is in memory may be ahead of what is stored: after any fault it is dropped
 
-    def __init__(self, owner: str, wanted: Callable[[], Sequence[Detector]]) -> None:
-        self._owner, self._wanted = owner, wanted
-        self._forget()
+    and loaded again. ``beside``: called while something takes long; without it the lane is all there is, and what is not wanted here
+    is wanted nowhere.
+    """
 
-    def _forget(self) -> None:
+    def __init__(
+        self, owner: str, wanted: Callable[[], Sequence[Detector]], lane: Lane = WHOLE, beside: Callable[[], None] | None = None
+    ) -> None:
+        self._owner, self._wanted, self.lane, self._beside = owner, wanted, lane, beside
+        self.forget()
+
+    def forget(self) -> None:
         self.leases: dict[int, positions.Lease] | None = None
         self.detectors: tuple[Detector, ...] = ()
         self.engine = Engine([], LATENESS)
@@ -65,6 +72,8 @@ class AtWork:
         self.held: set[str] = set()
         self._warming: Warming | None = None
         self._next: tuple[Detector, ...] = ()  # that are to be at work
+        self._first = False
+        self.moved = 0  # before it devices may have lain in other partitions, ms
         self._anew: tuple[int, str] | None = None  # when what was stored could not be read, ms, and why
         self._quiet: set[str] = set()  # detectors that may be raised by silence
         self._facts: dict[str, set[str]] = {}
@@ -76,21 +85,25 @@ class AtWork:
 
     # --- turns -------------------------------------------------------------------------------------------------------------
 
-    def turn(self) -> bool:
+    def turn(self, look: Look | None = None) -> bool:
         """Take what the log has; True when more may be waiting. Nothing of a turn that fails stays."""
+        look = look or Look.take()
         wanted = tuple(self._wanted())
         try:
             if not wanted and self.leases is None:
-                return state.pass_by(CONSUMER, self._owner, LEASE_SECONDS)
-            if self.leases is None and not self._begin(wanted):
-                return False
+                return state.pass_by(self.lane.consumer, self._owner, LEASE_SECONDS, self._partitions(look), (self.lane.tag,))
+            if self.leases is None:
+                if not self.claim(look):
+                    return False
+                self._look_around()
+                self.begin()
             if wanted != self.detectors and (wanted := self._as_before(wanted)) != self.detectors:
                 self._change(wanted)
             else:
                 self._warming = None
-            return self._step() or self._warming is not None
+            return self._step(look) or self._warming is not None
         except BaseException:
-            self._forget()
+            self.forget()
             raise
 
     def _as_before(self, wanted: tuple[Detector, ...]) -> tuple[Detector, ...]:
@@ -109,35 +122,47 @@ class AtWork:
             place = self._write()
             with scoped(SYSTEM):
                 self._store(place)
-            state.tidy(self._hold)
+            state.tidy(self._hold, self.lane.tag)
             leases = self.leases or {}
         for lease in leases.values():
             positions.release(lease)
-        self._forget()
+        self.forget()
 
-    def _step(self) -> bool:
-        now = clock.now()
+    def _partitions(self, look: Look) -> set[int]:
+        return set(look.ends) if self.lane.partition is None else {self.lane.partition}
+
+    def _step(self, look: Look) -> bool:
+        now = look.now
         horizon = horizon_of(now)
         if horizon < self.frontier - BACK_MS:
             self._begin_anew()
             return True
-        with scoped(SYSTEM):
-            grown = partitions() != set(self.stream.marks)
-            batches, frontier = ([], 0) if grown else self.stream.take(horizon, MOST_ROWS)
+        grown = self._partitions(look) != set(self.stream.marks)
+        try:
+            batches, frontier = ([], 0) if grown else self._taken(look, horizon)
+        except Unavailable:  # a log outside of the database: what is known is kept until it answers again
+            self.keep_lease()
+            return False
         if grown or not (self.detectors or self._warming):
             self.end()  # begin again, with the new partition or with nothing to do
             return True
-        if self._roster_due(now):
+        if self.roster_due(now):
             self._look_around()
         found = self._through(joined([batch.found for batch in batches]), max(frontier, self.frontier))
         self._commit(found, now, caught_up=frontier >= horizon)
-        self._unsent = self._unsent and alarms.send_due()
-        return self._unsent or (bool(batches) and frontier < horizon)
+        sent = alarms.send_due() if self._unsent else 0
+        self._unsent = sent in (alarms.BUSY, alarms.AT_ONCE)
+        return sent == alarms.AT_ONCE or (bool(batches) and frontier < horizon)
+
+    def _taken(self, look: Look, horizon: int) -> tuple[list[Taken], int]:
+        with scoped(SYSTEM):
+            self.stream.read = look.read
+            return self.stream.take(horizon, MOST_ROWS)
 
     def _through(self, found: Columns, frontier: int) -> list[Alarm]:
         device = self.keys.devices(found.device)
         if (device < 0).any() and (rows := self.keys.unknown({found.device[n] for n in np.flatnonzero(device < 0).tolist()})):
-            self._learn(rows)
+            self.learn(rows)
             device = self.keys.devices(found.device)
         readings, received = self.taking.take(found, device)
         self.frontier = frontier
@@ -155,6 +180,7 @@ class AtWork:
             return
         place = self._write() if save else None
         with scoped(SYSTEM):
+            positions.stop_short()
             silent = self._silent_villages() if told or look else np.zeros(0, np.bool_)
             if told:
                 alarms.write(self._found(told), self._judge(silent, now), now)
@@ -167,69 +193,15 @@ class AtWork:
             else:
                 self._hold()
         if place is not None:
-            state.tidy(self._hold)
+            state.tidy(self._hold, self.lane.tag)
         self._renewed = time.monotonic()
         self._unsent = self._unsent or bool(told) or look
 
-    def _end_deserted(self, silent: Bools, now: datetime) -> None:
-        alarms.end_deserted(
-            [detector.id for detector in self.detectors], self.keys.has_device, self.engine.watermark, self._judge(silent, now), now
-        )
-        self.keys.deserted, self._unsent = False, True
-
-    # --- what becomes of alarms --------------------------------------------------------------------------------------------
-
-    def _found(self, told: Sequence[Alarm]) -> list[Found]:
-        """With names. What has no device any more can be over, but nothing is raised of it: nobody would know where to go."""
-        by = {detector.id: detector.by for detector in self.detectors}
-        out = []
-        for one in told:
-            goes_by = by[one.detector]
-            device = self.keys.device_of(goes_by, one.key)
-            where = ("", "") if device is None else (self.keys.name(DEVICE, device), self.keys.regions[device])
-            if device is not None or one.what != RAISED:
-                out.append(Found(one, goes_by, self.keys.name(goes_by, one.key), *where))
-        return out
-
-    def _judge(self, silent: Bools, now: datetime) -> alarms.Judge:
-        def judge(one: Found) -> Ruling:
-            if one.alarm.detector in self._quiet and self._is_silent(silent, one.region):
-                return Ruling(Row.Told.HELD, SILENCE)
-            return Ruling(Row.Told.WAITING) if now - one.at > alarms.OLD else Ruling(Row.Told.TOLD)
-
-        return judge
-
-    def _silent_villages(self) -> Bools:
-        heard = self.taking.heard
-        size = min(len(heard), len(self.keys.allowed))
-        return unheard(heard[:size], np.array(self.keys.allowed[:size], np.int64), self.keys.villages()[:size], self.frontier)
-
-    def _is_silent(self, silent: Bools, region: str) -> bool:
-        number = self.keys.village_numbers.get(region[:VILLAGE_DIGITS], -1)
-        return 0 <= number < len(silent) and bool(silent[number])
-
-    def _look_again(self, silent: Bools, now: datetime, *, caught_up: bool) -> None:
-        """Alarms kept so far: of a village that is heard again, of detectors a person has let go on, old ones once we have caught up."""
-        self._looked = self.frontier
-        back = [row for row in alarms.held_back(SILENCE) if not self._is_silent(silent, row.region)]
-        alarms.tell(back, now)
-        alarms.tell_waiting(now, caught_up=caught_up)
-        held = set(HeldDetector.objects.values_list("detector", flat=True))
-        at_work = {detector.id for detector in self.detectors}
-        if free := ((self.held | alarms.flooded()) - held) & at_work:  # let go on since the last look, or while nobody was at work
-            alarms.tell([row for row in alarms.held_back(alarms.FLOOD) if row.detector in free], now)
-            self._reconcile(free, silent, now)
-        self.held = held | (self.held - at_work)
-
-    def _reconcile(self, detectors: set[str], silent: Bools, now: datetime) -> None:
-        active = self._found([alarm for alarm in self.engine.active() if alarm.detector in detectors])
-        alarms.reconcile(detectors, active, self.engine.watermark, self._judge(silent, now), now)
-        self._unsent = True
-
     # --- whose a device is -------------------------------------------------------------------------------------------------
 
-    def _learn(self, rows: Sequence[DeviceKeys]) -> None:
+    def learn(self, rows: Sequence[DeviceKeys]) -> None:
         """Devices that are new or belong elsewhere now. It is stored at once, so that who begins again knows it from here on, too."""
+        rows = [row for row in rows if self.lane.own(row.code)] if self.lane.partition is not None else rows
         groupings = {detector.by for detector in (*self.detectors, *self._next)} - {DEVICE}
         for by, changed in self.keys.learn(rows, groupings).items():
             device, key = np.array(list(changed), np.int64), list(changed.values())
@@ -243,7 +215,7 @@ class AtWork:
         self._save_due = self._save_due or bool(self.keys.fresh)
         self._newcomers = self._newcomers or bool(self.keys.fresh)
 
-    def _roster_due(self, now: datetime) -> bool:
+    def roster_due(self, now: datetime) -> bool:
         """By real time; sooner, as far as it costs little, when devices have just been heard first or the deployment's clock went on."""
         since = time.monotonic() - self._roster
         moved = abs((now - self._roster_at).total_seconds()) > ROSTER_SECONDS
@@ -252,9 +224,14 @@ class AtWork:
     def _look_around(self) -> None:
         """Everybody registered, and the facts detectors ask for."""
         began = time.monotonic()
-        for rows in self.keys.everybody():
-            self._learn(rows)
+        for rows in everybody():
+            self.learn(rows)
             self.keep_lease(also=bool(self.keys.fresh))
+        self.looked_around(began)
+
+    def looked_around(self, began: float) -> None:
+        """Since ``began`` (``time.monotonic``) every registered device was ``learn``ed. Who was a stranger may have been among them."""
+        self.keys.strangers.clear()
         for by, names in self._facts.items():
             for name, column in self.keys.facts(by, names, alarms.moment(self.frontier)).items():
                 if not np.array_equal(self.engine.known_facts(by).get(name, np.zeros(0)), column, equal_nan=True):
@@ -276,28 +253,32 @@ class AtWork:
         for detector in detectors:
             self._facts[detector.by] |= fact_names(detector)
 
-    def _begin(self, wanted: tuple[Detector, ...]) -> bool:
-        """With those detectors of which something was stored; the others learn from history beside them."""
-        self.leases = positions.claim_all(CONSUMER, self._owner, LEASE_SECONDS)
+    def claim(self, look: Look) -> bool:
+        """Take the lane and what was stored of it. Then come the registered devices (``learn``, ``looked_around``) and ``begin``."""
+        self.leases = positions.claim_all(self.lane.consumer, self._owner, LEASE_SECONDS, self._partitions(look))
         if self.leases is None:
             return False
-        self._engine(wanted)
-        self._next = wanted
+        self._renewed = time.monotonic()
+        self._next = tuple(self._wanted())
+        self._engine(self._next)
         with scoped(SYSTEM):
-            self.keys = Keys.load()
+            self.keys = Keys.load(self.lane.tag)
             self.held = set(HeldDetector.objects.values_list("detector", flat=True))
             fresh = self._restored()
+        self._first = fresh is None
         if fresh is None:
             self._engine(())
             self._start_now()
         elif fresh:
             self.engine.leave_out(fresh)
-            self._about([detector for detector in wanted if detector.id not in fresh])
-        self._look_around()
-        if fresh is None:
+            self._about([detector for detector in self._next if detector.id not in fresh])
+        return True
+
+    def begin(self) -> None:
+        """With those detectors of which something was stored; the others learn from history beside them."""
+        if self._first:
             warming.begin_with_what_waits(self)
         self._settle_in(())
-        return True
 
     def _start_now(self) -> None:
         """The first start: from a moment ago on. What came before is gone through for what detectors know, not for alarms."""
@@ -305,18 +286,18 @@ class AtWork:
         with scoped(SYSTEM):
             marks = marks_before(horizon)
         self.stream = Stream({p: marks.get(p, Mark(0, 0)) for p in self.leases or {}})
-        self.frontier = horizon
+        self.frontier = self.moved = horizon
         self.engine.tick(horizon)
 
     def _begin_anew(self) -> None:
         """The deployment's clock was set back: what was known belongs to a time that has not come. The next turn learns from history."""
         log.warning("the clock was set back behind what the detectors have seen: they begin anew")
         with scoped(SYSTEM):
-            state.drop()
-            positions.hold_all(self.leases or {}, {}, LEASE_SECONDS)
+            state.drop((self.lane.tag,))
+            self._hold()
         for lease in (self.leases or {}).values():
             positions.release(lease)
-        self._forget()
+        self.forget()
 
     def _change(self, wanted: tuple[Detector, ...]) -> None:
         """Other detectors, or other definitions: those that are at work go on until the others have learned from history."""
@@ -348,22 +329,36 @@ class AtWork:
         silent = self._silent_villages()
         place = self._write()
         with scoped(SYSTEM):
-            alarms.end_detectors(alarms.remembered() - {detector.id for detector in self._next}, self.engine.watermark, clock.now())
+            positions.stop_short()
+            if self._beside is None:
+                gone = alarms.remembered() - {detector.id for detector in self._next}
+                alarms.end_detectors(gone, self.engine.watermark, clock.now())
             self._reconcile(set(fresh), silent, clock.now())
             self._store(place)
-        state.tidy(self._hold)
+        state.tidy(self._hold, self.lane.tag)
 
     def keep_lease(self, *, also: bool = False) -> None:
-        """For what takes long. ``also``: numbers given so far are stored; they are no worse for being given too early."""
+        """For what takes long, see ``renew``."""
+        self.renew(also=also)
+        if self._beside:
+            self._beside()
+
+    def renew(self, *, also: bool = False) -> None:
+        """The lease, when it is time. ``also``: numbers given so far are stored; they are no worse for being given too early."""
         if also or time.monotonic() - self._renewed > RENEW_SECONDS:
             with scoped(SYSTEM):
                 self.keys.store()
-                self.leases = positions.hold_all(self.leases or {}, {}, LEASE_SECONDS)
+                self._hold()
             self._renewed = time.monotonic()
 
     def _hold(self) -> None:
         """Inside a transaction: the leases are still ours, and for longer."""
-        self.leases = positions.hold_all(self.leases or {}, {}, LEASE_SECONDS)
+        self._move({})
+
+    def _move(self, seqs: Mapping[int, int]) -> None:
+        if not self.leases:
+            raise positions.Fenced(f"{self.lane.consumer}{self.lane.tag}: nothing is held any more")
+        self.leases = positions.hold_all(self.leases, seqs, LEASE_SECONDS)
 
     def _write(self) -> int:
         """What the engine knows, beside what is in use, in short transactions; the place it stands in."""
@@ -375,22 +370,24 @@ class AtWork:
             "passed": [passed.unknown, *(list(one.items()) for one in (passed.late, passed.ahead, passed.flood))],
             "fair": fair.minute,
             "anew": self._anew,
+            "of": partitions_setting(),
+            "moved": self.moved,
         }
         pieces: dict[str, state.Write] = {
             "engine": self.engine.write_snapshot,
             "heard": lambda file: write({"heard": heard, "since": since, "fair": fair.counts}, file),
             "meta": lambda file: file.write(orjson.dumps(meta)),
         }
-        place = state.write(pieces, self._hold)
+        place = state.write(pieces, self._hold, self.lane.tag)
         self._save_cost = time.monotonic() - began
         return place
 
     def _store(self, place: int) -> None:
         """Inside the caller's transaction: numbers given, the position, and that what was written is known up to it."""
         self.keys.store()
-        state.use(place)
+        state.use(place, self.lane.tag)
         seqs = {p: mark.seq for p, mark in self.stream.marks.items()}
-        self.leases = positions.hold_all(self.leases or {}, seqs, LEASE_SECONDS)
+        self._move(seqs)
         self._saved = self._renewed = time.monotonic()
         self._save_due = False
 
@@ -400,7 +397,7 @@ class AtWork:
             return self._restore()
         except _UNREADABLE as fault:
             log.exception("what the detectors knew cannot be read: they begin anew from history")
-            state.drop()
+            state.drop((self.lane.tag,))
             self._engine(self.detectors)
             self.taking = Taking()
             self._anew = milliseconds(clock.now()), f"{type(fault).__name__}: {fault}"[:200]
@@ -408,19 +405,33 @@ class AtWork:
 
     def _restore(self) -> list[str] | None:
         """What was stored, inside the caller's transaction; detectors that are not in it, or None when nothing was."""
-        pieces = {name: state.load(name) for name in ("meta", "heard", "engine")}
-        told, arrays, engine = pieces["meta"], pieces["heard"], pieces["engine"]
-        if told is None or arrays is None or engine is None:
+        told, arrays, engine = (state.load(name, self.lane.tag) for name in ("meta", "heard", "engine"))
+        if told is None or (None in (arrays, engine) and self.lane == WHOLE):
             return None
-        with told, arrays, engine:
-            self._recall(orjson.loads(told.read()), Stored(arrays))
+        with told:
+            meta = orjson.loads(told.read())
+        if arrays is None or engine is None or (self.lane != WHOLE and meta["of"] != partitions_setting()):
+            return self._go_on_from(meta)
+        with arrays, engine:
+            self._recall(meta, Stored(arrays))
             return self.engine.restore(engine)
 
-    def _recall(self, meta: dict[str, Any], arrays: Stored) -> None:
+    def _go_on_from(self, meta: dict[str, Any]) -> list[str]:
+        """Where the lane stood, but with nothing else: its devices may have lain in other lanes, all is learned from history."""
+        self._stand(meta)
+        self.moved = self.frontier
+        self.keys.forget()
+        self.engine.tick(self.frontier)
+        return [detector.id for detector in self.detectors]
+
+    def _stand(self, meta: dict[str, Any]) -> None:
         at = dict(meta["marks"])
         self.stream = Stream({p: Mark(lease.seq, at.get(p, 0)) for p, lease in (self.leases or {}).items()})
         self.frontier = meta["frontier"]
-        self._anew = meta.get("anew")
+
+    def _recall(self, meta: dict[str, Any], arrays: Stored) -> None:
+        self._stand(meta)
+        self._anew, self.moved = meta.get("anew"), meta.get("moved", self.frontier)
         unknown, *counts = meta["passed"]
         late, ahead, flood = (Counter(dict(one)) for one in counts)
         passed = Passed(late, ahead, flood, unknown)

@@ -32,12 +32,12 @@ from gridloop.registry.selectors import devices_by_code
 from gridloop.sdk.signals import Batch, Signal
 from gridloop.signals import positions
 from gridloop.signals.actions import back_online, emit
-from gridloop.signals.detecting import AtWork
-from gridloop.signals.log import read_batches
 from gridloop.signals.messages import Matcher
 from gridloop.signals.models import Trouble
 from gridloop.signals.outcomes import note_witness
 from gridloop.signals.rules import OWN_SOURCE
+from gridloop.signals.sharing import Crew
+from gridloop.signals.source import batches as batches_after
 
 log = logging.getLogger(__name__)
 EFFECTS = "effects"
@@ -66,25 +66,21 @@ def run_effects() -> bool:
     return sum(map(_run_partition, waiting)) > 0
 
 
-_at_work: AtWork | None = None
+_crew: Crew | None = None
 
 
 def run_detectors() -> bool:
     """Job: the detectors take what the log has. True when more may be waiting."""
-    global _at_work
-    if _at_work is None:
-        _at_work = AtWork(_OWNER, lambda: matcher().detectors())
-    try:
-        return _at_work.turn()
-    except positions.Fenced as fenced:
-        log.warning("%s", fenced)
-        return True
+    global _crew
+    if _crew is None:
+        _crew = Crew(_OWNER, lambda: matcher().detectors())
+    return _crew.turn()
 
 
 def end_detectors() -> None:
     """The worker ends: what the detectors know is stored, so that whoever comes next begins at once and reads nothing again."""
-    if _at_work is not None:
-        _at_work.end()
+    if _crew is not None:
+        _crew.end()
 
 
 run_detectors.end = end_detectors  # type: ignore[attr-defined]  # read by the worker's loop
@@ -113,7 +109,7 @@ def apply_next(lease: positions.Lease, limit: int = BATCHES) -> positions.Lease 
     with scoped(SYSTEM):
         with connection.cursor() as cursor:  # a worker that stands still must not keep its locks for ever
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
-        batches = read_batches(connection.connection, lease.partition, lease.seq, limit)
+        batches = batches_after(lease.partition, lease.seq, limit)
         if not batches:
             return None
         apply(batches)

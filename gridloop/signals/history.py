@@ -17,16 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from django.conf import settings
-from django.db import connection
 
-from gridloop.journal.frame import scoped, settle
+from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.retention import kept
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.sdk.signals import Batch, Signal
 from gridloop.signals import positions
-from gridloop.signals.log import read_batches
 from gridloop.signals.rules import Marks, Row, erased, hour_of, row_key
+from gridloop.signals.source import batches as read_next
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -94,8 +93,7 @@ def _hour_of_arrival(lease: positions.Lease) -> Iterator[Batch]:
     after, rows, end = lease.seq, 0, None
     while rows < _MOST_ROWS:
         with scoped(SYSTEM):
-            settle()
-            batches = read_batches(connection.connection, lease.partition, after, _READ)
+            batches = read_next(lease.partition, after, _READ)
         for batch in batches:
             end = end or hour_of(batch.at) + timedelta(hours=1)
             if batch.at >= end or clock.now() < end + _SETTLE or rows >= _MOST_ROWS:

@@ -41,8 +41,10 @@ class Keys:
     """``numbers``: by space (``device`` or a grouping) name → number. ``regions``, ``allowed``: by device number, where it is and how long
 
     it may be unheard (ms). ``homes``: by grouping, device number → key number. ``fresh``: numbers given since they were last stored.
+    ``tag``: of the lane whose numbers they are.
     """
 
+    tag: str = ""
     numbers: dict[str, dict[str, int]] = field(default_factory=dict)
     names: dict[str, list[str]] = field(default_factory=dict)
     regions: list[str] = field(default_factory=list)
@@ -56,24 +58,31 @@ class Keys:
     _village: list[int] = field(default_factory=list)
 
     @classmethod
-    def load(cls) -> Keys:
+    def load(cls, tag: str = "") -> Keys:
         """As they were stored, inside the caller's transaction."""
         names: dict[str, list[str]] = {}
+        spaces = _spaces(tag)
         with connection.cursor() as cursor:
-            cursor.execute("SELECT space, name, number FROM signals_name ORDER BY space, number")
-            for space, name, _ in cursor.fetchall():
-                names.setdefault(space, []).append(name)
-        return cls.named(names)
+            cursor.execute("SELECT space, name FROM signals_name WHERE space = ANY(%s) ORDER BY space, number", [list(spaces)])
+            for stored, name in cursor.fetchall():
+                names.setdefault(spaces[stored], []).append(name)
+        return cls.named(names, tag)
 
     @classmethod
-    def named(cls, names: dict[str, list[str]]) -> Keys:
+    def named(cls, names: dict[str, list[str]], tag: str = "") -> Keys:
         """By space, names in the order of their numbers."""
         numbers = {space: {name: number for number, name in enumerate(known)} for space, known in names.items()}
-        found = cls(numbers=numbers, names=names)
+        found = cls(tag, numbers=numbers, names=names)
         found.regions = [""] * len(found.names.get(DEVICE, ()))
         found.allowed = [_allowed(3600)] * len(found.regions)
         found._village = [-1] * len(found.regions)
         return found
+
+    def forget(self) -> None:
+        """All numbers, inside the caller's transaction."""
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM signals_name WHERE space = ANY(%s)", [list(_spaces(self.tag))])
+        self.__init__(self.tag)  # type: ignore[misc]
 
     def store(self) -> None:
         """Numbers given since the last time, inside the caller's transaction."""
@@ -95,14 +104,6 @@ class Keys:
         if len(self.strangers) < _STRANGERS:
             self.strangers |= wanted - {row.code for row in rows}
         return rows
-
-    def everybody(self) -> Iterator[list[DeviceKeys]]:
-        """All registered devices, some at a time; who was a stranger may be among them."""
-        self.strangers.clear()
-        after = 0
-        while rows := device_keys(SYSTEM, after=after, limit=_PAGE):
-            yield rows
-            after = rows[-1].id
 
     def learn(self, rows: Sequence[DeviceKeys], groupings: Collection[str]) -> dict[str, dict[int, int]]:
         """Gives numbers; answers, by grouping, whose key has changed: device number → key number, -1 for none."""
@@ -153,7 +154,7 @@ class Keys:
         if number is None:
             number = numbers[name] = len(numbers)
             self.names.setdefault(space, []).append(name)
-            self.fresh.append((space, name, number))
+            self.fresh.append((f"{space}{self.tag}", name, number))
         return number
 
     def devices(self, codes: Sequence[str]) -> Ints:
@@ -189,6 +190,19 @@ class Keys:
             for name in facts.keys() & columns.keys() if number is not None else ():
                 columns[name][number] = facts[name]
         return columns
+
+
+def everybody() -> Iterator[list[DeviceKeys]]:
+    """All registered devices, some at a time."""
+    after = 0
+    while rows := device_keys(SYSTEM, after=after, limit=_PAGE):
+        yield rows
+        after = rows[-1].id
+
+
+def _spaces(tag: str) -> dict[str, str]:
+    """As they are stored, and what they are of."""
+    return {f"{space}{tag}": space for space in (DEVICE, *GROUPINGS)}
 
 
 def _region(row: DeviceKeys, digits: int) -> str | None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 import psycopg
 
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Unavailable
 from gridloop.kernel.hints import hint_worker
-from gridloop.sdk.signals import BATCH_SIGNALS, Batch, Signal, pack, partition_of, unpack
+from gridloop.sdk.signals import BATCH_SIGNALS, Batch, ServedLog, Signal, SignalLog, pack, partition_of, unpack
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 
@@ -25,6 +27,7 @@ WITH next AS (UPDATE signals_partition SET seq = seq + 1 WHERE partition = %s RE
 INSERT INTO signals_batch (partition, seq, at, count, first_at, last_at, data)
 SELECT partition, seq, %s, %s, %s, %s, %s FROM next
 """
+_READ = "SELECT partition, seq, at, data FROM signals_batch WHERE partition = %s AND seq > %s ORDER BY seq LIMIT %s"
 
 
 def partitions_setting() -> int:
@@ -84,7 +87,8 @@ class PostgresLog:
 
     def read(self, partition: int, after_seq: int, limit: int) -> list[Batch]:
         with self._connect() as connection:
-            return read_batches(connection, partition, after_seq, limit)
+            cursor = connection.execute(_READ, [partition, after_seq, limit])
+            return [Batch(p, seq, at.astimezone(UTC), unpack(bytes(data))) for p, seq, at, data in cursor.fetchall()]
 
     def positions(self) -> dict[int, int]:
         with self._connect() as connection:
@@ -92,15 +96,48 @@ class PostgresLog:
         return dict.fromkeys(range(self._partitions), 0) | found
 
 
-def read_batches(connection: psycopg.Connection[Any], partition: int, after_seq: int, limit: int) -> list[Batch]:
-    """Batches inside the caller's transaction, in order."""
-    cursor = connection.execute(
-        "SELECT partition, seq, at, data FROM signals_batch WHERE partition = %s AND seq > %s ORDER BY seq LIMIT %s",
-        [partition, after_seq, limit],
-    )
-    return [Batch(p, seq, at.astimezone(UTC), unpack(bytes(data))) for p, seq, at, data in cursor.fetchall()]
+def kind() -> str:
+    """``GRIDLOOP_SIGNALS_LOG`` (postgres): where signals are kept. Another name is an adapter's, ``adapters/systems/NAME``."""
+    return os.environ.get("GRIDLOOP_SIGNALS_LOG", "postgres").strip() or "postgres"
 
 
-def replace_batch(cursor: Any, partition: int, seq: int, signals: Sequence[Signal]) -> None:
-    """Write a batch anew after an erasure, within the caller's transaction."""
-    cursor.execute("UPDATE signals_batch SET data = %s WHERE partition = %s AND seq = %s", [pack(signals), partition, seq])
+@cache
+def served() -> ServedLog | None:
+    """The log an adapter brings, one for the whole process; None when signals are kept in the database."""
+    name = kind()
+    if name == "postgres":
+        return None
+    if not name.isidentifier():
+        raise ValueError(f"GRIDLOOP_SIGNALS_LOG must be postgres or the name of an adapter, not {name}")
+    try:
+        module = importlib.import_module(f"gridloop.adapters.systems.{name}.log")
+    except ModuleNotFoundError as fault:
+        raise ValueError(f"GRIDLOOP_SIGNALS_LOG must be postgres or the name of an adapter, not {name}") from fault
+    return cast(ServedLog, module.from_environment(partitions_setting()))
+
+
+class _Hinted:
+    """A log outside of the database, for those who append: workers are told as they are by ``PostgresLog``."""
+
+    def __init__(self, log: ServedLog) -> None:
+        self._log = log
+
+    @property
+    def partitions(self) -> int:
+        return self._log.partitions
+
+    def append(self, signals: Sequence[Signal]) -> None:
+        self._log.append(signals)
+        hint_worker(EFFECTS)
+
+    def read(self, partition: int, after_seq: int, limit: int) -> list[Batch]:
+        return self._log.read(partition, after_seq, limit)
+
+    def positions(self) -> dict[int, int]:
+        return self._log.positions()
+
+
+def appending(connect: Connect) -> SignalLog:
+    """The log this deployment writes to. ``connect``: into the database, when signals are kept there."""
+    log = served()
+    return PostgresLog(connect) if log is None else _Hinted(log)

@@ -40,6 +40,13 @@ class Position(models.Model):
     lease_until = models.DateTimeField(null=True)  # real time of the database, not the deployment clock: a lease is about processes
 
 
+class Hand(models.Model):
+    """A worker that shares in the detectors' work, until when if it is not heard again (real time of the database)."""
+
+    owner = models.CharField(max_length=80, primary_key=True)
+    until = models.DateTimeField()
+
+
 class Seen(models.Model):
     """Identity of an alarm or person-made signal that has had its effect, kept at least seven days."""
 
@@ -62,7 +69,10 @@ class Trouble(models.Model):
 
 
 class Name(models.Model):
-    """A device's or a grouping's name and the number detectors know it by: dense from 0 within its space, for good."""
+    """A device's or a grouping's name and the number detectors know it by: dense from 0 within its space, for good. Every lane has its own
+
+    spaces (``lanes``).
+    """
 
     pk = models.CompositePrimaryKey("space", "name")
     space = models.CharField(max_length=16)
@@ -74,7 +84,7 @@ class Name(models.Model):
 
 
 class DetectorState(models.Model):
-    """What the detectors at work know, in parts, as of the position of consumer ``detectors``; see ``state``."""
+    """What the detectors at work know, in parts, as of the position of their lane (``lanes``): written in one transaction with it."""
 
     pk = models.CompositePrimaryKey("name", "part")
     name = models.CharField(max_length=16)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
-from django.db import connection
 
 from gridloop.detection.columns import NOTHING, Bools, Ints, Readings, joined
 from gridloop.detection.language import kind_number
@@ -20,6 +19,7 @@ from gridloop.detection.rules import HOUR
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals import history
+from gridloop.signals.positions import reached
 from gridloop.signals.rules import OWN_SOURCE
 from gridloop.signals.stream import Mark, Stream, milliseconds, named, read_next, token_in
 from gridloop.signals.taking import LATENESS, in_time
@@ -35,15 +35,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Past:
-    """``at``: everything before it was handed on, ms. ``frontier``: the log is durable up to there."""
+    """``at``: everything before it was handed on, ms. ``frontier``: the log is durable up to there. ``lane``: as for ``files``."""
 
-    def __init__(self, since: int, frontier: int, partitions: Sequence[int], numbers: Numbers, kinds: Kinds) -> None:
-        self._numbers, self._kinds = numbers, kinds
+    def __init__(
+        self, since: int, frontier: int, partitions: Sequence[int], numbers: Numbers, kinds: Kinds, lane: int | None = None
+    ) -> None:
+        self._numbers, self._kinds, self._lane = numbers, kinds, lane
         with scoped(SYSTEM):
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT partition, seq FROM signals_position WHERE consumer = %s", [history.HISTORY])
-                archived = dict(cursor.fetchall())
-            begins = [at for _, _, at, _ in read_next({p: archived.get(p, 0) for p in partitions}, 1)]
+            archived = reached(history.HISTORY)
+            begins = [at for _, _, at, *_ in read_next({p: archived.get(p, 0) for p in partitions}, 1)]
         self._log = Stream({p: Mark(archived.get(p, 0), 0) for p in partitions})
         self._log_begins = min(begins, default=frontier)
         self._waiting = NOTHING  # of the log, of a later time than was asked for
@@ -54,10 +54,10 @@ class Past:
         """The next piece, up to before ``until``; none in it where nothing was read."""
         hour = self.at // HOUR
         if hour != self._hour:
-            rows = sum(_size(path, self._kinds) for path in files(hour))
+            rows = sum(_size(path, self._kinds) for path in files(hour, self._lane))
             self._hour, self._step = hour, HOUR // (1 + rows // _ROWS)
         end = min(until, (hour + 1) * HOUR, self.at + self._step)
-        parts = [read(path, self._numbers, self._kinds, self.at, end) for path in files(hour)]
+        parts = [read(path, self._numbers, self._kinds, self.at, end) for path in files(hour, self._lane)]
         found = joined([*parts, self._of_log(end)])
         self.at = end
         return found.take(np.argsort(found.time, kind="stable"))
@@ -79,11 +79,11 @@ class Past:
         return whole.take(due & (whole.time >= self.at))
 
 
-def earlier(before: int, since: int, numbers: Numbers, kinds: Kinds) -> Iterator[Readings]:
+def earlier(before: int, since: int, numbers: Numbers, kinds: Kinds, lane: int | None = None) -> Iterator[Readings]:
     """Hour by hour backwards from the archive: of every device and kind the readings of the last hour in which there were any."""
     known: dict[int, Bools] = {}  # by kind: devices found already
     for hour in range((before - 1) // HOUR, since // HOUR - 1, -1):
-        parts = [read(path, numbers, kinds, hour * HOUR, min(before, (hour + 1) * HOUR)) for path in files(hour)]
+        parts = [read(path, numbers, kinds, hour * HOUR, min(before, (hour + 1) * HOUR)) for path in files(hour, lane)]
         found = joined(parts)
         new = np.zeros(len(found.time), np.bool_)
         for kind in np.unique(found.kind).tolist():
@@ -96,9 +96,10 @@ def earlier(before: int, since: int, numbers: Numbers, kinds: Kinds) -> Iterator
         yield found.take(new)
 
 
-def files(hour: int) -> list[Path]:
+def files(hour: int, lane: int | None = None) -> list[Path]:
+    """``lane``: of that partition alone."""
     at = _EPOCH + timedelta(hours=hour)
-    return sorted((history.folder() / f"{at:%Y-%m-%d}" / f"{at:%H}").glob("*.parquet"))
+    return sorted((history.folder() / f"{at:%Y-%m-%d}" / f"{at:%H}").glob("*.parquet" if lane is None else f"p{lane:03d}-*.parquet"))
 
 
 def read(path: Path, numbers: Numbers, kinds: Kinds, since: int, until: int) -> Readings:

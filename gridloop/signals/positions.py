@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
 
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
+from gridloop.signals.source import source
 
 LEASE_SECONDS = 30
-CONSUMERS = ("effects", "history", "detectors")  # the log keeps what the slowest of these still needs
+CONSUMERS = ("effects", "history", "detectors", "devices")  # the log keeps what the slowest of these still needs
 
 
 class Fenced(Exception):
@@ -31,13 +32,16 @@ class Lease:
 
 def waiting(consumer: str) -> list[int]:
     """Partitions with batches after the consumer's position."""
-    with scoped(SYSTEM), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT p.partition FROM signals_partition p LEFT JOIN signals_position c ON c.partition = p.partition AND c.consumer = %s "
-            "WHERE p.seq > COALESCE(c.seq, 0) ORDER BY p.partition",
-            [consumer],
-        )
-        return [row[0] for row in cursor.fetchall()]
+    with scoped(SYSTEM):
+        ends, done = source().ends(), reached(consumer)
+    return [partition for partition, seq in sorted(ends.items()) if seq > done.get(partition, 0)]
+
+
+def reached(consumer: str) -> dict[int, int]:
+    """The consumer's position in every partition it has begun with, inside the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT partition, seq FROM signals_position WHERE consumer = %s", [consumer])
+        return dict(cursor.fetchall())
 
 
 def claim(consumer: str, partition: int, owner: str) -> Lease | None:
@@ -83,19 +87,16 @@ def release(lease: Lease) -> None:
 
 def done_by_all(consumers: Sequence[str] = CONSUMERS) -> dict[int, int]:
     """Per partition the last batch that every consumer has behind it."""
-    with scoped(SYSTEM), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT p.partition, min(COALESCE(c.seq, 0)) FROM signals_partition p CROSS JOIN unnest(%s::text[]) AS n(name) "
-            "LEFT JOIN signals_position c ON c.partition = p.partition AND c.consumer = n.name GROUP BY p.partition",
-            [list(consumers)],
-        )
-        return dict(cursor.fetchall())
+    with scoped(SYSTEM):
+        done = [reached(consumer) for consumer in consumers]
+        return {partition: min(one.get(partition, 0) for one in done) for partition in source().ends()}
 
 
-_OF_ALL = "SELECT partition FROM signals_position WHERE consumer = %s ORDER BY partition FOR UPDATE"
+_OF_ALL = "SELECT partition FROM signals_position WHERE consumer = %s AND partition = ANY(%s) ORDER BY partition FOR UPDATE"
 _CLAIM_ALL = (
     "UPDATE signals_position SET owner = %s, epoch = epoch + 1, lease_until = clock_timestamp() + make_interval(secs => %s) "
-    "WHERE consumer = %s AND (owner = '' OR owner = %s OR lease_until < clock_timestamp()) RETURNING partition, seq, epoch"
+    "WHERE consumer = %s AND partition = ANY(%s) AND (owner = '' OR owner = %s OR lease_until < clock_timestamp()) "
+    "RETURNING partition, seq, epoch"
 )
 _HOLD_ALL = (
     "UPDATE signals_position p SET seq = n.seq, lease_until = clock_timestamp() + make_interval(secs => %s) "
@@ -108,27 +109,45 @@ class _NotAll(Exception):
     """Some partition is another's: what was taken goes back with the transaction."""
 
 
-def claim_all(consumer: str, owner: str, seconds: int) -> dict[int, Lease] | None:
-    """Take every partition at once, for a consumer whose state spans all of them; None while another holds any.
+def claim_all(consumer: str, owner: str, seconds: int, partitions: Collection[int]) -> dict[int, Lease] | None:
+    """Take these partitions at once, for a consumer whose state spans them; None while another holds any or is about to take it.
 
     What the owner itself still holds, because a fault made it forget, is taken anew.
     """
+    wanted = sorted(partitions)
     try:
         with scoped(SYSTEM), connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO signals_position (consumer, partition, seq, owner, epoch) "
-                "SELECT %s, partition, 0, '', 0 FROM signals_partition ON CONFLICT DO NOTHING",
-                [consumer],
+                "SELECT %s, n, 0, '', 0 FROM unnest(%s::int[]) n ON CONFLICT DO NOTHING",
+                [consumer, wanted],
             )
-            cursor.execute(_OF_ALL, [consumer])  # in order: two who claim never wait for each other in a circle
-            wanted = len(cursor.fetchall())
-            cursor.execute(_CLAIM_ALL, [owner, seconds, consumer, owner])
+            cursor.execute(f"{_OF_ALL} SKIP LOCKED", [consumer, wanted])
+            if len(cursor.fetchall()) < len(wanted):
+                raise _NotAll
+            cursor.execute(_CLAIM_ALL, [owner, seconds, consumer, wanted, owner])
             found = {partition: Lease(consumer, partition, seq, owner, epoch) for partition, seq, epoch in cursor.fetchall()}
-            if len(found) < wanted:
+            if len(found) < len(wanted):
                 raise _NotAll
             return found
     except _NotAll:
         return None
+
+
+def taken(consumer: str, owner: str) -> set[int]:
+    """Partitions somebody other than the owner holds, inside the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT partition FROM signals_position WHERE consumer = %s AND owner <> ALL(%s) AND lease_until > clock_timestamp()",
+            [consumer, ["", owner]],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def stop_short() -> None:
+    """A worker that stands still in the middle of a transaction must not keep its locks for ever: the database ends it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '20s'")
 
 
 def hold_all(leases: Mapping[int, Lease], seqs: Mapping[int, int], seconds: int) -> dict[int, Lease]:
@@ -140,9 +159,29 @@ def hold_all(leases: Mapping[int, Lease], seqs: Mapping[int, int], seconds: int)
     one = next(iter(leases.values()))
     moved = {p: Lease(one.consumer, p, seqs.get(p, lease.seq), one.owner, lease.epoch) for p, lease in sorted(leases.items())}
     columns = [list(moved), [lease.seq for lease in moved.values()], [lease.epoch for lease in moved.values()]]
+    stop_short()
     with connection.cursor() as cursor:
-        cursor.execute(_OF_ALL, [one.consumer])
+        cursor.execute(_OF_ALL, [one.consumer, list(moved)])
         cursor.execute(_HOLD_ALL, [seconds, *columns, one.consumer, one.owner])
         if cursor.rowcount != len(moved):
             raise Fenced(f"{one.consumer}: another worker has taken over")
     return moved
+
+
+def hand(owner: str, seconds: int) -> int:
+    """This worker shares in the work for so many seconds more; how many do."""
+    with scoped(SYSTEM), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM signals_hand WHERE until < clock_timestamp() AND owner <> %s", [owner])
+        cursor.execute(
+            "INSERT INTO signals_hand (owner, until) VALUES (%s, clock_timestamp() + make_interval(secs => %s)) "
+            "ON CONFLICT (owner) DO UPDATE SET until = excluded.until",
+            [owner, seconds],
+        )
+        cursor.execute("SELECT count(*) FROM signals_hand WHERE until > clock_timestamp()")
+        return int(cursor.fetchone()[0])
+
+
+def withdraw(owner: str) -> None:
+    """This worker no longer shares in the work."""
+    with scoped(SYSTEM), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM signals_hand WHERE owner = %s", [owner])

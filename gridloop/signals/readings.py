@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from django.db import connection
+from typing import NamedTuple
 
 from gridloop.journal.frame import elevated
 from gridloop.journal.selectors import reading
@@ -19,12 +18,13 @@ from gridloop.registry.selectors import device, household_watched
 from gridloop.sdk.signals import partition_of_name, unpack_rows_of
 from gridloop.signals.history import HISTORY, folder
 from gridloop.signals.log import partitions_setting
+from gridloop.signals.positions import reached
 from gridloop.signals.rules import hour_of
+from gridloop.signals.source import source
 
 MOST_HOURS = 31 * 24
 POINTS = 336  # at most, of a chart: the steps of a week are half an hour
 _STEPS = tuple(60 * m for m in (1, 5, 10, 30, 60, 180))  # seconds
-_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,50 +100,30 @@ def _row(kind: str, at: datetime, value: float | None, source: str, number: str,
 
 # --- from the log --------------------------------------------------------------------------------------------------------
 
-_FROM = """
-SELECT p.partition, COALESCE(c.seq, 0), (SELECT at FROM signals_batch b WHERE b.partition = p.partition ORDER BY seq LIMIT 1)
-FROM signals_partition p LEFT JOIN signals_position c ON c.partition = p.partition AND c.consumer = %s
-"""
-_BEFORE = """
-SELECT seq, data FROM signals_batch WHERE partition = %s AND seq > %s AND seq < %s AND last_at >= %s AND first_at <= %s AND at <= %s
-ORDER BY seq DESC LIMIT %s
-"""
-_PAGE, MOST_BATCHES = 200, 20_000  # batches at a time, and in all of a partition: two seconds of reading
-_NO_END = 2**63 - 1
+MOST_BATCHES = 20_000  # of a partition: two seconds of reading
 
 
 def _recent(code: str, since: datetime, until: datetime) -> Iterator[Row]:
     """What the files do not have yet, newest first. The log shows itself to the system alone; that this device may be seen is known."""
-    with elevated(), connection.cursor() as cursor:
-        cursor.execute(_FROM, [HISTORY])
-        known = {partition: (seq, first) for partition, seq, first in cursor.fetchall()}
-        own = partition_of_name(code, partitions_setting())
+    with elevated():
+        ends, written = source().ends(), reached(HISTORY)
+        own, others = partition_of_name(code, partitions_setting()), _partitions(code, 1)
         # partitions may have been added: before the first batch of the last one the device was in another
-        added = max((first for _, first in known.values() if first), default=None)
-        for partition in {own, *_partitions(code, 1)} & known.keys():
-            latest = _LAST if partition == own else added
-            if latest is None:
-                continue
-            for data in _batches(cursor, [partition, known[partition][0]], [since, until, latest]):
-                yield from _of_batch(data, code, since, until)
-
-
-def _batches(cursor: Any, after: list[Any], times: list[datetime]) -> Iterator[bytes]:
-    before = _NO_END
-    for _ in range(MOST_BATCHES // _PAGE):
-        cursor.execute(_BEFORE, [*after, before, *times, _PAGE])
-        page = cursor.fetchall()
-        yield from (bytes(data) for _, data in page)
-        if len(page) < _PAGE:
-            return
-        before = page[-1][0]
+        first = source().first_after(dict.fromkeys(ends, 0)) if others - {own} else {}
+        added = max(first.values(), default=None)
+        for partition in {own, *others} & ends.keys():
+            latest = None if partition == own else added
+            if partition == own or added is not None:
+                found = source().backwards(partition, written.get(partition, 0), since, until, latest)
+                for data in islice(found, MOST_BATCHES):
+                    yield from _of_batch(data, code, since, until)
 
 
 def _of_batch(data: bytes, code: str, since: datetime, until: datetime) -> Iterator[Row]:
-    for number, source, _, kind, micros, value, _, _, told, *_ in unpack_rows_of(data, code):
+    for number, sender, _, kind, micros, value, _, _, told, *_ in unpack_rows_of(data, code):
         at = datetime.fromtimestamp(micros / 1e6, UTC)
         if since <= at <= until:
-            yield _row(kind, at, value, source, number, not told)
+            yield _row(kind, at, value, sender, number, not told)
 
 
 def _partitions(code: str, least: int) -> set[int]:

@@ -22,7 +22,7 @@ from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals.holding import kinds_asked, unheard, waits_for_silence
-from gridloop.signals.keys import VILLAGE_DIGITS, Keys
+from gridloop.signals.keys import VILLAGE_DIGITS, Keys, everybody
 from gridloop.signals.stream import horizon_of, partitions
 from gridloop.signals.taking import Taking
 from gridloop.signals.warming import Learning, memory_of
@@ -67,7 +67,7 @@ class Rehearsing:
         """Numbers are given for this run alone: they are not stored."""
         self.keys, self._taking, self._ended = keys, taking, False
         groupings = {one.by for one in self.detectors} - {DEVICE}
-        for rows in keys.everybody():
+        for rows in everybody():
             keys.learn(rows, groupings)
         since = self.since - DAY - max((memory_of(one) for one in self.detectors), default=0)
         # who is to tell whether a village was silent has to hear everybody

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from django.db import connection
 from django.db.models import Count, F
 from django.db.models.functions import Substr
 
@@ -25,20 +25,12 @@ from gridloop.signals.alarms import SILENCE, moment, most_an_hour
 from gridloop.signals.judging import Counts
 from gridloop.signals.models import Alarm, HeldDetector, Name, Proposal, Trouble, Witness
 from gridloop.signals.outcomes import counts_of
-from gridloop.signals.positions import CONSUMERS
-from gridloop.signals.state import load
+from gridloop.signals.positions import CONSUMERS, reached
+from gridloop.signals.source import source
+from gridloop.signals.state import load, tags
 
 EFFECTS_LATE = 10.0  # seconds a batch may wait
-LATE = {"history": 3 * 3600.0, "detectors": 300.0}  # whole hours; detectors move when they store what they know
-
-# How far behind the log's end every consumer is: batches, and the age of the first one waiting.
-_LAG = """
-SELECT n.name, COALESCE(sum(p.seq - COALESCE(c.seq, 0)), 0), min(b.at)
-FROM unnest(%s::text[]) AS n(name) CROSS JOIN signals_partition p
-LEFT JOIN signals_position c ON c.partition = p.partition AND c.consumer = n.name
-LEFT JOIN signals_batch b ON b.partition = p.partition AND b.seq = COALESCE(c.seq, 0) + 1
-GROUP BY n.name
-"""
+LATE = {"history": 3 * 3600.0, "detectors": 300.0, "devices": 300.0}  # whole hours; detectors move when they store what they know
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +54,13 @@ class State:
 @reading
 def lags(viewer: Viewer) -> dict[str, Lag]:
     """How far behind the log's end each of its consumers is."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LAG, [list(CONSUMERS)])
-        return {name: Lag(int(batches), since) for name, batches, since in cursor.fetchall()}
+    ends, found = source().ends(), {}
+    for name in CONSUMERS:
+        done = dict.fromkeys(ends, 0) | reached(name)
+        behind = {p: done[p] for p, end in ends.items() if end > done[p]}
+        first = source().first_after(behind) if behind else {}
+        found[name] = Lag(sum(ends[p] - seq for p, seq in behind.items()), min(first.values(), default=None))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +78,44 @@ class Detecting:
     anew: tuple[datetime, str] | None = None  # when what was stored could not be read, and why
 
 
+_WHYS = ("late", "ahead", "flood")
+
+
 @reading
 def detecting(viewer: Viewer) -> Detecting:
-    file = load("meta")
-    meta: dict[str, Any] = {"frontier": None, "passed": [0, [], [], []]}
-    if file:
-        with file:
-            meta |= orjson.loads(file.read())
-    unknown, late, ahead, flood = meta["passed"]
-    counts = Counter[int]()
-    for one in (late, ahead, flood):
-        counts.update(dict(one))
-    most = counts.most_common(3)
-    names = dict(Name.objects.filter(space="device", number__in=[number for number, _ in most]).values_list("number", "name"))
-    passed = {"late": late, "ahead": ahead, "flood": flood}
+    """What one lane has passed over another may have, too: of each device the most count."""
+    metas = {tag: _meta(tag) for tag in tags()}
+    whole, unknown = metas.get("", _meta("")), 0
+    passed = {why: Counter[str]() for why in _WHYS}
+    for tag, meta in metas.items():
+        strangers, *counts = meta["passed"]
+        unknown += strangers if tag else 0
+        for why, one in zip(_WHYS, counts, strict=True):
+            names = _names(tag, dict(one))
+            passed[why] |= Counter({names.get(number, "?"): count for number, count in one})
+    until = min((meta["frontier"] for meta in metas.values() if meta["frontier"]), default=None)
+    anew = max((meta["anew"] for meta in metas.values() if meta.get("anew")), default=None)
     return Detecting(
-        until=datetime.fromtimestamp(meta["frontier"] / 1000, UTC) if meta["frontier"] else None,
-        passed={**{why: sum(count for _, count in one) for why, one in passed.items()}, "unknown": unknown},
-        worst=[(names.get(number, "?"), count) for number, count in most],
+        until=datetime.fromtimestamp(until / 1000, UTC) if until else None,
+        passed={**{why: counts.total() for why, counts in passed.items()}, "unknown": max(unknown, whole["passed"][0])},
+        worst=sum(passed.values(), Counter[str]()).most_common(3),
         held=dict(HeldDetector.objects.order_by("detector").values_list("detector", "alarms")),
         hushed=Alarm.objects.filter(told=Alarm.Told.HELD, reason=SILENCE, ended=None).count(),
-        anew=(moment(meta["anew"][0]), meta["anew"][1]) if meta.get("anew") else None,
+        anew=(moment(anew[0]), anew[1]) if anew else None,
     )
+
+
+def _meta(tag: str) -> dict[str, Any]:
+    meta: dict[str, Any] = {"frontier": None, "passed": [0, [], [], []]}
+    if file := load("meta", tag):
+        with file:
+            meta |= orjson.loads(file.read())
+    return meta
+
+
+def _names(tag: str, numbers: Collection[int]) -> dict[int, str]:
+    rows = Name.objects.filter(space=f"device{tag}", number__in=list(numbers)) if numbers else Name.objects.none()
+    return dict(rows.values_list("number", "name"))
 
 
 @reading
@@ -159,24 +171,14 @@ def _doctor_of_detectors(viewer: Viewer) -> list[tuple[str, str, str, dict[str, 
     return lines
 
 
-_FAULTS = """
-SELECT p.partition, p.seq, count(b.seq), min(b.seq), max(b.seq), (SELECT max(c.seq) FROM signals_position c WHERE c.partition = p.partition)
-FROM signals_partition p LEFT JOIN signals_batch b ON b.partition = p.partition GROUP BY p.partition, p.seq ORDER BY p.partition
-"""
-
-
 @reading
 def log_faults(viewer: Viewer) -> list[str]:
     """Whether what the log keeps is gapless up to its end, and no consumer is beyond it."""
-    with connection.cursor() as cursor:
-        cursor.execute(_FAULTS)
-        rows = cursor.fetchall()
-    faults = []
-    for partition, end, count, first, last, reached in rows:
-        if count and (last != end or count != last - first + 1):
-            faults.append(f"partition {partition}: batches {first} to {last} of {end}, {count} of them")
-        if reached is not None and reached > end:
-            faults.append(f"partition {partition}: a consumer is at {reached}, the end is {end}")
+    faults, ends = source().faults(), source().ends()
+    for partition, end in sorted(ends.items()):
+        furthest = max(reached(name).get(partition, 0) for name in CONSUMERS)
+        if furthest > end:
+            faults.append(f"partition {partition}: a consumer is at {furthest}, the end is {end}")
     return faults
 
 

@@ -1,13 +1,14 @@
 """What the detectors at work know, as rows: in parts, compressed, written and read part by part, so that it is never in memory twice.
 
-There are two places. The parts go into the one that is not in use, each in a transaction of its own: what follows the trace stops at the
-oldest open transaction. The transaction that moves the position then says that they are what is known from now on.
+Every lane has its own, named by its tag. There are two places. The parts go into the one that is not in use, each in a transaction of its
+own: what follows the trace stops at the oldest open transaction. The transaction that moves the position then says that they are what is
+known from now on.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, BinaryIO
 
 import zstandard
@@ -18,7 +19,9 @@ from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals import alarms, positions
+from gridloop.signals.source import source
 
+PIECES = ("meta", "heard", "engine")  # what is stored of a lane
 _PART = 8 << 20  # bytes of a row
 _PLACE = 1_000_000  # parts of the second place are numbered from here
 _IN_USE = "in_use"  # the row that says which; without it the first
@@ -61,65 +64,65 @@ class _Parts:
         self._part += 1
 
 
-def write(pieces: Mapping[str, Write], hold: Hold) -> int:
+def write(pieces: Mapping[str, Write], hold: Hold, tag: str = "") -> int:
     """Into the place that is not in use, outside of any transaction. Returns the place, for ``use``."""
     if connection.in_atomic_block:
         raise RuntimeError("what the detectors know is written in transactions of its own")
     with scoped(SYSTEM):
-        place = _PLACE - _in_use()
-    _clear(place, hold)
+        place = _PLACE - _in_use(tag)
+    _clear(place, hold, tag)
     for name, piece in pieces.items():
-        parts = _Parts(name, place, hold)
+        parts = _Parts(f"{name}{tag}", place, hold)
         piece(parts)
         parts.end()
     return place
 
 
-def use(place: int) -> None:
+def use(place: int, tag: str = "") -> None:
     """Within the transaction that moves the position: what was written there is what is known from now on."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO signals_detectorstate (name, part, data) VALUES (%s, 0, %s) "
             "ON CONFLICT (name, part) DO UPDATE SET data = excluded.data",
-            [_IN_USE, str(place).encode()],
+            [f"{_IN_USE}{tag}", str(place).encode()],
         )
 
 
-def tidy(hold: Hold) -> None:
+def tidy(hold: Hold, tag: str = "") -> None:
     """What was known before goes, part by part."""
     with scoped(SYSTEM):
-        place = _PLACE - _in_use()
-    _clear(place, hold)
+        place = _PLACE - _in_use(tag)
+    _clear(place, hold, tag)
 
 
-def _in_use() -> int:
+def _in_use(tag: str) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT data FROM signals_detectorstate WHERE name = %s", [_IN_USE])
+        cursor.execute("SELECT data FROM signals_detectorstate WHERE name = %s", [f"{_IN_USE}{tag}"])
         row = cursor.fetchone()
     return int(bytes(row[0])) if row else 0
 
 
-def _clear(place: int, hold: Hold) -> None:
+def _clear(place: int, hold: Hold, tag: str) -> None:
     gone = True
     while gone:
         with scoped(SYSTEM), connection.cursor() as cursor:
             hold()
             cursor.execute(
                 "DELETE FROM signals_detectorstate WHERE (name, part) IN ("
-                "SELECT name, part FROM signals_detectorstate WHERE name <> %s AND part >= %s AND part < %s LIMIT 1)",
-                [_IN_USE, place, place + _PLACE],
+                "SELECT name, part FROM signals_detectorstate WHERE name = ANY(%s) AND part >= %s AND part < %s LIMIT 1)",
+                [[f"{name}{tag}" for name in PIECES], place, place + _PLACE],
             )
             gone = cursor.rowcount > 0
 
 
-def load(name: str) -> BinaryIO | None:
+def load(name: str, tag: str = "") -> BinaryIO | None:
     """A piece as a file, None when nothing was stored."""
     file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115  # the reader's
     decompressor = zstandard.ZstdDecompressor().decompressobj()
-    first = part = _in_use()
+    first = part = _in_use(tag)
     with connection.cursor() as cursor:
         while True:
-            cursor.execute("SELECT data FROM signals_detectorstate WHERE name = %s AND part = %s", [name, part])
+            cursor.execute("SELECT data FROM signals_detectorstate WHERE name = %s AND part = %s", [f"{name}{tag}", part])
             row = cursor.fetchone()
             if row is None:
                 break
@@ -132,27 +135,48 @@ def load(name: str) -> BinaryIO | None:
     return file
 
 
-def drop() -> None:
+def tags() -> list[str]:
+    """Of the lanes of which something is stored."""
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM signals_detectorstate")
+        cursor.execute("SELECT DISTINCT substr(name, 5) FROM signals_detectorstate WHERE name LIKE 'meta%%' ORDER BY 1")
+        return [row[0] for row in cursor.fetchall()]
 
 
-def pass_by(consumer: str, owner: str, seconds: int) -> bool:
+def drop(tags: Collection[str]) -> None:
+    with connection.cursor() as cursor:
+        names = [f"{name}{tag}" for name in (*PIECES, _IN_USE) for tag in tags]
+        cursor.execute("DELETE FROM signals_detectorstate WHERE name = ANY(%s)", [names])
+
+
+def pass_by(consumer: str, owner: str, seconds: int, partitions: Collection[int], tags: Collection[str]) -> bool:
     """Nobody detects anything: the position goes along, so that the log can be trimmed; what was known is forgotten, alarms are over."""
-    with scoped(SYSTEM):
-        gone = alarms.remembered()
-    if not gone and not positions.waiting(consumer):
-        return alarms.send_due()
-    leases = positions.claim_all(consumer, owner, seconds)
+    end_gone(())
+    go_by(consumer, owner, seconds, partitions, tags)
+    return alarms.send_due() == alarms.AT_ONCE
+
+
+def go_by(consumer: str, owner: str, seconds: int, partitions: Collection[int], tags: Collection[str]) -> None:
+    """The position of a consumer without work, and nothing of it is known any more."""
+    if not positions.waiting(consumer):
+        return
+    leases = positions.claim_all(consumer, owner, seconds, partitions)
     if leases is None:
-        return False
+        return
     with scoped(SYSTEM):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT partition, seq FROM signals_partition")
-            ends = dict(cursor.fetchall())
-        drop()
-        alarms.end_detectors(gone, round(clock.now().timestamp() * 1000), clock.now())
-        positions.hold_all(leases, ends, seconds)
+        drop(tags)
+        ends = source().ends()
+        positions.hold_all(leases, {p: ends[p] for p in leases.keys() & ends.keys()}, seconds)
     for lease in leases.values():
         positions.release(lease)
-    return alarms.send_due()
+
+
+def end_gone(wanted: Collection[str], gone: Collection[str] | None = None) -> set[str]:
+    """Detectors that have alarms and are not wanted; theirs are over. ``gone``: but of no others than these."""
+    with scoped(SYSTEM):
+        found = alarms.remembered() - {*wanted}
+        over = found if gone is None else found & {*gone}
+        if over:
+            with connection.cursor() as cursor:  # one worker at a time: an alarm is over once
+                cursor.execute("SELECT pg_advisory_xact_lock(hashtext('gridloop.gone'))")
+            alarms.end_detectors(over, round(clock.now().timestamp() * 1000), clock.now())
+    return found

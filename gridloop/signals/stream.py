@@ -16,25 +16,20 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
-from django.db import connection
 
 from gridloop.detection.columns import LATEST, Bools, Floats, Ints
 from gridloop.detection.language import kind_number, token_of
-from gridloop.journal.frame import settle
+from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
+from gridloop.kernel.viewer import SYSTEM
 from gridloop.sdk.signals import unpack_rows
 from gridloop.signals.rules import OWN_SOURCE
+from gridloop.signals.source import source
 
 SETTLE = 5.0  # real seconds; longer than an append may take, see ``signals.connection``
 BACK_MS = 3_600_000  # the clock was set back, and no small correction was made to it
 _READ = 50  # batches of a partition at a time
 TOKENS = ("token", "plate", "zone")  # of a signal's data: what it names, the first there is
-
-_NEXT = """
-SELECT p.partition, b.seq, b.at, b.data FROM unnest(%s::int[], %s::bigint[]) AS p(partition, seq)
-CROSS JOIN LATERAL (SELECT seq, at, data FROM signals_batch WHERE partition = p.partition AND seq > p.seq ORDER BY seq LIMIT %s) b
-ORDER BY p.partition, b.seq
-"""
 
 
 class Columns(NamedTuple):
@@ -74,19 +69,17 @@ class Mark:
     at: int
 
 
-Read = Callable[[Mapping[int, int], int], list[tuple[int, int, int, bytes]]]
+Row = tuple[int, int, int, bytes, bool]  # partition, sequence, moment (ms), packed signals, whether a town's own worker detects on them
+Read = Callable[[Mapping[int, int], int], list[Row]]
 
 
 def milliseconds(at: datetime) -> int:
     return round(at.timestamp() * 1_000_000) // 1000
 
 
-def read_next(after: Mapping[int, int], limit: int) -> list[tuple[int, int, int, bytes]]:
-    """Per partition the next batches after a sequence, in the caller's transaction: partition, sequence, moment (ms), packed signals."""
-    settle()
-    with connection.cursor() as cursor:
-        cursor.execute(_NEXT, [list(after), list(after.values()), limit])
-        return [(partition, seq, milliseconds(at), bytes(data)) for partition, seq, at, data in cursor.fetchall()]
+def read_next(after: Mapping[int, int], limit: int) -> list[Row]:
+    """Per partition the next batches after a sequence, in the caller's transaction."""
+    return [(one.partition, one.seq, milliseconds(one.at), one.data, one.elsewhere) for one in source().packed(after, limit)]
 
 
 @dataclass(slots=True)
@@ -122,13 +115,47 @@ class Stream:
         queues = {p: self._waiting.setdefault(p, deque()) for p in self.marks}
         ends = {p: queue[-1] if queue else self.marks[p] for p, queue in queues.items() if len(queue) < _READ}
         counts = dict.fromkeys(ends, 0)
-        for partition, seq, at, data in self.read({p: end.seq for p, end in ends.items()}, _READ):
-            batch = taken(partition, seq, max(at, ends[partition].at), data)
+        for partition, seq, at, data, elsewhere in self.read({p: end.seq for p, end in ends.items()}, _READ):
+            batch = taken(partition, seq, max(at, ends[partition].at), data, elsewhere)
             queues[partition].append(batch)
             ends[partition] = batch
             counts[partition] += 1
         for partition, count in counts.items():
             (self._open.add if count == _READ else self._open.discard)(partition)
+        self._open |= queues.keys() - ends.keys()  # enough is here: what came since was not asked for
+
+
+class Look(NamedTuple):
+    """The log's ends, asked for after the moment ``now``."""
+
+    now: datetime
+    ends: Mapping[int, int]
+
+    @classmethod
+    def take(cls) -> Look:
+        now = clock.now()
+        with scoped(SYSTEM):
+            return cls(now, source().ends())
+
+    def read(self, after: Mapping[int, int], limit: int) -> list[Row]:
+        """As ``stream.read_next``; where there was nothing, nobody is asked."""
+        waiting = {p: seq for p, seq in after.items() if seq < self.ends.get(p, 0)}
+        return read_next(waiting, limit) if waiting else []
+
+
+def horizon_of(now: datetime) -> int:
+    """Everything up to it is durable, ms."""
+    return milliseconds(now) - round(SETTLE * 1000 * max(clock.rate(), 1.0))
+
+
+def marks_before(at: int) -> dict[int, Mark]:
+    """The last batch of every partition before the first that became durable after a moment (ms). What lies far beyond it was written
+
+    before the clock was set back.
+    """
+    since = datetime.fromtimestamp(at / 1000, UTC)
+    found = source().before(since, since + timedelta(milliseconds=BACK_MS))
+    return {partition: Mark(seq, at) for partition, seq in found.items()}
 
 
 def columns(rows: Sequence[Sequence[Any]], received: Ints) -> Columns:
@@ -159,8 +186,13 @@ def joined(parts: Sequence[Columns]) -> Columns:
     return Columns(time, [code for part in parts for code in part.device], kind, value, token, number, received)
 
 
-def taken(partition: int, seq: int, at: int, data: bytes) -> Taken:
-    """A batch as columns. The rows in between are so many that Python's collector would look through the whole heap again and again."""
+def taken(partition: int, seq: int, at: int, data: bytes, elsewhere: bool = False) -> Taken:
+    """A batch as columns, without rows when they are detected on elsewhere.
+
+    The rows in between are so many that Python's collector would look through the whole heap again and again.
+    """
+    if elsewhere:
+        return Taken(partition, seq, at, 1, joined([]))
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -183,28 +215,6 @@ def named(number: str, source: str) -> int:
     return int.from_bytes(blake2b(f"{source}\0{number}".encode(), digest_size=8).digest()) >> 1
 
 
-def horizon_of(now: datetime) -> int:
-    """Everything received up to it is in the log by now, ms."""
-    return milliseconds(now) - round(SETTLE * 1000 * max(clock.rate(), 1.0))
-
-
-def marks_before(moment: int) -> dict[int, Mark]:
-    """The last batch of every partition before the first that became durable after a moment (ms). What lies far beyond it was written
-
-    before the clock was set back. In the caller's transaction.
-    """
-    at = datetime.fromtimestamp(moment / 1000, UTC)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT p.partition, COALESCE((SELECT min(seq) - 1 FROM signals_batch "
-            "WHERE partition = p.partition AND at > %s AND at < %s), p.seq) FROM signals_partition p",
-            [at, at + timedelta(milliseconds=BACK_MS)],
-        )
-        return {partition: Mark(seq, moment) for partition, seq in cursor.fetchall()}
-
-
 def partitions() -> set[int]:
     """In the caller's transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT partition FROM signals_partition")
-        return {row[0] for row in cursor.fetchall()}
+    return set(source().ends())

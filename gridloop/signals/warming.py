@@ -23,6 +23,7 @@ from gridloop.signals.holding import conditions, fact_names, kinds_asked
 from gridloop.signals.keys import Keys
 from gridloop.signals.past import Kinds, Past, earlier
 from gridloop.signals.stream import Stream, marks_before
+from gridloop.signals.stream import partitions as all_partitions
 from gridloop.signals.taking import LATENESS, Taking
 
 if TYPE_CHECKING:
@@ -51,10 +52,21 @@ def enrol(engine: Engine, groupings: Collection[str], keys: Keys, device: Ints, 
 
 
 class Learning:
-    """An engine of its own through which history goes: first what last was before ``since`` (ms). ``kinds``: None to read all there is."""
+    """An engine of its own through which history goes: first what last was before ``since`` (ms). ``kinds``: None to read all there is;
+
+    ``lane``: the only partition in whose files it lies.
+    """
 
     def __init__(
-        self, keys: Keys, taking: Taking, detectors: Sequence[Detector], since: int, frontier: int, partitions: Sequence[int], kinds: Kinds
+        self,
+        keys: Keys,
+        taking: Taking,
+        detectors: Sequence[Detector],
+        since: int,
+        frontier: int,
+        partitions: Sequence[int],
+        kinds: Kinds,
+        lane: int | None = None,
     ) -> None:
         self.engine = Engine(detectors, LATENESS, compiled=compiled_asked())
         self._keys, self._taking = keys, taking
@@ -64,9 +76,9 @@ class Learning:
         for by in self._groupings:
             for name, column in keys.facts(by, names[by], moment(frontier)).items():
                 self.engine.facts(by, name, column)
-        self._past = Past(since, frontier, partitions, keys.devices, kinds)
+        self._past = Past(since, frontier, partitions, keys.devices, kinds, lane)
         self.begin = self._past.at
-        self._earlier = earlier(self.begin, self.begin - LOOK_BACK, keys.devices, kinds)
+        self._earlier = earlier(self.begin, self.begin - LOOK_BACK, keys.devices, kinds, lane)
         self._last: list[Readings] | None = []  # those of before, until all are found
 
     @property
@@ -113,8 +125,11 @@ class Warming:
     def __init__(self, work: AtWork, wanted: tuple[Detector, ...], detectors: Sequence[Detector]) -> None:
         self.wanted, self._work = wanted, work
         since = work.engine.watermark - DAY - max(memory_of(detector) for detector in detectors)
-        partitions, kinds = list(work.stream.marks), kinds_asked(detectors)
-        self._learning = Learning(work.keys, work.taking, detectors, since, work.frontier, partitions, kinds)
+        # devices that lay in other partitions left their past there
+        lane = None if since - LOOK_BACK < work.moved else work.lane.partition
+        with scoped(SYSTEM):
+            partitions = sorted(all_partitions()) if lane is None else [lane]
+        self._learning = Learning(work.keys, work.taking, detectors, since, work.frontier, partitions, kinds_asked(detectors), lane)
         self.group, self.engine = self._learning.group, self._learning.engine
 
     def go_on(self, seconds: float) -> bool:

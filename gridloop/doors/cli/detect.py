@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from gridloop.detection.vocabulary import DURATION, GROUPINGS, UNITS
 from gridloop.doors.cli.detect_output import Alarms, Telling, kinds_asked_for
 from gridloop.doors.cli.detecting import Facts, Runs, pair, read_devices, told_time
 from gridloop.doors.cli.imports import Rejects
-from gridloop.doors.cli.readings import USUAL, Coded, Piece, Plan, moment, pieces
+from gridloop.doors.cli.readings import USUAL, Names, Plan, moment, pieces
 from gridloop.doors.cli.sheets import SheetFault
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.errors import Invalid
@@ -53,6 +54,9 @@ _ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq", ".xlsx", ".c
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write alarms here, as CSV when it ends so, else as JSON Lines."
 )
 @click.option("--explain", metavar="KEY", default="", help="Say why there was an alarm for this device, household …, or none.")
+@click.option(
+    "--engine", metavar="MASTER", default="", help="Run on Apache Spark, such as spark://host:7077 or local[4]: over Parquet files only."
+)
 @click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", help="Language of what is said.")
 def detect(rules: str, files: tuple[Path, ...], lang: str, **options: Any) -> None:
     """Run detectors over readings in files.
@@ -72,7 +76,7 @@ def detect(rules: str, files: tuple[Path, ...], lang: str, **options: Any) -> No
         raise click.ClickException(say(fault.key, lang, **fault.params)) from fault
     except (SheetFault, OSError) as fault:
         raise click.ClickException(str(fault)) from fault
-    if work.wrong or work.runs.count("late"):
+    if work.wrong or work.passed["late"]:
         sys.exit(1)
 
 
@@ -110,11 +114,17 @@ class Work:
             facts.read(options["fact_file"], self.zone)
         self.homes = read_devices(options["device_file"]) if options["device_file"] else {}
         self.kinds = self._kinds(options["kinds"])
+        self.names = Names(self.kinds, frozenset(self.known), self.homes)
+        self.engine, self.facts = options["engine"], facts
         self.plan = self._plan(options["columns"], options["each"])
         self.each = options["each"]
         self.runs = Runs(self.detectors, facts, _length(self.lateness), self.each, self.explain)
         self.files = [file for path in files for file in _files(path)]
+        if self.engine:
+            self._check_engine()
         self.rows = self.used = self.wrong = 0
+        self.passed = Counter[str]()
+        self.read: set[int] = set()  # kinds
         self.shown: list[str] = []
         self.rejected: list[str] = []
         self.unknown: set[str] = set()
@@ -165,10 +175,35 @@ class Work:
 
     def run(self) -> None:
         with Alarms.to(self.out, self.each, silent=bool(self.explain)) as self.alarms:
+            if self.engine:
+                self._on_spark()
+                return
             for file in self.files:
                 self._file(file)
             for row in self.runs.finish(self.to):
                 self.alarms.write(row)
+        self.passed.update({what: self.runs.count(what) for what in ("late", "ahead", "again")})
+        self.read = {kind for run in self.runs.runs.values() for kind in run.kinds}
+
+    def _check_engine(self) -> None:
+        for option, asked in (("--explain", self.explain), ("--each", self.each)):
+            if asked:
+                raise Invalid("doors.detect_spark_without", option=option)
+        for file in self.files:
+            if not file.name.lower().endswith((".parquet", ".pq")):
+                raise Invalid("doors.detect_spark_parquet", file=file.name)
+
+    def _on_spark(self) -> None:
+        from gridloop.doors.cli.spark import detected
+
+        found, counts = detected(
+            self.engine, self.files, self.detectors, self.facts, _length(self.lateness), self.names, self.plan, self.to
+        )
+        for row in found:
+            self.alarms.write(row)
+        self.rows, self.used, self.wrong = (counts.numbers[what] for what in ("rows", "used", "wrong"))
+        self.passed, self.read, self.unknown = counts.numbers, counts.kinds, counts.unknown
+        self.shown = [say(key, self.lang, **params) for key, params in counts.shown]
 
     def _file(self, file: Path) -> None:
         rejects, shown, rows = Rejects(file), time.monotonic(), 0
@@ -182,7 +217,7 @@ class Work:
                     if len(self.shown) < _SHOWN:
                         reason = say(fault.key, self.lang, **fault.params)
                         self.shown.append(self._say("bad_row", file=file.name, line=line.number, reason=reason))
-                for row in self.runs.step(self._named(piece)):
+                for row in self.runs.step(self.names.given(piece, self.unknown)):
                     self.alarms.write(row)
                 if time.monotonic() - shown > SHOW_EVERY:
                     shown = time.monotonic()
@@ -194,14 +229,6 @@ class Work:
             self.rejected.append(str(rejects.path))
         self._progress(file, rows)
 
-    def _named(self, piece: Piece) -> Piece:
-        """With kinds as the catalogue calls them, and whose the devices are where the file does not say."""
-        otherwise = self.kinds.get("*", "")
-        names = [self.kinds.get(name, name if name in self.known else otherwise or name) for name in piece.kind.names]
-        self.unknown |= {name for name in names if name and name not in self.known}
-        homes = {by: Coded(piece.device.codes, [known.get(name, "") for name in piece.device.names]) for by, known in self.homes.items()}
-        return replace(piece, kind=Coded(piece.kind.codes, names), words={**homes, **piece.words})
-
     def _progress(self, file: Path, rows: int) -> None:
         latest = max(self.runs.latest.values(), default=None)
         at = "-" if latest is None else told_time(latest)
@@ -211,20 +238,23 @@ class Work:
 
     def told(self) -> Iterator[str]:
         """For the error output."""
-        yield self._say("done", rows=self.rows, used=self.used - self.runs.count("late") - self.runs.count("ahead"), **self.alarms.counts)
+        yield self._say("done", rows=self.rows, used=self.used - self.passed["late"] - self.passed["ahead"], **self.alarms.counts)
         if self.wrong:
-            yield self._say("bad", count=self.wrong, file=", ".join(self.rejected))
+            yield (
+                self._say("bad", count=self.wrong, file=", ".join(self.rejected))
+                if self.rejected
+                else self._say("bad_rows", count=self.wrong)
+            )
             yield from self.shown
             if self.wrong > len(self.shown):
                 yield self._say("bad_more")
         for what in ("late", "ahead", "again"):
-            if count := self.runs.count(what):
+            if count := self.passed[what]:
                 yield self._say(what, count=count, lateness=self.lateness)
         if self.unknown:
             yield self._say("unknown_kinds", kinds=", ".join(sorted(self.unknown)))
         wanted = {kind for detector in self.detectors for kind in kinds_asked_for(detector)}
-        missing = wanted - {kind for run in self.runs.runs.values() for kind in run.kinds}
-        if missing:
+        if missing := wanted - self.read:
             yield self._say("unused_kinds", kinds=", ".join(sorted(name for name, kind in self.known.items() if kind.number in missing)))
 
     def explained(self) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,6 +73,26 @@ class Plan:
     zone: str = "Asia/Shanghai"
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the files' words mean. ``kinds``: kind of the catalogue by the file's word, ``*`` for all else; ``known``: the catalogue's;
+
+    ``homes``: by grouping, whose a device is where the file does not say.
+    """
+
+    kinds: Mapping[str, str]
+    known: frozenset[str]
+    homes: Mapping[str, Mapping[str, str]]
+
+    def given(self, piece: Piece, unknown: set[str]) -> Piece:
+        """The piece with the catalogue's kinds and everybody's homes; kinds that are in no catalogue are added to ``unknown``."""
+        otherwise = self.kinds.get("*", "")
+        names = [self.kinds.get(name, name if name in self.known else otherwise or name) for name in piece.kind.names]
+        unknown |= {name for name in names if name and name not in self.known}
+        homes = {by: Coded(piece.device.codes, [known.get(name, "") for name in piece.device.names]) for by, known in self.homes.items()}
+        return replace(piece, kind=Coded(piece.kind.codes, names), words={**homes, **piece.words})
+
+
 def pieces(path: Path, plan: Plan) -> Iterator[Piece]:
     """The rows of a file. SheetFault when it cannot be read, Invalid when it lacks a column."""
     found: dict[str, str] = {}
@@ -80,11 +100,11 @@ def pieces(path: Path, plan: Plan) -> Iterator[Piece]:
     for table, line in _tables(path, plan):
         if not found or not set(table.column_names) <= set(there):  # JSON may have more later on
             there = list(dict.fromkeys([*there, *table.column_names]))
-            found = _found(path, [name for name in there if name != _WRONG], plan)
+            found = columns_of(path, [name for name in there if name != _WRONG], plan)
         yield _piece(table, line, found, plan)
 
 
-def _found(path: Path, there: list[str], plan: Plan) -> dict[str, str]:
+def columns_of(path: Path, there: Sequence[str], plan: Plan) -> dict[str, str]:
     """Column by what it is."""
     found = {what: next((name for name in names if name in there), "") for what, names in USUAL.items()}
     found = {what: name for what, name in found.items() if name} | dict(plan.columns)
@@ -97,6 +117,17 @@ def _found(path: Path, there: list[str], plan: Plan) -> dict[str, str]:
         if what not in found:
             raise Invalid("doors.detect_which_column", file=path.name, what=what, there=", ".join(there))
     return found
+
+
+def piece_of(table: pa.Table, columns: Mapping[str, str], plan: Plan) -> Piece:
+    """A table of a file's columns, wherever it was read."""
+    return _piece(table, _table_line(table, 1), columns, plan)
+
+
+def latest_of(table: pa.Table, column: str, plan: Plan) -> int:
+    """The latest time in a column, ms; 0 when there is none."""
+    wrong = _Wrong(table.num_rows)
+    return int(_times(_plain(table.column(column).combine_chunks()), plan.zone, wrong, table.num_rows)[~wrong.rows].max(initial=0))
 
 
 # --- files ---------------------------------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from gridloop.kernel.texts import say
 from gridloop.sdk.pushes import PushFault, PushMapping
 from gridloop.sdk.signals import Signal
 from gridloop.signals.connection import KeptConnection
-from gridloop.signals.log import PostgresLog
+from gridloop.signals.log import appending
 from gridloop.signals.rules import Defaults, ItemFault, parse_item
 
 Message = MutableMapping[str, Any]
@@ -276,7 +276,7 @@ class Process:
         if not url:
             await send({"type": "lifespan.startup.failed", "message": "GRIDLOOP_INGEST_URL is not set: start with `gridloop up`"})
             return
-        writer = Writer(PostgresLog(KeptConnection(url, "gridloop-ingest")))
+        writer = Writer(appending(KeptConnection(url, "gridloop-ingest")))
         senders = Senders(KeptConnection(url, "gridloop-ingest-auth"))
         pushes, faults = push_book()
         for fault in faults:

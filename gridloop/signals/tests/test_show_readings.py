@@ -24,7 +24,7 @@ from gridloop.registry.actions import load
 from gridloop.registry.messages import BuildingRow, HouseholdRow, HouseRow
 from gridloop.sdk.signals import partition_of_name
 from gridloop.sdk.testing.signal_log import signal
-from gridloop.signals import history, readings
+from gridloop.signals import history, readings, source
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.tests.conftest import EAST_GRID, HERE, device
 
@@ -141,7 +141,7 @@ def test_the_log_is_read_in_pages_up_to_a_bound(
 ) -> None:
     for number in range(7):
         said(log, number, 30 - number)
-    monkeypatch.setattr(readings, "_PAGE", 2)
+    monkeypatch.setattr(source, "AT_ONCE", 2)
     for most, count in ((20, 7), (4, 4)):
         monkeypatch.setattr(readings, "MOST_BATCHES", most)
         with clock.fixed(NOON):

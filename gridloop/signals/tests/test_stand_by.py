@@ -94,7 +94,7 @@ def test_after_a_passing_fault_the_same_worker_goes_on_at_once(county: Cast, log
     register(1)
     work = begun(log)
     with monkeypatch.context() as passing:
-        passing.setattr(AtWork, "_step", lambda _: 1 // 0)
+        passing.setattr(AtWork, "_step", lambda *_: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             run(work, START + timedelta(minutes=1))
     assert work.leases is None

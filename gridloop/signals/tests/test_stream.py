@@ -13,7 +13,7 @@ from gridloop.sdk.signals import pack
 from gridloop.signals.holding import Fair
 from gridloop.signals.stream import _READ, Mark, Stream, Taken
 
-Row = tuple[int, int, int, bytes]
+Row = tuple[int, int, int, bytes, bool]
 NOTHING = pack([])
 
 
@@ -21,7 +21,7 @@ class Log:
     """Batches that become durable one after the other; each partition's times mostly rise."""
 
     def __init__(self, partitions: Mapping[int, list[int]]) -> None:
-        self.rows = {p: [(p, seq, at, NOTHING) for seq, at in enumerate(times, 1)] for p, times in partitions.items()}
+        self.rows = {p: [(p, seq, at, NOTHING, False) for seq, at in enumerate(times, 1)] for p, times in partitions.items()}
         self.now = 0
 
     def read(self, after: Mapping[int, int], limit: int) -> list[Row]:
@@ -34,7 +34,7 @@ def order_of(log: Log) -> list[tuple[int, int]]:
     keyed = []
     for p, rows in log.rows.items():
         latest = 0
-        for _, seq, at, _ in rows:
+        for _, seq, at, _, _ in rows:
             latest = max(latest, at)
             keyed.append((latest, p, seq))
     return [(p, seq) for _, p, seq in sorted(keyed)]
@@ -48,16 +48,31 @@ times = st.lists(st.integers(1, 400), max_size=2 * _READ + 20).map(sorted)
 def test_every_batch_comes_once_and_in_the_order_of_the_log(partitions: dict[int, list[int]], seed: int) -> None:
     chance, log = Random(seed), Log(partitions)
     stream = Stream({p: Mark(0, 0) for p in partitions}, log.read)
+    settle = chance.choice((5, 300))  # more than is read at once may wait for its moment
     out: list[Taken] = []
     frontier = 0
-    while log.now < 500:
+    while log.now < 500 + settle:
         log.now += chance.randint(0, 60)
-        found, until = stream.take(log.now - 5, chance.choice((0, 1, 3, 1000)) or 1000)
+        found, until = stream.take(log.now - settle, chance.choice((0, 1, 3, 1000)) or 1000)
         assert all(frontier <= batch.at <= until for batch in found), "nothing comes for a moment that was said to be over"
         frontier = max(frontier, until)
         out += found
         if chance.random() < 0.2:  # begin again from where it stands
             stream = Stream({p: Mark(mark.seq, mark.at) for p, mark in stream.marks.items()}, log.read)
+    assert [(batch.partition, batch.seq) for batch in out] == order_of(log)
+
+
+def test_what_came_while_enough_waited_is_not_passed_over() -> None:
+    """Many batches a second: more become durable before their moment has come than are read at once."""
+    log = Log({0: list(range(1, 3 * _READ)), 1: [5, 2 * _READ]})
+    stream = Stream({p: Mark(0, 0) for p in log.rows}, log.read)
+    for log.now in range(0, 3 * _READ, 7):
+        assert stream.take(0, 1000) == ([], 0)
+    log.now, frontier = 3 * _READ, 0
+    out: list[Taken] = []
+    while frontier < log.now:
+        found, frontier = stream.take(log.now, 1000)
+        out += found
     assert [(batch.partition, batch.seq) for batch in out] == order_of(log)
 
 

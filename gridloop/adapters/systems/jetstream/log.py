@@ -1,27 +1,37 @@
-"""The signal log on JetStream: one stream a partition, its sequence ours; replicated when there are several servers."""
+"""The signal log on JetStream: one stream a partition, its sequence ours; replicated when there are several servers.
+
+A town may have a log of its own on a leaf node (a JetStream domain). The hub's streams take its batches over, by sequence: what was
+written while the town was cut off comes when it is back, once and in order.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import threading
 from collections import defaultdict
-from collections.abc import Coroutine, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import nats
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import DiscardPolicy, ExternalStream, RetentionPolicy, StorageType, StreamConfig, StreamSource
 from nats.js.errors import NotFoundError
 
+from gridloop.kernel import clock
 from gridloop.kernel.errors import Unavailable
 from gridloop.kernel.ids import uuid7
-from gridloop.sdk.signals import BATCH_SIGNALS, Batch, Signal, pack, partition_of, unpack
+from gridloop.sdk.signals import BATCH_SIGNALS, Batch, Packed, Signal, pack, partition_of, unpack
 
 T = TypeVar("T")
 AT = "Gridloop-At"  # header: when the batch was appended, RFC 3339
+PREFIX = "gridloop_signals"  # of the streams' names
+FROM = "Nats-Stream-Source"  # header the servers set on what they took over from another stream
 AT_ONCE = 32  # messages asked for together
 ACK_SECONDS = 2.0
 REMEMBERED = timedelta(minutes=2)  # names of batches the servers know again, so that sending once more doubles nothing
@@ -29,9 +39,10 @@ _AGAIN = (NatsError, TimeoutError, OSError)
 
 
 class JetStreamLog:
-    """Implements ``sdk.signals.SignalLog``. Threads may share one; ``close`` it.
+    """Implements ``sdk.signals.ServedLog``. Threads may share one; ``close`` it.
 
-    ``patience``: seconds an append goes on trying, with the same names, while servers choose a new leader. ``keep``: how long batches stay.
+    ``patience``: seconds an append goes on trying, with the same names, while servers choose a new leader. ``domain``: of the servers, when
+    they are a town's; ``towns``: domains whose logs this one takes over. ``credentials``: a file that proves who we are.
     """
 
     def __init__(
@@ -40,18 +51,21 @@ class JetStreamLog:
         partitions: int = 8,
         replicas: int = 1,
         *,
-        prefix: str = "gridloop_signals",
-        keep: timedelta = timedelta(hours=48),
+        prefix: str = PREFIX,
         patience: float = 20.0,
+        domain: str = "",
+        towns: Sequence[str] = (),
+        credentials: str = "",
     ) -> None:
         self._partitions, self._prefix, self._patience = partitions, prefix, patience
+        self._domain, self._towns, self._replicas = domain or "hub", list(towns), replicas
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="jetstream", daemon=True)
         self._thread.start()
         self._locks = [asyncio.Lock() for _ in range(partitions)]
         self._client: Client
         self._streams: JetStreamContext
-        self._run(self._begin(list(servers), replicas, keep))
+        self._run(self._begin(list(servers), credentials))
 
     @property
     def partitions(self) -> int:
@@ -62,14 +76,26 @@ class JetStreamLog:
         parts: dict[int, list[Signal]] = defaultdict(list)
         for signal in signals:
             parts[partition_of(signal, self._partitions)].append(signal)
-        at = datetime.now(UTC).isoformat()
-        self._run(self._append_all([self._append(partition, members, at) for partition, members in parts.items()]))
+        self._run(self._append_all([self._append(partition, members) for partition, members in parts.items()]))
 
     def read(self, partition: int, after_seq: int, limit: int) -> list[Batch]:
-        return self._run(self._read(partition, after_seq, limit))
+        return [Batch(partition, one.seq, one.at, unpack(one.data)) for one in self.packed({partition: after_seq}, limit) if one.data]
+
+    def packed(self, after: Mapping[int, int], limit: int) -> list[Packed]:
+        return self._run(self._read_all(after, limit))
 
     def positions(self) -> dict[int, int]:
-        return self._run(self._positions())
+        return {partition: last for partition, (_, last) in self.spans().items()}
+
+    def spans(self) -> dict[int, tuple[int, int]]:
+        return self._run(self._spans())
+
+    def trim(self, upto: Mapping[int, int]) -> None:
+        for partition, seq in upto.items():
+            self._run(self._patiently(partial(self._streams.purge_stream, self._name(partition), seq=seq + 1)))
+
+    def remove(self, partition: int, seq: int) -> None:
+        self._run(self._patiently(lambda: self._removed(partition, seq)))
 
     def close(self) -> None:
         self._run(self._client.close())
@@ -86,46 +112,61 @@ class JetStreamLog:
     def _name(self, partition: int) -> str:
         return f"{self._prefix}_{partition:04d}"
 
-    async def _begin(self, servers: list[str], replicas: int, keep: timedelta) -> None:
+    def _subject(self, partition: int) -> str:
+        """Another one in every domain: what a town writes must not reach the hub's streams by its subject as well."""
+        return f"{self._prefix}.{self._domain}.{partition:04d}"
+
+    async def _begin(self, servers: list[str], credentials: str) -> None:
+        more = {"user_credentials": credentials} if credentials else {}
         self._client = await nats.connect(
-            servers, max_reconnect_attempts=-1, reconnect_time_wait=0.2, connect_timeout=3, allow_reconnect=True
+            servers, max_reconnect_attempts=-1, reconnect_time_wait=0.2, connect_timeout=3, allow_reconnect=True, **more
         )
         self._streams = self._client.jetstream(timeout=ACK_SECONDS)
         for partition in range(self._partitions):
-            name = self._name(partition)
-            config = StreamConfig(
-                name=name,
-                subjects=[name],
-                retention=RetentionPolicy.LIMITS,
-                discard=DiscardPolicy.OLD,
-                storage=StorageType.FILE,
-                max_age=keep.total_seconds(),
-                num_replicas=replicas,
-                duplicate_window=REMEMBERED.total_seconds(),
-                deny_delete=True,
-            )
-            await self._patiently(lambda config=config: self._made(config))
+            await self._patiently(partial(self._made, self._config(partition)))
+
+    def _config(self, partition: int) -> StreamConfig:
+        name = self._name(partition)
+        sources = [StreamSource(name=name, external=ExternalStream(api=f"$JS.{town}.API")) for town in self._towns]
+        return StreamConfig(
+            name=name,
+            subjects=[self._subject(partition)],
+            retention=RetentionPolicy.LIMITS,
+            discard=DiscardPolicy.OLD,
+            storage=StorageType.FILE,
+            num_replicas=self._replicas,
+            duplicate_window=REMEMBERED.total_seconds(),
+            sources=sources or None,
+        )
 
     async def _made(self, config: StreamConfig) -> None:
+        """The stream as it should be: towns may have come or gone, servers become more."""
         try:
-            await self._streams.stream_info(str(config.name))
+            found = (await self._streams.stream_info(str(config.name))).config
         except NotFoundError:
             await self._streams.add_stream(config)
+            return
+        if _towns(found) != _towns(config) or found.num_replicas != config.num_replicas:
+            await self._streams.update_stream(config)
 
     async def _append_all(self, parts: list[Coroutine[Any, Any, None]]) -> None:
         faults = [done for done in await asyncio.gather(*parts, return_exceptions=True) if isinstance(done, BaseException)]
         if faults:
             raise faults[0]
 
-    async def _append(self, partition: int, signals: list[Signal], at: str) -> None:
+    async def _append(self, partition: int, signals: list[Signal]) -> None:
         async with self._locks[partition]:  # a batch that is sent again must not be overtaken by the next
-            for data in self._packed(signals):
-                headers = {"Nats-Msg-Id": str(uuid7()), AT: at}
-                await self._patiently(
-                    lambda data=data, headers=headers: self._streams.publish(self._name(partition), data, headers=headers)
-                )
+            for data in self._cut(signals):
+                await self._patiently(partial(self._publish, partition, data, str(uuid7())))
 
-    def _packed(self, signals: Sequence[Signal]) -> Iterator[bytes]:
+    async def _publish(self, partition: int, data: bytes, name: str) -> None:
+        """The moment is that of the attempt: readers wait only so long for what began before another. Nothing is left for later, either."""
+        if not self._client.is_connected:
+            raise ConnectionError("no server")
+        headers = {"Nats-Msg-Id": name, AT: clock.now().isoformat()}
+        await self._streams.publish(self._subject(partition), data, headers=headers)
+
+    def _cut(self, signals: Sequence[Signal]) -> Iterator[bytes]:
         """Batches no larger than a message may be; a signal alone always is."""
         for start in range(0, len(signals), BATCH_SIGNALS):
             waiting = [signals[start : start + BATCH_SIGNALS]]
@@ -148,22 +189,66 @@ class JetStreamLog:
                     raise
                 await asyncio.sleep(0.1)
 
-    async def _read(self, partition: int, after_seq: int, limit: int) -> list[Batch]:
-        name = self._name(partition)
-        state = (await self._patiently(lambda: self._streams.stream_info(name))).state
-        first = max(after_seq + 1, state.first_seq)
-        last = min(state.last_seq, first + limit - 1)
-        found: list[Batch] = []
+    async def _read_all(self, after: Mapping[int, int], limit: int) -> list[Packed]:
+        found = await asyncio.gather(*(self._read(partition, seq, limit) for partition, seq in sorted(after.items())))
+        return [one for part in found for one in part]
+
+    async def _read(self, partition: int, after_seq: int, limit: int) -> list[Packed]:
+        kept = await self._span(partition)
+        first = max(after_seq + 1, kept[0])
+        last = min(kept[1], first + limit - 1)
+        found: list[Packed] = []
         for start in range(first, last + 1, AT_ONCE):
             asked = range(start, min(start + AT_ONCE, last + 1))
-            found += await asyncio.gather(*(self._patiently(lambda seq=seq: self._one(partition, seq)) for seq in asked))
+            found += await asyncio.gather(*(self._patiently(partial(self._one, partition, seq)) for seq in asked))
         return found
 
-    async def _one(self, partition: int, seq: int) -> Batch:
-        message = await self._streams.get_msg(self._name(partition), seq=seq)
-        return Batch(partition, seq, datetime.fromisoformat((message.headers or {})[AT]), unpack(message.data or b""))
+    async def _one(self, partition: int, seq: int) -> Packed:
+        try:
+            message = await self._streams.get_msg(self._name(partition), seq=seq)
+        except NotFoundError:
+            return Packed(partition, seq, clock.now(), b"")
+        headers = message.headers or {}
+        return Packed(partition, seq, datetime.fromisoformat(headers[AT]), message.data or b"", FROM in headers)
 
-    async def _positions(self) -> dict[int, int]:
-        names = {partition: self._name(partition) for partition in range(self._partitions)}
-        told = await asyncio.gather(*(self._patiently(lambda name=name: self._streams.stream_info(name)) for name in names.values()))
-        return {partition: info.state.last_seq for partition, info in zip(names, told, strict=True)}
+    async def _removed(self, partition: int, seq: int) -> None:
+        with contextlib.suppress(NotFoundError):
+            await self._streams.delete_msg(self._name(partition), seq)  # the server overwrites its bytes
+
+    async def _span(self, partition: int) -> tuple[int, int]:
+        state = (await self._patiently(lambda: self._streams.stream_info(self._name(partition)))).state
+        return max(state.first_seq, 1), state.last_seq
+
+    async def _spans(self) -> dict[int, tuple[int, int]]:
+        return dict(enumerate(await asyncio.gather(*map(self._span, range(self._partitions)))))
+
+
+def _towns(config: StreamConfig) -> set[str]:
+    return {one.external.api for one in config.sources or () if one.external}
+
+
+def from_environment(partitions: int) -> JetStreamLog:
+    """The log of the settings. ValueError when they make no sense."""
+    servers, towns = _listed(os.environ.get("GRIDLOOP_SIGNALS_SERVERS", "")), _listed(os.environ.get("GRIDLOOP_SIGNALS_TOWNS", ""))
+    if not servers:
+        raise ValueError("GRIDLOOP_SIGNALS_SERVERS must name the servers of the signal log, such as nats://a:4222,nats://b:4222")
+    replicas = os.environ.get("GRIDLOOP_SIGNALS_REPLICAS", "").strip() or ("3" if len(servers) >= 3 else "1")
+    if replicas not in ("1", "3", "5"):
+        raise ValueError(f"GRIDLOOP_SIGNALS_REPLICAS must be 1, 3 or 5, not {replicas}")
+    own = os.environ.get("GRIDLOOP_SIGNALS_DOMAIN", "").strip()
+    for domain in (own, *towns):
+        if domain and not domain.replace("-", "").replace("_", "").isalnum():
+            raise ValueError(f"{domain!r} is no JetStream domain: letters, digits, - and _ only")
+    return JetStreamLog(
+        servers,
+        partitions,
+        int(replicas),
+        prefix=os.environ.get("GRIDLOOP_SIGNALS_PREFIX", "").strip() or PREFIX,
+        domain=own,
+        towns=towns,
+        credentials=os.environ.get("GRIDLOOP_SIGNALS_CREDENTIALS", "").strip(),
+    )
+
+
+def _listed(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",") if one.strip()]

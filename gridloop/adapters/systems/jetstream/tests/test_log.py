@@ -2,87 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-import shutil
-import signal as signals
-import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gridloop.adapters.systems.jetstream.log import JetStreamLog
+from gridloop.adapters.systems.jetstream.tests.servers import Servers
 from gridloop.kernel.errors import Unavailable
 from gridloop.sdk.signals import SignalLog
 from gridloop.sdk.testing.signal_log import SignalLogConformance, everything, signal
-
-SERVER = Path(sys.executable).parent / "nats-server"
-_numbers = count()
-
-
-def _free_ports(number: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-
-
-class Servers:
-    """NATS servers of one cluster, each its own process and folder."""
-
-    def __init__(self, size: int) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="gl-nats-"))
-        self.ports, routes = _free_ports(size), _free_ports(size)
-        for number, (port, route) in enumerate(zip(self.ports, routes, strict=True)):
-            others = ", ".join(f'"nats://127.0.0.1:{other}"' for other in routes)
-            cluster = f'cluster {{ name: gl, listen: "127.0.0.1:{route}", routes: [{others}] }}\n' if size > 1 else ""
-            (self.folder / f"{number}.conf").write_text(
-                f'server_name: n{number}\nlisten: "127.0.0.1:{port}"\n{cluster}'
-                f'jetstream {{ store_dir: "{self.folder}/{number}", sync_interval: always }}\n'
-            )
-        self.running = [self._start(number) for number in range(size)]
-
-    def _start(self, number: int) -> subprocess.Popen[bytes]:
-        with (self.folder / f"{number}.log").open("ab") as out:
-            return subprocess.Popen([SERVER, "-c", self.folder / f"{number}.conf"], stdout=out, stderr=out)
-
-    def again(self, number: int) -> None:
-        self.running[number] = self._start(number)
-
-    def kill(self, number: int) -> None:
-        self.running[number].send_signal(signals.SIGKILL)
-        self.running[number].wait(10)
-
-    @property
-    def urls(self) -> list[str]:
-        return [f"nats://127.0.0.1:{port}" for port in self.ports]
-
-    def log(self, **more: Any) -> JetStreamLog:
-        """An empty log of its own. Right after the start the servers have no leader yet."""
-        end = time.monotonic() + 30
-        while True:
-            try:
-                return JetStreamLog(self.urls, prefix=f"t{next(_numbers)}", **more)
-            except Unavailable:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.3)
-
-    def stop(self) -> None:
-        for process in self.running:
-            process.kill()
-            process.wait(10)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _servers(size: int) -> Iterator[Servers]:

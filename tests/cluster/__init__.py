@@ -1,0 +1,1 @@
+"""Detectors on Apache Spark, where it is installed: ``make cluster``."""
