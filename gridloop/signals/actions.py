@@ -25,7 +25,7 @@ from gridloop.registry.actions import marks_of, set_device_status
 from gridloop.registry.briefs import DeviceView
 from gridloop.registry.selectors import device_counts, last_heard, overdue_devices, silent_regions
 from gridloop.sdk.signals import Signal, unpack
-from gridloop.signals import history
+from gridloop.signals import forgetting, history
 from gridloop.signals.connection import KeptConnection
 from gridloop.signals.log import PostgresLog, replace_batch
 from gridloop.signals.messages import DEVICE_STATUS, Erasure
@@ -189,16 +189,17 @@ def erase_subject(
     viewer: Viewer, *, rule: str, identities: Collection[tuple[str, str]] = (), devices: Collection[str] = (), words: Collection[str] = ()
 ) -> int:
     """Take a person out of log and history: signals named by ``(source, id)``, of these devices, or holding one of these words
-    (a name, a number plate, a telephone number) in their data lose data and place. Returns how many signals were changed.
+    (a name, a number plate, a telephone number) in their data lose data and place, and the detectors forget what they learned of them.
+    Returns how many signals were changed; the fact says how many alarms were ended by it.
     """
     marks = Marks(frozenset(identities), frozenset(devices), tuple(sorted(words)))
     with elevated():
         count = _erase_log(marks, rule)
-        Alarm.objects.filter(device__in=marks.devices).delete()
+        lasting = forgetting.ask(marks.devices, marks.words)
         Witness.objects.filter(device__in=marks.devices).delete()
         Proposal.objects.filter(device__in=marks.devices).delete()
     count += history.erase(marks, rule)
-    append("org", "signals_erased", {"signals": count, "rule": rule}, viewer)
+    append("org", "signals_erased", {"signals": count, "alarms": lasting, "rule": rule}, viewer)
     return count
 
 

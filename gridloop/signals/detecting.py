@@ -27,7 +27,7 @@ from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.briefs import DeviceKeys
-from gridloop.signals import alarms, positions, state, warming
+from gridloop.signals import alarms, forgetting, positions, state, warming
 from gridloop.signals.alarms import SILENCE, Found, Ruling
 from gridloop.signals.holding import Fair, fact_names, unheard, waits_for_silence
 from gridloop.signals.keys import VILLAGE_DIGITS, Keys
@@ -88,7 +88,7 @@ class AtWork:
                 self._change(wanted)
             else:
                 self._warming = None
-            return self._step() or self._warming is not None
+            return self._step() or self._warming is not None or wanted != self.detectors
         except BaseException:
             self._forget()
             raise
@@ -121,6 +121,7 @@ class AtWork:
         if horizon < self.frontier - BACK_MS:
             self._begin_anew()
             return True
+        self._forget_erased()
         with scoped(SYSTEM):
             grown = partitions() != set(self.stream.marks)
             batches, frontier = ([], 0) if grown else self.stream.take(horizon, MOST_ROWS)
@@ -133,6 +134,20 @@ class AtWork:
         self._commit(found, now, caught_up=frontier >= horizon)
         self._unsent = self._unsent and alarms.send_due()
         return self._unsent or (bool(batches) and frontier < horizon)
+
+    def _forget_erased(self) -> None:
+        """Of those who were erased nothing stays in memory, in what waits, in what learns from history, nor in what is stored."""
+        if not (rows := forgetting.due()):
+            return
+        names = forgetting.forget(self, rows)
+        self.stream = Stream(dict(self.stream.marks))  # what was read ahead may be from before the erasure
+        self._warming = None
+        self._look_around()
+        place = self._write()
+        with scoped(SYSTEM):
+            self._store(place)
+            forgetting.done(rows, names)
+        state.tidy(self._hold)
 
     def _through(self, found: Columns, frontier: int) -> list[Alarm]:
         device = self.keys.devices(found.device)

@@ -82,6 +82,14 @@ class DetectorState(models.Model):
     data = models.BinaryField()
 
 
+class Forgotten(models.Model):
+    """What the detectors at work have still to forget, because somebody was erased: a device, or a token by the number they know it by."""
+
+    device = models.CharField(max_length=64, default="")
+    token = models.BigIntegerField(null=True)
+    at = models.DateTimeField()
+
+
 class Alarm(models.Model):
     """What a detector raised. ``id`` is a function of detector, version, key and start, so that a replay finds its own alarm again."""
 

@@ -18,6 +18,7 @@ from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals import alarms, positions
+from gridloop.signals.models import Forgotten
 
 _PART = 8 << 20  # bytes of a row
 _PLACE = 1_000_000  # parts of the second place are numbered from here
@@ -151,6 +152,7 @@ def pass_by(consumer: str, owner: str, seconds: int) -> bool:
             cursor.execute("SELECT partition, seq FROM signals_partition")
             ends = dict(cursor.fetchall())
         drop()
+        Forgotten.objects.all().delete()  # with what was known
         alarms.end_detectors(gone, round(clock.now().timestamp() * 1000), clock.now())
         positions.hold_all(leases, ends, seconds)
     for lease in leases.values():

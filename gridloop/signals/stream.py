@@ -23,7 +23,7 @@ from gridloop.detection.language import kind_number, token_of
 from gridloop.journal.frame import settle
 from gridloop.kernel import clock
 from gridloop.sdk.signals import unpack_rows
-from gridloop.signals.rules import OWN_SOURCE
+from gridloop.signals.rules import OWN_SOURCE, was_erased
 
 SETTLE = 5.0  # real seconds; longer than an append may take, see ``signals.connection``
 BACK_MS = 3_600_000  # the clock was set back, and no small correction was made to it
@@ -132,8 +132,8 @@ class Stream:
 
 
 def columns(rows: Sequence[Sequence[Any]], received: Ints) -> Columns:
-    """Rows as ``sdk.signals.unpack_rows`` gives them. What has no device, and what the platform makes itself, is no reading."""
-    keep = [bool(row[2]) and row[1] != OWN_SOURCE for row in rows]
+    """Rows as ``sdk.signals.unpack_rows`` gives them. What has no device, was erased, or is the platform's own is no reading."""
+    keep = [bool(row[2]) and row[1] != OWN_SOURCE and not (row[8] and was_erased(row[8])) for row in rows]
     if not all(keep):
         rows = [row for row, one in zip(rows, keep, strict=True) if one]
         received = received[np.array(keep, np.bool_)]
