@@ -29,7 +29,7 @@ from gridloop.signals import forgetting, history
 from gridloop.signals.connection import KeptConnection
 from gridloop.signals.log import PostgresLog, replace_batch
 from gridloop.signals.messages import DEVICE_STATUS, Erasure
-from gridloop.signals.models import Alarm, HeldDetector, Proposal, Seen, Trouble, Witness
+from gridloop.signals.models import Alarm, HeldDetector, Irregular, Proposal, Seen, Trouble, Witness
 from gridloop.signals.positions import done_by_all
 from gridloop.signals.rules import OWN_SOURCE, SILENT_LEAST, Marks, Watch, erased
 
@@ -136,6 +136,23 @@ def forget_troubles(limit: int = 500, dry: bool = False) -> int:
     """Retention: signals that could not be taken."""
     with scoped(SYSTEM):
         return drop(Trouble.objects.filter(at__lt=clock.now() - kept("troubles")), limit, dry)
+
+
+def forget_irregular(limit: int = 500, dry: bool = False) -> int:
+    """Retention: how many readings of a device were not as they should be."""
+    with scoped(SYSTEM):
+        old = Irregular.objects.filter(hour__lt=clock.now() - kept("irregular"))
+        return min(limit, old.count()) if dry else _drop_hours(limit)
+
+
+def _drop_hours(limit: int) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM signals_irregular WHERE (hour, device, why) IN "
+            "(SELECT hour, device, why FROM signals_irregular WHERE hour < %s ORDER BY hour LIMIT %s)",
+            [clock.now() - kept("irregular"), limit],
+        )
+        return int(cursor.rowcount)
 
 
 def log_hours() -> float:

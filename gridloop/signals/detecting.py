@@ -30,6 +30,7 @@ from gridloop.registry.briefs import DeviceKeys
 from gridloop.signals import alarms, forgetting, positions, state, warming
 from gridloop.signals.alarms import SILENCE, Found, Ruling
 from gridloop.signals.holding import Fair, fact_names, unheard, waits_for_silence
+from gridloop.signals.irregular import Noting
 from gridloop.signals.keys import VILLAGE_DIGITS, Keys
 from gridloop.signals.models import Alarm as Row
 from gridloop.signals.models import HeldDetector
@@ -61,6 +62,7 @@ class AtWork:
         self.stream = Stream({})
         self.keys = Keys()
         self.taking = Taking()
+        self.noting = Noting()
         self.frontier = 0  # everything received up to it was handed on, ms
         self.held: set[str] = set()
         self._warming: Warming | None = None
@@ -155,6 +157,7 @@ class AtWork:
             self._learn(rows)
             device = self.keys.devices(found.device)
         readings, received = self.taking.take(found, device)
+        self.noting.look(found, device, self.keys.allowed)
         self.frontier = frontier
         warming.enrol(self.engine, self._facts.keys(), self.keys, *self.taking.newly)
         told = self.engine.step(readings, received) if len(readings.time) else []
@@ -390,6 +393,7 @@ class AtWork:
             "passed": [passed.unknown, *(list(one.items()) for one in (passed.late, passed.ahead, passed.flood))],
             "fair": fair.minute,
             "anew": self._anew,
+            "irregular": self.noting.gather(self.taking, self.engine, self.keys),
         }
         pieces: dict[str, state.Write] = {
             "engine": self.engine.write_snapshot,
@@ -404,6 +408,7 @@ class AtWork:
         """Inside the caller's transaction: numbers given, the position, and that what was written is known up to it."""
         self.keys.store()
         state.use(place)
+        self.noting.write(alarms.moment(self.frontier))
         seqs = {p: mark.seq for p, mark in self.stream.marks.items()}
         self.leases = positions.hold_all(self.leases or {}, seqs, LEASE_SECONDS)
         self._saved = self._renewed = time.monotonic()
@@ -428,8 +433,11 @@ class AtWork:
         if told is None or arrays is None or engine is None:
             return None
         with told, arrays, engine:
-            self._recall(orjson.loads(told.read()), Stored(arrays))
-            return self.engine.restore(engine)
+            meta = orjson.loads(told.read())
+            self._recall(meta, Stored(arrays))
+            fresh = self.engine.restore(engine)
+            self.noting.begin(self.taking, self.engine, meta.get("irregular", self.taking.passed.totals()))
+            return fresh
 
     def _recall(self, meta: dict[str, Any], arrays: Stored) -> None:
         at = dict(meta["marks"])

@@ -18,7 +18,7 @@ from gridloop.detection.rules import DEVICE
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
-from gridloop.signals.models import Alarm, Forgotten
+from gridloop.signals.models import Alarm, Forgotten, Irregular
 
 if TYPE_CHECKING:
     from gridloop.signals.detecting import AtWork
@@ -30,6 +30,7 @@ def ask(devices: Collection[str], words: Collection[str]) -> int:
     of_device = Alarm.objects.filter(device__in=devices)
     lasting = of_device.filter(ended=None).count()
     of_device.delete()
+    Irregular.objects.filter(device__in=devices).delete()
     rows = [Forgotten(device=code, at=now) for code in sorted(devices)]
     Forgotten.objects.bulk_create([*rows, *(Forgotten(token=token_of(word), at=now) for word in sorted(words))])
     return lasting

@@ -90,6 +90,19 @@ class Forgotten(models.Model):
     at = models.DateTimeField()
 
 
+class Irregular(models.Model):
+    """How many of a device's readings were not as they should be in an hour, by why; see ``irregular``. ``device`` empty: of all."""
+
+    pk = models.CompositePrimaryKey("hour", "device", "why")
+    hour = models.DateTimeField()  # of the log's time
+    device = models.CharField(max_length=64)
+    why = models.CharField(max_length=8)
+    count = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["device", "hour"], name="signals_irregular_of")]
+
+
 class Alarm(models.Model):
     """What a detector raised. ``id`` is a function of detector, version, key and start, so that a replay finds its own alarm again."""
 

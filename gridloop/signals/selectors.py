@@ -22,8 +22,9 @@ from gridloop.orgs.selectors import region_names
 from gridloop.registry.selectors import device_counts, devices_by_code, overdue_devices
 from gridloop.signals.actions import is_mass_silence, most_late
 from gridloop.signals.alarms import SILENCE, moment, most_an_hour
+from gridloop.signals.irregular import AGAIN, UNKNOWN, WHYS, Doubt, day_before, doubts_of
 from gridloop.signals.judging import Counts
-from gridloop.signals.models import Alarm, HeldDetector, Name, Proposal, Trouble, Witness
+from gridloop.signals.models import Alarm, HeldDetector, Proposal, Trouble, Witness
 from gridloop.signals.outcomes import counts_of
 from gridloop.signals.positions import CONSUMERS
 from gridloop.signals.state import load
@@ -69,13 +70,16 @@ def lags(viewer: Viewer) -> dict[str, Lag]:
 
 @dataclass(frozen=True, slots=True)
 class Detecting:
-    """How the detectors at work are, as of when their state was last stored. ``passed``: readings that took no part, by why;
+    """How the detectors at work are, as of when their state was last stored. ``passed``: irregular readings since ever, by why;
 
-    ``worst``: the devices of most of them. ``held``: detectors held back → alarms; ``hushed``: alarms that wait for others to be heard.
+    ``day``: those of the last day; ``worst``: the devices of most of them; ``doubtful``: devices that are mostly so, and why.
+    ``held``: detectors held back → alarms; ``hushed``: alarms that wait for others to be heard.
     """
 
     until: datetime | None
     passed: dict[str, int]
+    day: dict[str, int]
+    doubtful: list[tuple[str, Doubt]]
     worst: list[tuple[str, int]]
     held: dict[str, int]
     hushed: int
@@ -89,17 +93,16 @@ def detecting(viewer: Viewer) -> Detecting:
     if file:
         with file:
             meta |= orjson.loads(file.read())
-    unknown, late, ahead, flood = meta["passed"]
-    counts = Counter[int]()
-    for one in (late, ahead, flood):
-        counts.update(dict(one))
-    most = counts.most_common(3)
-    names = dict(Name.objects.filter(space="device", number__in=[number for number, _ in most]).values_list("number", "name"))
-    passed = {"late": late, "ahead": ahead, "flood": flood}
+    until = datetime.fromtimestamp(meta["frontier"] / 1000, UTC) if meta["frontier"] else None
+    day, devices = day_before(until) if until else ({}, {})
+    doubts = {code: doubts_of(counts) for code, counts in devices.items()}
+    most = Counter({code: sum(one.count for one in found) for code, found in doubts.items()}).most_common(3)
     return Detecting(
-        until=datetime.fromtimestamp(meta["frontier"] / 1000, UTC) if meta["frontier"] else None,
-        passed={**{why: sum(count for _, count in one) for why, one in passed.items()}, "unknown": unknown},
-        worst=[(names.get(number, "?"), count) for number, count in most],
+        until=until,
+        passed={why: meta.get("irregular", {}).get(why, 0) for why in (*WHYS, AGAIN, UNKNOWN)},
+        day={why: day.get(why, 0) for why in (*WHYS, AGAIN, UNKNOWN)},
+        doubtful=[(code, one) for code, found in sorted(doubts.items()) for one in found if one.mostly],
+        worst=most,
         held=dict(HeldDetector.objects.order_by("detector").values_list("detector", "alarms")),
         hushed=Alarm.objects.filter(told=Alarm.Told.HELD, reason=SILENCE, ended=None).count(),
         anew=(moment(meta["anew"][0]), meta["anew"][1]) if meta.get("anew") else None,
@@ -146,8 +149,12 @@ def _doctor_of_detectors(viewer: Viewer) -> list[tuple[str, str, str, dict[str, 
     if found.until is None:
         return [("ok", "detectors", "signals.doctor_no_detectors", {})]
     most = ", ".join(f"{name} ({count})" for name, count in found.worst) or "–"
-    devices = found.passed["late"] + found.passed["ahead"] + found.passed["flood"]
-    lines = [("warn" if devices else "ok", "readings", "signals.doctor_passed", {**found.passed, "most": most})]
+    level = "warn" if any(found.day[why] for why in WHYS) else "ok"
+    lines = [(level, "readings", "signals.doctor_passed", {**found.day, "most": most})]
+    lines += [
+        ("warn", "devices", f"signals.doctor_{one.why}", {"device": code, "count": one.count, "share": f"{100 * one.share:.0f}"})
+        for code, one in found.doubtful[:DOUBTFUL]
+    ]
     lines += [
         ("BAD", "detectors", "signals.doctor_held", {"name": name, "alarms": alarms, "most": most_an_hour()})
         for name, alarms in found.held.items()
@@ -180,6 +187,7 @@ def log_faults(viewer: Viewer) -> list[str]:
     return faults
 
 
+DOUBTFUL = 10  # devices the doctor names
 BY = {"detector": "detector", "device": "device", "place": "region"}
 PLACE_DIGITS = 12  # of a region code: the village
 

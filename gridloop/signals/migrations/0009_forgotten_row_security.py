@@ -1,15 +1,14 @@
-"""What is to be forgotten is asked for and done by the system alone."""
+"""What is to be forgotten, and counts of irregular readings by device, are the system's alone; devices are asked for one by one."""
 
 from django.db import migrations
 
-SQL = """
-ALTER TABLE signals_forgotten ENABLE ROW LEVEL SECURITY;
-CREATE POLICY signals_forgotten_system ON signals_forgotten TO gridloop_app USING (gl_system()) WITH CHECK (gl_system());
-"""
-UNDO = """
-DROP POLICY signals_forgotten_system ON signals_forgotten;
-ALTER TABLE signals_forgotten DISABLE ROW LEVEL SECURITY;
-"""
+TABLES = ("signals_forgotten", "signals_irregular")
+SQL = "".join(
+    f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;\n"
+    f"CREATE POLICY {table}_system ON {table} TO gridloop_app USING (gl_system()) WITH CHECK (gl_system());\n"
+    for table in TABLES
+)
+UNDO = "".join(f"DROP POLICY {table}_system ON {table};\nALTER TABLE {table} DISABLE ROW LEVEL SECURITY;\n" for table in TABLES)
 
 
 class Migration(migrations.Migration):
