@@ -28,9 +28,9 @@ from gridloop.signals.models import DetectorState, Forgotten, Position
 from gridloop.signals.sharing import Crew
 from gridloop.signals.taking import LATENESS
 from gridloop.signals.tests.homes import ALL, BUSY, HOT, SILENT, TEMPERATURE, day, receive, register
-from gridloop.signals.tests.test_detect import HOMES, expected, rows
+from gridloop.signals.tests.test_detect import HOMES, MINUTES, expected, rows
 from gridloop.signals.tests.test_detect_change import lasting
-from gridloop.signals.tests.test_forget_erased import CUT, END, GONE, MINUTES, of, theirs
+from gridloop.signals.tests.test_forget_erased import CUT, END, GONE, of, theirs
 from gridloop.signals.tests.test_share import PARTITIONS, at_once, begun, end_of, is_over, run  # noqa: F401
 
 HOT_DEVICE = f"{GONE}-{TEMPERATURE}"
