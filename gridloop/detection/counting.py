@@ -96,6 +96,18 @@ class Distinct(_Windowed):
         self.cell("names", np.int64, 0, rule.least)
         self.cell("times", np.int64, LONG_AGO, rule.least)
 
+    def forget_tokens(self, tokens: Ints) -> None:
+        """The others stay in their order."""
+        names, times = self.cells["names"], self.cells["times"]
+        if self.rule.of != rules.TOKEN or not len(tokens):
+            return
+        gone = np.isin(names, tokens) & (names != 0)
+        keys = np.flatnonzero(gone.any(axis=0))
+        order = np.argsort(gone[:, keys], axis=0, kind="stable")
+        for cell, nothing in ((names, 0), (times, LONG_AGO)):
+            kept = np.where(gone[:, keys], nothing, cell[:, keys])
+            cell[:, keys] = np.take_along_axis(kept, order, axis=0)
+
     def wanted(self, view: View) -> Run:
         which = view.picked(self.rule.pick)
         return view.run(which if self.rule.of == rules.DEVICE else which & (view.rows.token != 0))
@@ -141,8 +153,23 @@ class Days(Leaf):
         super().__init__(timed=True)
         self.rule = rule
         self.pair = np.zeros(0, np.uint64)  # sorted
+        self.key = np.zeros(0, np.int32)  # of each pair; -1 where a program before this one stored it
         self.day = np.zeros(0, np.int32)
         self.bits = np.zeros(0, np.uint64)
+
+    def forget(self, keys: Ints) -> None:
+        """Pairs of which nobody knows whose they are go as well: rather a day too few than one too many."""
+        super().forget(keys)
+        if len(keys):
+            self._keep(~np.isin(self.key, keys) & (self.key >= 0))
+
+    def forget_tokens(self, tokens: Ints) -> None:
+        for token in tokens.tolist():
+            self._keep(self.pair != _mixed(self.key.astype(np.int64), np.full(len(self.key), token)))
+
+    def _keep(self, which: Bools) -> None:
+        self.pair, self.key = self.pair[which], self.key[which]
+        self.day, self.bits = self.day[which], self.bits[which]
 
     def wanted(self, view: View) -> Run:
         return view.run(view.picked(self.rule.pick) & (view.rows.token != 0))
@@ -154,8 +181,8 @@ class Days(Leaf):
         until = np.zeros(len(run), np.int64)  # when what each row's token has is no longer enough
         for today in np.unique(day).tolist():
             rows = np.flatnonzero(day == today)
-            pairs, which = np.unique(pair[rows], return_inverse=True)
-            ends = (self._days_left(pairs, today) + today) * rules.DAY - rule.offset
+            pairs, one, which = np.unique(pair[rows], return_index=True, return_inverse=True)
+            ends = (self._days_left(pairs, run.key[rows[one]], today) + today) * rules.DAY - rule.offset
             until[rows] = np.where(ends > today * rules.DAY - rule.offset, ends, 0)[which]
         stored = np.where(self.cells["on"][run.keys], self.cells["flip"][run.keys], 0)
         until[run.first] = np.maximum(until[run.first], stored)
@@ -165,9 +192,9 @@ class Days(Leaf):
         holds = until > run.time
         return run, holds, np.where(holds, until, NEVER)
 
-    def _days_left(self, pairs: NDArray[np.uint64], today: int) -> Ints:
+    def _days_left(self, pairs: NDArray[np.uint64], keys: Ints, today: int) -> Ints:
         """Marks the day; for how many days from today on each has enough of them, 0 for not."""
-        self._make_room(pairs, today)
+        self._make_room(pairs, keys, today)
         at = np.searchsorted(self.pair, pairs)
         gone = (today - self.day[at]).astype(np.uint64)
         bits = np.where(gone < 64, self.bits[at] << np.minimum(gone, np.uint64(63)), np.uint64(0)) | np.uint64(1)
@@ -180,7 +207,7 @@ class Days(Leaf):
             left[set_ & (count == self.rule.least)] = self.rule.of - ago
         return left
 
-    def _make_room(self, pairs: NDArray[np.uint64], today: int) -> None:
+    def _make_room(self, pairs: NDArray[np.uint64], keys: Ints, today: int) -> None:
         at = np.searchsorted(self.pair, pairs)
         known = np.zeros(len(pairs), np.bool_)
         inside = at < len(self.pair)
@@ -190,17 +217,19 @@ class Days(Leaf):
         new = pairs[~known]
         keep = self.day > today - self.rule.of  # the others count no more
         pair = np.concatenate((self.pair[keep], new, pairs[known]))
+        key = np.concatenate((self.key[keep], keys[~known].astype(np.int32), self.key[at[known]]))
         day = np.concatenate((self.day[keep], np.full(len(new), today, np.int32), self.day[at[known]]))
         bits = np.concatenate((self.bits[keep], np.zeros(len(new), np.uint64), self.bits[at[known]]))
         self.pair, first = np.unique(pair, return_index=True)
-        self.day, self.bits = day[first], bits[first]
+        self.key, self.day, self.bits = key[first], day[first], bits[first]
 
     def dump(self) -> Arrays:
-        return {**super().dump(), "pair": self.pair, "day": self.day, "bits": self.bits}
+        return {**super().dump(), "pair": self.pair, "key": self.key, "day": self.day, "bits": self.bits}
 
     def load(self, arrays: Arrays) -> None:
         super().load(arrays)
         self.pair, self.day, self.bits = (arrays[name].copy() for name in ("pair", "day", "bits"))
+        self.key = arrays["key"].copy() if "key" in arrays else np.full(len(self.pair), -1, np.int32)
 
 
 def _mixed(key: Ints, token: Ints) -> NDArray[Any]:

@@ -202,6 +202,22 @@ class Engine:
                 for _, part in running.tree():
                     part.enroll(known, since)
 
+    def forget(self, devices: ArrayLike, keys: Mapping[str, ArrayLike], tokens: ArrayLike = ()) -> None:
+        """As if nothing had ever been read of some devices, of some keys by grouping, or with some tokens in it; no alarm's end is told.
+
+        What keys that stay have of them, such as the count of a whole building, is not taken apart.
+        """
+        gone, named = np.asarray(devices, np.int64), np.asarray(tokens, np.int64)
+        self._reorder.forget(gone, named)
+        for running in self._running:
+            by = running.detector.by
+            of = gone if by == DEVICE else np.asarray(keys.get(by, ()), np.int64)
+            of = of[of < self._sizes[by]]
+            for _, part in running.tree():
+                part.forget(of)
+                part.forget_tokens(named)
+            running.raising.forget(of.tolist())
+
     def step(self, readings: Readings, received: Ints | None = None) -> list[Alarm]:
         """Takes a batch of the log and tells the alarms that are certain now, in the order of time, detector and key."""
         self._reorder.push(readings, received)

@@ -98,6 +98,14 @@ class Part(ABC):
     @abstractmethod
     def step(self, view: View, until: int) -> Edges: ...
 
+    def forget(self, keys: Ints) -> None:
+        """As if nothing had ever been read of some keys. Bounds stay: they may be too early, never too late."""
+        for name, cell in self.cells.items():
+            cell[..., keys] = self._fills[name]
+
+    def forget_tokens(self, tokens: Ints) -> None:  # noqa: B027  # most conditions keep none
+        """As if nothing had ever been read that named one of these; what holds already goes on."""
+
     def dump(self) -> Arrays:
         return dict(self.cells)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from gridloop.detection.columns import LONG_AGO, Edges
@@ -92,6 +94,13 @@ class Raising:
     def _forget(self, until: int) -> None:
         self._raised = {key: at for key, at in self._raised.items() if at + self.detector.quiet >= until}
         self._forget_at = max(_SOME, 2 * len(self._raised))
+
+    def forget(self, keys: Collection[int]) -> None:
+        """Nothing is going on of these keys, and nothing was: no end is told of what lasts."""
+        for key in keys:
+            self._active.pop(key, None)
+            self._steps.pop(key, None)
+            self._raised.pop(key, None)
 
     def dump(self) -> Arrays:
         active = [(key, start, severity) for key, (start, severity) in self._active.items()]

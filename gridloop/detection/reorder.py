@@ -154,6 +154,14 @@ class Reorder:
         self._settle()
         return joined([part for bucket in sorted(self._buckets) for part in self._buckets[bucket]])
 
+    def forget(self, devices: Ints, tokens: Ints) -> None:
+        """What waits of these devices, or names one of these tokens, goes; so does what was counted of them."""
+        rows = self.waiting()
+        self._buckets = {}
+        self._file(rows.take(~np.isin(rows.device, devices) & ~np.isin(rows.token, tokens)))
+        for device in devices.tolist():
+            self.late_by.pop(device, None)
+
     def dump(self) -> dict[str, np.ndarray]:
         names = list(self.late_by)
         passed = self.passed

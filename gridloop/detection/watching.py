@@ -102,6 +102,12 @@ class Dwell(Leaf):
     def wanted(self, view: View) -> Run:
         return view.run_of(self.rule.pick)
 
+    def forget_tokens(self, tokens: Ints) -> None:
+        zone, waits = self.cells["zone"], ~self.cells["on"]
+        gone = np.isin(zone, tokens) & (zone != 0)
+        zone[gone] = 0
+        self.cells["flip"][gone & waits] = NEVER
+
     def _swept(self, view: View, rows: Rows, out: Edges) -> int:
         rule, of, cells = self.rule, view.rows, self.cells
         zones = np.array(rule.zones or (), np.int64)

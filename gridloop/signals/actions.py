@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from django.conf import settings
+from django.db import connection
 
 from gridloop.cases.actions import erase_reporters_named
+from gridloop.detection.language import token_of
 from gridloop.journal.actions import append, drop, elevated, erase_naming, verb
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
@@ -28,7 +30,7 @@ from gridloop.signals import history
 from gridloop.signals.connection import KeptConnection
 from gridloop.signals.log import appending
 from gridloop.signals.messages import DEVICE_STATUS, Erasure
-from gridloop.signals.models import Alarm, HeldDetector, Proposal, Seen, Trouble, Witness
+from gridloop.signals.models import Alarm, Forgotten, HeldDetector, Irregular, Proposal, Seen, Trouble, Witness
 from gridloop.signals.positions import done_by_all
 from gridloop.signals.rules import OWN_SOURCE, SILENT_LEAST, Marks, Watch, erased
 from gridloop.signals.source import source
@@ -138,6 +140,23 @@ def forget_troubles(limit: int = 500, dry: bool = False) -> int:
         return drop(Trouble.objects.filter(at__lt=clock.now() - kept("troubles")), limit, dry)
 
 
+def forget_irregular(limit: int = 500, dry: bool = False) -> int:
+    """Retention: how many readings of a device were not as they should be."""
+    with scoped(SYSTEM):
+        old = Irregular.objects.filter(hour__lt=clock.now() - kept("irregular"))
+        return min(limit, old.count()) if dry else _drop_hours(limit)
+
+
+def _drop_hours(limit: int) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM signals_irregular WHERE (hour, device, why) IN "
+            "(SELECT hour, device, why FROM signals_irregular WHERE hour < %s ORDER BY hour LIMIT %s)",
+            [clock.now() - kept("irregular"), limit],
+        )
+        return int(cursor.rowcount)
+
+
 def log_hours() -> float:
     """``GRIDLOOP_LOG_HOURS`` (48): how long the log keeps what every consumer has behind it."""
     return float(os.environ.get("GRIDLOOP_LOG_HOURS", "48"))
@@ -179,16 +198,17 @@ def erase_subject(
     viewer: Viewer, *, rule: str, identities: Collection[tuple[str, str]] = (), devices: Collection[str] = (), words: Collection[str] = ()
 ) -> int:
     """Take a person out of log and history: signals named by ``(source, id)``, of these devices, or holding one of these words
-    (a name, a number plate, a telephone number) in their data lose data and place. Returns how many signals were changed.
+    (a name, a number plate, a telephone number) in their data lose data and place, and the detectors forget what they learned of them.
+    Returns how many signals were changed; the fact says how many alarms were ended by it.
     """
     marks = Marks(frozenset(identities), frozenset(devices), tuple(sorted(words)))
     with elevated():
         count = _erase_log(marks, rule)
-        Alarm.objects.filter(device__in=marks.devices).delete()
+        lasting = _ask_to_forget(marks.devices, marks.words)
         Witness.objects.filter(device__in=marks.devices).delete()
         Proposal.objects.filter(device__in=marks.devices).delete()
     count += history.erase(marks, rule)
-    append("org", "signals_erased", {"signals": count, "rule": rule}, viewer)
+    append("org", "signals_erased", {"signals": count, "alarms": lasting, "rule": rule}, viewer)
     return count
 
 
@@ -219,3 +239,18 @@ def _erase_log(marks: Marks, rule: str) -> int:
         return [erased(s, rule) if marks.hit(s) else s for s in batch] if any(map(marks.hit, batch)) else None
 
     return source().rewrite(change)
+
+
+def _ask_to_forget(devices: Collection[str], words: Collection[str]) -> int:
+    """The devices' alarms go, and what detectors learned of the rest is to be forgotten, see ``forgetting``. Returns how many alarms had
+
+    still lasted.
+    """
+    now = clock.now()
+    of_device = Alarm.objects.filter(device__in=devices)
+    lasting = of_device.filter(ended=None).count()
+    of_device.delete()
+    Irregular.objects.filter(device__in=devices).delete()
+    rows = [Forgotten(device=code, at=now) for code in sorted(devices)]
+    Forgotten.objects.bulk_create([*rows, *(Forgotten(token=token_of(word), at=now) for word in sorted(words))])
+    return lasting

@@ -10,7 +10,8 @@ from ninja import Field, Query, Router, Status
 
 from gridloop.access.api import need, signed_in
 from gridloop.journal.shapes import Schema
-from gridloop.signals import actions, deciding, selectors
+from gridloop.kernel import clock
+from gridloop.signals import actions, deciding, irregular, selectors
 from gridloop.signals.models import Proposal
 from gridloop.signals.readings import MOST_HOURS, readings
 
@@ -73,6 +74,24 @@ class ReadingsOut(Schema):
 def device_readings(request: HttpRequest, code: str, query: Query[ReadingsQuery]) -> Any:
     viewer = need(request, "device.read")
     return readings(viewer, code[:64].replace("\x00", ""), query.hours, query.purpose, query.reason)
+
+
+class DeviceDoubtOut(Schema):
+    """``why``: late, ahead, flood, unit or reset; ``share`` of what came while there were any; ``mostly``: a person should look."""
+
+    why: str
+    count: int
+    share: float
+    mostly: bool
+
+
+class DeviceDoubts(Schema):
+    items: list[DeviceDoubtOut]
+
+
+@router.get("/devices/{code}/doubts", response=DeviceDoubts, summary="How many of a device's readings of the last day were irregular")
+def device_doubts(request: HttpRequest, code: str) -> dict[str, Any]:
+    return {"items": irregular.device_doubts(need(request, "device.read"), code[:64].replace("\x00", ""), clock.now())}
 
 
 @router.post("/people/{code}/erase", response=ErasureOut, summary="Erase a person everywhere; the trace still verifies")

@@ -27,8 +27,9 @@ from gridloop.kernel import clock
 from gridloop.kernel.errors import Unavailable
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.briefs import DeviceKeys
-from gridloop.signals import alarms, positions, state, warming
+from gridloop.signals import alarms, forgetting, positions, state, warming
 from gridloop.signals.holding import Fair, fact_names, waits_for_silence
+from gridloop.signals.irregular import Noting
 from gridloop.signals.keys import Keys, everybody
 from gridloop.signals.lanes import TOGETHER, WHOLE, Lane
 from gridloop.signals.log import partitions_setting
@@ -52,13 +53,18 @@ class AtWork(Telling):
     """A lane's detectors with the worker that holds it. What is in memory may be ahead of what is stored: after any fault it is dropped
 
     and loaded again. ``beside``: called while something takes long; without it the lane is all there is, and what is not wanted here
-    is wanted nowhere.
+    is wanted nowhere. ``counts``: whether irregular readings are told by this lane; see ``irregular``.
     """
 
     def __init__(
-        self, owner: str, wanted: Callable[[], Sequence[Detector]], lane: Lane = WHOLE, beside: Callable[[], None] | None = None
+        self,
+        owner: str,
+        wanted: Callable[[], Sequence[Detector]],
+        lane: Lane = WHOLE,
+        beside: Callable[[], None] | None = None,
+        counts: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._owner, self._wanted, self.lane, self._beside = owner, wanted, lane, beside
+        self._owner, self._wanted, self.lane, self._beside, self._counts = owner, wanted, lane, beside, counts
         self.forget()
 
     def forget(self) -> None:
@@ -68,6 +74,7 @@ class AtWork(Telling):
         self.stream = Stream({})
         self.keys = Keys()
         self.taking = Taking()
+        self.noting = Noting(self._counts())
         self.frontier = 0  # everything received up to it was handed on, ms
         self.held: set[str] = set()
         self._warming: Warming | None = None
@@ -91,12 +98,14 @@ class AtWork(Telling):
         wanted = tuple(self._wanted())
         try:
             if not wanted and self.leases is None:
-                return state.pass_by(self.lane.consumer, self._owner, LEASE_SECONDS, self._partitions(look), (self.lane.tag,))
+                return self._beside is None and self._pass_by(look)
             if self.leases is None:
                 if not self.claim(look):
                     return False
                 self._look_around()
                 self.begin()
+            if look.erased:
+                self._forget_erased()
             if wanted != self.detectors and (wanted := self._as_before(wanted)) != self.detectors:
                 self._change(wanted)
             else:
@@ -105,6 +114,12 @@ class AtWork(Telling):
         except BaseException:
             self.forget()
             raise
+
+    def _pass_by(self, look: Look) -> bool:
+        more = state.pass_by(self.lane.consumer, self._owner, LEASE_SECONDS, self._partitions(look), (self.lane.tag,))
+        if look.erased:
+            forgetting.leave_none(self._owner, (), look.ends)
+        return more
 
     def _as_before(self, wanted: tuple[Detector, ...]) -> tuple[Detector, ...]:
         """Detectors read anew that say what they said before are the same: two schedules are never equal as objects."""
@@ -159,12 +174,27 @@ class AtWork(Telling):
             self.stream.read = look.read
             return self.stream.take(horizon, MOST_ROWS)
 
+    def _forget_erased(self) -> None:
+        """Of those who were erased nothing stays in memory, in what waits, in what learns from history, nor in what is stored."""
+        if not (rows := forgetting.due(self.lane)):
+            return
+        names = forgetting.forget(self, rows)
+        self.stream = Stream(dict(self.stream.marks))  # what was read ahead may be from before the erasure
+        self._warming = None
+        self._look_around()
+        place = self._write()
+        with scoped(SYSTEM):
+            self._store(place)
+            forgetting.done(self, rows, names)
+        state.tidy(self._hold, self.lane.tag)
+
     def _through(self, found: Columns, frontier: int) -> list[Alarm]:
         device = self.keys.devices(found.device)
         if (device < 0).any() and (rows := self.keys.unknown({found.device[n] for n in np.flatnonzero(device < 0).tolist()})):
             self.learn(rows)
             device = self.keys.devices(found.device)
         readings, received = self.taking.take(found, device)
+        self.noting.look(found, device, self.keys.allowed)
         self.frontier = frontier
         warming.enrol(self.engine, self._facts.keys(), self.keys, *self.taking.newly)
         told = self.engine.step(readings, received) if len(readings.time) else []
@@ -175,6 +205,7 @@ class AtWork(Telling):
         clocked = time.monotonic()
         since = clocked - self._saved
         save = self._save_due or since > max(SAVE_SECONDS, SAVE_SHARE * self._save_cost)
+        save = save or self.noting.on != self._counts()
         look = self.frontier - self._looked >= LOOK_MS
         if not (told or save or look or self.keys.deserted or clocked - self._renewed > RENEW_SECONDS):
             return
@@ -372,6 +403,8 @@ class AtWork(Telling):
             "anew": self._anew,
             "of": partitions_setting(),
             "moved": self.moved,
+            "irregular": self.noting.gather(self.taking, self.engine, self.keys, self._counts()),
+            "counts": self.noting.on,
         }
         pieces: dict[str, state.Write] = {
             "engine": self.engine.write_snapshot,
@@ -386,6 +419,7 @@ class AtWork(Telling):
         """Inside the caller's transaction: numbers given, the position, and that what was written is known up to it."""
         self.keys.store()
         state.use(place, self.lane.tag)
+        self.noting.write(alarms.moment(self.frontier))
         seqs = {p: mark.seq for p, mark in self.stream.marks.items()}
         self._move(seqs)
         self._saved = self._renewed = time.monotonic()
@@ -414,12 +448,17 @@ class AtWork(Telling):
             return self._go_on_from(meta)
         with arrays, engine:
             self._recall(meta, Stored(arrays))
-            return self.engine.restore(engine)
+            fresh = self.engine.restore(engine)
+            self.noting.begin(self.taking, self.engine, meta.get("irregular", self.taking.passed.totals()))
+            self.noting.on = meta.get("counts", self.noting.on)
+            return fresh
 
     def _go_on_from(self, meta: dict[str, Any]) -> list[str]:
         """Where the lane stood, but with nothing else: its devices may have lain in other lanes, all is learned from history."""
         self._stand(meta)
         self.moved = self.frontier
+        if "of" in meta:  # its own, not those of one lane for all
+            self.noting.begin(self.taking, self.engine, meta.get("irregular", {}))
         self.keys.forget()
         self.engine.tick(self.frontier)
         return [detector.id for detector in self.detectors]

@@ -31,6 +31,10 @@ class Lane(NamedTuple):
         """Behind the names of its numbers and its state."""
         return "" if self.partition is None else f":{self.partition}"
 
+    @classmethod
+    def tagged(cls, tag: str) -> Lane:
+        return cls(int(tag[1:])) if tag else cls()
+
     def own(self, device: str) -> bool:
         """Whether a device takes part."""
         return self.partition is None or partition_of_name(device, partitions_setting()) == self.partition

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 
@@ -90,6 +91,31 @@ class DetectorState(models.Model):
     name = models.CharField(max_length=16)
     part = models.IntegerField()
     data = models.BinaryField()
+
+
+class Forgotten(models.Model):
+    """What the detectors at work have still to forget, because somebody was erased: a device, or a token by the number they know it by.
+
+    ``lanes``: tags of those that have done so.
+    """
+
+    device = models.CharField(max_length=64, default="")
+    token = models.BigIntegerField(null=True)
+    at = models.DateTimeField()
+    lanes = ArrayField(models.CharField(max_length=16), default=list)
+
+
+class Irregular(models.Model):
+    """How many of a device's readings were not as they should be in an hour, by why; see ``irregular``. ``device`` empty: of all."""
+
+    pk = models.CompositePrimaryKey("hour", "device", "why")
+    hour = models.DateTimeField()  # of the log's time
+    device = models.CharField(max_length=64)
+    why = models.CharField(max_length=8)
+    count = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["device", "hour"], name="signals_irregular_of")]
 
 
 class Alarm(models.Model):

@@ -20,7 +20,7 @@ from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals import history
 from gridloop.signals.positions import reached
-from gridloop.signals.rules import OWN_SOURCE
+from gridloop.signals.rules import ERASED_TEXT, OWN_SOURCE
 from gridloop.signals.stream import Mark, Stream, milliseconds, named, read_next, token_in
 from gridloop.signals.taking import LATENESS, in_time
 
@@ -140,6 +140,8 @@ def _may_hold(group: Any, kinds: Kinds, since: int, until: int) -> bool:
 
 
 def _decoded(table: pa.Table, numbers: Numbers, kinds: Kinds, since: int, until: int) -> Readings:
+    import pyarrow.compute as pc
+
     micro, received = (table[name].cast("int64").to_numpy() for name in ("at", "arrived"))
     time, received = micro // 1000, received // 1000
     device, kind = (
@@ -149,6 +151,7 @@ def _decoded(table: pa.Table, numbers: Numbers, kinds: Kinds, since: int, until:
     source = _coded(table["source"], lambda names: np.array([name == OWN_SOURCE for name in names], np.int64))
     which = (device >= 0) & (source != 1) & _among(kind, kinds) & (time >= since) & (time < until) & in_time(time, received)
     value, data = table["value"], table["data"]
+    which &= ~pc.fill_null(pc.match_substring_regex(data, ERASED_TEXT), False).to_numpy()
     token, number = np.zeros(len(time), np.int64), micro % 1000
     other = np.flatnonzero(which & (value.is_null().to_numpy() | data.is_valid().to_numpy()))
     if len(other):

@@ -261,9 +261,17 @@ class Marks:
         return isinstance(value, list) and any(self.named_in(v) for v in value)
 
 
+ERASED_TEXT = r'^\{"erased":"[^"\\]*"\}$'  # of the data of an erased signal, as it stands in the files of history
+
+
 def erased(signal: Signal, rule: str) -> Signal:
     """What stays of an erased signal: that there was one, when and of which kind."""
     return replace(signal, lon=None, lat=None, data={"erased": rule})
+
+
+def was_erased(data: Mapping[str, object]) -> bool:
+    """Whether it is the data of an erased signal: nobody learns from it any more."""
+    return len(data) == 1 and isinstance(data.get("erased"), str)
 
 
 class Row(NamedTuple):

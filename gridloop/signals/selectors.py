@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -22,8 +21,9 @@ from gridloop.orgs.selectors import region_names
 from gridloop.registry.selectors import device_counts, devices_by_code, overdue_devices
 from gridloop.signals.actions import is_mass_silence, most_late
 from gridloop.signals.alarms import SILENCE, moment, most_an_hour
+from gridloop.signals.irregular import AGAIN, UNKNOWN, WHYS, Doubt, day_before, doubts_of
 from gridloop.signals.judging import Counts
-from gridloop.signals.models import Alarm, HeldDetector, Name, Proposal, Trouble, Witness
+from gridloop.signals.models import Alarm, HeldDetector, Proposal, Trouble, Witness
 from gridloop.signals.outcomes import counts_of
 from gridloop.signals.positions import CONSUMERS, reached
 from gridloop.signals.source import source
@@ -65,40 +65,38 @@ def lags(viewer: Viewer) -> dict[str, Lag]:
 
 @dataclass(frozen=True, slots=True)
 class Detecting:
-    """How the detectors at work are, as of when their state was last stored. ``passed``: readings that took no part, by why;
+    """How the detectors at work are, as of when their state was last stored. ``passed``: irregular readings since ever, by why;
 
-    ``worst``: the devices of most of them. ``held``: detectors held back → alarms; ``hushed``: alarms that wait for others to be heard.
+    ``day``: those of the last day; ``worst``: the devices of most of them; ``doubtful``: devices that are mostly so, and why.
+    ``held``: detectors held back → alarms; ``hushed``: alarms that wait for others to be heard.
     """
 
     until: datetime | None
     passed: dict[str, int]
+    day: dict[str, int]
+    doubtful: list[tuple[str, Doubt]]
     worst: list[tuple[str, int]]
     held: dict[str, int]
     hushed: int
     anew: tuple[datetime, str] | None = None  # when what was stored could not be read, and why
 
 
-_WHYS = ("late", "ahead", "flood")
-
-
 @reading
 def detecting(viewer: Viewer) -> Detecting:
-    """What one lane has passed over another may have, too: of each device the most count."""
-    metas = {tag: _meta(tag) for tag in tags()}
-    whole, unknown = metas.get("", _meta("")), 0
-    passed = {why: Counter[str]() for why in _WHYS}
-    for tag, meta in metas.items():
-        strangers, *counts = meta["passed"]
-        unknown += strangers if tag else 0
-        for why, one in zip(_WHYS, counts, strict=True):
-            names = _names(tag, dict(one))
-            passed[why] |= Counter({names.get(number, "?"): count for number, count in one})
-    until = min((meta["frontier"] for meta in metas.values() if meta["frontier"]), default=None)
-    anew = max((meta["anew"] for meta in metas.values() if meta.get("anew")), default=None)
+    """Of all lanes together; each reading is counted by one."""
+    metas = [_meta(tag) for tag in tags()]
+    frontiers = [moment(meta["frontier"]) for meta in metas if meta["frontier"]]
+    passed = sum((Counter(meta.get("irregular", {})) for meta in metas), Counter[str]())
+    anew = max((meta["anew"] for meta in metas if meta.get("anew")), default=None)
+    day, devices = day_before(max(frontiers)) if frontiers else ({}, {})
+    doubts = {code: doubts_of(counts) for code, counts in devices.items()}
+    most = Counter({code: sum(one.count for one in found) for code, found in doubts.items()}).most_common(3)
     return Detecting(
-        until=datetime.fromtimestamp(until / 1000, UTC) if until else None,
-        passed={**{why: counts.total() for why, counts in passed.items()}, "unknown": max(unknown, whole["passed"][0])},
-        worst=sum(passed.values(), Counter[str]()).most_common(3),
+        until=min(frontiers, default=None),
+        passed={why: passed[why] for why in (*WHYS, AGAIN, UNKNOWN)},
+        day={why: day.get(why, 0) for why in (*WHYS, AGAIN, UNKNOWN)},
+        doubtful=[(code, one) for code, found in sorted(doubts.items()) for one in found if one.mostly],
+        worst=most,
         held=dict(HeldDetector.objects.order_by("detector").values_list("detector", "alarms")),
         hushed=Alarm.objects.filter(told=Alarm.Told.HELD, reason=SILENCE, ended=None).count(),
         anew=(moment(anew[0]), anew[1]) if anew else None,
@@ -106,16 +104,11 @@ def detecting(viewer: Viewer) -> Detecting:
 
 
 def _meta(tag: str) -> dict[str, Any]:
-    meta: dict[str, Any] = {"frontier": None, "passed": [0, [], [], []]}
-    if file := load("meta", tag):
-        with file:
-            meta |= orjson.loads(file.read())
-    return meta
-
-
-def _names(tag: str, numbers: Collection[int]) -> dict[int, str]:
-    rows = Name.objects.filter(space=f"device{tag}", number__in=list(numbers)) if numbers else Name.objects.none()
-    return dict(rows.values_list("number", "name"))
+    file = load("meta", tag)
+    if file is None:
+        return {"frontier": None}
+    with file:
+        return dict(orjson.loads(file.read()))
 
 
 @reading
@@ -158,8 +151,12 @@ def _doctor_of_detectors(viewer: Viewer) -> list[tuple[str, str, str, dict[str, 
     if found.until is None:
         return [("ok", "detectors", "signals.doctor_no_detectors", {})]
     most = ", ".join(f"{name} ({count})" for name, count in found.worst) or "–"
-    devices = found.passed["late"] + found.passed["ahead"] + found.passed["flood"]
-    lines = [("warn" if devices else "ok", "readings", "signals.doctor_passed", {**found.passed, "most": most})]
+    level = "warn" if any(found.day[why] for why in WHYS) else "ok"
+    lines = [(level, "readings", "signals.doctor_passed", {**found.day, "most": most})]
+    lines += [
+        ("warn", "devices", f"signals.doctor_{one.why}", {"device": code, "count": one.count, "share": f"{100 * one.share:.0f}"})
+        for code, one in found.doubtful[:DOUBTFUL]
+    ]
     lines += [
         ("BAD", "detectors", "signals.doctor_held", {"name": name, "alarms": alarms, "most": most_an_hour()})
         for name, alarms in found.held.items()
@@ -182,6 +179,7 @@ def log_faults(viewer: Viewer) -> list[str]:
     return faults
 
 
+DOUBTFUL = 10  # devices the doctor names
 BY = {"detector": "detector", "device": "device", "place": "region"}
 PLACE_DIGITS = 12  # of a region code: the village
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from gridloop.detection.rules import Detector
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
-from gridloop.signals import alarms, detecting, positions, state
+from gridloop.signals import alarms, detecting, forgetting, positions, state
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.keys import everybody
 from gridloop.signals.lanes import DEVICES, TOGETHER, WHOLE, Lane, shared
@@ -97,11 +97,15 @@ class Crew:
         return sorted(free, key=lambda lane: lane != WHOLE)
 
     def _claimed(self, lane: Lane, look: Look) -> AtWork | None:
-        work = AtWork(self._owner, lambda: self._lanes.get(lane, ()), lane, self._keep)
+        work = AtWork(self._owner, lambda: self._lanes.get(lane, ()), lane, self._keep, lambda: self._tells(lane))
         if not work.claim(look):
             return None
         self.held[lane] = work
         return work
+
+    def _tells(self, lane: Lane) -> bool:
+        """Irregular readings: those of a device by its partition's lane, so that each is counted once; by that of all when it is alone."""
+        return lane != WHOLE or self._lanes.keys() <= {WHOLE}
 
     def _begin(self, fresh: Sequence[AtWork]) -> None:
         try:
@@ -151,6 +155,8 @@ class Crew:
         for consumer in tags.keys() - {lane.consumer for lane in (*self._lanes, *self.held)}:
             state.go_by(consumer, self._owner, detecting.LEASE_SECONDS, look.ends, tags[consumer])
         wanted = {detector.id for detectors in self._lanes.values() for detector in detectors}
+        if look.erased:
+            forgetting.leave_none(self._owner, (*self._lanes, *self.held), look.ends)
         self._gone = state.end_gone(wanted, self._gone)
         if not self.held:
             alarms.send_due()

@@ -148,6 +148,17 @@ def drop(tags: Collection[str]) -> None:
         cursor.execute("DELETE FROM signals_detectorstate WHERE name = ANY(%s)", [names])
 
 
+def give_up(consumer: str, owner: str, seconds: int, partitions: Collection[int], tag: str) -> None:
+    """What is known of a lane that nobody holds goes; where it stands stays."""
+    if (leases := positions.claim_all(consumer, owner, seconds, partitions)) is None:
+        return
+    with scoped(SYSTEM):
+        drop((tag,))
+        positions.hold_all(leases, {}, seconds)
+    for lease in leases.values():
+        positions.release(lease)
+
+
 def pass_by(consumer: str, owner: str, seconds: int, partitions: Collection[int], tags: Collection[str]) -> bool:
     """Nobody detects anything: the position goes along, so that the log can be trimmed; what was known is forgotten, alarms are over."""
     end_gone(())

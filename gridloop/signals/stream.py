@@ -23,7 +23,8 @@ from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.sdk.signals import unpack_rows
-from gridloop.signals.rules import OWN_SOURCE
+from gridloop.signals.models import Forgotten
+from gridloop.signals.rules import OWN_SOURCE, was_erased
 from gridloop.signals.source import source
 
 SETTLE = 5.0  # real seconds; longer than an append may take, see ``signals.connection``
@@ -126,16 +127,17 @@ class Stream:
 
 
 class Look(NamedTuple):
-    """The log's ends, asked for after the moment ``now``."""
+    """The log's ends, asked for after the moment ``now``. ``erased``: somebody was, and not all lanes have forgotten it."""
 
     now: datetime
     ends: Mapping[int, int]
+    erased: bool
 
     @classmethod
     def take(cls) -> Look:
         now = clock.now()
         with scoped(SYSTEM):
-            return cls(now, source().ends())
+            return cls(now, source().ends(), Forgotten.objects.exists())
 
     def read(self, after: Mapping[int, int], limit: int) -> list[Row]:
         """As ``stream.read_next``; where there was nothing, nobody is asked."""
@@ -159,8 +161,8 @@ def marks_before(at: int) -> dict[int, Mark]:
 
 
 def columns(rows: Sequence[Sequence[Any]], received: Ints) -> Columns:
-    """Rows as ``sdk.signals.unpack_rows`` gives them. What has no device, and what the platform makes itself, is no reading."""
-    keep = [bool(row[2]) and row[1] != OWN_SOURCE for row in rows]
+    """Rows as ``sdk.signals.unpack_rows`` gives them. What has no device, was erased, or is the platform's own is no reading."""
+    keep = [bool(row[2]) and row[1] != OWN_SOURCE and not (row[8] and was_erased(row[8])) for row in rows]
     if not all(keep):
         rows = [row for row, one in zip(rows, keep, strict=True) if one]
         received = received[np.array(keep, np.bool_)]

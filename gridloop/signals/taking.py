@@ -60,6 +60,14 @@ class Taking:
         """Of what was received long ago: those that took part, but for floods."""
         return _readings(found, device, (device >= 0) & in_time(found.time, found.received))
 
+    def forget(self, device: Ints) -> None:
+        """As if nothing had ever been heard of these devices."""
+        within = device[device < len(self.heard)]
+        self.heard[within] = self.since[within] = NEVER_HEARD
+        for counts in (self.passed.late, self.passed.ahead, self.passed.flood):
+            for one in device.tolist():
+                counts.pop(one, None)
+
     def heard_of(self, device: Ints) -> Ints:
         """Those of some devices that were heard at all."""
         within = device[device < len(self.heard)]

@@ -72,6 +72,13 @@ def _by(name: str, text: str, label: str, values: dict[str, float]) -> GaugeMetr
     return family
 
 
+def _total_by(name: str, text: str, label: str, values: dict[str, float]) -> CounterMetricFamily:
+    family = CounterMetricFamily(f"gridloop_{name}", text, labels=[label])
+    for key, value in sorted(values.items()):
+        family.add_metric([key], value)
+    return family
+
+
 def _database() -> Iterator[Metric]:
     with connection.cursor() as cursor:
         cursor.execute(
@@ -119,7 +126,7 @@ def _detectors(now: datetime) -> Iterator[Metric]:
     yield _gauge("detectors_until_timestamp_seconds", "Up to when what was received has gone through the detectors", until.timestamp())
     yield _gauge("detectors_behind_seconds", "How long ago that is", max(0.0, (now - until).total_seconds()))
     passed = {why: float(count) for why, count in found.passed.items()}
-    yield _by("detectors_passed_readings", "Readings that took no part: late, ahead, flood, unknown device", "why", passed)
+    yield _total_by("detectors_irregular_readings", "Readings that took no part, or of odd values (unit, reset)", "why", passed)
     yield _gauge("detectors_held", "Detectors held back because of too many alarms", len(found.held))
     yield _gauge("alarms_hushed", "Alarms of silence that wait for their village to be heard again", found.hushed)
 

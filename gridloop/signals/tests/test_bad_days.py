@@ -108,6 +108,9 @@ def test_a_device_that_floods_is_limited_and_nobody_else(county: Cast, log: Post
     assert line.startswith("warn")
     assert "6600 beyond a device's share" in line
     assert "h000-door_open (6600)" in line
+    with scoped(SYSTEM):
+        (line,) = said(selectors.doctor(SYSTEM), "signals.doctor_flood")
+    assert "h000-door_open: 6600 readings of a day" in line
 
 
 def test_a_wrong_clock_moves_nobody_s_time_but_its_own(county: Cast, log: PostgresLog) -> None:

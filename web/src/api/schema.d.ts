@@ -653,6 +653,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{code}/doubts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many of a device's readings of the last day were irregular */
+        get: operations["gridloop_signals_api_device_doubts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{code}/health": {
         parameters: {
             query?: never;
@@ -2810,6 +2827,25 @@ export interface components {
             detector: string;
             /** Limit */
             limit?: number | null;
+        };
+        /**
+         * DeviceDoubtOut
+         * @description ``why``: late, ahead, flood, unit or reset; ``share`` of what came while there were any; ``mostly``: a person should look.
+         */
+        DeviceDoubtOut: {
+            /** Count */
+            count: number;
+            /** Mostly */
+            mostly: boolean;
+            /** Share */
+            share: number;
+            /** Why */
+            why: string;
+        };
+        /** DeviceDoubts */
+        DeviceDoubts: {
+            /** Items */
+            items: components["schemas"]["DeviceDoubtOut"][];
         };
         /** DeviceHealth */
         DeviceHealth: {
@@ -6812,6 +6848,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeviceOut"];
+                };
+            };
+        };
+    };
+    gridloop_signals_api_device_doubts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceDoubts"];
                 };
             };
         };

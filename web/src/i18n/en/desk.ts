@@ -128,6 +128,13 @@ export default {
     listTab: "Devices", coverageTab: "Key places", trendTab: "Trend", searchPlace: "Name or code of a place", watched: "Watched", watchers: "By", uncovered: "By none", weak: "By none that is well", covered: "By one online",
     anyKind: "Any device", share: "{n} % watched by one online", noPlaces: "No key place fits", assigned: "assigned", metres: "{n} m", further: "and {n} more",
     trend: "Status at the end of each day", devices: "Devices", failures: "Failures", worst: "Failing most often", noFailures: "None failed in this time", days: "{n} days", trendText: "{failures} failures in {days} days, {online} online now",
+    doubt: {
+      late: "Last day: {n} readings ({share} %) came late; the clock may be slow, or it sends what it kept",
+      ahead: "Last day: {n} readings ({share} %) are from the future; the clock is fast",
+      flood: "Last day: {n} readings ({share} %) beyond the share of one device",
+      unit: "Last day: {n} readings ({share} %) larger than a home can use; the unit may be wrong (Wh for kWh)",
+      reset: "Last day: {n} amounts ({share} %) are negative; the counter was reset, wrapped or is wired the wrong way",
+    },
     health: "Last 30 days", healthText: "online {n} % of the time, {failures} failures", dayText: "{day}: online {n} %, {failures} failures",
     import: "Import a table", importHint: "Choose a CSV or Excel table; it is checked first, then imported. A device whose code is known is changed, empty cells keep what there is. The grid follows from the coordinates.", template: "Download a template", table: "Table of devices", choose: "Choose a table",
     wouldImport: "{rows} rows: {kept} fit, {refused} do not (nothing is kept yet)", didImport: "{rows} rows: {kept} imported, {refused} not", importNow: "Import {n} rows", imported: "{n} devices imported", row: "Row", reason: "What is wrong", moreRefused: "{n} more rows do not fit",

@@ -117,6 +117,13 @@ export default {
     listTab: "设备", coverageTab: "重点场所覆盖", trendTab: "运行趋势", searchPlace: "场所名称、编号", watched: "覆盖情况", watchers: "由谁看护", uncovered: "无设备", weak: "设备异常", covered: "有在线设备",
     anyKind: "任意设备", share: "{n}% 有在线设备", noPlaces: "没有符合条件的重点场所", assigned: "指定看护", metres: "{n} 米", further: "另有 {n} 台",
     trend: "每天结束时的设备状态", devices: "台数", failures: "掉线次数", worst: "掉线最多的设备", noFailures: "这段时间没有设备掉线", days: "近 {n} 天", trendText: "近 {days} 天掉线 {failures} 次，现在在线 {online} 台",
+    doubt: {
+      late: "最近一天 {n} 条读数（{share}%）迟到：时钟可能慢了，或上传积压",
+      ahead: "最近一天 {n} 条读数（{share}%）的时间在未来：时钟快了",
+      flood: "最近一天 {n} 条读数（{share}%）超出单台限额",
+      unit: "最近一天 {n} 条读数（{share}%）大于一户可能的用量：单位可能有误（Wh 当作 kWh）",
+      reset: "最近一天 {n} 条用量（{share}%）为负：表计归零、翻转或接反",
+    },
     health: "近 30 天", healthText: "平均在线 {n}%，掉线 {failures} 次", dayText: "{day}：在线 {n}%，掉线 {failures} 次",
     import: "批量导入", importHint: "选择 CSV 或 Excel 表格，先检查、后导入；编号已有的设备按表格更新，空格保持原值。设备所在网格由经纬度得出。", template: "下载模板", table: "设备表格", choose: "选择表格",
     wouldImport: "共 {rows} 行：可导入 {kept} 行，有问题 {refused} 行（尚未写入）", didImport: "共 {rows} 行：已导入 {kept} 行，未导入 {refused} 行", importNow: "导入 {n} 行", imported: "已导入 {n} 台设备", row: "行", reason: "问题", moreRefused: "另有 {n} 行有问题，未逐一列出",

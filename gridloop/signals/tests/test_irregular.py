@@ -1,0 +1,145 @@
+"""Devices whose clock, unit or counter is wrong are told to a person, for as long as it lasts and each reading once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+
+from gridloop.cases.tests.kit import Cast
+from gridloop.detection.rules import Detector
+from gridloop.journal.frame import scoped
+from gridloop.kernel import clock
+from gridloop.kernel.errors import NotFound
+from gridloop.kernel.texts import say
+from gridloop.kernel.viewer import SYSTEM
+from gridloop.registry.actions import load
+from gridloop.sdk.signals import Signal
+from gridloop.signals import selectors
+from gridloop.signals.detecting import AtWork
+from gridloop.signals.irregular import Doubt, device_doubts
+from gridloop.signals.log import PostgresLog
+from gridloop.signals.sharing import Crew
+from gridloop.signals.tests.homes import ALL, DOOR, SILENT, START, reading, register, sensor
+from gridloop.signals.tests.test_detect import run
+from gridloop.signals.tests.test_share import at_once, is_over  # noqa: F401
+
+METER = "electricity_use"
+
+
+def doctor() -> list[str]:
+    with scoped(SYSTEM):
+        lines = selectors.doctor(SYSTEM)
+    return [f"{level} {say(key, 'en', **params)}" for level, _, key, params in lines if key.startswith("signals.doctor_")]
+
+
+@pytest.fixture(params=["one lane", "lanes", "lanes, one killed", "lanes come later"])
+def wrong(request: pytest.FixtureRequest, county: Cast, log: PostgresLog) -> None:
+    """Of five homes one is hours late, one ahead, one meter sends Wh, one has a counter that runs back; the last is late once."""
+    register(5)
+    load(SYSTEM, [sensor(f"h{n:03d}", METER, interval=900) for n in (2, 3, 4)])
+    detectors = [*ALL] if request.param != "lanes come later" else [SILENT]
+    one = request.param == "one lane"
+    workers = [worker(name, one, detectors) for name in ("first", "second")[: 1 if one else 2]]
+    begin(log, workers)
+    for n in range(30):
+        send(log, n)
+        if n == 10:
+            now = START + timedelta(minutes=5 * n)
+            with clock.fixed(now + timedelta(minutes=1)):
+                log.append([reading("h004", DOOR, now)])  # again
+            let(workers, now + timedelta(minutes=2))
+            detectors[:] = ALL
+            if request.param == "lanes, one killed":  # what it has counted and not stored is counted by who follows
+                is_over("first")
+            else:
+                workers[0].end()
+            workers[0] = worker("another", one, detectors)
+            if request.param == "lanes come later":  # they begin where it stands
+                let(workers, now + timedelta(minutes=2))
+    let(workers, START + timedelta(minutes=160))
+    for each in workers:
+        each.end()
+
+
+def worker(name: str, one: bool, detectors: Sequence[Detector]) -> AtWork | Crew:
+    return AtWork(name, lambda: tuple(detectors)) if one else Crew(name, lambda: tuple(detectors))
+
+
+def begin(log: PostgresLog, workers: Sequence[AtWork | Crew]) -> None:
+    with clock.fixed(START - timedelta(minutes=1)):
+        log.append([Signal("x", "test", "", "note", START)])
+    let(workers, START)
+
+
+def let(workers: Sequence[AtWork | Crew], at: datetime) -> None:
+    with clock.fixed(at):
+        for _ in range(3):
+            for each in workers:
+                while each.turn():
+                    pass
+
+
+def send(log: PostgresLog, n: int) -> None:
+    now = START + timedelta(minutes=5 * n)
+    late = now - timedelta(hours=8)
+    with clock.fixed(now):
+        log.append(
+            [
+                reading("h000", DOOR, late),
+                reading("h001", DOOR, now + timedelta(hours=8)),
+                reading("h002", METER, now, 75.0),
+                reading("h003", METER, now, -0.1 if n % 4 else 0.2),
+                reading("h004", METER, now, 0.075),
+                reading("h004", DOOR, late if n == 3 else now),
+                reading("nobody", DOOR, now),
+            ]
+        )
+
+
+def test_each_is_told_to_a_person_and_to_the_doctor(wrong: None, county: Cast) -> None:
+    until = START + timedelta(minutes=160)
+    found = {
+        code: device_doubts(county.operator, code, until) for code in ("h000-door_open", "h001-door_open", f"h002-{METER}", f"h003-{METER}")
+    }
+    assert found == {
+        "h000-door_open": [Doubt("late", 30, 1.0, True)],
+        "h001-door_open": [Doubt("ahead", 30, 1.0, True)],
+        f"h002-{METER}": [Doubt("unit", 30, 1.0, True)],
+        f"h003-{METER}": [Doubt("reset", 22, 0.7333, True)],
+    }
+    (once,) = device_doubts(county.operator, "h004-door_open", until)
+    assert (once.why, once.count, once.mostly) == ("late", 1, False)
+    assert device_doubts(county.operator, f"h004-{METER}", until) == []
+    lines = doctor()
+    assert any(line.startswith("warn irregular readings of the last day: 31 late, 30 ahead") for line in lines)
+    assert [line.split(":")[0] for line in lines if "of a day" in line] == [
+        "warn h000-door_open",
+        "warn h001-door_open",
+        f"warn h002-{METER}",
+        f"warn h003-{METER}",
+    ]
+    with scoped(SYSTEM):
+        assert selectors.detecting(SYSTEM).passed == {
+            "late": 31, "ahead": 30, "flood": 0, "unit": 30, "reset": 22, "again": 1, "unknown": 30
+        }  # fmt: skip
+
+
+def test_a_day_later_nobody_is_warned_of_it_and_the_totals_stay(wrong: None, county: Cast, log: PostgresLog) -> None:
+    work = AtWork("next day", lambda: ALL)
+    later = START + timedelta(days=1, hours=4)
+    with clock.fixed(later):
+        log.append([reading("h004", DOOR, later)])
+    run(work, later + timedelta(minutes=2))
+    work.end()
+    assert device_doubts(county.operator, "h000-door_open", later) == []
+    assert [line for line in doctor() if "of a day" in line] == []
+    assert any(line.startswith("ok irregular readings of the last day: 0 late") for line in doctor())
+    with scoped(SYSTEM):
+        assert selectors.detecting(SYSTEM).passed["late"] == 31
+
+
+def test_a_device_one_does_not_see_is_not_there(wrong: None, county: Cast) -> None:
+    with pytest.raises(NotFound):
+        device_doubts(county.operator, "nobody", START)
