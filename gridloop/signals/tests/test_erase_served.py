@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -31,8 +32,8 @@ def served() -> Iterator[JetStreamLog]:
     servers.stop()
 
 
-def change(batch: Sequence[Signal]) -> list[Signal] | None:
-    return [erased(s, "request") if s.device == GONE else s for s in batch] if any(s.device == GONE for s in batch) else None
+def change(batch: Sequence[Signal], device: str = GONE) -> list[Signal] | None:
+    return [erased(s, "request") if s.device == device else s for s in batch] if any(s.device == device for s in batch) else None
 
 
 def read(source: Served) -> list[tuple[int, str, object]]:
@@ -73,7 +74,7 @@ def test_whoever_is_erased_later_goes_from_what_was_rewritten_before(county: Cas
     served.append([Signal(f"{n}", "test", device, "note", START, data={"said": "mine"}) for n, device in enumerate((GONE, "other"))])
     for device in (GONE, "other"):
         with scoped(SYSTEM):
-            assert source.rewrite(lambda batch, device=device: [erased(s, "request") if s.device == device else s for s in batch]) == 1
+            assert source.rewrite(partial(change, device=device)) == 1
     assert [data for _, _, data in read(source)] == [{"erased": "request"}] * 2
     with scoped(SYSTEM):
         assert not source.trim({0: 1}, START - timedelta(days=1), 10)
