@@ -165,41 +165,26 @@ class Served:
         return self.log.positions()
 
     def packed(self, after: Mapping[int, int], limit: int) -> list[Packed]:
-        """Rows are asked for after the log: what was rewritten is read rewritten from then on, not from when the original is removed."""
         found = self.log.packed(after, limit) if after else []
-        with connection.cursor() as cursor:
-            cursor.execute(_NEXT, [list(after), list(after.values()), limit])
-            rows = cursor.fetchall()
-        if not rows:
-            return [one for one in found if one.data]
-        elsewhere = {(one.partition, one.seq) for one in found if one.elsewhere}
-        return self._together(
-            found, [Packed(p, seq, at.astimezone(UTC), bytes(data), (p, seq) in elsewhere) for p, seq, at, data in rows], limit
-        )
+        return found if all(one.data for one in found) else list(self._whole(found))
 
-    @staticmethod
-    def _together(found: Sequence[Packed], rows: Sequence[Packed], limit: int) -> list[Packed]:
-        """Of both in order, no further than the log was read: a stream whose first batches were removed begins after them."""
-        ends: dict[int, int] = {}
-        whole: dict[int, dict[int, Packed]] = {}
+    def _whole(self, found: Sequence[Packed]) -> Iterator[Packed]:
+        gone = [(one.partition, one.seq) for one in found if not one.data]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT b.partition, b.seq, b.at, b.data FROM unnest(%s::int[], %s::bigint[]) AS n(partition, seq) "
+                "JOIN signals_batch b ON b.partition = n.partition AND b.seq = n.seq",
+                [list(column) for column in zip(*gone, strict=True)],
+            )
+            instead = {(p, seq): Packed(p, seq, at.astimezone(UTC), bytes(data)) for p, seq, at, data in cursor.fetchall()}
         for one in found:
-            ends[one.partition] = one.seq
             if one.data:
-                whole.setdefault(one.partition, {})[one.seq] = one
-        for one in rows:
-            if one.seq <= ends.get(one.partition, one.seq):
-                whole.setdefault(one.partition, {})[one.seq] = one
-        return [parts[seq] for _, parts in sorted(whole.items()) for seq in sorted(parts)[:limit]]
-
-    def _spans(self) -> dict[int, tuple[int, int]]:
-        """First and last of every partition, what was rewritten and removed among them."""
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT partition, min(seq) FROM signals_batch GROUP BY partition")
-            rewritten = dict(cursor.fetchall())
-        return {p: (min(first, rewritten.get(p, first)), last) for p, (first, last) in self.log.spans().items()}
+                yield one
+            elif (kept := instead.get((one.partition, one.seq))) is not None:
+                yield kept
 
     def backwards(self, partition: int, after: int, since: datetime, until: datetime, latest: datetime | None) -> Iterator[bytes]:
-        first, last = self._spans().get(partition, (1, 0))
+        first, last = self.log.spans().get(partition, (1, 0))
         while last > (lowest := max(after, first - 1)):
             begin = max(lowest, last - AT_ONCE)
             found = self.packed({partition: begin}, last - begin)
@@ -212,7 +197,7 @@ class Served:
         return {one.partition: one.at for one in self.packed(waiting, 1)}
 
     def before(self, at: datetime, beyond: datetime) -> dict[int, int]:
-        return {p: self._first(p, *span, lambda one: at < one.at) - 1 for p, span in self._spans().items()}
+        return {p: self._first(p, *span, lambda one: at < one.at) - 1 for p, span in self.log.spans().items()}
 
     def _first(self, partition: int, first: int, last: int, wanted: Callable[[Packed], bool]) -> int:
         """By halves: moments rise within a partition. ``last + 1`` when there is none."""
@@ -229,7 +214,7 @@ class Served:
     def trim(self, done: Mapping[int, int], before: datetime, limit: int) -> bool:
         old = {}
         with scoped(SYSTEM):
-            for partition, (first, last) in self._spans().items():
+            for partition, (first, last) in self.log.spans().items():
                 upto = min(last, done.get(partition, 0))
                 if first <= upto:
                     old[partition] = self._first(partition, first, upto, lambda one: one.at >= before) - 1
@@ -241,7 +226,7 @@ class Served:
 
     def rewrite(self, change: Change) -> int:
         changed = 0
-        for partition, (first, last) in self._spans().items():
+        for partition, (first, last) in self.log.spans().items():
             after = first - 1
             while after < last and (found := self.packed({partition: after}, AT_ONCE)):
                 for one in found:
@@ -263,7 +248,7 @@ class Served:
 
     def faults(self) -> list[str]:
         out = []
-        for partition, (first, last) in self._spans().items():
+        for partition, (first, last) in self.log.spans().items():
             after, count = first - 1, 0
             while after < last and (found := self.packed({partition: after}, AT_ONCE)):
                 count, after = count + len(found), found[-1].seq

@@ -212,10 +212,8 @@ class JetStreamLog:
         return Packed(partition, seq, datetime.fromisoformat(headers[AT]), message.data or b"", FROM in headers)
 
     async def _removed(self, partition: int, seq: int) -> None:
-        """Once and for all: the server overwrites its bytes, and says of one it has not that it failed."""
         with contextlib.suppress(NotFoundError):
-            await self._streams.get_msg(self._name(partition), seq=seq)
-            await self._streams.delete_msg(self._name(partition), seq)
+            await self._streams.delete_msg(self._name(partition), seq)  # the server overwrites its bytes
 
     async def _span(self, partition: int) -> tuple[int, int]:
         state = (await self._patiently(lambda: self._streams.stream_info(self._name(partition)))).state
