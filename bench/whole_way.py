@@ -241,8 +241,8 @@ def elsewhere(act: Any, *arguments: Any) -> Iterator[Any]:
 
 _CHANGES = """SELECT a.detector, a.key, c.what, c.at, a.noticed FROM signals_alarmchange c JOIN signals_alarm a ON a.id = c.alarm_id
 WHERE a.detector LIKE %s"""
-_BEHIND = """SELECT count(*) FROM signals_partition p LEFT JOIN signals_position c ON c.partition = p.partition AND c.consumer = 'detectors'
-WHERE p.seq > COALESCE(c.seq, 0)"""
+_BEHIND = """SELECT count(*) FROM signals_partition p CROSS JOIN unnest(ARRAY['detectors', 'devices']) AS n(consumer)
+LEFT JOIN signals_position c ON c.partition = p.partition AND c.consumer = n.consumer WHERE p.seq > COALESCE(c.seq, 0)"""
 
 
 def over_http(rows: int, devices: int, seed: int) -> None:
