@@ -53,6 +53,12 @@ class Api:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
+    def device(self, at: Spot, code: str, name: str) -> None:
+        """On record, by its name: that is what the titles of its cases say."""
+        body = {"kind": "manhole", "name": name, "place": {"lon": at[0], "lat": at[1]}}
+        answer = self._client.put(f"/api/v1/devices/{code}", json=body)
+        assert answer.is_success, answer.text
+
     def signal(self, at: Spot, device: str = "") -> str:
         """A sensor says that a facility is broken; the answer is the signal's id."""
         name = f"e2e-{uuid.uuid4().hex[:12]}"

@@ -162,8 +162,13 @@ def test_workers_and_servers_that_die_and_stall_change_no_alarm(county: Cast, cl
     workers = Workers(cluster.urls, folder, database_urls, prefix)
     try:
         first, second, third = (workers.start() for _ in range(3))
-        until(lambda: all(workers.lanes(n) for n in (first, second, third)), 60, "each has a part of the lanes")
-        assert sorted(lane for n in (first, second, third) for lane in workers.lanes(n)) == [-1, 0, 1, 2, 3]
+        three = (first, second, third)
+        all_held = [-1, 0, 1, 2, 3]
+        until(
+            lambda: all(workers.lanes(n) for n in three) and sorted(lane for n in three for lane in workers.lanes(n)) == all_held,
+            60,
+            "each has a part of the lanes, and none is left over",
+        )
         days.receive(50)
         killed = next(n for n in (first, second, third) if -1 in workers.lanes(n))
         workers.send(killed, signals.SIGKILL)
@@ -177,6 +182,10 @@ def test_workers_and_servers_that_die_and_stall_change_no_alarm(county: Cast, cl
         cluster.kill(lost)
         days.receive(170)
         cluster.again(lost)
+        others = [n for n in (*three, joined) if n not in (killed, stalled)]
+        until(
+            lambda: sorted(lane for n in others for lane in workers.lanes(n)) == all_held, 90, "the others have the part of the stalled one"
+        )
         workers.send(stalled, signals.SIGCONT)
         days.receive(minutes)
         days.move(START + timedelta(minutes=minutes + 30))

@@ -38,14 +38,21 @@ def level(minutes: float, value: float) -> Signal:
 
 
 def test_rising_water_opens_one_case_that_becomes_more_urgent(packs: None, log: PostgresLog) -> None:
-    load(SYSTEM, [DeviceRow(code="station-1", kind="water_level", region_code=GRID, lon=PLACE[0], lat=PLACE[1], interval_seconds=300)])
+    load(
+        SYSTEM,
+        [
+            DeviceRow(
+                code="station-1", name="东桥水位站", kind="water_level", region_code=GRID, lon=PLACE[0], lat=PLACE[1], interval_seconds=300
+            )
+        ],
+    )
     work = AtWork("test", handlers.matcher().detectors)
     put(log, level(0, 2.1), level(5, 2.6), level(10, 2.7), level(16, 2.8))
     work_until(at(0.3), work)
     with scoped(SYSTEM):
         (case,) = Case.objects.all()
         assert (case.scene, case.same_thing, case.severity) == ("water_level", "station-1", 3), "it rose fast, too"
-        assert case.title.startswith("水位超警戒（station-1）")
+        assert case.title.startswith("水位超警戒（东桥水位站）")
     put(log, level(20, 3.6), level(25, 3.7), level(31, 3.7), level(40, 2.2))
     work_until(at(0.75), work)
     with scoped(SYSTEM):
