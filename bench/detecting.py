@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -107,6 +107,18 @@ def peak() -> float:
 
 
 @contextmanager
+def beside(run: Callable[[], None], end: threading.Event) -> Iterator[None]:
+    """Runs until ``end`` is set, in a thread of its own."""
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
+@contextmanager
 def neighbour(name: str) -> Iterator[None]:
     """Another job of the worker, in its thread: how long a small read and write of its take while the detectors catch up."""
     from gridloop.signals.actions import forget_seen
@@ -122,13 +134,8 @@ def neighbour(name: str) -> Iterator[None]:
             forget_seen()
             took.append(time.perf_counter() - begun)
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
+    with beside(run, end):
         yield
-    finally:
-        end.set()
-        thread.join()
     record(f"{name}_p50", 1000 * percentile(took, 0.5), "ms", len(took))
     record(f"{name}_p95", 1000 * percentile(took, 0.95), "ms", len(took))
 
@@ -159,13 +166,8 @@ def longest_write(name: str) -> Iterator[None]:
                     oldest, since = low, time.perf_counter()
                 ages.append(time.perf_counter() - since)
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
+    with beside(look, end):
         yield
-    finally:
-        end.set()
-        thread.join()
     record(name, 1000 * max(ages), "ms", len(ages))
 
 
