@@ -106,7 +106,8 @@ def devices_heard(viewer: Viewer, heard: Sequence[tuple[str, datetime, float | N
             "WITH news AS (SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::float8[]) AS n(code, at, value)), "
             "old AS (SELECT d.id, d.code, d.status, n.at, n.value FROM registry_device d JOIN news n ON n.code = d.code "
             "WHERE d.last_seen IS NULL OR d.last_seen < n.at ORDER BY d.code FOR UPDATE OF d) "
-            "UPDATE registry_device d SET last_seen = old.at, last_value = COALESCE(old.value, d.last_value), "
+            "UPDATE registry_device d SET last_seen = old.at, heard_in = date_bin('10 minutes', old.at, 'epoch'), "
+            "last_value = COALESCE(old.value, d.last_value), "
             "status = CASE WHEN old.status IN ('silent', 'unproved') THEN 'online' ELSE d.status END "
             "FROM old WHERE d.id = old.id RETURNING d.code, old.status, d.status, d.id",
             [codes, [latest[c][0] for c in codes], [latest[c][1] for c in codes]],

@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Case, Count, F, Max, Q, When
+from django.db.models import Case, Count, F, Q, When
+from django.db.models.functions import Least
 
 from gridloop.access.rules import mask_name, mask_phone, mask_plate
 from gridloop.journal.rows import ask_together
@@ -25,6 +26,7 @@ from gridloop.registry.models import Absence, Building, Device, Enterprise, Hous
 from gridloop.registry.rules import clean_plate, facts_of_absence, facts_of_home, next_absence
 
 MOST_POINTS = 10_000
+HEARD_IN = timedelta(minutes=10)  # of ``Device.heard_in``
 
 
 @reading
@@ -278,10 +280,11 @@ def _facts_of_homes(at: datetime) -> dict[str, dict[str, float]]:
 
 
 @reading
-def overdue_devices(viewer: Viewer, at: datetime, intervals: float = 3, limit: int = 500) -> list[DeviceView]:
-    """Devices still called online that have not been heard for ``intervals`` of their own intervals, longest silent first."""
-    latest = at - F("interval_seconds") * timedelta(seconds=1) * intervals
-    where = scope.devices(viewer) & Q(status=Device.Status.ONLINE, last_seen__lt=latest)
+def overdue_devices(viewer: Viewer, at: datetime, least: timedelta = timedelta(0), limit: int = 500) -> list[DeviceView]:
+    """Devices still called online that have not been heard for three of their own intervals and for ``least``, longest silent first."""
+    latest = at - F("interval_seconds") * timedelta(seconds=3)
+    heard = Q(heard_in__lt=at - least) | Q(heard_in=None)  # None: not heard since there is the column
+    where = scope.devices(viewer) & heard & Q(status=Device.Status.ONLINE, last_seen__lt=Least(latest, at - least))
     return _shown(viewer, Device.objects.filter(where).select_related(*_DEVICE_REFS).order_by("last_seen", "pk")[:limit])
 
 
@@ -327,10 +330,10 @@ def device_counts(viewer: Viewer, region: str = "") -> dict[str, int]:
 
 
 @reading
-def last_heard(viewer: Viewer) -> datetime | None:
-    """When the device heard last of all was heard."""
-    newest: datetime | None = Device.objects.filter(scope.devices(viewer), status=Device.Status.ONLINE).aggregate(at=Max("last_seen"))["at"]
-    return newest
+def heard_since(viewer: Viewer, at: datetime) -> bool:
+    """Whether any device that is called online was heard after a moment."""
+    recent = Q(heard_in__gt=at - HEARD_IN) | Q(heard_in=None)
+    return Device.objects.filter(scope.devices(viewer) & recent & Q(status=Device.Status.ONLINE, last_seen__gte=at)).exists()
 
 
 @reading

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -138,7 +138,7 @@ def pack(signals: Sequence[Signal]) -> bytes:
             s.source,
             s.device,
             s.kind,
-            _microseconds(s.at),
+            microseconds(s.at),
             s.value,
             s.lon,
             s.lat,
@@ -150,15 +150,12 @@ def pack(signals: Sequence[Signal]) -> bytes:
     return zstandard.ZstdCompressor(level=_LEVEL).compress(orjson.dumps(rows))
 
 
-def _row(s: Signal) -> tuple[object, ...]:
-    row = (s.id, s.source, s.device, s.kind, _microseconds(s.at), s.value, s.lon, s.lat, dict(s.data) if s.data else {})
-    return (*row, s.trace) if s.trace else row
-
-
-def unpack(data: bytes) -> tuple[Signal, ...]:
-    """The signals that ``pack`` packed."""
+def unpack(data: bytes, kinds: Collection[str] | None = None) -> tuple[Signal, ...]:
+    """The signals that ``pack`` packed. ``kinds``: only those of some."""
     rows = unpack_rows(data)
-    return tuple(Signal(r[0], r[1], r[2], r[3], datetime.fromtimestamp(r[4] / 1e6, UTC), r[5], r[6], r[7], *r[8:10]) for r in rows)
+    if kinds is not None:
+        rows = [row for row in rows if row[3] in kinds]
+    return tuple(Signal(r[0], r[1], r[2], r[3], moment_of(r[4]), r[5], r[6], r[7], *r[8:10]) for r in rows)
 
 
 def unpack_rows(data: bytes) -> list[list[Any]]:
@@ -176,6 +173,11 @@ def unpack_rows_of(data: bytes, device: str) -> list[list[Any]]:
     return [row for row in orjson.loads(plain) if row[2] == device] if orjson.dumps(device) in plain else []
 
 
-def _microseconds(at: datetime) -> int:
+def microseconds(at: datetime) -> int:
+    """Since 1970, as rows keep a moment; ``moment_of`` is the way back."""
     since = at - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def moment_of(micros: int) -> datetime:
+    return datetime.fromtimestamp(micros / 1e6, UTC)

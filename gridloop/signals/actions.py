@@ -24,7 +24,7 @@ from gridloop.orgs import desk
 from gridloop.registry.actions import erase_person as forget_person
 from gridloop.registry.actions import marks_of, set_device_status
 from gridloop.registry.briefs import DeviceView
-from gridloop.registry.selectors import device_counts, last_heard, overdue_devices, silent_regions
+from gridloop.registry.selectors import device_counts, heard_since, overdue_devices, silent_regions
 from gridloop.sdk.signals import Signal, SignalLog
 from gridloop.signals import history
 from gridloop.signals.connection import KeptConnection
@@ -90,17 +90,15 @@ def mark_silent() -> bool:
 
 
 def _nobody_is_heard(now: datetime) -> bool:
-    heard = last_heard(SYSTEM)
-    if heard is None or now - heard <= SILENT_LEAST:
+    if heard_since(SYSTEM, now - SILENT_LEAST):
         return False
-    return is_mass_silence(len(overdue_devices(SYSTEM, now, limit=most_late(SYSTEM))), device_counts(SYSTEM)["online"])
+    return is_mass_silence(len(overdue_devices(SYSTEM, now, SILENT_LEAST, most_late(SYSTEM))), device_counts(SYSTEM)["online"])
 
 
 def _mark(watch: Watch) -> bool:
     now = watch.looked
-    late = [
-        d for d in overdue_devices(SYSTEM, now, limit=most_late(SYSTEM)) if d.last_seen and watch.silent(d.last_seen, d.interval_seconds)
-    ]
+    due = overdue_devices(SYSTEM, now, SILENT_LEAST, most_late(SYSTEM))
+    late = [d for d in due if d.last_seen and watch.silent(d.last_seen, d.interval_seconds)]
     if is_mass_silence(len(late), device_counts(SYSTEM)["online"]):
         late = [d for d in late if d.last_seen and now - max(d.last_seen, watch.since) > MASS_HOLDS]
     told = late[:AT_ONCE]

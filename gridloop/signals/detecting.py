@@ -110,6 +110,8 @@ class AtWork(Telling):
                 self._change(wanted)
             else:
                 self._warming = None
+            if self._warming and not self.detectors:
+                return True  # nobody is at work: the log waits until they know what came before
             return self._step(look) or self._warming is not None
         except BaseException:
             self.forget()

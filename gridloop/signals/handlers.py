@@ -10,7 +10,7 @@ import logging
 import os
 import random
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import md5
 from typing import cast
@@ -29,7 +29,7 @@ from gridloop.kernel.viewer import SYSTEM
 from gridloop.orgs.selectors import region_at
 from gridloop.registry.actions import devices_heard
 from gridloop.registry.selectors import devices_by_code
-from gridloop.sdk.signals import Batch, Signal
+from gridloop.sdk.signals import Batch, Packed, Signal, microseconds, moment_of, unpack_rows
 from gridloop.signals import positions
 from gridloop.signals.actions import back_online, emit
 from gridloop.signals.messages import Matcher
@@ -38,10 +38,13 @@ from gridloop.signals.outcomes import note_witness
 from gridloop.signals.rules import OWN_SOURCE
 from gridloop.signals.sharing import Crew
 from gridloop.signals.source import batches as batches_after
+from gridloop.signals.source import source
 
 log = logging.getLogger(__name__)
-EFFECTS = "effects"
+Act = Callable[[positions.Lease], positions.Lease | None]
+EFFECTS, HEARD = "effects", "heard"
 BATCHES = 20  # batches in one transaction
+HEARD_BATCHES = 200  # a device is noted once for all it said in them
 TURNS = 10  # transactions before another partition has its turn
 
 
@@ -61,9 +64,18 @@ def matcher() -> Matcher:
 
 def run_effects() -> bool:
     """Job: one turn over every partition that waits. True when more may be waiting."""
-    waiting = positions.waiting(EFFECTS)
+    return _run(EFFECTS, apply_next)
+
+
+def run_heard() -> bool:
+    """Job: devices of every partition that waits are noted as heard. True when more may be waiting."""
+    return _run(HEARD, hear_next)
+
+
+def _run(consumer: str, act: Act) -> bool:
+    waiting = positions.waiting(consumer)
     random.shuffle(waiting)  # several workers begin at different ends
-    return sum(map(_run_partition, waiting)) > 0
+    return sum(_run_partition(consumer, partition, act) for partition in waiting) > 0
 
 
 _crew: Crew | None = None
@@ -86,13 +98,13 @@ def end_detectors() -> None:
 run_detectors.end = end_detectors  # type: ignore[attr-defined]  # read by the worker's loop
 
 
-def _run_partition(partition: int) -> bool:
-    lease = positions.claim(EFFECTS, partition, _OWNER)
+def _run_partition(consumer: str, partition: int, act: Act) -> bool:
+    lease = positions.claim(consumer, partition, _OWNER)
     if lease is None:
         return False
     try:
         for _ in range(TURNS):
-            following = apply_next(lease)
+            following = act(lease)
             if following is None:
                 return False
             lease = following
@@ -107,25 +119,48 @@ def _run_partition(partition: int) -> bool:
 def apply_next(lease: positions.Lease, limit: int = BATCHES) -> positions.Lease | None:
     """Effects of the next batches with their position in one transaction; None when there is nothing."""
     with scoped(SYSTEM):
-        with connection.cursor() as cursor:  # a worker that stands still must not keep its locks for ever
-            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
-        batches = batches_after(lease.partition, lease.seq, limit)
+        _not_for_ever()
+        batches = batches_after(lease.partition, lease.seq, limit, matcher().kinds())
         if not batches:
             return None
-        apply(batches)
+        if known := [(batch, s) for batch in batches for s in batch.signals]:
+            _recognise(known)
         return positions.advance(lease, batches[-1].seq)
 
 
-def apply(batches: Sequence[Batch]) -> None:
-    """All effects of these batches, inside the caller's transaction."""
-    signals = [(s, min(s.at, batch.at)) for batch in batches for s in batch.signals if s.device and s.source != OWN_SOURCE]
-    if signals:
-        back = set(devices_heard(SYSTEM, [(s.device, at, s.value) for s, at in signals]))
-        emit([back_online(code, min(at for s, at in signals if s.device == code)) for code in sorted(back)])
-    asked = matcher().kinds()
-    known = [(batch, s) for batch in batches for s in batch.signals if s.kind in asked]
-    if known:
-        _recognise(known)
+def _not_for_ever() -> None:
+    """A worker that stands still must not keep its locks."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
+
+
+def hear_next(lease: positions.Lease) -> positions.Lease | None:
+    """Devices of the next batches with their position in one transaction; None when there is nothing."""
+    with scoped(SYSTEM):
+        _not_for_ever()
+        found = source().packed({lease.partition: lease.seq}, HEARD_BATCHES)
+        if not found:
+            return None
+        hear(found)
+        return positions.advance(lease, found[-1].seq)
+
+
+def hear(batches: Sequence[Packed]) -> None:
+    """When devices were heard last, inside the caller's transaction. None was heard later than its batch was received."""
+    last: dict[str, tuple[int, float | None]] = {}
+    first: dict[str, int] = {}
+    for batch in batches:
+        received = microseconds(batch.at)
+        for _, sender, code, _, at, value, *_ in unpack_rows(batch.data):
+            if code and sender != OWN_SOURCE:
+                at = min(at, received)
+                if code not in last or last[code][0] < at:
+                    last[code] = (at, value)
+                if first.setdefault(code, at) > at:
+                    first[code] = at
+    if last:
+        back = devices_heard(SYSTEM, [(code, moment_of(at), value) for code, (at, value) in last.items()])
+        emit([back_online(code, moment_of(first[code])) for code in back])
 
 
 def _recognise(known: Sequence[tuple[Batch, Signal]]) -> None:

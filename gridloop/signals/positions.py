@@ -12,7 +12,7 @@ from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals.source import source
 
 LEASE_SECONDS = 30
-CONSUMERS = ("effects", "history", "detectors", "devices")  # the log keeps what the slowest of these still needs
+CONSUMERS = ("effects", "heard", "history", "detectors", "devices")  # the log keeps what the slowest of these still needs
 
 
 class Fenced(Exception):

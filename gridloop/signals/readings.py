@@ -15,7 +15,7 @@ from gridloop.journal.selectors import reading
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import Viewer
 from gridloop.registry.selectors import device, household_watched
-from gridloop.sdk.signals import partition_of_name, unpack_rows_of
+from gridloop.sdk.signals import moment_of, partition_of_name, unpack_rows_of
 from gridloop.signals.history import HISTORY, folder
 from gridloop.signals.log import partitions_setting
 from gridloop.signals.positions import reached
@@ -121,7 +121,7 @@ def _recent(code: str, since: datetime, until: datetime) -> Iterator[Row]:
 
 def _of_batch(data: bytes, code: str, since: datetime, until: datetime) -> Iterator[Row]:
     for number, sender, _, kind, micros, value, _, _, told, *_ in unpack_rows_of(data, code):
-        at = datetime.fromtimestamp(micros / 1e6, UTC)
+        at = moment_of(micros)
         if since <= at <= until:
             yield _row(kind, at, value, sender, number, not told)
 

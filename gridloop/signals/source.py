@@ -5,7 +5,7 @@ Positions, effects and states are rows in either case and move in one transactio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Protocol
@@ -268,6 +268,6 @@ def source() -> Source:
     return InDatabase() if log is None else Served(log)
 
 
-def batches(partition: int, after: int, limit: int) -> list[Batch]:
-    """Batches of a partition in order, inside the caller's transaction."""
-    return [Batch(one.partition, one.seq, one.at, unpack(one.data)) for one in source().packed({partition: after}, limit)]
+def batches(partition: int, after: int, limit: int, kinds: Collection[str] | None = None) -> list[Batch]:
+    """Batches of a partition in order, inside the caller's transaction. ``kinds``: with signals of some kinds only."""
+    return [Batch(one.partition, one.seq, one.at, unpack(one.data, kinds)) for one in source().packed({partition: after}, limit)]

@@ -47,6 +47,9 @@ class Columns(NamedTuple):
     def __len__(self) -> int:
         return len(self.device)
 
+    def received_at(self, at: int) -> Columns:
+        return Columns(self.time, self.device, self.kind, self.value, self.token, self.id, np.full(len(self), at))
+
     def take(self, which: Bools) -> Columns:
         code = [d for d, keep in zip(self.device, which.tolist(), strict=True) if keep]
         return Columns(self.time[which], code, self.kind[which], self.value[which], self.token[which], self.id[which], self.received[which])
@@ -70,15 +73,24 @@ class Mark:
     at: int
 
 
-Row = tuple[int, int, int, bytes, bool]  # partition, sequence, moment (ms), packed signals, whether a town's own worker detects on them
-Read = Callable[[Mapping[int, int], int], list[Row]]
+class Decoded(NamedTuple):
+    """A batch as columns, received at no moment yet. ``size``: as of ``Taken``."""
+
+    size: int
+    found: Columns
+
+
+# partition, sequence, moment (ms), packed signals, whether a town's own worker detects on them
+Stored = tuple[int, int, int, bytes, bool]
+Row = tuple[int, int, int, bytes | Decoded, bool]
+Read = Callable[[Mapping[int, int], int], Sequence[Row]]
 
 
 def milliseconds(at: datetime) -> int:
     return round(at.timestamp() * 1_000_000) // 1000
 
 
-def read_next(after: Mapping[int, int], limit: int) -> list[Row]:
+def read_next(after: Mapping[int, int], limit: int) -> list[Stored]:
     """Per partition the next batches after a sequence, in the caller's transaction."""
     return [(one.partition, one.seq, milliseconds(one.at), one.data, one.elsewhere) for one in source().packed(after, limit)]
 
@@ -126,12 +138,17 @@ class Stream:
         self._open |= queues.keys() - ends.keys()  # enough is here: what came since was not asked for
 
 
-class Look(NamedTuple):
-    """The log's ends, asked for after the moment ``now``. ``erased``: somebody was, and not all lanes have forgotten it."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The log's ends, asked for after the moment ``now``. ``erased``: somebody was, and not all lanes have forgotten it.
+
+    Lanes that look together read and decode what they have in common once.
+    """
 
     now: datetime
     ends: Mapping[int, int]
     erased: bool
+    _found: dict[tuple[int, int], list[Row]] = field(default_factory=dict)  # by partition and the sequence after which they come
 
     @classmethod
     def take(cls) -> Look:
@@ -142,7 +159,12 @@ class Look(NamedTuple):
     def read(self, after: Mapping[int, int], limit: int) -> list[Row]:
         """As ``stream.read_next``; where there was nothing, nobody is asked."""
         waiting = {p: seq for p, seq in after.items() if seq < self.ends.get(p, 0)}
-        return read_next(waiting, limit) if waiting else []
+        asked = {p: seq for p, seq in waiting.items() if (p, seq) not in self._found}
+        self._found.update(((p, seq), []) for p, seq in asked.items())
+        for partition, seq, at, data, elsewhere in read_next(asked, _READ) if asked else ():
+            row = partition, seq, at, data if elsewhere else decoded(data), elsewhere
+            self._found[partition, asked[partition]].append(row)
+        return [row for p, seq in waiting.items() for row in self._found[p, seq][:limit]]
 
 
 def horizon_of(now: datetime) -> int:
@@ -166,17 +188,29 @@ def columns(rows: Sequence[Sequence[Any]], received: Ints) -> Columns:
     if not all(keep):
         rows = [row for row, one in zip(rows, keep, strict=True) if one]
         received = received[np.array(keep, np.bool_)]
-    kinds = {kind: kind_number(kind) for kind in {row[3] for row in rows}}
-    micro = np.array([row[4] for row in rows], np.int64)
+    number, sender, device, kind, micros, value, _, _, told = _turned(rows)
+    kinds = {name: kind_number(name) for name in set(kind)}
+    micro = np.array(micros, np.int64)
+    token, own = np.zeros(len(rows), np.int64), micro % 1000
+    for n, (data, one) in enumerate(zip(told, value, strict=True)):
+        if data or one is None:
+            own[n] = named(number[n], sender[n])
+        if data:
+            token[n] = token_in(data)
     return Columns(
         time=np.clip(micro // 1000, 0, LATEST - 1),
-        device=[row[2] for row in rows],
-        kind=np.array([kinds[row[3]] for row in rows], np.int64),
-        value=np.array([row[5] for row in rows], np.float64),
-        token=np.array([token_in(row[8]) if row[8] else 0 for row in rows], np.int64),
-        id=np.array([named(row[0], row[1]) if row[8] or row[5] is None else row[4] % 1000 for row in rows], np.int64),
+        device=list(device),
+        kind=np.array([kinds[name] for name in kind], np.int64),
+        value=np.array(value, np.float64),
+        token=token,
+        id=own,
         received=received,
     )
+
+
+def _turned(rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+    """The nine columns of a row; what may follow in some is left out."""
+    return list(zip(*rows, strict=False))[:9] if rows else [()] * 9
 
 
 def joined(parts: Sequence[Columns]) -> Columns:
@@ -188,18 +222,21 @@ def joined(parts: Sequence[Columns]) -> Columns:
     return Columns(time, [code for part in parts for code in part.device], kind, value, token, number, received)
 
 
-def taken(partition: int, seq: int, at: int, data: bytes, elsewhere: bool = False) -> Taken:
-    """A batch as columns, without rows when they are detected on elsewhere.
-
-    The rows in between are so many that Python's collector would look through the whole heap again and again.
-    """
+def taken(partition: int, seq: int, at: int, data: bytes | Decoded, elsewhere: bool = False) -> Taken:
+    """A batch in its turn, without rows when they are detected on elsewhere."""
     if elsewhere:
         return Taken(partition, seq, at, 1, joined([]))
+    size, found = data if isinstance(data, Decoded) else decoded(data)
+    return Taken(partition, seq, at, size, found.received_at(at))
+
+
+def decoded(data: bytes) -> Decoded:
+    """The rows in between are so many that Python's collector would look through the whole heap again and again."""
     collecting = gc.isenabled()
     gc.disable()
     try:
         rows = unpack_rows(data)
-        return Taken(partition, seq, at, len(rows), columns(rows, np.full(len(rows), at)))
+        return Decoded(len(rows), columns(rows, np.zeros(len(rows), np.int64)))
     finally:
         if collecting:
             gc.enable()

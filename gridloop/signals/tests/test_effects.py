@@ -27,7 +27,7 @@ from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.selectors import device
 from gridloop.sdk.signals import Signal, partition_of
 from gridloop.signals import handlers, positions
-from gridloop.signals.handlers import apply_next, run_effects
+from gridloop.signals.handlers import apply_next, run_effects, run_heard
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.models import Position, Seen, Trouble
 
@@ -39,7 +39,7 @@ def stopped(number: int, value: float = 200.0, plate: str = "浙X00001", **chang
 
 
 def run_all() -> None:
-    while run_effects():
+    while run_heard() or run_effects():
         pass
 
 

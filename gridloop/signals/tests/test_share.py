@@ -18,7 +18,7 @@ from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.sdk.signals import Signal, pack, partition_of_name
-from gridloop.signals import positions, sharing
+from gridloop.signals import detecting, positions, sharing
 from gridloop.signals.alarms import moment
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.lanes import WHOLE, Lane, shared
@@ -185,8 +185,9 @@ def test_more_partitions_move_devices_and_their_alarms(county: Cast, log: Postgr
     assert [t for t in rows() if t.at > late] == [t for t in expected(signals, ALL, end_of(again)) if t.at > late]
 
 
-def test_what_one_lane_for_all_stored_goes_on(county: Cast, log: PostgresLog) -> None:
+def test_what_one_lane_for_all_stored_goes_on(county: Cast, log: PostgresLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """An earlier program: one place, one position for all partitions, and the numbers of all in one row."""
+    monkeypatch.setattr(detecting, "WARM_SECONDS", 0.1)  # history takes more than one turn
     register(HOMES)
     signals = day(HOMES, MINUTES)
     with clock.fixed(START - timedelta(minutes=1)):

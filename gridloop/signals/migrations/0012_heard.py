@@ -1,0 +1,13 @@
+"""Hearing devices is a consumer of its own. It goes on from where effects, of which it was a part, had come."""
+
+from django.db import migrations
+
+SQL = """
+INSERT INTO signals_position (consumer, partition, seq, owner, epoch)
+SELECT 'heard', partition, seq, '', 0 FROM signals_position WHERE consumer = 'effects' ON CONFLICT DO NOTHING;
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("signals", "0011_forgotten_row_security")]
+    operations = [migrations.RunSQL(SQL, "DELETE FROM signals_position WHERE consumer = 'heard'")]
