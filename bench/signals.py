@@ -86,13 +86,14 @@ def door(log: PostgresLog) -> float:
 
 
 def effects() -> float:
-    """Readings of known and unknown devices through the worker's effects."""
+    """Readings of known and unknown devices through the worker's effects, and the devices heard."""
     from gridloop.signals import handlers, positions
 
     with psycopg.connect(os.environ["GRIDLOOP_OWNER_URL"]) as owner:
         row = owner.execute("SELECT sum(count) FROM signals_batch").fetchone()
     begin = time.perf_counter()
-    while positions.waiting(handlers.EFFECTS):
+    while positions.waiting(handlers.EFFECTS) or positions.waiting(handlers.HEARD):
+        handlers.run_heard()
         handlers.run_effects()
     return float(row[0] if row else 0) / (time.perf_counter() - begin)
 
