@@ -10,7 +10,7 @@ JOBS: tuple[tuple[str, float, str], ...] = (
     ("journal.checkpoint", 60.0, "gridloop.journal.actions:checkpoint"),
     ("signals.effects", 0.3, "gridloop.signals.handlers:run_effects"),
     ("signals.heard", 2.0, "gridloop.signals.handlers:run_heard"),
-    ("signals.detectors", 0.5, "gridloop.signals.handlers:run_detectors"),
+    ("signals.detectors", 1.0, "gridloop.signals.handlers:run_detectors"),
     ("signals.silent", 10.0, "gridloop.signals.actions:mark_silent"),
     ("signals.outcomes", 2.0, "gridloop.signals.outcomes:run_outcomes"),
     ("signals.relook", 30.0, "gridloop.signals.outcomes:look_again"),
