@@ -1,8 +1,8 @@
 """Detectors at work: readings a second from the durable log to alarms in rows, and what a worker with a million devices takes.
 
 The speed: the ten detectors of ``bench/detection.py`` over 100,000 devices. The memory: its nine simple operators and a routine over a
-million (``--devices N``). The log holds full batches in 8 partitions; each part is a process of its own, whose peak of resident memory
-is told.
+million (``--devices N``). The log holds full batches in 8 partitions, whose lanes are all one worker's; each part is a process of its
+own, whose peak of resident memory is told.
 """
 
 from __future__ import annotations
@@ -140,10 +140,11 @@ def neighbour(name: str) -> Iterator[None]:
     record(f"{name}_p95", 1000 * percentile(took, 0.95), "ms", len(took))
 
 
-def lived(work: Any) -> None:
+def lived(crew: Any) -> None:
     """Routines as they are after months: what they know of each hour is a figure of its own and packs as badly as such figures do."""
     draw = np.random.default_rng(5)
-    for part in (part for running in work.engine._running for _, part in running.tree() if isinstance(part, Hourly)):
+    running = [one for work in crew.held.values() for one in work.engine._running]
+    for part in (part for one in running for _, part in one.tree() if isinstance(part, Hourly)):
         for hour in part.cells["mean"]:
             hour[:] = draw.gamma(2, 1, len(hour))
 
@@ -172,40 +173,43 @@ def longest_write(name: str) -> Iterator[None]:
 
 
 def first(course: Course) -> None:
-    from gridloop.signals.detecting import AtWork
     from gridloop.signals.models import Alarm
+    from gridloop.signals.sharing import Crew
 
-    name, work = f"detecting_{course.tag}", AtWork("bench", lambda: course.detectors)
+    name, crew = f"detecting_{course.tag}", Crew("bench", lambda: course.detectors)
     begun = time.perf_counter()
     with clock.fixed(START - timedelta(minutes=1)):
-        work.turn()
+        while crew.turn():
+            pass
     record(f"{name}_begin", time.perf_counter() - begun, "s", course.devices)
     with neighbour(f"{name}_neighbour_alone"):
         time.sleep(3)
     begun, cpu = time.perf_counter(), time.process_time()
     with clock.fixed(course.end), neighbour(f"{name}_neighbour"):
-        while work.turn():
+        while crew.turn():
             pass
     record(f"{name}_rate", course.readings / (time.perf_counter() - begun), "readings/s", course.readings)
     record(f"{name}_cpu", (time.process_time() - cpu) / course.readings * 1e6, "µs/reading", course.readings)
     with scoped(SYSTEM):
         record(f"{name}_alarms", 1000 * Alarm.objects.count() / course.readings, "alarms/1000", course.readings)
-    record(f"{name}_state", sum(work.engine.state_bytes().values()) / course.devices, "bytes/device", course.devices)
-    lived(work)
+    state = sum(size for work in crew.held.values() for size in work.engine.state_bytes().values())
+    record(f"{name}_state", state / course.devices, "bytes/device", course.devices)
+    lived(crew)
     begun = time.perf_counter()
     with longest_write(f"{name}_store_longest_write"):
-        work.end()
+        crew.end()
     record(f"{name}_store", time.perf_counter() - begun, "s", course.devices)
     record(f"{name}_peak", peak(), "MiB", course.devices)
 
 
 def again(course: Course) -> None:
-    from gridloop.signals.detecting import AtWork
+    from gridloop.signals.sharing import Crew
 
-    work = AtWork("bench", lambda: course.detectors)
+    crew = Crew("bench", lambda: course.detectors)
     begun = time.perf_counter()
     with clock.fixed(course.end):
-        work.turn()
+        while crew.turn():
+            pass
     record(f"detecting_{course.tag}_begin_again", time.perf_counter() - begun, "s", course.devices)
     record(f"detecting_{course.tag}_begin_again_peak", peak(), "MiB", course.devices)
 

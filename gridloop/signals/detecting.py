@@ -87,6 +87,7 @@ class AtWork(Telling):
         self._looked, self._unsent = 0, True
         self._saved = self._renewed = self._roster = time.monotonic()
         self._roster_at, self._newcomers = clock.now(), False
+        self._known_by: set[str] | None = None  # groupings with which everybody was last looked at
         self._save_cost = self._roster_cost = 0.0
         self._save_due = False
 
@@ -235,8 +236,7 @@ class AtWork(Telling):
     def learn(self, rows: Sequence[DeviceKeys]) -> None:
         """Devices that are new or belong elsewhere now. It is stored at once, so that who begins again knows it from here on, too."""
         rows = [row for row in rows if self.lane.own(row.code)] if self.lane.partition is not None else rows
-        groupings = {detector.by for detector in (*self.detectors, *self._next)} - {DEVICE}
-        for by, changed in self.keys.learn(rows, groupings).items():
+        for by, changed in self.keys.learn(rows, self._groupings()).items():
             device, key = np.array(list(changed), np.int64), list(changed.values())
             if changed and self._warming:
                 self._warming.group(by, device, key)
@@ -262,16 +262,31 @@ class AtWork(Telling):
             self.keep_lease(also=bool(self.keys.fresh))
         self.looked_around(began)
 
+    def _know_all(self) -> None:
+        """As ``_look_around``; who has done so a moment ago, for all that devices are grouped by now, asks for the facts alone."""
+        known = self._known_by is not None and self._groupings() <= self._known_by
+        if known and time.monotonic() - self._roster < ROSTER_SECONDS:
+            self._ask_facts()
+        else:
+            self._look_around()
+
+    def _groupings(self) -> set[str]:
+        return {detector.by for detector in (*self.detectors, *self._next)} - {DEVICE}
+
     def looked_around(self, began: float) -> None:
         """Since ``began`` (``time.monotonic``) every registered device was ``learn``ed. Who was a stranger may have been among them."""
         self.keys.strangers.clear()
+        self._known_by = self._groupings()
+        self._ask_facts()
+        self._roster, self._roster_at, self._newcomers = time.monotonic(), clock.now(), False
+        self._roster_cost = self._roster - began
+
+    def _ask_facts(self) -> None:
         for by, names in self._facts.items():
             for name, column in self.keys.facts(by, names, alarms.moment(self.frontier)).items():
                 if not np.array_equal(self.engine.known_facts(by).get(name, np.zeros(0)), column, equal_nan=True):
                     self.engine.facts(by, name, column)
                     self._save_due = True
-        self._roster, self._roster_at, self._newcomers = time.monotonic(), clock.now(), False
-        self._roster_cost = self._roster - began
 
     # --- beginning, changing, storing --------------------------------------------------------------------------------------
 
@@ -337,7 +352,7 @@ class AtWork(Telling):
         if self._warming is None or self._warming.wanted != wanted:
             self._next, self._warming = wanted, None
             if fresh := [detector for detector in wanted if not self.engine.knows(detector)]:
-                self._look_around()
+                self._know_all()
                 self._warming = Warming(self, wanted, fresh)
         if self._warming is None or self._warming.go_on(WARM_SECONDS):
             self._take_up(wanted)
@@ -352,7 +367,7 @@ class AtWork(Telling):
         if self._warming:
             self.engine.adopt(self._warming.engine)
         self._warming = None
-        self._look_around()
+        self._know_all()
         self._settle_in(fresh)
 
     def _settle_in(self, fresh: Sequence[str]) -> None:

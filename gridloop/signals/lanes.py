@@ -6,10 +6,12 @@ whether others are heard, is the work of one lane that reads all partitions. A l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from gridloop.detection.rules import DEVICE, Detector
+from gridloop.registry.briefs import DeviceKeys
 from gridloop.sdk.signals import partition_of_name
 from gridloop.signals.holding import waits_for_silence
 from gridloop.signals.log import partitions_setting
@@ -41,6 +43,14 @@ class Lane(NamedTuple):
 
 
 WHOLE = Lane()
+
+
+def parted(rows: Sequence[DeviceKeys]) -> Mapping[int, list[DeviceKeys]]:
+    """Devices by the partition they lie in."""
+    found, count = defaultdict[int, list[DeviceKeys]](list), partitions_setting()
+    for row in rows:
+        found[partition_of_name(row.code, count)].append(row)
+    return found
 
 
 def spans(detector: Detector) -> bool:

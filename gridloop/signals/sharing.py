@@ -18,7 +18,7 @@ from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals import alarms, detecting, forgetting, positions, state
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.keys import everybody
-from gridloop.signals.lanes import DEVICES, TOGETHER, WHOLE, Lane, shared
+from gridloop.signals.lanes import DEVICES, TOGETHER, WHOLE, Lane, parted, shared
 from gridloop.signals.stream import Look
 
 log = logging.getLogger(__name__)
@@ -124,8 +124,9 @@ class Crew:
             return
         began = time.monotonic()
         for rows in everybody():
+            parts = parted(rows)
             for work in works:
-                work.learn(rows)
+                work.learn(rows if work.lane.partition is None else parts.get(work.lane.partition, ()))
                 work.renew(also=bool(work.keys.fresh))
             self._keep()
         for work in works:
