@@ -129,7 +129,7 @@ def test_the_log_keeps_what_the_slowest_consumer_needs(log: PostgresLog, history
     with clock.fixed(EIGHT + timedelta(days=3)):
         trim_log()
         assert len(log.read(partition, 0, 9)) == 2  # nothing has had its effects yet
-        for consumer in ("effects", "detectors", "devices"):
+        for consumer in ("effects", "heard", "detectors", "devices"):
             assert len(log.read(partition, 0, 9)) == 2
             lease = positions.claim(consumer, partition, "test")
             assert lease

@@ -54,7 +54,7 @@ class River:
         with clock.fixed(self.now + after):
             while self.work.turn():
                 pass
-            while handlers.run_effects():
+            while handlers.run_heard() or handlers.run_effects():
                 pass
             outcomes.run_outcomes()
             outcomes.look_again()
