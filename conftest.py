@@ -143,17 +143,41 @@ def _remember_seed(admin: str) -> None:
 _GUARDS = "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgenabled = 'A'"
 
 
+_LARGE = 1 << 20  # bytes of a table: below, taking out its rows is cheaper than new files for it, its indexes and all that refer to it
+
+
 def _reset(admin: str) -> None:
-    """After a test that commits: empty every table as superuser, guards of the facts lifted, and put the migrations' rows back."""
-    with psycopg.connect(admin) as connection:
+    """After a test that commits: empty every table that has rows, guards of the facts lifted, and put the migrations' rows back."""
+    connection = _kept(admin)
+    with connection.transaction():
         connection.execute("SET LOCAL lock_timeout = '20s'")
         with _unguarded(connection):
-            tables = [table for (table,) in connection.execute(_TABLES).fetchall()]
-            connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, tables))))
+            for table, size in _filled(connection):
+                emptied = sql.SQL("TRUNCATE {} CASCADE" if size > _LARGE else "DELETE FROM {}")
+                connection.execute(emptied.format(sql.Identifier(table)))
             for (table,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'seed'").fetchall():
                 connection.execute(
                     sql.SQL("INSERT INTO public.{0} OVERRIDING SYSTEM VALUE SELECT * FROM seed.{0}").format(sql.Identifier(table))
                 )
+
+
+_connections: dict[str, psycopg.Connection[Any]] = {}
+
+
+def _kept(admin: str) -> psycopg.Connection[Any]:
+    """A connection for the whole run: a new one would read the catalogue of every table again."""
+    if admin not in _connections or _connections[admin].closed:
+        _connections[admin] = psycopg.connect(admin, autocommit=True)
+    return _connections[admin]
+
+
+def _filled(connection: psycopg.Connection[Any]) -> list[tuple[str, int]]:
+    """Tables that have rows, and how large their files are."""
+    asked = [
+        sql.SQL("SELECT {}, pg_relation_size({}) WHERE EXISTS (SELECT FROM {})").format(table, table, sql.Identifier(table))
+        for (table,) in connection.execute(_TABLES).fetchall()
+    ]
+    return connection.execute(sql.SQL(" UNION ALL ").join(asked)).fetchall()
 
 
 @contextmanager
@@ -222,7 +246,7 @@ _ORDER = ("tests/e2e/", "gridloop/", "tests/proof/", "tests/live/", "tests/house
 
 
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
-def order_files(items: list[pytest.Item]) -> None:
+def pytest_order_files(items: list[pytest.Item]) -> None:
     """pytest-django puts tests without a database last, and with them all that start a product; within a file its order stays."""
     items.sort(key=lambda item: next((n for n, folder in enumerate(_ORDER) if item.nodeid.startswith(folder)), len(_ORDER)))
 
@@ -239,6 +263,14 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # the library has no t
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
         return next((folder for folder in ONE_PRODUCT if path.startswith(folder)), path)
+
+    def _reschedule(self, node: Any) -> None:
+        """A worker has one test waiting beside the one it runs (it wants to know the next), never a long file that another could begin."""
+        if self.workqueue and not node.shutting_down:
+            if self._pending_of(self.assigned_work[node]) < 2:
+                self._assign_work_unit(node)
+        else:
+            super()._reschedule(node)
 
 
 class _Xdist:

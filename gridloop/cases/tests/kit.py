@@ -10,6 +10,7 @@ from gridloop.access.actions import load_users
 from gridloop.access.messages import SampleLogin
 from gridloop.access.selectors import forget_viewers, user_id_of, viewer_for
 from gridloop.cases import directory
+from gridloop.cases.tests.kept import Kept
 from gridloop.kernel.geo import to_wkb
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import selectors as orgs
@@ -88,7 +89,21 @@ class Cast:
 
 
 def build() -> Cast:
-    """Load the tiny county through the product's own loaders and hand out its people."""
+    """The tiny county in the database, and its people."""
+    cast: Cast = _KEPT.put()
+    _forget()
+    return cast
+
+
+def _forget() -> None:
+    directory.forget()
+    forget_viewers()
+    orgs.forget_regions()
+    BOOK.forget()
+
+
+def _load() -> Cast:
+    """Through the product's own loaders."""
     staff = [StaffRow(f"S-{name}", f"张{name}", unit) for name, (unit, *_rest) in STAFF.items()]
     team = [AssignmentRow("S-worker", f"{EAST}200001", "full_time_grid_worker")]
     load(SYSTEM, [*regions(), *UNITS, *DUTIES, *staff, *team])
@@ -96,10 +111,10 @@ def build() -> Cast:
     others = {"citizen": "citizen", "security": "security_officer", "auditor": "auditor"}
     load_users([*logins, *(SampleLogin(name, f"王{name}", None, role, "", None) for name, role in others.items())])
     install_all()
-    directory.forget()
-    forget_viewers()
-    orgs.forget_regions()
-    BOOK.forget()
+    _forget()
     names = [*STAFF, *others]
     viewers = {name: viewer_for(user_id_of(name) or 0) for name in names}
     return Cast(viewers, orgs.unit_ids_by_code(SYSTEM, [u.code for u in UNITS]))
+
+
+_KEPT = Kept(_load)
