@@ -24,6 +24,7 @@ class Batch(models.Model):
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     data = models.BinaryField()
+    elsewhere = models.BooleanField(default=False, db_default=False)  # a rewritten one of a town's log, see ``sdk.signals.Packed``
 
     class Meta:
         indexes = [models.Index(fields=["at"], name="signals_batch_at")]
