@@ -375,7 +375,11 @@ def form_fault(form: Mapping[str, Any] | None, answers: Mapping[str, Any]) -> Fi
         name = next((name for name in wrong.validator_value if name not in wrong.instance), "")
         return FieldFault(f"/form/{name}", "cases.form_missing", {"name": titled(form, name)})
     path = [str(one) for one in wrong.absolute_path]
-    return FieldFault("/form" + "".join(f"/{one}" for one in path), "cases.form_wrong", {"name": titled(form, path[0]) if path else "form"})
+    if path:
+        return FieldFault("/form" + "".join(f"/{one}" for one in path), "cases.form_wrong", {"name": titled(form, path[0])})
+    known = form.get("properties", {})
+    others = ", ".join(str(name)[:40] for name in answers if name not in known)
+    return FieldFault("/form", "cases.form_other", {"names": others, "known": ", ".join(titled(form, name) for name in known)})
 
 
 def titled(form: Mapping[str, Any], name: str) -> str:

@@ -6,7 +6,6 @@ cut into batches, shuffled within the lateness, sent twice, or interrupted by a 
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -97,9 +96,12 @@ class _Running:
         self.raising.load(_under(arrays, "raising/"))
 
 
-def compiled_asked() -> bool:
-    """Whether ``GRIDLOOP_DETECTION`` asks for the compiled loops. Invalid for a word that is none, and where numba is not installed."""
-    asked = os.environ.get("GRIDLOOP_DETECTION", "numpy") or NUMPY
+def compiled_asked(asked: str) -> bool:
+    """Whether the word (``GRIDLOOP_DETECTION``; none: NumPy's) asks for the compiled loops. Invalid for one that is no such word, and
+
+    where numba is not installed.
+    """
+    asked = asked or NUMPY
     if asked not in (NUMPY, NUMBA):
         raise Invalid("detection.no_such_loops", value=asked[:40], allowed=f"{NUMPY}, {NUMBA}")
     if asked == NUMBA and find_spec("numba") is None:

@@ -29,6 +29,10 @@ class Kind(NamedTuple):
     unit_en: str = ""
     keeps: tuple[str, ...] | None = None  # of a signal's data nothing else is taken: what must not be kept is refused at the door
 
+    def called(self, lang: str) -> str:
+        """One such reading, else the kind, without what its values mean."""
+        return (self.seen_en or self.en.partition(" (")[0]) if lang == "en" else self.seen_zh or self.zh.partition("（")[0]
+
 
 class Fault(NamedTuple):
     """What is wrong at a path of the document: a text key with its placeholders."""

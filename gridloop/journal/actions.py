@@ -36,6 +36,7 @@ __all__ = [
     "FULL",
     "NO_HEAD",
     "append",
+    "append_each",
     "append_many",
     "append_to_cases",
     "checkpoint",
@@ -107,20 +108,39 @@ def append_to_cases(facts: Mapping[str, Sequence[FactIn]], viewer: Viewer) -> No
     """Append to the chains of several cases that have begun: their heads are locked in one order, written in one statement each way."""
     _in_transaction()
     heads = lock_heads(f"case:{code}" for code, told in facts.items() if told)
-    written = {code: _entries(f"case:{code}", told, viewer, heads[f"case:{code}"]) for code, told in facts.items() if told}
+    _write({code: _entries(f"case:{code}", told, viewer, heads[f"case:{code}"]) for code, told in facts.items() if told})
+
+
+def append_each(facts: Mapping[str, Sequence[FactIn]], viewer: Viewer) -> None:
+    """Append to several chains of no case, whether they have begun or not: as many statements for one as for ten thousand."""
+    _in_transaction()
+    chains = sorted(chain for chain, told in facts.items() if told)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO journal_chainhead (chain, seq, hash) SELECT n, 0, %s FROM unnest(%s::text[]) n ON CONFLICT DO NOTHING",
+            [ZERO_HASH, chains],
+        )
+    heads = lock_heads(chains)
+    _write({None: [entry for chain in chains for entry in _entries(chain, facts[chain], viewer, heads[chain])]})
+
+
+def _write(written: Mapping[str | None, list[dict[str, Any]]]) -> None:
+    """Facts by case (None: of none) as they follow on heads that are locked."""
+    written = {case: entries for case, entries in written.items() if entries}
     if not written:
         return
     rows = [
-        {**entry, "case_code": code, "trace": trace}
-        for code, entries in written.items()
+        {**entry, "case_code": case, "trace": trace}
+        for case, entries in written.items()
         for trace in [_place_in_trace(entries)]
         for entry in entries
     ]
+    heads = {entry["chain"]: entry for entries in written.values() for entry in entries}  # the last of each chain
     with connection.cursor() as cursor:
         cursor.execute(_INSERT_FACTS, [as_json(rows)])
-        cursor.execute(_UPDATE_HEADS, [as_json([entries[-1] for entries in written.values()])])
-    for code, entries in written.items():
-        _after(entries, code)
+        cursor.execute(_UPDATE_HEADS, [as_json(list(heads.values()))])
+    for case, entries in written.items():
+        _after(entries, case)
 
 
 def _in_transaction() -> None:

@@ -20,7 +20,8 @@ from gridloop.kernel.errors import FieldFault, Invalid
 from gridloop.kernel.viewer import Viewer
 
 CHUNK = 5_000  # rows a transaction: well under two seconds for the widest table, on a busy machine too
-STAGE = sql.Identifier("load_stage")
+STAGE_NAME = "load_stage"
+STAGE = sql.Identifier(STAGE_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Target:
     unique: tuple[str, ...] = ()  # columns that, where filled, no other row may carry
     after: Callable[[], None] | None = None
     unknown: Callable[[Viewer, list[Any]], Iterable[tuple[int, FieldFault]]] | None = None  # references that Python has to find
+    around: Callable[[Viewer, Callable[[], int]], int] | None = None  # merges what is staged and tells of each row
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def _checked(target: Target, chunk: list[tuple[int, Any]], seen: set[tuple[Any, 
 
 
 def _store(viewer: Viewer, target: Target, rows: list[tuple[int, Any]], result: Loaded) -> int:
-    """Stage, find references, merge: one transaction with one fact."""
+    """Stage, find references, merge: one transaction with one fact, and those of the target."""
     if target.unknown:
         bad = dict(target.unknown(viewer, [row for _, row in rows]))
         result.rejects += [Reject(rows[place][0], fault) for place, fault in bad.items()]
@@ -155,7 +157,7 @@ def _store(viewer: Viewer, target: Target, rows: list[tuple[int, Any]], result: 
     result.rejects += _drop_unfound(target)
     for name in target.unique:
         result.rejects += _drop_taken(target, name)
-    count = _merge(target)
+    count = target.around(viewer, lambda: _merge(target)) if target.around else _merge(target)
     if target.after:
         target.after()
     with connection.cursor() as cursor:

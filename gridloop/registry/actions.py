@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
-from gridloop.journal.actions import append, drop, elevated, scoped, seal, verb
+from gridloop.journal.actions import append, append_each, drop, elevated, scoped, seal, verb
 from gridloop.journal.actions import erase as erase_sealed
+from gridloop.journal.messages import FactIn
+from gridloop.journal.rows import insert
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
 from gridloop.kernel.hanzi import clean
@@ -20,7 +22,7 @@ from gridloop.kernel.retention import kept
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import desk
 from gridloop.orgs import selectors as orgs
-from gridloop.orgs.loading import Loaded, Progress, Target, load_rows
+from gridloop.orgs.loading import STAGE_NAME, Loaded, Progress, Target, load_rows
 from gridloop.registry import scope
 from gridloop.registry.addresses import parse
 from gridloop.registry.briefs import AbsenceView, Known
@@ -53,7 +55,7 @@ def load(
     Order them so that what is named comes first: buildings, houses, households, people, enterprises, vehicles, places,
     devices. A record whose natural key is there already is updated. ``strict=False`` collects rejects.
     """
-    return load_rows(viewer, "people.edit", targets(), records, strict=strict, progress=progress, dry_run=dry_run)
+    return load_rows(viewer, "people.edit", targets(_telling), records, strict=strict, progress=progress, dry_run=dry_run)
 
 
 # --- devices -------------------------------------------------------------------------------------------------------------
@@ -63,7 +65,7 @@ def load_devices(
     viewer: Viewer, records: Iterable[DeviceRow], *, strict: bool = False, progress: Progress | None = None, dry_run: bool = False
 ) -> Loaded:
     """Merge many devices as ``load`` does, each of them one that the viewer may put there or change by ``save_device``."""
-    shapes: dict[type, Target] = {DeviceRow: device_target(_foreign)}
+    shapes: dict[type, Target] = {DeviceRow: device_target(_telling, _foreign)}
     return load_rows(viewer, "device.edit", shapes, records, strict=strict, progress=progress, dry_run=dry_run)
 
 
@@ -84,6 +86,36 @@ def _foreign(viewer: Viewer, rows: Sequence[DeviceRow], units: Mapping[str, int]
             yield place, FieldFault("/code", "registry.device_taken", {"code": row.code})
         elif not DEVICE_KIND.fullmatch(row.kind):
             yield place, FieldFault("/kind", "registry.device_kind")
+
+
+_STAGED = f"""SELECT d.code, d.kind, d.region_code, d.owner_unit_id, d.interval_seconds,
+(d.name, d.lon, d.lat, d.place_id, d.building_id, d.household_id, d.coverage)::text
+FROM registry_device d JOIN {STAGE_NAME} s ON s.code = d.code ORDER BY d.code FOR UPDATE OF d"""
+
+
+def _telling(viewer: Viewer, merge: Callable[[], int]) -> int:
+    """Devices of a table tell the trace what those put in by hand do: each that is new, each that is another now."""
+    before = _staged()
+    count = merge()
+    after = _staged()
+    told = {}
+    for code, now in after.items():
+        if now != before.get(code):
+            told[_chain(code)] = [_registered(code, *now[:4], known=code in before)]
+    append_each(told, viewer)
+    return count
+
+
+def _registered(code: str, kind: str, region: str | None, unit: int | None, interval: int, *, known: bool) -> FactIn:
+    """No name in the fact: it may be a household's."""
+    data = {"device": code, "kind": kind, "region": region, "unit": unit, "interval": interval}
+    return FactIn("device_changed" if known else "device_added", data)
+
+
+def _staged() -> dict[str, tuple[Any, ...]]:
+    with elevated(), connection.cursor() as cursor:
+        cursor.execute(_STAGED)
+        return {row[0]: row[1:] for row in cursor.fetchall()}
 
 
 def _chain(code: str) -> str:
@@ -113,14 +145,17 @@ def devices_heard(viewer: Viewer, heard: Sequence[tuple[str, datetime, float | N
             [codes, [latest[c][0] for c in codes], [latest[c][1] for c in codes]],
         )
         back = sorted((code, before, number) for code, before, after, number in cursor.fetchall() if before != after)
-        for code, before, number in back:
-            _changed(viewer, code, number, before, "online")
+        _changed(viewer, back, "online")
     return [code for code, before, _ in back if before == Device.Status.SILENT]
 
 
-def _changed(viewer: Viewer, code: str, number: int, before: str, after: str) -> None:
-    append(_chain(code), "device_status", {"device": code, "from": before, "to": after}, viewer)
-    DeviceChange.objects.create(device_id=number, at=clock.now(), before=before, after=after)
+def _changed(viewer: Viewer, devices: Sequence[tuple[str, str, int]], after: str) -> None:
+    """Devices (code, status before, id): when a gateway is mended they come back by the thousand."""
+    now = clock.now()
+    append_each(
+        {_chain(code): [FactIn("device_status", {"device": code, "from": before, "to": after})] for code, before, _ in devices}, viewer
+    )
+    insert([DeviceChange(device_id=number, at=now, before=before, after=after) for _, before, number in devices], numbered=False)
 
 
 @verb("device.edit")
@@ -136,7 +171,7 @@ def set_device_status(viewer: Viewer, code: str, status: str) -> bool:
         return False
     before, row.status = row.status, status
     row.save(update_fields=["status"])
-    _changed(viewer, code, row.pk, before, status)
+    _changed(viewer, [(code, before, row.pk)], status)
     return True
 
 
@@ -168,9 +203,8 @@ def save_device(viewer: Viewer, row: DeviceRow, owner_unit: int | None) -> bool:
         device.lon, device.lat, device.owner_unit_id, device.place = row.lon, row.lat, owner_unit, key_place
         device.coverage, device.interval_seconds = row.coverage, row.interval_seconds
         device.save()
-        # no name in the fact: it may be a household's
-        data = {"device": row.code, "kind": row.kind, "region": where, "unit": owner_unit, "interval": row.interval_seconds}
-        append(_chain(row.code), "device_changed" if known else "device_added", data, viewer)
+        fact = _registered(row.code, row.kind, where, owner_unit, row.interval_seconds, known=known is not None)
+        append_each({_chain(row.code): [fact]}, viewer)
     return known is None
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+import math
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 from django.db.models import Q
 
@@ -18,19 +20,16 @@ from gridloop.registry import scope
 from gridloop.registry.briefs import CoveredPlace, CoveringDevice
 from gridloop.registry.models import Device, Place
 
-STATES: Final = ("uncovered", "weak", "covered")  # worst first
+STATES: Final = ("uncovered", "weak", "covered")  # worst first: without any device, with others only, with one that is online
 SPEAKS: Final = "loudspeaker"  # it reaches a place without watching it
 MOST_SHOWN: Final = 5  # devices of one place
 _ORDER: Final = ("online", "unproved", "silent", "faulty")
 
-_DEVICE = ("code", "name", "kind", "status", "lon", "lat", "coverage", "place_id")
-Watching = tuple[str, str, str, str, float | None, float | None, float | None, int | None]
-
-
-def state_of(devices: Iterable[CoveringDevice]) -> str:
-    """``covered`` when one of them is online, ``weak`` when there are only others, ``uncovered`` without any."""
-    statuses = {device.status for device in devices}
-    return "covered" if Device.Status.ONLINE in statuses else "weak" if statuses else "uncovered"
+Spot = tuple[int, float | None, float | None]  # of a place: id, where
+Eye = tuple[int, int | None, str, float | None, float | None, float | None]  # of a device: id, its place, status, where, reach
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 
 @reading
@@ -48,61 +47,94 @@ def coverage(
     """Key places of the viewer's territory, the unwatched first, with who watches them; and how many there are of each state.
 
     ``kind``: only devices of this kind count; without it all but loudspeakers. Devices of homes never do: they watch the home.
+
+    Of all of them only numbers are read, where they are and how far they reach; rows of the page alone. The database, asked to measure
+    distances itself, took three times as long.
     """
     where = scope.things(viewer) & Q(region_code__startswith=region)
     if place_kind:
         where &= Q(kind=place_kind)
     if q:
         where &= Q(name__contains=q) | Q(code=q)
-    places = list(Place.objects.filter(where).order_by("pk"))
-    watched = _watched(viewer, places, kind)
-    found = [
-        CoveredPlace(p.pk, p.code, p.name, p.kind, p.region_code, p.lon, p.lat, state_of(devices), devices[:MOST_SHOWN], len(devices))
-        for p, devices in ((p, watched.get(p.pk, [])) for p in places)
-    ]
-    counts = {one: sum(p.state == one for p in found) for one in STATES}
-    listed = sorted((p for p in found if not state or p.state == state), key=lambda p: (STATES.index(p.state), p.id))
+    watching = scope.devices(viewer) & Q(household__isnull=True) & (Q(place__isnull=False) | Q(coverage__gt=0))
+    watching &= Q(kind=kind) if kind else ~Q(kind=SPEAKS)
+    spots = list(Place.objects.filter(where).order_by("pk").values_list("pk", "lon", "lat"))
+    eyes = list(Device.objects.filter(watching).order_by("pk").values_list("pk", "place_id", "status", "lon", "lat", "coverage"))
+    pairs = _pairs(spots, eyes)
+    ranks = _ranks(len(spots), pairs, np.array([eye[2] == Device.Status.ONLINE for eye in eyes], np.bool_))
+    number = np.bincount(ranks, minlength=len(STATES)).tolist()
+    order = np.argsort(ranks, kind="stable")
+    if state:
+        order = order[ranks[order] == STATES.index(state)] if state in STATES else order[:0]
     first, size = number_after(after), page_limit(limit)
-    last = first + size  # the cursor is a place in the list: there is no column to go by
-    return Page(listed[first:last], str(last) if len(listed) > last else None), counts
+    shown = order[first : first + size]
+    found = _told(shown.tolist(), ranks, spots, eyes, pairs)
+    # the cursor is a place in the list: there is no column to go by
+    return Page(found, str(first + size) if len(order) > first + size else None), dict(zip(STATES, number, strict=True))
 
 
-def _watched(viewer: Viewer, places: list[Place], kind: str) -> dict[int, list[CoveringDevice]]:
-    """Place → its devices: online ones first, then the nearest."""
-    where = scope.devices(viewer) & Q(household__isnull=True) & (Q(place__isnull=False) | Q(coverage__gt=0))
-    where &= Q(kind=kind) if kind else ~Q(kind=SPEAKS)
-    devices: list[Watching] = list(Device.objects.filter(where).order_by("pk").values_list(*_DEVICE))
-    found: dict[int, dict[int, CoveringDevice]] = {}
-    for (place, device), metres in _reached(places, devices).items():
-        found.setdefault(places[place].pk, {})[device] = _covering(devices[device], metres)
-    wanted = {p.pk for p in places}
-    for n, watching in enumerate(devices):
-        if (told := watching[7]) is not None and told in wanted:
-            found.setdefault(told, {}).setdefault(n, _covering(watching, None))
-    order = {
-        status: n for n, status in enumerate((Device.Status.ONLINE, Device.Status.UNPROVED, Device.Status.SILENT, Device.Status.FAULTY))
-    }
-    return {
-        place: sorted(each.values(), key=lambda d: (order[Device.Status(d.status)], d.metres if d.metres is not None else -1.0, d.code))
-        for place, each in found.items()
-    }
+class Pairs(NamedTuple):
+    """Places and who watches them, by their numbers in the lists; ``metres``: NaN of one that stands for the place, however far."""
+
+    place: Ints
+    device: Ints
+    metres: Floats
 
 
-def _covering(device: Watching, metres: float | None) -> CoveringDevice:
-    return CoveringDevice(device[0], device[1], device[2], device[3], None if metres is None else round(metres, 1))
+def _pairs(spots: Sequence[Spot], eyes: Sequence[Eye]) -> Pairs:
+    number = {spot[0]: n for n, spot in enumerate(spots)}
+    near = _reached(spots, eyes)
+    known = set(zip(near.place.tolist(), near.device.tolist(), strict=True))
+    told = [(number[eye[1]], n) for n, eye in enumerate(eyes) if eye[1] in number and (number[eye[1]], n) not in known]
+    place, device = (np.array([pair[side] for pair in told], np.int64) for side in (0, 1))
+    return Pairs(
+        np.concatenate((near.place, place)),
+        np.concatenate((near.device, device)),
+        np.concatenate((near.metres, np.full(len(told), np.nan))),
+    )
 
 
-def _reached(places: list[Place], devices: list[Watching]) -> dict[tuple[int, int], float]:
-    """(place, device) by their numbers in the lists → metres, for every device whose reach holds the place."""
-    spots = [(n, p.lon, p.lat) for n, p in enumerate(places) if p.lon is not None and p.lat is not None]
-    eyes = [(n, d[4], d[5], d[6]) for n, d in enumerate(devices) if d[4] is not None and d[5] is not None and d[6]]
-    if not spots or not eyes:
-        return {}
-    place_no, x, y = (np.array(column) for column in zip(*spots, strict=True))
-    device_no, lon, lat, metres = (np.array(column) for column in zip(*eyes, strict=True))
+def _reached(spots: Sequence[Spot], eyes: Sequence[Eye]) -> Pairs:
+    """Every device whose reach holds the place."""
+    placed = [(n, lon, lat) for n, (_, lon, lat) in enumerate(spots) if lon is not None and lat is not None]
+    reaching = [(n, lon, lat, far) for n, (*_, lon, lat, far) in enumerate(eyes) if lon is not None and lat is not None and far]
+    if not placed or not reaching:
+        return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    place_no, x, y = (np.array(column) for column in zip(*placed, strict=True))
+    device_no, lon, lat, metres = (np.array(column) for column in zip(*reaching, strict=True))
     wide, high = np.array([geo.reach(float(m), float(at)) for m, at in zip(metres, lat, strict=True)]).T
     tree = shapely.STRtree(shapely.box(lon - wide, lat - high, lon + wide, lat + high))
     spot, eye = tree.query(shapely.points(x, y), predicate="intersects")
     far = geo.distance_m(x[spot], y[spot], lon[eye], lat[eye])
     near = far <= metres[eye]
-    return {(int(place_no[s]), int(device_no[e])): float(m) for s, e, m in zip(spot[near], eye[near], far[near], strict=True)}
+    return Pairs(place_no[spot[near]], device_no[eye[near]], far[near])
+
+
+def _ranks(places: int, pairs: Pairs, online: Bools) -> Ints:
+    """The number of each place's state in ``STATES``."""
+    ranks = np.zeros(places, np.int64)
+    ranks[pairs.place] = 1
+    ranks[pairs.place[online[pairs.device]]] = 2
+    return ranks
+
+
+def _told(shown: Sequence[int], ranks: Ints, spots: Sequence[Spot], eyes: Sequence[Eye], pairs: Pairs) -> list[CoveredPlace]:
+    """Those of the page, with their devices: online ones first, then the nearest."""
+    places = Place.objects.in_bulk([spots[n][0] for n in shown])
+    here = np.flatnonzero(np.isin(pairs.place, shown))
+    rows = Device.objects.in_bulk([eyes[n][0] for n in np.unique(pairs.device[here]).tolist()])
+    watched: dict[int, list[CoveringDevice]] = {}
+    for place, device, metres in zip(pairs.place[here].tolist(), pairs.device[here].tolist(), pairs.metres[here].tolist(), strict=True):
+        one = rows[eyes[device][0]]
+        told = CoveringDevice(one.code, one.name, one.kind, one.status, None if math.isnan(metres) else round(metres, 1))
+        watched.setdefault(place, []).append(told)
+    found = []
+    for n in shown:
+        p, devices = places[spots[n][0]], sorted(watched.get(n, []), key=_best)
+        at = (p.code, p.name, p.kind, p.region_code, p.lon, p.lat)
+        found.append(CoveredPlace(p.pk, *at, STATES[ranks[n]], devices[:MOST_SHOWN], len(devices)))
+    return found
+
+
+def _best(one: CoveringDevice) -> tuple[int, float, str]:
+    return _ORDER.index(one.status), -1.0 if one.metres is None else one.metres, one.code

@@ -118,9 +118,10 @@ _PLACE = Target(
 
 
 Fault = Iterable[tuple[int, FieldFault]]  # with the place of the row in the chunk
+Around = Callable[[Viewer, Callable[[], int]], int]  # see ``Target.around``
 
 
-def device_target(forbidden: Callable[[Viewer, list[m.DeviceRow], Mapping[str, int]], Fault] | None = None) -> Target:
+def device_target(around: Around, forbidden: Callable[[Viewer, list[m.DeviceRow], Mapping[str, int]], Fault] | None = None) -> Target:
     """Units belong to another room: their ids are asked of it, chunk by chunk. ``forbidden``: rows the viewer may not load, by unit ids."""
     units: dict[str, int] = {}
 
@@ -155,11 +156,12 @@ def device_target(forbidden: Callable[[Viewer, list[m.DeviceRow], Mapping[str, i
         key=("code",),
         check=rules.device_fault,
         unknown=unknown,
+        around=around,
     )
 
 
-def targets() -> dict[type, Target]:
-    """Every record shape of the registry."""
+def targets(devices: Around) -> dict[type, Target]:
+    """Every record shape of the registry. ``devices``: see ``Target.around``."""
     return {
         m.BuildingRow: _BUILDING,
         m.HouseRow: _HOUSE,
@@ -168,5 +170,5 @@ def targets() -> dict[type, Target]:
         m.EnterpriseRow: _ENTERPRISE,
         m.VehicleRow: _VEHICLE,
         m.PlaceRow: _PLACE,
-        m.DeviceRow: device_target(),
+        m.DeviceRow: device_target(devices),
     }

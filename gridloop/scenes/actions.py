@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gridloop.flow.actions import install_definition
-from gridloop.journal.actions import append, drop, scoped, verb
+from gridloop.journal.actions import append, drop, scoped, seal, verb
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound, NotNow
 from gridloop.kernel.retention import kept
@@ -106,7 +106,9 @@ def switch(viewer: Viewer, name: str, on: bool, unit_id: int | None = None, basi
     values = {"on": on, "unit_id": unit_id, "changed_at": clock.now(), "basis": basis}
     PackSwitch.objects.update_or_create(name=name, region=region, defaults=values)
     told = {"pack": name, "on": on, "unit": unit_id, "region": region}
-    append("org", "pack_switched", told | ({"basis": basis} if basis else {}), viewer)
+    if basis:  # words of a person's own, who may name people: they stand in the row, which can be changed
+        told["basis"] = seal(basis, subject=f"pack:{name}", purpose="switch_basis")
+    append("org", "pack_switched", told, viewer)
 
 
 MOST_DAYS = 90

@@ -94,6 +94,10 @@ class RowBook:
                 self._detecting, self._detectors_at = installed, time.monotonic()
             return self._detectors
 
+    def title(self, name: str, lang: str) -> str:
+        """What people call a detector (``pack.name``), or what a device tells by itself (``pack:kind``); its name when nobody knows it."""
+        return selectors.title_of(self.installed(), name, lang)
+
     def kinds(self) -> frozenset[str]:
         """Signal kinds that any installed pack has a rule for; others need not be asked about."""
         return frozenset(rule.kind or ALARM for one in self.installed() for rule in one.pack.signals.rules)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -122,10 +123,14 @@ def _seconds(words: str) -> float:
     return float(duration.amount * _SECONDS[duration.unit])
 
 
+_ROUND_WHERE = re.compile(r"（\{where\}[^（）]*）")
+
+
 def title(template: str, pack: Pack, signal: Signal, where: Where | None = None) -> str:
-    """The case's title; a figure without needless decimals. Empty brackets go."""
+    """The case's title; a figure without needless decimals. Brackets around a place nobody knows a name of go, with all that is in them."""
     value = "" if signal.value is None else f"{signal.value:g}"
     place = (where(signal) if where else signal.device) if "where" in placeholders(template) else ""
+    template = template if place else _ROUND_WHERE.sub("", template)
     return template.format_map({"type": pack.pack.title.zh, "device": signal.device, "value": value, "where": place}).replace("（）", "")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Any
@@ -150,6 +150,19 @@ def told(version_id: int) -> tuple[ToldDetector, ...]:
         return tuple(told_detectors(version(version_id)[0], kinds(), calendar_for(SYSTEM, "")))
     except language.LanguageFault:  # see ``doctor``
         return ()
+
+
+def title_of(installed: Sequence[Installed], name: str, lang: str) -> str:
+    """Of a detector (``pack.name``) by its pack's newest version; of what a device tells by itself (``pack:kind``) by the kind."""
+    pack, by_itself, kind = name.partition(":")
+    if by_itself:
+        seen = kinds()[kind].called(lang) if kind in kinds() else kind
+        return say("scenes.told_by_itself", lang, what=seen[:1].upper() + seen[1:])
+    pack, _, detector = name.partition(".")
+    for one in installed:
+        if one.name == pack and one.pack.detect is not None and detector in one.pack.detect.detectors:
+            return str(one.pack.detect.detectors[detector]["title"][lang])
+    return name
 
 
 @lru_cache(maxsize=1024)

@@ -104,7 +104,10 @@ class ServedLog(SignalLog, Protocol):
     """What the platform asks of a log that keeps its batches outside of the database."""
 
     def packed(self, after: Mapping[int, int], limit: int) -> list[Packed]:
-        """Per partition the next batches after a sequence, at most ``limit`` each; one that was removed comes without data."""
+        """Per partition the next batches after a sequence, at most ``limit`` each; one that was removed comes without data.
+
+        Those removed at the beginning of what is kept may be left out; where nothing else follows, at least the last of them comes.
+        """
         ...
 
     def spans(self) -> dict[int, tuple[int, int]]:

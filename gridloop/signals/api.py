@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from ninja import Field, Query, Router, Status
 from gridloop.access.api import need, signed_in
 from gridloop.journal.shapes import Schema
 from gridloop.kernel import clock
+from gridloop.kernel.viewer import Viewer
 from gridloop.signals import actions, deciding, irregular, selectors
 from gridloop.signals.models import Proposal
 from gridloop.signals.readings import MOST_HOURS, readings
@@ -103,6 +105,7 @@ class HeldDetectorOut(Schema):
     """A detector of which nothing is told since it raised so many ``alarms``, more than people can take in an hour."""
 
     name: str
+    title: str
     since: datetime
     alarms: int
 
@@ -155,11 +158,12 @@ class PrecisionPage(Schema):
 
 
 class SensorProposalOut(Schema):
-    """``kind``: threshold, maintenance, close or reopen; ``data``: the figures it rests on."""
+    """``kind``: threshold, maintenance, close or reopen; ``title``: the detector's; ``data``: the figures it rests on."""
 
     id: int
     kind: str
     detector: str
+    title: str
     device: str
     case_code: str
     made_at: datetime
@@ -195,9 +199,10 @@ class OutcomeIn(Schema):
 
 
 class WitnessOut(Schema):
-    """An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so."""
+    """An alarm of the case; ``title``: its detector's; ``outcome`` empty: not known yet; ``stated``: somebody said so."""
 
     detector: str
+    title: str
     device: str
     at: datetime
     outcome: str
@@ -225,7 +230,19 @@ def _precision(one: selectors.Precision) -> dict[str, Any]:
 
 @router.get("/proposals", response=SensorProposalPage, summary="What repeated false alarms of devices propose")
 def proposals(request: HttpRequest, query: Query[SensorProposalQuery]) -> dict[str, Any]:
-    return {"items": selectors.proposals(need(request, "device.read"), device=query.device, detector=query.detector)}
+    viewer = need(request, "device.read")
+    return {"items": _titled(viewer, SensorProposalOut, selectors.proposals(viewer, device=query.device, detector=query.detector))}
+
+
+def _titled(viewer: Viewer, shape: type[Schema], rows: Iterable[Any]) -> list[dict[str, Any]]:
+    """Rows that name a detector, with what the viewer calls it."""
+    names = shape.model_fields.keys() - {"title"}
+    return [{"title": selectors.detector_title(viewer, row.detector), **{name: getattr(row, name) for name in names}} for row in rows]
+
+
+def _outcome(viewer: Viewer, code: str) -> dict[str, Any]:
+    alarms, wishes = selectors.witnesses(viewer, code), selectors.proposals(viewer, case=code)
+    return {"alarms": _titled(viewer, WitnessOut, alarms), "proposals": _titled(viewer, SensorProposalOut, wishes)}
 
 
 @router.post("/proposals/{proposal_id}/accept", response=AcceptedProposalOut, summary="Follow a proposal")
@@ -252,11 +269,11 @@ def dismiss_proposal(request: HttpRequest, proposal_id: int) -> Status[None]:
 @router.get("/cases/{code}/outcome", response=CaseOutcomeOut, summary="How the alarms of a case turned out, and what the sensor saw since")
 def case_outcome(request: HttpRequest, code: str) -> dict[str, Any]:
     viewer, code = need(request, "case.read"), code[:64].replace("\x00", "")
-    return {"alarms": selectors.witnesses(viewer, code), "proposals": selectors.proposals(viewer, case=code)}
+    return _outcome(viewer, code)
 
 
 @router.post("/cases/{code}/outcome", response=CaseOutcomeOut, summary="Say how the alarms of a case turned out")
 def state_outcome(request: HttpRequest, code: str, body: OutcomeIn) -> dict[str, Any]:
     viewer, code = need(request, "task.act"), code[:64].replace("\x00", "")
     deciding.state_outcome(viewer, code, body.outcome, body.reason, body.note)
-    return {"alarms": selectors.witnesses(viewer, code), "proposals": selectors.proposals(viewer, case=code)}
+    return _outcome(viewer, code)

@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 import zstandard
 
-from gridloop.detection.engine import Engine, compiled_asked
+from gridloop.detection.engine import Engine
 from gridloop.detection.messages import Alarm
 from gridloop.detection.rules import DEVICE, Detector, described
 from gridloop.detection.snapshots import Stored, write
@@ -35,7 +35,7 @@ from gridloop.signals.lanes import TOGETHER, WHOLE, Lane
 from gridloop.signals.log import partitions_setting
 from gridloop.signals.models import HeldDetector
 from gridloop.signals.stream import BACK_MS, Columns, Look, Mark, Stream, Taken, horizon_of, joined, marks_before, milliseconds
-from gridloop.signals.taking import LATENESS, Passed, Taking
+from gridloop.signals.taking import LATENESS, Passed, Taking, compiled
 from gridloop.signals.telling import Telling
 from gridloop.signals.warming import Warming
 
@@ -291,7 +291,7 @@ class AtWork(Telling):
     # --- beginning, changing, storing --------------------------------------------------------------------------------------
 
     def _engine(self, detectors: Sequence[Detector]) -> None:
-        self.engine = Engine(detectors, LATENESS, compiled=compiled_asked())
+        self.engine = Engine(detectors, LATENESS, compiled=compiled())
         self._about(detectors)
 
     def _about(self, detectors: Sequence[Detector]) -> None:
@@ -476,7 +476,7 @@ class AtWork(Telling):
         self.moved = self.frontier
         if "of" in meta:  # its own, not those of one lane for all
             self.noting.begin(self.taking, self.engine, meta.get("irregular", {}))
-        self.keys.forget()
+        self.keys = Keys.anew(self.lane.tag)
         self.engine.tick(self.frontier)
         return [detector.id for detector in self.detectors]
 

@@ -11,14 +11,10 @@ import os
 import random
 import socket
 from collections.abc import Callable, Sequence
-from functools import cache
 from hashlib import md5
-from typing import cast
 from uuid import UUID
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.utils.module_loading import import_string
 
 from gridloop.cases.actions import receive_signal
 from gridloop.cases.messages import SceneMatch
@@ -32,9 +28,8 @@ from gridloop.registry.selectors import devices_by_code
 from gridloop.sdk.signals import Batch, Packed, Signal, microseconds, moment_of, unpack_rows
 from gridloop.signals import positions
 from gridloop.signals.actions import back_online, emit
-from gridloop.signals.messages import Matcher
 from gridloop.signals.models import Trouble
-from gridloop.signals.outcomes import note_witness
+from gridloop.signals.outcomes import matcher, note_witness
 from gridloop.signals.rules import OWN_SOURCE
 from gridloop.signals.sharing import Crew
 from gridloop.signals.source import batches as batches_after
@@ -54,12 +49,6 @@ def owner_name() -> str:
 
 
 _OWNER = owner_name()
-
-
-@cache
-def matcher() -> Matcher:
-    """The scene book the project wires."""
-    return cast(Matcher, import_string(settings.GRIDLOOP_SCENE_BOOK))
 
 
 def run_effects() -> bool:

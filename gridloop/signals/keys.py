@@ -78,11 +78,12 @@ class Keys:
         found._village = [-1] * len(found.regions)
         return found
 
-    def forget(self) -> None:
-        """All numbers, inside the caller's transaction."""
+    @classmethod
+    def anew(cls, tag: str = "") -> Keys:
+        """Without any number: what was stored goes, inside the caller's transaction."""
         with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM signals_name WHERE space = ANY(%s)", [list(_spaces(self.tag))])
-        self.__init__(self.tag)  # type: ignore[misc]
+            cursor.execute("DELETE FROM signals_name WHERE space = ANY(%s)", [list(_spaces(tag))])
+        return cls(tag)
 
     def store(self) -> None:
         """Numbers given since the last time, inside the caller's transaction."""

@@ -28,6 +28,10 @@ class Matcher(Protocol):
         """Detectors of the scenes that are on anywhere."""
         ...
 
+    def title(self, name: str, lang: str) -> str:
+        """What people call a detector (``pack.name``), or what a device tells by itself (``pack:kind``); its name when nobody knows it."""
+        ...
+
     def recognise(self, signal: Signal, region: str) -> Sequence[SceneMatch]:
         """What the scenes that are on in the region make of the signal."""
         ...

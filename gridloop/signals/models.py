@@ -24,6 +24,7 @@ class Batch(models.Model):
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     data = models.BinaryField()
+    elsewhere = models.BooleanField(default=False, db_default=False)  # a rewritten one of a town's log, see ``sdk.signals.Packed``
 
     class Meta:
         indexes = [models.Index(fields=["at"], name="signals_batch_at")]
@@ -189,6 +190,7 @@ class Witness(models.Model):
     reason = models.CharField(max_length=16, default="")
     stated = models.BooleanField(default=False)  # somebody said so; else it follows from how the case ended
     decided_at = models.DateTimeField(null=True)
+    settled = models.BooleanField(default=False, db_default=False)  # the case is over, or was proposed to be closed: nothing to look for
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["case_code", "detector", "key"], name="signals_witness_once")]
@@ -197,6 +199,7 @@ class Witness(models.Model):
             models.Index(fields=["device"], name="signals_witness_device"),
             models.Index(fields=["at"], name="signals_witness_at"),
             models.Index(fields=["alarm"], name="signals_witness_alarm", condition=models.Q(alarm__isnull=False)),
+            models.Index(fields=["alarm"], name="signals_witness_live", condition=models.Q(alarm__isnull=False, settled=False)),
         ]
 
 

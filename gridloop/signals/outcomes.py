@@ -54,7 +54,8 @@ Kind, Status = Proposal.Kind, Proposal.Status
 
 
 @cache
-def _matcher() -> Matcher:
+def matcher() -> Matcher:
+    """The scene book the project wires."""
     return cast(Matcher, import_string(settings.GRIDLOOP_SCENE_BOOK))
 
 
@@ -79,7 +80,7 @@ def note_witness(signal: Signal, case: str, region: str, version_id: int) -> Non
         ],
         update_conflicts=True,
         unique_fields=["case_code", "detector", "key"],
-        update_fields=["version", "device", "alarm"],
+        update_fields=["version", "device", "alarm", "settled"],
     )
 
 
@@ -137,7 +138,7 @@ def _move(rows: Any, into: str) -> set[str]:
     """The case went on in another one: so do its alarms."""
     there = Witness.objects.filter(case_code=into, detector=OuterRef("detector"), key=OuterRef("key"))
     rows.filter(Exists(there)).delete()
-    rows.update(case_code=into, outcome="", reason="", decided_at=None)
+    rows.update(case_code=into, outcome="", reason="", decided_at=None, settled=False)
     return {into}
 
 
@@ -174,7 +175,7 @@ def propose(detector: str, device: str) -> None:
 
 
 def _threshold(name: str, rows: list[Witness]) -> dict[str, Any] | None:
-    detector = next((one for one in _matcher().detectors() if one.id == name), None)
+    detector = next((one for one in matcher().detectors() if one.id == name), None)
     now = threshold_of(detector) if detector else None
     if detector is None or now is None:
         return None
@@ -202,21 +203,31 @@ def extreme(device: str, kinds: Collection[int], since: datetime, until: datetim
     return (max if up else min)(values, default=None)
 
 
-def _add(row: Proposal) -> None:
+def _add(row: Proposal) -> bool:
+    """False when somebody else was faster."""
     try:
         with transaction.atomic():
             row.save()
     except IntegrityError:
-        return  # somebody else was faster
+        return False
+    return True
 
 
 # --- the same sensor looks again -----------------------------------------------------------------------------------------------------
 
+# a case that is over stays so: each of its witnesses is gone through once
+_SETTLE = """
+UPDATE signals_witness w SET settled = true FROM cases_case c
+WHERE c.code = w.case_code AND c.status = ANY(%(over)s) AND NOT w.settled AND w.alarm IS NOT NULL AND w.id = ANY(ARRAY(
+    SELECT o.id FROM signals_witness o JOIN cases_case d ON d.code = o.case_code AND d.status = ANY(%(over)s)
+    WHERE NOT o.settled AND o.alarm IS NOT NULL LIMIT 5000))
+"""
 _BACK = """
 SELECT w.case_code, w.detector, w.device, w.region, a.id, a.start, a.ended, a.key FROM signals_witness w
 JOIN cases_case c ON c.code = w.case_code AND NOT c.status = ANY(%s)
 JOIN signals_alarm a ON a.id = w.alarm AND a.ended IS NOT NULL
-WHERE NOT EXISTS (SELECT FROM signals_proposal p WHERE p.case_code = w.case_code AND p.kind = 'close'
+WHERE NOT w.settled AND w.alarm IS NOT NULL
+AND NOT EXISTS (SELECT FROM signals_proposal p WHERE p.case_code = w.case_code AND p.kind = 'close'
     AND (p.alarm = a.id OR p.status = 'open' AND p.detector = w.detector AND p.device = w.device))
 AND NOT EXISTS (SELECT FROM signals_alarm o WHERE o.detector = a.detector AND o.key = a.key AND o.ended IS NULL) LIMIT 200
 """
@@ -241,6 +252,8 @@ def look_again() -> bool:
     """Job: an alarm that is over while its case is open proposes to close it; one that lasts on after closing, to take it up again."""
     now = clock.now()
     with scoped(SYSTEM), connection.cursor() as cursor:
+        cursor.execute(_SETTLE, {"over": list(END_STATUSES)})
+        settled = cursor.rowcount
         cursor.execute(_OVER, [now, list(END_STATUSES)])
         cursor.execute(_BACK, [list(END_STATUSES)])
         back = cursor.fetchall()
@@ -249,18 +262,20 @@ def look_again() -> bool:
         for kind, rows in ((Kind.CLOSE, back), (Kind.REOPEN, still)):
             for row in rows:
                 _look(kind, row, now)
-    return len(back) + len(still) >= 200
+    return len(back) + len(still) >= 200 or settled >= 5000
 
 
 def _look(kind: str, row: tuple[Any, ...], now: datetime) -> None:
     case, detector, device, region, alarm, start, ended, _ = row
     data = {"start": start.isoformat(), "ended": ended.isoformat() if ended else None} | _pair(detector, device, start, ended)
-    _add(Proposal(kind=kind, detector=detector, device=device, region=region, case_code=case, alarm=alarm, data=data, made_at=now))
+    made = Proposal(kind=kind, detector=detector, device=device, region=region, case_code=case, alarm=alarm, data=data, made_at=now)
+    if _add(made) and kind == Kind.CLOSE:
+        Witness.objects.filter(case_code=case, alarm=alarm).update(settled=True)
 
 
 def _pair(detector: str, device: str, start: datetime, ended: datetime | None) -> dict[str, Any]:
     """Before and after, where the detector goes by a value: how far it went, and what the device said last. A household's stay hidden."""
-    found = next((one for one in _matcher().detectors() if one.id == detector), None)
+    found = next((one for one in matcher().detectors() if one.id == detector), None)
     limited = threshold_of(found) if found else None
     last = devices_by_code(SYSTEM, [device]).get(device)
     if limited is None or last is None or last.household:

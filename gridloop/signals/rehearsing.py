@@ -79,14 +79,20 @@ class Rehearsing:
 
     @property
     def hours(self) -> int:
-        """Of the past that is gone through."""
-        return max(1, -(-(self.until + 1 - self._first) // HOUR))
+        """Of the past that is gone through; first those looked back over for what has lasted since before."""
+        return self._learning.back + max(1, -(-(self.until + 1 - self._first) // HOUR))
 
     @property
     def done(self) -> int:
         """Hours gone through."""
-        at = self._learning.at
-        return 0 if at is None else self.hours if self._ended else min(self.hours - 1, max(0, at - self._first) // HOUR)
+        if (at := self._learning.at) is None:
+            return self._learning.looked
+        return self.hours if self._ended else min(self.hours - 1, self._learning.back + max(0, at - self._first) // HOUR)
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether it has not begun with the detectors yet: nothing is put aside until then."""
+        return self._learning.at is None
 
     @property
     def over(self) -> bool:

@@ -16,6 +16,7 @@ from gridloop.journal.frame import elevated
 from gridloop.journal.selectors import reading
 from gridloop.kernel import clock
 from gridloop.kernel.errors import NotFound
+from gridloop.kernel.texts import LANGUAGES
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.selectors import region_names
 from gridloop.registry.selectors import device_counts, devices_by_code, overdue_devices
@@ -24,7 +25,7 @@ from gridloop.signals.alarms import SILENCE, moment, most_an_hour
 from gridloop.signals.irregular import AGAIN, UNKNOWN, WHYS, Doubt, day_before, doubts_of
 from gridloop.signals.judging import Counts
 from gridloop.signals.models import Alarm, HeldDetector, Proposal, Trouble, Witness
-from gridloop.signals.outcomes import counts_of
+from gridloop.signals.outcomes import counts_of, matcher
 from gridloop.signals.positions import CONSUMERS, reached
 from gridloop.signals.source import source
 from gridloop.signals.state import load, tags
@@ -113,9 +114,14 @@ def _meta(tag: str) -> dict[str, Any]:
 
 @reading
 def held_detectors(viewer: Viewer) -> list[dict[str, Any]]:
-    """Name, since when, and how many alarms it raised in that hour and since."""
+    """Name, title, since when, and how many alarms it raised in that hour and since."""
     rows = HeldDetector.objects.order_by("since", "detector")
-    return [{"name": row.detector, "since": row.since, "alarms": row.alarms} for row in rows]
+    return [{"name": row.detector, "title": detector_title(viewer, row.detector), "since": row.since, "alarms": row.alarms} for row in rows]
+
+
+def detector_title(viewer: Viewer, name: str) -> str:
+    """What the viewer calls it; see ``messages.Matcher``."""
+    return matcher().title(name, viewer.lang)
 
 
 @reading
@@ -158,7 +164,7 @@ def _doctor_of_detectors(viewer: Viewer) -> list[tuple[str, str, str, dict[str, 
         for code, one in found.doubtful[:DOUBTFUL]
     ]
     lines += [
-        ("BAD", "detectors", "signals.doctor_held", {"name": name, "alarms": alarms, "most": most_an_hour()})
+        ("BAD", "detectors", "signals.doctor_held", {"name": name, "alarms": alarms, "most": most_an_hour()} | _titles(name))
         for name, alarms in found.held.items()
     ]
     if found.anew and clock.now() - found.anew[0] < timedelta(days=1):
@@ -166,6 +172,10 @@ def _doctor_of_detectors(viewer: Viewer) -> list[tuple[str, str, str, dict[str, 
     if found.hushed:
         lines.append(("warn", "detectors", "signals.doctor_hushed", {"count": found.hushed}))
     return lines
+
+
+def _titles(detector: str) -> dict[str, str]:
+    return {f"title_{lang}": matcher().title(detector, lang) for lang in LANGUAGES}
 
 
 @reading
@@ -186,7 +196,7 @@ PLACE_DIGITS = 12  # of a region code: the village
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """How alarms of a detector, device or place turned out; ``title``: the device's or place's name."""
+    """How alarms of a detector, device or place turned out; ``title``: what people call it."""
 
     name: str
     title: str
@@ -206,11 +216,12 @@ def precisions(viewer: Viewer, by: str = "detector", detector: str = "", device:
     for one, outcome, number in rows.annotate(name=name).values_list("name", "outcome").annotate(n=Count("id")).order_by():
         found.setdefault(one, []).append((outcome, number))
     most = sorted(found, key=lambda one: (-sum(number for _, number in found[one]), one))[:limit]
-    titles: dict[str, str] = {}
     if by == "place":
         titles = region_names(viewer, most)
     elif by == "device":
         titles = {code: one.name for code, one in devices_by_code(viewer, most).items()}
+    else:
+        titles = {one: detector_title(viewer, one) for one in most}
     return [Precision(one, titles.get(one, ""), counts_of(found[one])) for one in most]
 
 

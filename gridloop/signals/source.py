@@ -22,8 +22,8 @@ _NO_END = 2**63 - 1
 AT_ONCE = 200  # batches of a partition read together where all are gone through
 
 _NEXT = """
-SELECT p.partition, b.seq, b.at, b.data FROM unnest(%s::int[], %s::bigint[]) AS p(partition, seq)
-CROSS JOIN LATERAL (SELECT seq, at, data FROM signals_batch WHERE partition = p.partition AND seq > p.seq ORDER BY seq LIMIT %s) b
+SELECT p.partition, b.seq, b.at, b.data, b.elsewhere FROM unnest(%s::int[], %s::bigint[]) AS p(partition, seq)
+CROSS JOIN LATERAL (SELECT * FROM signals_batch WHERE partition = p.partition AND seq > p.seq ORDER BY seq LIMIT %s) b
 ORDER BY p.partition, b.seq
 """
 _BACKWARDS = """
@@ -47,7 +47,7 @@ SELECT p.partition, p.seq, count(b.seq), min(b.seq), max(b.seq) FROM signals_par
 LEFT JOIN signals_batch b ON b.partition = p.partition GROUP BY p.partition, p.seq ORDER BY p.partition
 """
 _REPLACE = """
-INSERT INTO signals_batch (partition, seq, at, count, first_at, last_at, data) VALUES (%s, %s, %s, %s, %s, %s, %s)
+INSERT INTO signals_batch (partition, seq, at, count, first_at, last_at, data, elsewhere) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (partition, seq) DO UPDATE SET data = excluded.data
 """
 
@@ -103,7 +103,7 @@ class InDatabase:
         settle()
         with connection.cursor() as cursor:
             cursor.execute(_NEXT, [list(after), list(after.values()), limit])
-            return [Packed(partition, seq, at.astimezone(UTC), bytes(data)) for partition, seq, at, data in cursor.fetchall()]
+            return [_packed(*row) for row in cursor.fetchall()]
 
     def backwards(self, partition: int, after: int, since: datetime, until: datetime, latest: datetime | None) -> Iterator[bytes]:
         before, page = _NO_END, [(0, b"")] * AT_ONCE
@@ -165,26 +165,36 @@ class Served:
         return self.log.positions()
 
     def packed(self, after: Mapping[int, int], limit: int) -> list[Packed]:
+        """Rows are asked for after the log: what was rewritten is read rewritten from then on, not from when the original is removed."""
         found = self.log.packed(after, limit) if after else []
-        return found if all(one.data for one in found) else list(self._whole(found))
-
-    def _whole(self, found: Sequence[Packed]) -> Iterator[Packed]:
-        gone = [(one.partition, one.seq) for one in found if not one.data]
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT b.partition, b.seq, b.at, b.data FROM unnest(%s::int[], %s::bigint[]) AS n(partition, seq) "
-                "JOIN signals_batch b ON b.partition = n.partition AND b.seq = n.seq",
-                [list(column) for column in zip(*gone, strict=True)],
-            )
-            instead = {(p, seq): Packed(p, seq, at.astimezone(UTC), bytes(data)) for p, seq, at, data in cursor.fetchall()}
+            cursor.execute(_NEXT, [list(after), list(after.values()), limit])
+            rows = [_packed(*row) for row in cursor.fetchall()]
+        return self._together(found, rows, limit) if rows else [one for one in found if one.data]
+
+    @staticmethod
+    def _together(found: Sequence[Packed], rows: Sequence[Packed], limit: int) -> list[Packed]:
+        """Of both in order, no further than the log was read: a stream whose first batches were removed begins after them."""
+        ends: dict[int, int] = {}
+        whole: dict[int, dict[int, Packed]] = {}
         for one in found:
+            ends[one.partition] = one.seq
             if one.data:
-                yield one
-            elif (kept := instead.get((one.partition, one.seq))) is not None:
-                yield kept
+                whole.setdefault(one.partition, {})[one.seq] = one
+        for one in rows:
+            if one.seq <= ends.get(one.partition, 0):
+                whole.setdefault(one.partition, {})[one.seq] = one
+        return [parts[seq] for _, parts in sorted(whole.items()) for seq in sorted(parts)[:limit]]
+
+    def _spans(self) -> dict[int, tuple[int, int]]:
+        """First and last of every partition, what was rewritten and removed among them."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT partition, min(seq) FROM signals_batch GROUP BY partition")
+            rewritten = dict(cursor.fetchall())
+        return {p: (min(first, rewritten.get(p, first)), last) for p, (first, last) in self.log.spans().items()}
 
     def backwards(self, partition: int, after: int, since: datetime, until: datetime, latest: datetime | None) -> Iterator[bytes]:
-        first, last = self.log.spans().get(partition, (1, 0))
+        first, last = self._spans().get(partition, (1, 0))
         while last > (lowest := max(after, first - 1)):
             begin = max(lowest, last - AT_ONCE)
             found = self.packed({partition: begin}, last - begin)
@@ -197,7 +207,7 @@ class Served:
         return {one.partition: one.at for one in self.packed(waiting, 1)}
 
     def before(self, at: datetime, beyond: datetime) -> dict[int, int]:
-        return {p: self._first(p, *span, lambda one: at < one.at) - 1 for p, span in self.log.spans().items()}
+        return {p: self._first(p, *span, lambda one: at < one.at) - 1 for p, span in self._spans().items()}
 
     def _first(self, partition: int, first: int, last: int, wanted: Callable[[Packed], bool]) -> int:
         """By halves: moments rise within a partition. ``last + 1`` when there is none."""
@@ -214,7 +224,7 @@ class Served:
     def trim(self, done: Mapping[int, int], before: datetime, limit: int) -> bool:
         old = {}
         with scoped(SYSTEM):
-            for partition, (first, last) in self.log.spans().items():
+            for partition, (first, last) in self._spans().items():
                 upto = min(last, done.get(partition, 0))
                 if first <= upto:
                     old[partition] = self._first(partition, first, upto, lambda one: one.at >= before) - 1
@@ -226,7 +236,7 @@ class Served:
 
     def rewrite(self, change: Change) -> int:
         changed = 0
-        for partition, (first, last) in self.log.spans().items():
+        for partition, (first, last) in self._spans().items():
             after = first - 1
             while after < last and (found := self.packed({partition: after}, AT_ONCE)):
                 for one in found:
@@ -242,19 +252,23 @@ class Served:
             return 0
         times = [signal.at for signal in after]
         with connection.cursor() as cursor:
-            cursor.execute(_REPLACE, [one.partition, one.seq, one.at, len(after), min(times), max(times), pack(after)])
+            cursor.execute(_REPLACE, [one.partition, one.seq, one.at, len(after), min(times), max(times), pack(after), one.elsewhere])
         transaction.on_commit(lambda: self.log.remove(one.partition, one.seq))
         return _others(before, after)
 
     def faults(self) -> list[str]:
         out = []
-        for partition, (first, last) in self.log.spans().items():
+        for partition, (first, last) in self._spans().items():
             after, count = first - 1, 0
             while after < last and (found := self.packed({partition: after}, AT_ONCE)):
                 count, after = count + len(found), found[-1].seq
             if count != last - first + 1:
                 out.append(f"partition {partition}: batches {first} to {last}, {count} of them")
         return out
+
+
+def _packed(partition: int, seq: int, at: datetime, data: bytes | memoryview, elsewhere: bool) -> Packed:
+    return Packed(partition, seq, at.astimezone(UTC), bytes(data), elsewhere)
 
 
 def _others(before: Sequence[Signal], after: Sequence[Signal]) -> int:

@@ -153,9 +153,10 @@ class Look:
     @classmethod
     def take(cls) -> Look:
         now = clock.now()
-        with scoped(SYSTEM), connection.cursor() as cursor:  # no model: stories are played without the database
-            cursor.execute("SELECT EXISTS (SELECT FROM signals_forgotten)")
-            return cls(now, source().ends(), cursor.fetchone()[0])
+        with scoped(SYSTEM), connection.cursor() as cursor:
+            ends = source().ends()
+            cursor.execute("SELECT EXISTS (SELECT FROM signals_forgotten)")  # no model: stories read columns where no database is
+            return cls(now, ends, bool(cursor.fetchone()[0]))
 
     def read(self, after: Mapping[int, int], limit: int) -> list[Row]:
         """As ``stream.read_next``; where there was nothing, nobody is asked."""

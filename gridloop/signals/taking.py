@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from gridloop.detection.columns import Bools, Ints, Readings
+from gridloop.detection.engine import compiled_asked
 from gridloop.signals.holding import Fair
 from gridloop.signals.stream import Columns
 
@@ -15,6 +17,11 @@ LATENESS = 60_000  # ms a reading may be received after its time
 AHEAD = 60_000  # ms it may be ahead: a clock that is fast
 NEVER_HEARD = -1
 _NONE = np.zeros(0, np.int64)
+
+
+def compiled() -> bool:
+    """``GRIDLOOP_DETECTION`` (numpy): whether engines run in compiled loops."""
+    return compiled_asked(os.environ.get("GRIDLOOP_DETECTION", ""))
 
 
 @dataclass(slots=True)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gridloop.detection.columns import NOTHING, Ints, Readings, joined
-from gridloop.detection.engine import Engine, compiled_asked
+from gridloop.detection.engine import Engine
 from gridloop.detection.messages import Alarm
-from gridloop.detection.rules import DAY, DEVICE, Detector
+from gridloop.detection.rules import DAY, DEVICE, HOUR, Detector
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals.alarms import moment
@@ -24,7 +24,7 @@ from gridloop.signals.keys import Keys
 from gridloop.signals.past import Kinds, Past, earlier
 from gridloop.signals.stream import Stream, marks_before
 from gridloop.signals.stream import partitions as all_partitions
-from gridloop.signals.taking import LATENESS, Taking
+from gridloop.signals.taking import LATENESS, Taking, compiled
 
 if TYPE_CHECKING:
     from gridloop.signals.detecting import AtWork
@@ -68,7 +68,7 @@ class Learning:
         kinds: Kinds,
         lane: int | None = None,
     ) -> None:
-        self.engine = Engine(detectors, LATENESS, compiled=compiled_asked())
+        self.engine = Engine(detectors, LATENESS, compiled=compiled())
         self._keys, self._taking = keys, taking
         self._groupings = {detector.by for detector in detectors}
         names = {by: {name for d in detectors if d.by == by for name in fact_names(d)} for by in self._groupings}
@@ -80,11 +80,17 @@ class Learning:
         self.begin = self._past.at
         self._earlier = earlier(self.begin, self.begin - LOOK_BACK, keys.devices, kinds, lane)
         self._last: list[Readings] | None = []  # those of before, until all are found
+        self.back = (self.begin - 1) // HOUR - (self.begin - LOOK_BACK) // HOUR + 1  # hours it looks back over
 
     @property
     def at(self) -> int | None:
         """Everything before it was handed on, ms; None while it still looks back."""
         return self._past.at if self._last is None else None
+
+    @property
+    def looked(self) -> int:
+        """Hours of ``back`` gone through."""
+        return self.back if self._last is None else len(self._last)
 
     def go_on_from(self, at: int) -> None:
         """With an engine that has seen everything before ``at`` (ms)."""

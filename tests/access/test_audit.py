@@ -62,7 +62,7 @@ def test_every_log_in_and_every_refusal_stands_there_with_its_origin(cast: Cast)
         ("login_failed", "周敏 (operator)", "密码 · 密码错误"),
         ("logged_in", "周敏 (operator)", "密码"),
         ("logged_out", "周敏 (operator)", "person"),
-        ("login_failed", "（不存在的登录名）", "密码 · 没有这个登录名"),
+        ("login_failed", "（不存在的用户名）", "密码 · 没有这个用户名"),
         ("login_failed", "孙丽 (handler)", "密码 · 账号已停用"),
     ]
     for item in asked(group="log_in").json()["items"]:

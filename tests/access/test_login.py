@@ -16,6 +16,7 @@ from gridloop.access import actions, selectors
 from gridloop.access.selectors import user_id_of, viewer_of_session
 from gridloop.access.tests.conftest import Cast
 from gridloop.journal.selectors import chain_facts
+from gridloop.kernel.texts import all_texts
 from gridloop.kernel.viewer import SYSTEM
 
 PASSWORD = "correct horse battery"
@@ -47,10 +48,17 @@ def code_of(secret: str) -> str:
 
 
 def test_the_page_speaks_both_languages(client: Client) -> None:
-    assert "登录名" in client.get("/login/").content.decode()
+    assert "用户名" in client.get("/login/").content.decode()
     english = client.get("/login/", headers={"Accept-Language": "en"}).content.decode()
     assert "User name" in english
     assert not re.search(r"access\.page_|[一-鿿]", english.replace("中文", ""))
+
+
+def test_one_word_for_the_user_name_ours_and_the_library_s(client: Client) -> None:
+    page = client.post("/login/", {"login": "operator", "password": "not this one"}, headers={"Accept-Language": "zh-CN"}).content.decode()
+    assert page.count("用户名") >= 2, "the field and the fault"
+    assert "登录名" not in page
+    assert not [key for key, said in all_texts().items() if "登录名" in said["zh"] or "log-in name" in said["en"].lower()]
 
 
 def test_log_in_and_out_leaves_facts(client: Client) -> None:

@@ -269,6 +269,17 @@ def test_what_the_operator_typed_outlives_a_refusal_and_a_reload(deployment: Dep
     expect(page.get_by_label("理由")).to_have_value("")
 
 
+def test_units_are_named_whole_on_a_narrow_screen(deployment: Deployment, desk: Callable[..., Desk], spot: Spot) -> None:
+    code = deployment.api("operator").report(spot)["case"]
+    operator = desk("operator")
+    operator.page.set_viewport_size({"width": 390, "height": 844})
+    operator.open(f"/console/{code}")
+    names = operator.page.locator(".choices strong")
+    expect(names.first).to_be_visible()
+    for cut in ("e => e.scrollWidth > e.clientWidth + 1", "e => getComputedStyle(e).textOverflow === 'ellipsis'"):
+        assert not any(names.evaluate_all(f"all => all.map({cut})")), names.all_inner_texts()
+
+
 def test_the_queue_follows_the_words_while_they_are_typed(deployment: Deployment, desk: Callable[..., Desk], spot: Spot) -> None:
     code = deployment.api("operator").report(spot, "东街三棵树倒了")["case"]
     operator = desk("operator")

@@ -17,8 +17,8 @@ def test_a_role_given_stands_in_the_log(deployment: Deployment, desk: Callable[.
     officer = desk("security")
     officer.open("/admin/accounts")
     page = officer.page
-    page.get_by_label("姓名、登录名").fill("newcomer")
-    page.get_by_label("姓名、登录名").press("Enter")
+    page.get_by_label("姓名、用户名").fill("newcomer")
+    page.get_by_label("姓名、用户名").press("Enter")
     page.get_by_role("button", name="新来").first.click()
     page.get_by_role("combobox", name="岗位").click()
     page.get_by_role("option", name="值守坐席").click()

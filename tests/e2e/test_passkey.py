@@ -41,7 +41,7 @@ def authenticator(page: Page, verified: bool = True) -> tuple[CDPSession, str]:
 
 def with_password(page: Page, site: str, path: str = "/accounts/", user: str = WHO) -> None:
     page.goto(f"{site}/login/?next={path}")
-    page.get_by_label("登录名").fill(user)
+    page.get_by_label("用户名").fill(user)
     page.get_by_label("密码").fill(SAMPLE_PASSWORD)
     page.get_by_role("button", name="登录", exact=True).click()
 

@@ -25,7 +25,7 @@ from gridloop.doors.cli.deployment import Deployment
 from gridloop.doors.cli.prepare import fingerprint
 
 COMMAND = [sys.executable, "-P", "-m", "gridloop.doors.cli.main"]  # -P: the interpreter's own program, whatever folder we stand in
-_OURS = ("GRIDLOOP_", "DATABASE_URL", "NATS_URL")
+_OURS = ("GRIDLOOP_", "DJANGO_", "DATABASE_URL", "NATS_URL")
 
 
 def clean_environment(**more: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from gridloop.doors.cli.deployment import Deployment
 from gridloop.doors.cli.edge import Edge
 from gridloop.doors.cli.main import COMMANDS, cli
 from gridloop.doors.cli.services import PROGRAMS
-from tests.house.product import command, free_port
+from tests.house.product import clean_environment, command, free_port
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -21,6 +22,16 @@ def test_every_command_helps(name: str) -> None:
     done = CliRunner().invoke(cli, [name, "--help"])
     assert done.exit_code == 0, done.output
     assert "Usage:" in done.output
+
+
+def test_every_command_is_there_in_a_shell_of_its_own() -> None:
+    """No settings are in its environment yet, as there are in that of the tests."""
+    code = "from gridloop.doors.cli.main import COMMANDS, cli; print(sum(cli.get_command(None, name) is not None for name in COMMANDS))"
+    done = subprocess.run([sys.executable, "-c", code], env=clean_environment(), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout) == len(COMMANDS)
+    checked = command("check-packs", "packs/smoke")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_group_help_names_every_command_without_importing_it() -> None:

@@ -14,6 +14,8 @@ from openpyxl import Workbook
 
 from gridloop.access.actions import create_user, grant_role, issue_token
 from gridloop.journal.actions import scoped
+from gridloop.journal.models import Fact
+from gridloop.journal.selectors import verify
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.orgs.tests import cast as county
 from gridloop.registry.models import Device
@@ -64,6 +66,28 @@ def test_a_table_is_kept_and_a_dry_run_is_not(send: Send) -> None:
     with scoped(SYSTEM):
         assert Device.objects.get(code="cam-1").name == "改了名"
         assert Device.objects.get(code="cam-1").coverage == 80, "an empty cell changes nothing"
+
+
+def test_devices_of_a_table_tell_the_trace_what_those_put_in_by_hand_do(send: Send) -> None:
+    def told() -> list[tuple[str, str]]:
+        with scoped(SYSTEM):
+            return sorted(Fact.objects.filter(action__in=("device_added", "device_changed")).values_list("chain", "action"))
+
+    before = told()
+    table = f"{HEADER}\ncam-1,摄像头,东门路口,{HERE},town,K1,80,300\nsmoke-9,烟感,张三家,{HERE},,,,\n"
+    send(table, dry_run="true")
+    assert told() == before
+    send(table)
+    assert [one for one in told() if one not in before] == [("device:cam-1", "device_added"), ("device:smoke-9", "device_added")]
+    with scoped(SYSTEM):
+        fact = Fact.objects.get(chain="device:cam-1")
+        unit = Device.objects.get(code="cam-1").owner_unit_id
+        assert fact.data == {"device": "cam-1", "kind": "camera", "region": county.MICRO, "unit": unit, "interval": 300}
+        assert "张三" not in str(Fact.objects.get(chain="device:smoke-9").data)
+    send(table)
+    send(f"{HEADER}\ncam-1,摄像头,改了名,{HERE},,,,\nsmoke-9,烟感,张三家,{HERE},,,,\n")
+    assert [one for one in told() if one[1] == "device_changed"] == [("device:cam-1", "device_changed")], "what is as it was is no change"
+    assert verify(SYSTEM)[1] is None
 
 
 def test_what_a_device_says_itself_is_not_taken_from_a_table(send: Send) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from gridloop.cases.machine import Machine
 from gridloop.cases.rules import NewCase, form_fault, steering
+from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.scenes.loading import load_all
 from gridloop.scenes.stories.memory import World
@@ -68,13 +70,14 @@ def test_a_desk_that_has_lowered_it_is_not_overruled_by_a_repetition() -> None:
     [
         ({}, "/form/result", "cases.form_missing"),
         ({"result": "gone"}, "/form/result", "cases.form_wrong"),
-        ({"result": "safe", "more": 1}, "/form", "cases.form_wrong"),
+        ({"result": "safe", "more": 1}, "/form", "cases.form_other"),
     ],
 )
 def test_wrong_answers_are_named(answers: dict[str, Any], pointer: str, key: str) -> None:
     fault = form_fault(FORM, answers)
     assert fault is not None
     assert (fault.pointer, fault.key) == (pointer, key)
+    assert not re.search("[a-z]{4}", said := say(fault.key, "zh", **fault.params).replace("more", "")), said
     assert form_fault(FORM, {"result": "safe", "words": "在院里"}) is None
     assert form_fault(None, {"any": 1}) is None
 

@@ -152,7 +152,10 @@ def restore(file: Path, proof: bool, replace: bool, data_dir: Path | None) -> No
         with _Server(deployment, new=True) as urls:
             if _holds_something(urls) or any(deployment.evidence.iterdir()):
                 if not replace:
-                    raise click.ClickException(f"{deployment.folder} is not empty: use another --data-dir, or --replace to lose it")
+                    raise click.ClickException(
+                        f"{deployment.folder} is not empty: use another --data-dir, or --replace to lose it / "
+                        "不是空的：请换 --data-dir，或用 --replace 覆盖"
+                    )
                 _empty(urls)
             click.echo("  database / 数据库 …")
             _run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={urls.owner}", str(Path(scratch) / "database.dump"))

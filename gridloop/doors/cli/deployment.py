@@ -61,7 +61,9 @@ class Deployment:
         except OSError as fault:
             raise click.ClickException(f"{self.folder} cannot hold a deployment: {fault.strerror} / 数据目录不可用") from fault
         if self.sockets.is_symlink() or self.sockets.stat().st_uid != os.geteuid():
-            raise click.ClickException(f"{self.sockets} belongs to someone else: remove it or use a shorter --data-dir")
+            raise click.ClickException(
+                f"{self.sockets} belongs to someone else: remove it or use a shorter --data-dir / 属于其他用户，请删除"
+            )
 
     @property
     def sockets(self) -> Path:
@@ -177,7 +179,7 @@ def free_port(wanted: int = 0) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise click.ClickException("no free port on 127.0.0.1")
+    raise click.ClickException("no free port on 127.0.0.1 / 127.0.0.1 上没有空闲端口")
 
 
 def lan_address() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -101,7 +102,7 @@ class Run:
 
     def __init__(self, detectors: Sequence[Detector], facts: Facts, lateness: int, explain: str = "") -> None:
         self.detectors = {detector.id: detector for detector in detectors}
-        self.engine = Engine(detectors, lateness, _GRID, compiled=compiled_asked())
+        self.engine = Engine(detectors, lateness, _GRID, compiled=compiled_asked(os.environ.get("GRIDLOOP_DETECTION", "")))
         self.facts, self.explain = facts, explain
         self._used = {detector.by for detector in detectors}
         self.groupings = sorted(self._used - {DEVICE})

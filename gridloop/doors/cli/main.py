@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from gridloop.doors.cli import settings_files
+from gridloop.doors.cli.faults import in_both_languages
 
 # name: (module:command, one line for --help)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -52,6 +53,14 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+        with in_both_languages():
+            return super().make_context(*arguments, **more)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with in_both_languages():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
@@ -78,7 +87,7 @@ def main(arguments: list[str] | None = None) -> Any:
     except Fault as fault:
         click.echo(f"Error: {say(fault.key, 'zh', **fault.params)} / {say(fault.key, 'en', **fault.params)}", err=True)
         for wrong in fault.errors:
-            click.echo(f"  {wrong.pointer}: {say(wrong.key, 'en', **wrong.params)}", err=True)
+            click.echo(f"  {wrong.pointer}: {say(wrong.key, 'zh', **wrong.params)} / {say(wrong.key, 'en', **wrong.params)}", err=True)
         sys.exit(1)
 
 

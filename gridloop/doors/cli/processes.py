@@ -35,7 +35,7 @@ def _prepare(name: str, data_dir: Path | None) -> Deployment:
 def _host_port(listen: str) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit():
-        raise click.UsageError(f"--listen {listen}: HOST:PORT is wanted")
+        raise click.UsageError(f"--listen {listen}: HOST:PORT is wanted / 应为 地址:端口")
     return host.strip("[]"), int(port)
 
 
@@ -141,6 +141,6 @@ def worker(jobs: tuple[str, ...], data_dir: Path | None) -> None:
 
     table = [row for row in settings.JOBS if not jobs or row[0] in jobs]
     if unknown := set(jobs) - {row[0] for row in table}:
-        raise click.UsageError(f"no such job: {', '.join(sorted(unknown))}")
+        raise click.UsageError(f"no such job: {', '.join(sorted(unknown))} / 没有这个后台任务")
     name = "worker" if not jobs else f"worker-{os.getpid()}"
     run(load(table), deployment.run / f"{name}.json")

@@ -118,10 +118,10 @@ def _check_port(options: Options) -> None:
 
 def _check_detection() -> None:
     """A worker without its detectors would be noticed late."""
-    if os.environ.get("GRIDLOOP_DETECTION"):
+    if asked := os.environ.get("GRIDLOOP_DETECTION", ""):
         from gridloop.detection.engine import compiled_asked  # NumPy: only who asks for something pays it
 
-        compiled_asked()
+        compiled_asked(asked)
 
 
 def _decide_sample(deployment: Deployment, empty: bool, test: bool) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,9 +15,9 @@ from gridloop.kernel import geo
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.orgs.tests import cast as county
 from gridloop.registry import actions, selectors
-from gridloop.registry.coverage import Watching, _reached
+from gridloop.registry.coverage import STATES, Eye, _reached
 from gridloop.registry.messages import DeviceRow, PlaceRow
-from gridloop.registry.models import Device, Place
+from gridloop.registry.models import Device
 from gridloop.registry.tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -80,18 +82,50 @@ def test_pages_follow_each_other_and_only_ones_own_territory_is_told() -> None:
 @given(st.integers(0, 2**32 - 1))
 def test_the_tree_finds_what_measuring_every_pair_finds(seed: int) -> None:
     chance = np.random.default_rng(seed)
-    places = [Place(pk=n, lon=float(x), lat=float(y)) for n, (x, y) in enumerate(chance.uniform((121, 29), (121.02, 29.02), (12, 2)))]
-    devices: list[Watching] = [
-        ("", "", "camera", "online", float(x), float(y), float(r), None)
-        for x, y, r in chance.uniform((121, 29, 1), (121.02, 29.02, 1500), (15, 3))
+    places = [(n, float(x), float(y)) for n, (x, y) in enumerate(chance.uniform((121, 29), (121.02, 29.02), (12, 2)))]
+    devices: list[Eye] = [
+        (n, None, "online", float(x), float(y), float(r))
+        for n, (x, y, r) in enumerate(chance.uniform((121, 29, 1), (121.02, 29.02, 1500), (15, 3)))
     ]
     wanted = {
-        (n, m)
-        for n, p in enumerate(places)
-        for m, d in enumerate(devices)
-        if geo.distance_m(p.lon or 0, p.lat or 0, d[4] or 0, d[5] or 0) <= (d[6] or 0)
+        (n, m) for n, lon, lat in places for m, _, _, x, y, reach in devices if geo.distance_m(lon, lat, x or 0, y or 0) <= (reach or 0)
     }
-    assert set(_reached(places, devices)) == wanted
+    found = _reached(places, devices)
+    assert set(zip(found.place.tolist(), found.device.tolist(), strict=True)) == wanted
+
+
+def test_pages_say_what_measuring_every_pair_says() -> None:
+    """Devices that reach a few metres, a few hundred, a town; by pages as by one list."""
+    chance = np.random.default_rng(7)
+    spots = chance.uniform((WEST, SOUTH), (WEST + 0.4, SOUTH + 0.4), (60, 2))
+    actions.load(SYSTEM, [PlaceRow(f"p{n}", f"P{n}", "square", county.GRID, lon=float(x), lat=float(y)) for n, (x, y) in enumerate(spots)])
+    eyes = []
+    for n, (x, y) in enumerate(chance.uniform((WEST, SOUTH), (WEST + 0.4, SOUTH + 0.4), (60, 2))):
+        reach, status = float(chance.choice([50, 150, 199, 1_500, 2_000, 4_000, 9_000])), str(chance.choice(["online", "silent", "faulty"]))
+        if n % 2:
+            x, y = spots[n] + chance.uniform(-1.2, 1.2, 2) * geo.reach(reach, SOUTH) / np.sqrt(2)
+        eyes.append(DeviceRow(f"e{n}", "camera", county.GRID, lon=float(x), lat=float(y), coverage=reach, status=status))
+    actions.load(SYSTEM, eyes)
+    wanted = {}
+    for n, (x, y) in enumerate(spots):
+        near = {eye.code: eye.status for eye in eyes if geo.distance_m(x, y, eye.lon or 0, eye.lat or 0) <= (eye.coverage or 0)}
+        wanted[f"p{n}"] = ("covered" if "online" in near.values() else "weak" if near else "uncovered"), len(near)
+    assert len({state for state, _ in wanted.values()}) == 3
+    found, after = [], None
+    while True:
+        page, counts = selectors.coverage(SYSTEM, place_kind="square", limit=25, after=after)
+        found += [p for p in page.items if p.code in wanted]
+        if (after := page.next) is None:
+            break
+    assert {p.code: (p.state, p.device_count) for p in found} == wanted
+    assert [STATES.index(p.state) for p in found] == sorted(STATES.index(p.state) for p in found)
+    assert sum(counts.values()) == len(wanted) + 1
+    with CaptureQueriesContext(connection) as seen:
+        selectors.coverage(SYSTEM, limit=5)
+    wide = [one["sql"] for one in seen if '"registry_place"."name"' in one["sql"]]
+    assert len(wide) == 1, "whole rows are read of the page alone"
+    assert wide[0].count(",") < 60
+    assert len(selectors.coverage(SYSTEM, place_kind="square", state="weak", limit=100)[0].items) == counts["weak"]
 
 
 def test_a_home_is_watched_for_itself() -> None:

@@ -6,9 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from gridloop.journal.actions import scoped
 from gridloop.journal.models import Fact
+from gridloop.journal.selectors import verify
 from gridloop.kernel import geo
 from gridloop.kernel.errors import Forbidden, Invalid, NotFound
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Viewer
@@ -16,7 +19,7 @@ from gridloop.orgs.selectors import unit_ids_by_code
 from gridloop.orgs.tests import cast as county
 from gridloop.registry import actions, selectors
 from gridloop.registry.messages import DeviceRow
-from gridloop.registry.models import Device, DeviceCredential
+from gridloop.registry.models import Device, DeviceChange, DeviceCredential
 from gridloop.registry.tests import cast
 from gridloop.registry.things import hash_secret
 
@@ -97,8 +100,29 @@ def test_a_device_comes_to_life_falls_silent_and_comes_back() -> None:
     assert actions.devices_heard(DOOR, [("smoke-1", NOON + timedelta(hours=1), None)]) == ["smoke-1"]
     assert selectors.device(SYSTEM, "smoke-1").last_value == 1.0
     with scoped(SYSTEM):
-        facts = Fact.objects.filter(chain="device:smoke-1").order_by("seq").values_list("data", flat=True)
+        facts = Fact.objects.filter(chain="device:smoke-1", action="device_status").order_by("seq").values_list("data", flat=True)
         assert [(f["from"], f["to"]) for f in facts] == [("unproved", "online"), ("online", "silent"), ("silent", "online")]
+
+
+def test_thousands_that_come_back_together_cost_as_many_statements_as_one() -> None:
+    """A gateway was mended: each has its fact in a chain that holds, and its change for the trend."""
+    actions.load(SYSTEM, [DeviceRow(f"door-{n}", "door", county.GRID, status="silent") for n in range(300)])
+    asked = []
+    for codes in (["door-0"], [f"door-{n}" for n in range(1, 300)]):
+        with CaptureQueriesContext(connection) as seen:
+            assert actions.devices_heard(DOOR, [(code, NOON, 1.0) for code in codes]) == sorted(codes)
+        asked.append(len(seen))
+    assert asked[0] == asked[1]
+    with scoped(SYSTEM):
+        facts = Fact.objects.filter(action="device_status", chain__startswith="device:door-")
+        assert {(f.chain, f.data["device"], f.data["from"], f.data["to"]) for f in facts} == {
+            (f"device:door-{n}", f"door-{n}", "silent", "online") for n in range(300)
+        }
+        assert [f.seq for f in facts.filter(chain="device:door-7")] == [2], "after the one of its registration"
+        changes = DeviceChange.objects.filter(device__code__startswith="door-")
+        assert set(changes.values_list("before", "after")) == {("silent", "online")}
+        assert changes.count() == 300
+    assert verify(SYSTEM)[1] is None
 
 
 def test_what_a_device_in_a_home_said_is_left_out_and_when_is_but_the_day() -> None:

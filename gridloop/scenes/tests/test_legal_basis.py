@@ -9,7 +9,7 @@ from gridloop.access.actions import issue_token
 from gridloop.access.selectors import user_id_of
 from gridloop.cases.tests.kit import Cast, build
 from gridloop.journal.frame import scoped
-from gridloop.journal.models import Fact
+from gridloop.journal.models import Fact, Sealed
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Invalid
 from gridloop.kernel.viewer import SYSTEM
@@ -63,7 +63,10 @@ def test_with_its_basis_it_works_and_the_record_is_kept(cast: Cast) -> None:
     shown = next(one for one in selectors.packs(SYSTEM) if one.name == NAME)
     assert (selectors.enabled(shown)["enabled"], dict(shown.bases)) == (True, {"": BASIS})
     with scoped(SYSTEM):
-        assert [fact.data["basis"] for fact in Fact.objects.filter(action="pack_switched")] == [BASIS]
+        (fact,) = Fact.objects.filter(action="pack_switched")
+        assert BASIS not in str(fact.data), "a person's own words may name somebody"
+        kept = Sealed.objects.get(id=fact.data["basis"]["sealed"])
+        assert (kept.value, kept.subject, kept.purpose) == (BASIS, f"pack:{NAME}", "switch_basis")
     actions.switch(cast.admin, NAME, False)
     assert not working()
     assert PackSwitch.objects.get(name=NAME).basis == ""

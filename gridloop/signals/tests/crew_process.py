@@ -9,6 +9,23 @@ import logging
 import signal
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gridloop.signals.sharing import Crew
+
+
+def turn(crew: Crew) -> bool:
+    """As a worker's loop has it: whatever it was is told and tried again."""
+    from django.db import close_old_connections
+
+    try:
+        return crew.turn()
+    except Exception as fault:
+        logging.getLogger(__name__).warning("failed: %s", fault)
+        return False
+    finally:
+        close_old_connections()
 
 
 def main() -> None:
@@ -26,7 +43,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
     crew, before = Crew(owner_name(), lambda: ALL), None
     while not ended:
-        more = crew.turn()
+        more = turn(crew)
         if (held := sorted(-1 if lane.partition is None else lane.partition for lane in crew.held)) != before:
             sys.stdout.write(f"{held}\n")
             sys.stdout.flush()

@@ -20,7 +20,7 @@ from gridloop.scenes.book import BOOK
 from gridloop.scenes.loading import load
 from gridloop.scenes.tests.packkit import KNOWN, copy_of
 from gridloop.sdk.signals import Signal
-from gridloop.signals import handlers
+from gridloop.signals import handlers, outcomes
 from gridloop.signals.actions import erase_subject
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import PostgresLog
@@ -80,7 +80,7 @@ def put(log: PostgresLog, *signals: Signal) -> None:
 
 
 def test_a_detector_of_a_pack_opens_a_case_steps_it_up_and_tells_its_end(pack: None, log: PostgresLog) -> None:
-    work = AtWork("test", handlers.matcher().detectors)
+    work = AtWork("test", outcomes.matcher().detectors)
     put(log, reading("h000", DOOR, at(0)), reading("h001", WATER, at(0)))
     work_until(at(0.01), work)
     put(log, reading("h001", WATER, at(1.5)), reading("h001", DOOR, at(2.9)))
@@ -105,12 +105,12 @@ def test_a_detector_of_a_pack_opens_a_case_steps_it_up_and_tells_its_end(pack: N
 
 def test_a_worker_that_begins_again_tells_nothing_twice(pack: None, log: PostgresLog) -> None:
     put(log, reading("h000", DOOR, at(0)))
-    first = AtWork("test", handlers.matcher().detectors)
+    first = AtWork("test", outcomes.matcher().detectors)
     work_until(at(0.01), first)
     work_until(at(2.5), first)
     first.end()
     for turn in range(3):
-        again = AtWork(f"test {turn}", handlers.matcher().detectors)
+        again = AtWork(f"test {turn}", outcomes.matcher().detectors)
         work_until(at(2.6 + turn / 100), again)
         again.end()
     with scoped(SYSTEM):
@@ -153,7 +153,7 @@ def test_the_silent_home_of_the_program_s_own_pack_becomes_a_case(county: Cast, 
     load_registry(SYSTEM, [PersonRow(code="p0", name="王秀英", household="h000", region_code=GRID, tags=("lone_elder",))])
     load_registry(SYSTEM, [PersonRow(code=f"p{n}", name="李", household="h001", region_code=GRID) for n in (1, 2)])
     load_registry(SYSTEM, [sensor(home, kind) for home in homes for kind in sensors])
-    work = AtWork("test", handlers.matcher().detectors)
+    work = AtWork("test", outcomes.matcher().detectors)
     put(log, *[reading(home, kind, at(0), 1.0) for home in homes for kind in sensors])
     work_until(at(0.01), work)
     put(log, *[reading(home, "electricity_use", at(hour), 0.05) for hour in range(1, 24) for home in homes])
@@ -173,7 +173,7 @@ def test_the_silent_home_of_the_program_s_own_pack_becomes_a_case(county: Cast, 
 
 
 def test_an_erased_person_s_alarms_go_with_their_signals(pack: None, log: PostgresLog, history_folder: Path) -> None:
-    work = AtWork("test", handlers.matcher().detectors)
+    work = AtWork("test", outcomes.matcher().detectors)
     put(log, reading("h000", DOOR, at(0)), reading("h001", DOOR, at(0)))
     work_until(at(0.01), work)
     work_until(at(2.05), work)

@@ -9,15 +9,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection
+from django.test import Client
 
+from gridloop.access.actions import issue_token
 from gridloop.cases import actions as cases
 from gridloop.cases.models import Case
+from gridloop.cases.rules import END_STATUSES
 from gridloop.cases.tests.kit import WEST, Cast
 from gridloop.flow.selectors import tasks_of
 from gridloop.journal.frame import scoped
 from gridloop.journal.models import Fact, Sealed
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Forbidden, Invalid, NotFound, NotNow
+from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM, Grant, Viewer
 from gridloop.registry.actions import load
 from gridloop.registry.messages import DeviceRow
@@ -27,7 +32,7 @@ from gridloop.signals import deciding, handlers, outcomes, selectors
 from gridloop.signals.actions import erase_subject, forget_outcomes
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import PostgresLog
-from gridloop.signals.models import Proposal, Witness
+from gridloop.signals.models import HeldDetector, Proposal, Witness
 from gridloop.signals.tests.conftest import EAST_GRID, HERE
 
 START = datetime(2026, 11, 2, 0, 0, tzinfo=UTC)
@@ -41,7 +46,7 @@ class River:
     log: PostgresLog
     people: Cast
     now: datetime = START
-    work: AtWork = field(default_factory=lambda: AtWork("test", handlers.matcher().detectors))
+    work: AtWork = field(default_factory=lambda: AtWork("test", outcomes.matcher().detectors))
 
     def levels(self, *values: float, device: str = "wl-1") -> None:
         for value in values:
@@ -239,6 +244,56 @@ def test_a_proposal_to_close_passes_when_the_water_rises_again(river: River) -> 
     assert len(selectors.witnesses(SYSTEM, code)) == 1, "the second alarm has joined the case"
     river.levels(1.0, 1.0)
     assert len(selectors.proposals(river.people.operator, case=code)) == 1, "and is over as the first one was"
+
+
+def test_what_is_settled_is_not_looked_at_again(river: River) -> None:
+    """The search goes by an index of the others alone: it costs by what is new, however many alarms there were."""
+
+    def settled() -> list[bool]:
+        with scoped(SYSTEM):
+            return list(Witness.objects.order_by("id").values_list("settled", flat=True))
+
+    river.rise(2.9)
+    assert settled() == [True], "it was proposed to close its case"
+    river.levels(2.9, 2.9, 2.9, 2.9)
+    assert settled() == [False], "a second alarm lasts"
+    river.void()
+    assert settled() == [True], "the case is over"
+    river.levels(1.0, 1.0, device="wl-2")
+    river.levels(1.0, 2.9, 2.9, 2.9, 2.9, device="wl-2")
+    river.close()
+    assert settled() == [True, True]
+    with scoped(SYSTEM), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {outcomes._BACK}", [list(END_STATUSES)])
+        assert "signals_witness_live" in str(cursor.fetchall())
+
+
+def test_a_detector_is_called_by_its_title(river: River) -> None:
+    code = river.rise(2.9)
+    operator = river.people.operator
+    for lang, title in (("zh", "水位超警戒"), ("en", "High water")):
+        assert [one.title for one in selectors.precisions(replace(operator, lang=lang))] == [title]
+        assert (
+            selectors.detector_title(replace(operator, lang=lang), "water_level:rain")
+            == {"zh": "雨量（设备直报）", "en": "Rain (told by the device)"}[lang]
+        )
+    assert selectors.detector_title(operator, "smoke:smoke") == "烟雾报警（设备直报）"
+    for gone in ("water_level.no_more", "no_pack.high_water"):
+        assert selectors.detector_title(operator, gone) == gone
+    token = issue_token(SYSTEM, operator.user_id or 0, name="test")
+    client = Client(headers={"Authorization": f"Bearer {token}"})
+    outcome = client.get(f"/api/v1/cases/{code}/outcome").json()
+    assert [(one["detector"], one["title"]) for one in (*outcome["alarms"], *outcome["proposals"])] == [(HIGH, "水位超警戒")] * 2
+    (row,) = client.get("/api/v1/detectors/precision").json()["items"]
+    assert (row["name"], row["title"]) == (HIGH, "水位超警戒")
+    with scoped(SYSTEM):
+        HeldDetector.objects.create(detector=HIGH, since=START, alarms=10_001)
+    (held,) = selectors.held_detectors(replace(operator, lang="en"))
+    assert (held["name"], held["title"]) == (HIGH, "High water")
+    line = next(one for one in selectors.doctor(SYSTEM) if one[2] == "signals.doctor_held")
+    assert "“水位超警戒”" in say(line[2], "zh", **line[3])
+    assert "High water" in say(line[2], "en", **line[3])
 
 
 def test_an_alarm_that_lasts_after_closing_proposes_to_take_it_up_again(river: River) -> None:

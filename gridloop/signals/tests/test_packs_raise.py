@@ -16,7 +16,7 @@ from gridloop.registry.messages import DeviceRow, HouseholdRow, PersonRow
 from gridloop.scenes import selectors as scenes
 from gridloop.scenes.book import BOOK
 from gridloop.sdk.signals import Signal
-from gridloop.signals import handlers
+from gridloop.signals import outcomes
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.models import Alarm
@@ -46,7 +46,7 @@ def test_rising_water_opens_one_case_that_becomes_more_urgent(packs: None, log: 
             )
         ],
     )
-    work = AtWork("test", handlers.matcher().detectors)
+    work = AtWork("test", outcomes.matcher().detectors)
     put(log, level(0, 2.1), level(5, 2.6), level(10, 2.7), level(16, 2.8))
     work_until(at(0.3), work)
     with scoped(SYSTEM):
@@ -68,7 +68,7 @@ def test_a_silent_home_of_somebody_who_lives_alone(packs: None, log: PostgresLog
     people = [("p1", "one"), ("p2", "two"), ("p3", "two")]
     load(SYSTEM, [PersonRow(code=code, name="甲", region_code=GRID, household=home) for code, home in people])
     load(SYSTEM, [sensor(home, kind) for home in ("one", "two") for kind in (DOOR, "motion")])
-    work = AtWork("test", handlers.matcher().detectors)
+    work = AtWork("test", outcomes.matcher().detectors)
     put(log, *(reading(home, DOOR, at(0)) for home in ("one", "two")), reading("one", "motion", at(3)))
     work_until(at(3.1), work)
     work_until(at(28), work)

@@ -77,6 +77,20 @@ def test_it_finds_what_was_found_then(lived: list[Told], history_folder: Path, a
         assert (Alarm.objects.count(), Name.objects.count()) == before, "nothing is written"
 
 
+def test_how_far_it_is_counts_what_it_looks_back_over(lived: list[Told]) -> None:
+    with clock.fixed(END):
+        work = Rehearsing(ALL, milliseconds(SINCE), milliseconds(END))
+        told, back = [work.done], 0
+        while not work.over:
+            work.step()
+            told.append(work.done)
+            back += work.looks_back
+    assert told[0] == 0
+    assert told == sorted(told), "it never goes back"
+    assert 0.2 < told[back] / work.hours < 1, "what it looked back over is a part of the whole"
+    assert (told[-1], told[1]) == (work.hours, 1)
+
+
 def test_it_goes_on_from_where_it_was_killed(lived: list[Told], tmp_path: Path) -> None:
     whole = rehearsed()
     file = tmp_path / "rehearsals" / "1"
@@ -85,6 +99,8 @@ def test_it_goes_on_from_where_it_was_killed(lived: list[Told], tmp_path: Path) 
         while True:  # a new process for every two hours of the past
             work = Rehearsing(ALL, milliseconds(SINCE), milliseconds(END))
             assert work.load(file) is bool(hours_done)
+            while work.looks_back:
+                work.step()
             hours_done.append(work.done)
             end = work.done + 2
             while not work.over and work.done < end:

@@ -28,9 +28,9 @@ from gridloop.scenes.loading import load
 from gridloop.scenes.models import PackVersion, Rehearsal
 from gridloop.scenes.tests.packkit import KNOWN, copy_of
 from gridloop.signals.detecting import AtWork
-from gridloop.signals.handlers import matcher
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.models import Alarm
+from gridloop.signals.outcomes import matcher
 from gridloop.signals.rehearsing import Raised
 from gridloop.signals.tests.homes import START, day, receive, register
 from gridloop.signals.tests.test_alarms_become_cases import DETECT, SIGNALS
@@ -190,7 +190,13 @@ def test_a_rehearsal_goes_on_in_another_process(designer: Any, history_folder: P
     monkeypatch.setattr(rehearsing, "TURN_SECONDS", 0.0)
     asked = actions.ask_rehearsal(designer, PACK, LONGER, 1)
     monkeypatch.setattr(rehearsing, "SAVE_SECONDS", 0.0)
-    while (row := selectors.rehearsal(SYSTEM, asked)).hours_done < 3:  # first it looks back for what has lasted since before
+    assert rehearsing.run_rehearsals()
+    assert rehearsing.run_rehearsals()
+    assert 0 < selectors.rehearsal(SYSTEM, asked).hours_done < 10, "it tells how far it has looked back for what has lasted since before"
+    while rehearsing._running is None or rehearsing._running.work.looks_back:
+        assert rehearsing.run_rehearsals()
+    back = rehearsing._running.work.done
+    while (row := selectors.rehearsal(SYSTEM, asked)).hours_done < back + 3:
         assert rehearsing.run_rehearsals()
     assert (row.status, row.attempts) == ("running", 1)
     assert 0 < row.hours_done < row.hours
@@ -267,7 +273,7 @@ def test_a_cancelled_one_ends(designer: Any, monkeypatch: pytest.MonkeyPatch) ->
 def test_nothing_stays_of_one_that_has_ended(designer: Any, monkeypatch: pytest.MonkeyPatch, ended: str) -> None:
     asked = actions.ask_rehearsal(designer, PACK, LONGER, 1)
     monkeypatch.setattr(rehearsing, "TURN_SECONDS", 0.0)
-    while rehearsing._running is None or not rehearsing._running.work.done:
+    while rehearsing._running is None or rehearsing._running.work.looks_back:
         rehearsing.run_rehearsals()
     rehearsing.end_rehearsals()
     assert rehearsing.state_file(asked).is_file(), "the next worker goes on from it"

@@ -3321,6 +3321,8 @@ export interface components {
              * Format: date-time
              */
             since: string;
+            /** Title */
+            title: string;
         };
         /** HeldDetectorsPage */
         HeldDetectorsPage: {
@@ -4774,7 +4776,7 @@ export interface components {
         };
         /**
          * SensorProposalOut
-         * @description ``kind``: threshold, maintenance, close or reopen; ``data``: the figures it rests on.
+         * @description ``kind``: threshold, maintenance, close or reopen; ``title``: the detector's; ``data``: the figures it rests on.
          */
         SensorProposalOut: {
             /** Case Code */
@@ -4796,6 +4798,8 @@ export interface components {
              * Format: date-time
              */
             made_at: string;
+            /** Title */
+            title: string;
         };
         /** SensorProposalPage */
         SensorProposalPage: {
@@ -5712,7 +5716,7 @@ export interface components {
         };
         /**
          * WitnessOut
-         * @description An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so.
+         * @description An alarm of the case; ``title``: its detector's; ``outcome`` empty: not known yet; ``stated``: somebody said so.
          */
         WitnessOut: {
             /**
@@ -5730,6 +5734,8 @@ export interface components {
             reason: string;
             /** Stated */
             stated: boolean;
+            /** Title */
+            title: string;
         };
     };
     responses: never;

@@ -454,6 +454,7 @@ export interface PackDetector {
 /** A detector of which nothing is told until somebody has looked. */
 export interface HeldDetector {
   name: string;
+  title: string;
   since: string;
   alarms: number;
 }
@@ -677,6 +678,7 @@ export interface SensorProposal {
   id: number;
   kind: "threshold" | "maintenance" | "close" | "reopen";
   detector: string;
+  title: string;
   device: string;
   case_code: string;
   made_at: string;
@@ -684,6 +686,6 @@ export interface SensorProposal {
 }
 
 export interface CaseOutcome {
-  alarms: { detector: string; device: string; at: string; outcome: string; reason: string; stated: boolean }[];
+  alarms: { detector: string; title: string; device: string; at: string; outcome: string; reason: string; stated: boolean }[];
   proposals: SensorProposal[];
 }

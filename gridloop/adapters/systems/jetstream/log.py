@@ -198,6 +198,8 @@ class JetStreamLog:
         first = max(after_seq + 1, kept[0])
         last = min(kept[1], first + limit - 1)
         found: list[Packed] = []
+        if first > kept[1] > after_seq:  # all that followed was removed
+            return [Packed(partition, kept[1], clock.now(), b"")]
         for start in range(first, last + 1, AT_ONCE):
             asked = range(start, min(start + AT_ONCE, last + 1))
             found += await asyncio.gather(*(self._patiently(partial(self._one, partition, seq)) for seq in asked))
@@ -212,8 +214,10 @@ class JetStreamLog:
         return Packed(partition, seq, datetime.fromisoformat(headers[AT]), message.data or b"", FROM in headers)
 
     async def _removed(self, partition: int, seq: int) -> None:
+        """Once and for all: the server overwrites its bytes, and says of one it has not that it failed."""
         with contextlib.suppress(NotFoundError):
-            await self._streams.delete_msg(self._name(partition), seq)  # the server overwrites its bytes
+            await self._streams.get_msg(self._name(partition), seq=seq)
+            await self._streams.delete_msg(self._name(partition), seq)
 
     async def _span(self, partition: int) -> tuple[int, int]:
         state = (await self._patiently(lambda: self._streams.stream_info(self._name(partition)))).state

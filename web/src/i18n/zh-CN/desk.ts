@@ -13,7 +13,7 @@ export default {
     logHint: "每条记录只能追加、前后相连，任何人不能修改；网络地址保存一年。导出本身也会登记。", looksHint: "本单位（或本辖区）谁在何时因何调阅了谁的个人信息。",
   },
   account: {
-    search: "姓名、登录名", name: "姓名", roles: "岗位", state: "状态", open: "启用", closed: "停用", machine: "机器账号", none: "未授岗位", everywhere: "全域",
+    search: "姓名、用户名", name: "姓名", roles: "岗位", state: "状态", open: "启用", closed: "停用", machine: "机器账号", none: "未授岗位", everywhere: "全域",
     role: "岗位", region: "区域代码（留空为全域）", give: "授予", take: "收回", takeSure: "收回这个岗位？", unlock: "解除锁定", end: "强制下线", given: "已授予", taken: "已收回", unlocked: "已解除锁定", ended: "已结束 {n} 个会话",
     hint: "账号由系统管理员开通，岗位由安全管理员授予，两者的操作由审计员查看。",
   },
