@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> Any:
     except Fault as fault:
         click.echo(f"Error: {say(fault.key, 'zh', **fault.params)} / {say(fault.key, 'en', **fault.params)}", err=True)
         for wrong in fault.errors:
-            click.echo(f"  {wrong.pointer}: {say(wrong.key, 'en', **wrong.params)}", err=True)
+            click.echo(f"  {wrong.pointer}: {say(wrong.key, 'zh', **wrong.params)} / {say(wrong.key, 'en', **wrong.params)}", err=True)
         sys.exit(1)
 
 

@@ -23,13 +23,13 @@ from gridloop.kernel.errors import FieldFault, Invalid
 
 ROWS = 65_536  # of a piece
 USUAL = {  # the columns looked for when none is named
-    "time": ("at", "time", "timestamp", "start"),
-    "device": ("device", "device_id", "sensor"),
-    "kind": ("kind", "type"),
-    "value": ("value",),
-    "token": ("token", "zone"),
-    "id": ("id",),
-    "arrived": ("arrived",),
+    "time": ("at", "time", "timestamp", "start", "时间", "采集时间"),
+    "device": ("device", "device_id", "sensor", "设备", "设备编号", "传感器"),
+    "kind": ("kind", "type", "种类", "类型"),
+    "value": ("value", "数值", "值", "读数"),
+    "token": ("token", "zone", "凭证"),
+    "id": ("id", "编号"),
+    "arrived": ("arrived", "到达时间"),
 }
 NEEDED = ("time", "device")
 _JSON, _PARQUET = (".jsonl", ".ndjson", ".json"), (".parquet", ".pq")
