@@ -184,7 +184,12 @@ def _parquet(path: Path, plan: Plan) -> Iterator[tuple[pa.Table, Told]]:
             yield table, _table_line(table, number)
             number += table.num_rows
     except (pa.ArrowException, OSError) as error:
-        raise SheetFault(f"{path.name}: cannot be read as parquet / 无法读取: {' '.join(str(error).split())[:200]}") from error
+        raise _unread(path, "parquet", error) from error
+
+
+def _unread(path: Path, kind: str, error: Exception) -> SheetFault:
+    why = " ".join(str(error).split())[:200]
+    return SheetFault(path.name, f"cannot be read as {kind}: {why}", f"无法按 {kind} 读取：{why}")
 
 
 def _table_line(table: pa.Table, first: int) -> Told:
@@ -204,7 +209,7 @@ def _json_lines(path: Path) -> Iterator[tuple[pa.Table, Told]]:
             if some:
                 yield _parsed(some)
     except (OSError, EOFError) as error:
-        raise SheetFault(f"{path.name}: cannot be read as JSON Lines / 无法读取: {error}") from error
+        raise _unread(path, "JSON Lines", error) from error
 
 
 def _parsed(lines: list[tuple[int, bytes]]) -> tuple[pa.Table, Told]:
