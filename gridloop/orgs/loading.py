@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import Any
 
+from django.apps import apps
 from django.db import connection, transaction
 from psycopg import sql
 
@@ -133,8 +134,9 @@ def _as_error(reject: Reject) -> Invalid:
 def _checked(target: Target, chunk: list[tuple[int, Any]], seen: set[tuple[Any, ...]], result: Loaded) -> Iterator[tuple[int, Any]]:
     """Records that pass the pure check and whose key did not come before."""
     columns = [c for c in target.columns if c.name in target.key]
+    limits = _limits(target)
     for index, row in chunk:
-        fault = target.check(row)
+        fault = target.check(row) or _too_long(row, limits)
         key = tuple(c.read(row) for c in columns) if fault is None else ()
         if fault is None and key in seen:
             fault = FieldFault("", "orgs.row_twice", params={"key": " ".join(map(str, key))})
@@ -143,6 +145,20 @@ def _checked(target: Target, chunk: list[tuple[int, Any]], seen: set[tuple[Any, 
             yield index, row
         else:
             result.rejects.append(Reject(index, fault))
+
+
+def _limits(target: Target) -> list[tuple[str, int]]:
+    """Fields of the record that are kept as they are in columns of so many characters."""
+    model = next(one for one in apps.get_models() if one._meta.db_table == target.table)
+    most = {one.column: one.max_length for one in model._meta.concrete_fields if one.max_length}
+    return [(c.source, most[c.name]) for c in target.columns if c.name in most and c.type == "text" and not (c.ref or c.value)]
+
+
+def _too_long(row: Any, limits: list[tuple[str, int]]) -> FieldFault | None:
+    for name, most in limits:
+        if len(getattr(row, name) or "") > most:
+            return FieldFault(f"/{name}", "orgs.row_long", params={"field": name, "limit": most})
+    return None
 
 
 def _store(viewer: Viewer, target: Target, rows: list[tuple[int, Any]], result: Loaded) -> int:

@@ -162,7 +162,7 @@ def test_codes_filled_up_with_zeros_and_levels_by_any_word(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "map_text", "says"),
     [
-        ("名称,级别\n甲,3\n", None, "no column for / 缺少列: code (编号、编码、代码)"),
+        ("名称,级别\n甲,3\n", None, "缺少列：code (编号、编码、代码)；表格里有：名称, 级别"),
         ("code,name\n33,浙江省\n", "colums: {}", "unknown key 'colums'"),
         ("code,name\n33,浙江省\n", "columns: {shape: a}", "columns.shape: no such field"),
         ("code,name\n33,浙江省\n", "columns: {code: 代码}", "the map names the column '代码'"),

@@ -90,6 +90,12 @@ def test_devices_of_a_table_tell_the_trace_what_those_put_in_by_hand_do(send: Se
     assert verify(SYSTEM)[1] is None
 
 
+def test_a_text_that_is_too_long_takes_its_own_row_alone_away(send: Send) -> None:
+    told = send(f"编号,类别,名称,经度,纬度\nlong-1,摄像头,{'长' * 5000},{HERE}\ngood-1,摄像头,<script>😀,{HERE}\n")
+    assert [(r["row"], r["reason"]) for r in told["rows_refused"]] == [(2, "“名称”超过 128 字")]
+    assert codes() == {"smoke-1", "level-1", "good-1"}
+
+
 def test_what_a_device_says_itself_is_not_taken_from_a_table(send: Send) -> None:
     table = f"code,kind,lon,lat,status,last_seen,last_value\ncam-1,camera,{HERE},online,2099-01-01T00:00:00+08:00,7\n"
     assert send(table)["kept"] == 1
@@ -138,7 +144,13 @@ def test_excel_is_read_too(send: Send) -> None:
 
 def test_what_is_no_table_is_said_so(send: Send) -> None:
     assert send("x", 422, name="x.pdf")["errors"][0]["pointer"] == "/file"
-    assert "缺少列" in send("甲,乙\n1,2\n", 422)["detail"]
+    assert (
+        "表格读不出来：缺少列：code (编号、编码、代码); kind (类型、设备类型、类别)；表格里有：甲, 乙"
+        in send("甲,乙\n1,2\n", 422)["detail"]
+    )
+    told = send("甲,乙\n1,2\n", 422, lang="en")["detail"]
+    assert "no column for code" in told
+    assert "缺少列" not in told, "one language at a time"
     assert send(b"PK\x03\x04 no zip", 422, name="a.xlsx")["type"].endswith("doors.table_bad")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bomb:

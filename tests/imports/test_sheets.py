@@ -63,7 +63,7 @@ def test_excel(tmp_path: Path) -> None:
         ("t.csv", b"a,a\n1,2\n", "given twice"),
         ("t.csv", b"\xff\xfe\x81\x00\x81", "neither UTF-8"),
         ("t.csv.gz", b"not packed", "cannot be read"),
-        ("t.xlsx", b"not a book", "cannot be read"),
+        ("t.xlsx", b"not a book", "no sound xlsx file"),
         ("t.geojson", b"{}", "not a GeoJSON"),
         ("t.geojson", b"{", "cannot be read"),
     ],

@@ -201,14 +201,15 @@ class Importer:
         columns = columns_for(self.kind, header, self.plan.columns)
         for name, column in self.plan.columns.items():
             if column not in header:
-                raise SheetFault(
-                    f"{self.source.name}: the map names the column {column!r} for {name}, the file has {', '.join(header)} / 没有此列"
-                )
+                has = ", ".join(header)
+                en = f"the map names the column {column!r} for {name}, the file has {has}"
+                raise SheetFault(self.source.name, en, f"对照文件说 {name} 在“{column}”列，表格里没有；有：{has}")
         given = {*columns, *self.plan.defaults, "region_code", "level"}  # these two may come from coordinates and digits
         missing = [name for name in required_of(self.kind.record) if name not in given]
         if missing:
             words = "; ".join(f"{name} ({'、'.join(self.kind.names.get(name, ())[:3]) or name})" for name in missing)
-            raise SheetFault(f"{self.source.name}: no column for / 缺少列: {words}")
+            has = ", ".join(name for name in header if name)[:200]
+            raise SheetFault(self.source.name, f"no column for {words}; the file has {has}", f"缺少列：{words}；表格里有：{has}")
         return columns
 
     def _word(self, name: str, text: str) -> str | None:

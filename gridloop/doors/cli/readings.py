@@ -23,13 +23,13 @@ from gridloop.kernel.errors import FieldFault, Invalid
 
 ROWS = 65_536  # of a piece
 USUAL = {  # the columns looked for when none is named
-    "time": ("at", "time", "timestamp", "start"),
-    "device": ("device", "device_id", "sensor"),
-    "kind": ("kind", "type"),
-    "value": ("value",),
-    "token": ("token", "zone"),
-    "id": ("id",),
-    "arrived": ("arrived",),
+    "time": ("at", "time", "timestamp", "start", "时间", "采集时间"),
+    "device": ("device", "device_id", "sensor", "设备", "设备编号", "传感器"),
+    "kind": ("kind", "type", "种类", "类型"),
+    "value": ("value", "数值", "值", "读数"),
+    "token": ("token", "zone", "凭证"),
+    "id": ("id", "编号"),
+    "arrived": ("arrived", "到达时间"),
 }
 NEEDED = ("time", "device")
 _JSON, _PARQUET = (".jsonl", ".ndjson", ".json"), (".parquet", ".pq")
@@ -184,7 +184,12 @@ def _parquet(path: Path, plan: Plan) -> Iterator[tuple[pa.Table, Told]]:
             yield table, _table_line(table, number)
             number += table.num_rows
     except (pa.ArrowException, OSError) as error:
-        raise SheetFault(f"{path.name}: cannot be read as parquet / 无法读取: {' '.join(str(error).split())[:200]}") from error
+        raise _unread(path, "parquet", error) from error
+
+
+def _unread(path: Path, kind: str, error: Exception) -> SheetFault:
+    why = " ".join(str(error).split())[:200]
+    return SheetFault(path.name, f"cannot be read as {kind}: {why}", f"无法按 {kind} 读取：{why}")
 
 
 def _table_line(table: pa.Table, first: int) -> Told:
@@ -204,7 +209,7 @@ def _json_lines(path: Path) -> Iterator[tuple[pa.Table, Told]]:
             if some:
                 yield _parsed(some)
     except (OSError, EOFError) as error:
-        raise SheetFault(f"{path.name}: cannot be read as JSON Lines / 无法读取: {error}") from error
+        raise _unread(path, "JSON Lines", error) from error
 
 
 def _parsed(lines: list[tuple[int, bytes]]) -> tuple[pa.Table, Told]:

@@ -26,7 +26,11 @@ MOST_UNPACKED = 512 * 2**20  # bytes; the list of every village of the country h
 
 
 class SheetFault(Exception):
-    """A file that cannot be read, in one line a person can act on."""
+    """A file that cannot be read, in one line a person can act on; ``said``: the same in one language, without the file's name."""
+
+    def __init__(self, file: object, en: str, zh: str) -> None:
+        super().__init__(f"{file}: {en} / {zh}")
+        self.said = {"en": en, "zh": zh}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def kind_of(path: Path) -> str:
     for kind, endings in (("csv", (".csv", ".tsv", ".txt")), ("xlsx", (".xlsx", ".xlsm")), ("geojson", (".geojson", ".json"))):
         if name.endswith(endings):
             return kind
-    raise SheetFault(f"{path.name}: only .csv, .tsv, .xlsx and .geojson (plain, .gz or .xz) can be read / 只支持 CSV、Excel 和 GeoJSON")
+    raise SheetFault(path.name, "only .csv, .tsv, .xlsx and .geojson (plain, .gz or .xz) can be read", "只支持 CSV、Excel 和 GeoJSON")
 
 
 class _Unpacked(io.RawIOBase):
@@ -92,7 +96,7 @@ class _Unpacked(io.RawIOBase):
 
 def _too_large(name: str) -> SheetFault:
     most = MOST_UNPACKED // 2**20
-    return SheetFault(f"{name}: larger than {most} MB when unpacked; split it / 解压后超过 {most} MB，请拆分后再导入")
+    return SheetFault(name, f"larger than {most} MB when unpacked; split it", f"解压后超过 {most} MB，请拆分后再导入")
 
 
 def open_packed(path: Path) -> Any:
@@ -123,11 +127,11 @@ def _told(path: Path, kind: str) -> Iterator[None]:
     except (SheetFault, GeneratorExit):
         raise
     except FileNotFoundError:
-        raise SheetFault(f"{path}: no such file / 没有此文件") from None
+        raise SheetFault(path, "no such file", "没有此文件") from None
     except (OSError, EOFError, lzma.LZMAError, ValueError, KeyError, csv.Error) as error:
-        raise SheetFault(f"{path.name}: cannot be read as {kind} / 无法读取: {error}") from error
+        raise SheetFault(path.name, f"cannot be read as {kind}: {error}", f"无法按 {kind} 读取：{error}") from error
     except Exception as error:  # openpyxl raises whatever a broken archive makes it raise
-        raise SheetFault(f"{path.name}: cannot be read as {kind} / 无法读取: {type(error).__name__}") from error
+        raise SheetFault(path.name, f"no sound {kind} file; save it again as such", f"不是完好的 {kind} 文件，请重新另存") from error
 
 
 def _encoding(path: Path) -> str:
@@ -140,7 +144,7 @@ def _encoding(path: Path) -> str:
             return encoding
         except UnicodeDecodeError:
             continue
-    raise SheetFault(f"{path.name}: neither UTF-8 nor GB18030 text / 编码不是 UTF-8 或 GB18030")
+    raise SheetFault(path.name, "neither UTF-8 nor GB18030 text", "编码不是 UTF-8 或 GB18030")
 
 
 def read_blocks(path: Path, most: int) -> Iterator[Block | list[Line]]:
@@ -239,10 +243,10 @@ def _xlsx(path: Path) -> Iterator[Line]:
 def _check_header(path: Path, header: list[str]) -> None:
     named = [name for name in header if name]
     if not named:
-        raise SheetFault(f"{path.name}: the first row names no columns / 第一行没有列名")
+        raise SheetFault(path.name, "the first row names no columns", "第一行没有列名")
     twice = sorted({name for name in named if named.count(name) > 1})
     if twice:
-        raise SheetFault(f"{path.name}: column given twice / 列名重复: {', '.join(twice)}")
+        raise SheetFault(path.name, f"column given twice: {', '.join(twice)}", f"列名重复：{'、'.join(twice)}")
 
 
 def _geojson(path: Path) -> Iterator[Line]:
@@ -251,7 +255,7 @@ def _geojson(path: Path) -> Iterator[Line]:
         data = json.load(file)
     features = data.get("features") if isinstance(data, dict) else None
     if not isinstance(features, list):
-        raise SheetFault(f"{path.name}: not a GeoJSON FeatureCollection / 不是 GeoJSON 要素集合")
+        raise SheetFault(path.name, "not a GeoJSON FeatureCollection", "不是 GeoJSON 要素集合")
     for number, feature in enumerate(features, start=1):
         properties = feature.get("properties") if isinstance(feature, dict) else None
         cells = dict(properties) if isinstance(properties, dict) else {}

@@ -111,7 +111,7 @@ def import_devices(request: HttpRequest, form: Form[ImportForm], file: File[Uplo
         try:
             kept = importer.run(form.dry_run)
         except SheetFault as fault:
-            what = str(fault).removeprefix(f"{table.name}: ").removeprefix(f"{table}: ")
+            what = fault.said["en" if language(request) == "en" else "zh"]
             raise Invalid("doors.table_bad", errors=(FieldFault("/file", "doors.table_bad", {"what": what}),), what=what) from fault
     return {
         "rows": importer.rows,

@@ -141,6 +141,12 @@ def test_columns_and_kinds_by_other_names(rules: Path, tmp_path: Path) -> None:
     assert alarms(result) == FOUND, result.stderr
 
 
+def test_chinese_names_of_columns_need_not_be_told(rules: Path, tmp_path: Path) -> None:
+    path = tmp_path / "读数.csv"
+    path.write_bytes(("设备编号,种类,时间,数值\n" + "".join(",".join(row) + "\n" for row in ROWS)).encode("gb18030"))
+    assert alarms(run(rules, path)) == FOUND
+
+
 def test_what_cannot_be_used_is_told_and_kept(rules: Path, tmp_path: Path) -> None:
     lines = csv_text().splitlines()
     bad = [

@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { local, tomorrow, wrong } from "@/lib/absence";
+import { fullTime } from "@/lib/time";
+import { local, moment, tomorrow, wrong } from "@/lib/absence";
 
-const NOW = new Date(2026, 10, 29, 8, 30).getTime();
+const NOW = Date.parse("2026-11-29T00:30:00Z");
 
 describe("times away", () => {
-  it("begin now and end tomorrow, in the reader's own zone", () => {
+  it("begin now and end tomorrow, by the clock of the place, wherever the reader's machine stands", () => {
     expect(local(NOW)).toBe("2026-11-29T08:30");
+    expect(moment(local(NOW))).toBe(NOW);
+    expect(fullTime(moment("2026-12-01T18:05"))).toBe("2026-12-01 18:05:00");
     expect(tomorrow(NOW)).toEqual({ since: "2026-11-29T08:30", till: "2026-11-30T08:30" });
     expect(wrong("2026-11-29T08:30", "2026-11-30T08:30", NOW)).toBeNull();
   });

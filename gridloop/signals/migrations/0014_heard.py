@@ -9,5 +9,5 @@ SELECT 'heard', partition, seq, '', 0 FROM signals_position WHERE consumer = 'ef
 
 
 class Migration(migrations.Migration):
-    dependencies = [("signals", "0011_forgotten_row_security")]
+    dependencies = [("signals", "0013_settled_witness")]
     operations = [migrations.RunSQL(SQL, "DELETE FROM signals_position WHERE consumer = 'heard'")]
