@@ -105,7 +105,7 @@ class AtWork(Telling):
                 self._look_around()
                 self.begin()
             if look.erased:
-                self._forget_erased()
+                self._forget_erased(look)
             if wanted != self.detectors and (wanted := self._as_before(wanted)) != self.detectors:
                 self._change(wanted)
             else:
@@ -176,12 +176,13 @@ class AtWork(Telling):
             self.stream.read = look.read
             return self.stream.take(horizon, MOST_ROWS)
 
-    def _forget_erased(self) -> None:
+    def _forget_erased(self, look: Look) -> None:
         """Of those who were erased nothing stays in memory, in what waits, in what learns from history, nor in what is stored."""
         if not (rows := forgetting.due(self.lane)):
             return
         names = forgetting.forget(self, rows)
         self.stream = Stream(dict(self.stream.marks))  # what was read ahead may be from before the erasure
+        look.read_anew()
         self._warming = None
         self._look_around()
         place = self._write()
