@@ -111,6 +111,7 @@ class AtWork(Telling):
             else:
                 self._warming = None
             if self._warming and not self.detectors:
+                self._send_due()
                 return True  # nobody is at work: the log waits until they know what came before
             return self._step(look) or self._warming is not None
         except BaseException:
@@ -167,9 +168,12 @@ class AtWork(Telling):
             self._look_around()
         found = self._through(joined([batch.found for batch in batches]), max(frontier, self.frontier))
         self._commit(found, now, caught_up=frontier >= horizon)
+        return self._send_due() == alarms.AT_ONCE or (bool(batches) and frontier < horizon)
+
+    def _send_due(self) -> int:
         sent = alarms.send_due() if self._unsent else 0
         self._unsent = sent in (alarms.BUSY, alarms.AT_ONCE)
-        return sent == alarms.AT_ONCE or (bool(batches) and frontier < horizon)
+        return sent
 
     def _taken(self, look: Look, horizon: int) -> tuple[list[Taken], int]:
         with scoped(SYSTEM):
