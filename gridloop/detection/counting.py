@@ -165,7 +165,8 @@ class Days(Leaf):
 
     def forget_tokens(self, tokens: Ints) -> None:
         for token in tokens.tolist():
-            self._keep(self.pair != _mixed(self.key.astype(np.int64), np.full(len(self.key), token)))
+            named = self.pair == _mixed(self.key.astype(np.int64), np.full(len(self.key), token))
+            self._keep(~named & (self.key >= 0))
 
     def _keep(self, which: Bools) -> None:
         self.pair, self.key = self.pair[which], self.key[which]
@@ -196,6 +197,7 @@ class Days(Leaf):
         """Marks the day; for how many days from today on each has enough of them, 0 for not."""
         self._make_room(pairs, keys, today)
         at = np.searchsorted(self.pair, pairs)
+        self.key[at] = keys
         gone = (today - self.day[at]).astype(np.uint64)
         bits = np.where(gone < 64, self.bits[at] << np.minimum(gone, np.uint64(63)), np.uint64(0)) | np.uint64(1)
         self.day[at], self.bits[at] = today, bits

@@ -142,7 +142,7 @@ def devices_heard(viewer: Viewer, heard: Sequence[tuple[str, datetime, float | N
             "last_value = COALESCE(old.value, d.last_value), "
             "status = CASE WHEN old.status IN ('silent', 'unproved') THEN 'online' ELSE d.status END "
             "FROM old WHERE d.id = old.id RETURNING d.code, old.status, d.status, d.id",
-            [codes, [latest[c][0] for c in codes], [latest[c][1] for c in codes]],
+            [codes, [latest[c][0] for c in codes], [None if (value := latest[c][1]) is None else float(value) for c in codes]],
         )
         back = sorted((code, before, number) for code, before, after, number in cursor.fetchall() if before != after)
         _changed(viewer, back, "online")

@@ -142,7 +142,7 @@ def forget_irregular(limit: int = 500, dry: bool = False) -> int:
     """Retention: how many readings of a device were not as they should be."""
     with scoped(SYSTEM):
         old = Irregular.objects.filter(hour__lt=clock.now() - kept("irregular"))
-        return min(limit, old.count()) if dry else _drop_hours(limit)
+        return old.count() if dry else _drop_hours(limit)
 
 
 def _drop_hours(limit: int) -> int:

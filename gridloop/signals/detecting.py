@@ -106,12 +106,13 @@ class AtWork(Telling):
                 self._look_around()
                 self.begin()
             if look.erased:
-                self._forget_erased()
+                self._forget_erased(look)
             if wanted != self.detectors and (wanted := self._as_before(wanted)) != self.detectors:
                 self._change(wanted)
             else:
                 self._warming = None
             if self._warming and not self.detectors:
+                self._send_due()
                 return True  # nobody is at work: the log waits until they know what came before
             return self._step(look) or self._warming is not None
         except BaseException:
@@ -168,21 +169,25 @@ class AtWork(Telling):
             self._look_around()
         found = self._through(joined([batch.found for batch in batches]), max(frontier, self.frontier))
         self._commit(found, now, caught_up=frontier >= horizon)
+        return self._send_due() == alarms.AT_ONCE or (bool(batches) and frontier < horizon)
+
+    def _send_due(self) -> int:
         sent = alarms.send_due() if self._unsent else 0
         self._unsent = sent in (alarms.BUSY, alarms.AT_ONCE)
-        return sent == alarms.AT_ONCE or (bool(batches) and frontier < horizon)
+        return sent
 
     def _taken(self, look: Look, horizon: int) -> tuple[list[Taken], int]:
         with scoped(SYSTEM):
             self.stream.read = look.read
             return self.stream.take(horizon, MOST_ROWS)
 
-    def _forget_erased(self) -> None:
+    def _forget_erased(self, look: Look) -> None:
         """Of those who were erased nothing stays in memory, in what waits, in what learns from history, nor in what is stored."""
         if not (rows := forgetting.due(self.lane)):
             return
         names = forgetting.forget(self, rows)
         self.stream = Stream(dict(self.stream.marks))  # what was read ahead may be from before the erasure
+        look.read_anew()
         self._warming = None
         self._look_around()
         place = self._write()

@@ -40,6 +40,7 @@ Act = Callable[[positions.Lease], positions.Lease | None]
 EFFECTS, HEARD = "effects", "heard"
 BATCHES = 20  # batches in one transaction
 HEARD_BATCHES = 200  # a device is noted once for all it said in them
+HEARD_DEVICES = 10_000  # in one transaction: what follows the trace waits for the oldest one that writes
 TURNS = 10  # transactions before another partition has its turn
 
 
@@ -130,12 +131,15 @@ def hear_next(lease: positions.Lease) -> positions.Lease | None:
         found = source().packed({lease.partition: lease.seq}, HEARD_BATCHES)
         if not found:
             return None
-        hear(found)
-        return positions.advance(lease, found[-1].seq)
+        return positions.advance(lease, hear(found))
 
 
-def hear(batches: Sequence[Packed]) -> None:
-    """When devices were heard last, inside the caller's transaction. None was heard later than its batch was received."""
+def hear(batches: Sequence[Packed]) -> int:
+    """When devices were heard last, inside the caller's transaction, up to the batch with which they are enough: its sequence.
+
+    None was heard later than its batch was received.
+    """
+    seq = 0
     last: dict[str, tuple[int, float | None]] = {}
     first: dict[str, int] = {}
     for batch in batches:
@@ -147,9 +151,13 @@ def hear(batches: Sequence[Packed]) -> None:
                     last[code] = (at, value)
                 if first.setdefault(code, at) > at:
                     first[code] = at
+        seq = batch.seq
+        if len(last) >= HEARD_DEVICES:
+            break
     if last:
         back = devices_heard(SYSTEM, [(code, moment_of(at), value) for code, (at, value) in last.items()])
         emit([back_online(code, moment_of(first[code])) for code in back])
+    return seq
 
 
 def _recognise(known: Sequence[tuple[Batch, Signal]]) -> None:

@@ -39,6 +39,20 @@ INSERT INTO signals_irregular (hour, device, why, count) SELECT %s, * FROM unnes
 ON CONFLICT (hour, device, why) DO UPDATE SET count = signals_irregular.count + excluded.count
 """
 
+_COUNTS = "SELECT why, sum(count)::bigint FROM signals_irregular WHERE hour > %s AND hour <= %s AND why <> %s GROUP BY why"
+_WORST = """
+SELECT device, sum(count)::bigint AS n FROM signals_irregular WHERE hour > %s AND hour <= %s AND device <> '' AND why = ANY(%s)
+GROUP BY device ORDER BY n DESC, device LIMIT 3
+"""
+_DOUBTFUL = """
+SELECT device, array_agg(why), array_agg(n) FROM (
+    SELECT device, why, n, max(n) FILTER (WHERE why = %s) OVER of AS all_of, max(n) FILTER (WHERE why = ANY(%s)) OVER of AS most FROM (
+        SELECT device, why, sum(count)::bigint AS n FROM signals_irregular WHERE hour > %s AND hour <= %s AND device <> ''
+        GROUP BY device, why
+    ) one WINDOW of AS (PARTITION BY device)
+) each WHERE most >= %s AND most > %s * greatest(all_of, most) GROUP BY device ORDER BY max(most) DESC, device LIMIT %s
+"""
+
 
 @dataclass(slots=True)
 class Noting:
@@ -130,16 +144,29 @@ class Doubt:
     mostly: bool
 
 
-def day_before(until: datetime) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    """Within the caller's frame: of the day up to then the counts by why, and by device by why."""
-    totals, devices = Counter[str](), dict[str, dict[str, int]]()
-    for device, why, count in Irregular.objects.filter(hour__gt=until - DAY, hour__lte=until).values_list("device", "why", "count"):
-        if why != ALL:
-            totals[why] += count
-        if device:
-            of = devices.setdefault(device, {})
-            of[why] = of.get(why, 0) + count
-    return totals, devices
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Of all devices: ``counts`` by why; ``worst``: the devices of most of them; ``doubtful``: devices that are mostly so, and why."""
+
+    counts: dict[str, int]
+    worst: list[tuple[str, int]]
+    doubtful: list[tuple[str, Doubt]]
+
+
+def day_before(until: datetime, most: int) -> Day:
+    """Within the caller's frame; ``doubtful`` are so many devices at most. A day has two rows or more for every device and hour in which
+
+    one clock was wrong, millions for a county of meters that send late: they are added up where they lie.
+    """
+    span = [until - DAY, until]
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS, [*span, ALL])
+        counts = dict(cursor.fetchall())
+        cursor.execute(_WORST, [*span, list(WHYS)])
+        worst = cursor.fetchall()
+        cursor.execute(_DOUBTFUL, [ALL, list(WHYS), *span, LEAST, SHARE, most])
+        found = [(device, doubts_of(dict(zip(whys, numbers, strict=True)))) for device, whys, numbers in cursor.fetchall()]
+    return Day(counts, worst, [(device, one) for device, doubts in found for one in doubts if one.mostly])
 
 
 def doubts_of(counts: Mapping[str, int]) -> list[Doubt]:

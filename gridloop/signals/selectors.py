@@ -22,7 +22,7 @@ from gridloop.orgs.selectors import region_names
 from gridloop.registry.selectors import device_counts, devices_by_code, overdue_devices
 from gridloop.signals.actions import is_mass_silence, most_late
 from gridloop.signals.alarms import SILENCE, moment, most_an_hour
-from gridloop.signals.irregular import AGAIN, UNKNOWN, WHYS, Doubt, day_before, doubts_of
+from gridloop.signals.irregular import AGAIN, UNKNOWN, WHYS, Day, day_before
 from gridloop.signals.judging import Counts
 from gridloop.signals.models import Alarm, HeldDetector, Proposal, Trouble, Witness
 from gridloop.signals.outcomes import counts_of, matcher
@@ -66,17 +66,15 @@ def lags(viewer: Viewer) -> dict[str, Lag]:
 
 @dataclass(frozen=True, slots=True)
 class Detecting:
-    """How the detectors at work are, as of when their state was last stored. ``passed``: irregular readings since ever, by why;
+    """How the detectors at work are, as of when their state was last stored: where the last lane stood then, ``latest``: where the first.
 
-    ``day``: those of the last day; ``worst``: the devices of most of them; ``doubtful``: devices that are mostly so, and why.
-    ``held``: detectors held back → alarms; ``hushed``: alarms that wait for others to be heard.
+    ``passed``: irregular readings since ever, by why; ``held``: detectors held back → alarms; ``hushed``: alarms that wait for others to
+    be heard.
     """
 
     until: datetime | None
+    latest: datetime | None
     passed: dict[str, int]
-    day: dict[str, int]
-    doubtful: list[tuple[str, Doubt]]
-    worst: list[tuple[str, int]]
     held: dict[str, int]
     hushed: int
     anew: tuple[datetime, str] | None = None  # when what was stored could not be read, and why
@@ -89,19 +87,20 @@ def detecting(viewer: Viewer) -> Detecting:
     frontiers = [moment(meta["frontier"]) for meta in metas if meta["frontier"]]
     passed = sum((Counter(meta.get("irregular", {})) for meta in metas), Counter[str]())
     anew = max((meta["anew"] for meta in metas if meta.get("anew")), default=None)
-    day, devices = day_before(max(frontiers)) if frontiers else ({}, {})
-    doubts = {code: doubts_of(counts) for code, counts in devices.items()}
-    most = Counter({code: sum(one.count for one in found) for code, found in doubts.items()}).most_common(3)
     return Detecting(
         until=min(frontiers, default=None),
+        latest=max(frontiers, default=None),
         passed={why: passed[why] for why in (*WHYS, AGAIN, UNKNOWN)},
-        day={why: day.get(why, 0) for why in (*WHYS, AGAIN, UNKNOWN)},
-        doubtful=[(code, one) for code, found in sorted(doubts.items()) for one in found if one.mostly],
-        worst=most,
         held=dict(HeldDetector.objects.order_by("detector").values_list("detector", "alarms")),
         hushed=Alarm.objects.filter(told=Alarm.Told.HELD, reason=SILENCE, ended=None).count(),
         anew=(moment(anew[0]), anew[1]) if anew else None,
     )
+
+
+@reading
+def irregular_day(viewer: Viewer, until: datetime) -> Day:
+    """Irregular readings of the day up to then."""
+    return day_before(until, DOUBTFUL)
 
 
 def _meta(tag: str) -> dict[str, Any]:
@@ -154,14 +153,16 @@ def doctor(viewer: Viewer) -> list[tuple[str, str, str, dict[str, Any]]]:
 
 def _doctor_of_detectors(viewer: Viewer) -> list[tuple[str, str, str, dict[str, Any]]]:
     found = detecting(viewer)
-    if found.until is None:
+    if found.latest is None:
         return [("ok", "detectors", "signals.doctor_no_detectors", {})]
-    most = ", ".join(f"{name} ({count})" for name, count in found.worst) or "–"
-    level = "warn" if any(found.day[why] for why in WHYS) else "ok"
-    lines = [(level, "readings", "signals.doctor_passed", {**found.day, "most": most})]
+    day = irregular_day(viewer, found.latest)
+    counts = {why: day.counts.get(why, 0) for why in (*WHYS, AGAIN, UNKNOWN)}
+    most = ", ".join(f"{name} ({count})" for name, count in day.worst) or "–"
+    level = "warn" if any(counts[why] for why in WHYS) else "ok"
+    lines = [(level, "readings", "signals.doctor_passed", {**counts, "most": most})]
     lines += [
         ("warn", "devices", f"signals.doctor_{one.why}", {"device": code, "count": one.count, "share": f"{100 * one.share:.0f}"})
-        for code, one in found.doubtful[:DOUBTFUL]
+        for code, one in day.doubtful
     ]
     lines += [
         ("BAD", "detectors", "signals.doctor_held", {"name": name, "alarms": alarms, "most": most_an_hour()} | _titles(name))

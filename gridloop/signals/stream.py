@@ -158,6 +158,10 @@ class Look:
             cursor.execute("SELECT EXISTS (SELECT FROM signals_forgotten)")  # no model: stories read columns where no database is
             return cls(now, ends, bool(cursor.fetchone()[0]))
 
+    def read_anew(self) -> None:
+        """What other lanes have read in this look may be from before an erasure that one has just forgotten."""
+        self._found.clear()
+
     def read(self, after: Mapping[int, int], limit: int) -> list[Row]:
         """As ``stream.read_next``; where there was nothing, nobody is asked."""
         waiting = {p: seq for p, seq in after.items() if seq < self.ends.get(p, 0)}

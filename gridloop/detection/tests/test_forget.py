@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from random import Random
 
@@ -14,6 +15,7 @@ from gridloop.detection.columns import Readings
 from gridloop.detection.engine import Engine
 from gridloop.detection.messages import RAISED, Alarm
 from gridloop.detection.rules import DAY, DEVICE, HOUR, Condition, Detector, Pick
+from gridloop.detection.snapshots import Stored, packed
 from gridloop.detection.tests.reference import Reading, World
 from gridloop.detection.tests.streams import (
     END,
@@ -136,3 +138,24 @@ def test_a_key_s_days_go_and_the_neighbour_s_stay() -> None:
     engine.forget([0], {})
     last = [*engine.step(Readings.of([3 * DAY, 3 * DAY], [0, 1], [0] * 2, [1.0] * 2, [7] * 2)), *engine.finish(3 * DAY)]
     assert [alarm.key for alarm in last] == [1]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["as it was stored", "read again since"])
+def test_days_a_program_before_this_one_stored_are_forgotten_too(again: bool) -> None:
+    """It stored no key beside them: whose they are is known again once they are read, until then all of them go."""
+    mine, other, rule = 7, 8, detector(rules.Days(Pick(), 3, 9, 0))
+    first = Engine([rule], lateness=0, grid=1)
+    first.step(Readings.of([DAY, DAY + 1], [0, 0], [0] * 2, [1.0] * 2, [mine, other]))
+    first.tick(DAY + 2)
+    arrays = Stored(io.BytesIO(first.snapshot()))
+    engine = Engine([rule], lateness=0, grid=1)
+    engine.restore(packed({name: arrays[name] for name in arrays if not name.endswith("/key")}))
+    days = [2] * again + [3, 4]
+    told = []
+    for day in days:
+        if day == 3:
+            engine.forget([], {}, [mine])
+        at = day * DAY
+        told += engine.step(Readings.of([at, at + 1], [0, 0], [0] * 2, [1.0] * 2, [mine, other]))
+        told += engine.tick(at + 2)
+    assert [one.at for one in told if one.what == RAISED] == ([3 * DAY + 1] if again else []), "only the other has its third day"

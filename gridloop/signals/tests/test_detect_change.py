@@ -16,12 +16,28 @@ from gridloop.detection.schedules import Schedule, Span
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
-from gridloop.signals import detecting, history, past, selectors
+from gridloop.sdk.signals import Signal
+from gridloop.signals import alarms, detecting, history, past, selectors
 from gridloop.signals.alarms import moment
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.models import Alarm, AlarmChange, Batch, HeldDetector
-from gridloop.signals.tests.homes import BUSY, DOOR, HOT, SILENT, START, TEMPERATURE, WATER, Told, day, pick, reading, receive, register
+from gridloop.signals.tests.homes import (
+    ALL,
+    BUSY,
+    DOOR,
+    HOT,
+    SILENT,
+    START,
+    TEMPERATURE,
+    WATER,
+    Told,
+    day,
+    pick,
+    reading,
+    receive,
+    register,
+)
 from gridloop.signals.tests.test_bad_days import sent
 from gridloop.signals.tests.test_detect import MINUTES, begun, expected, rows, run
 
@@ -275,3 +291,49 @@ def test_a_worker_that_ends_while_it_learns_begins_that_anew_and_keeps_the_rest(
     want = open_at(expected(day(HOMES, MINUTES), [LATER], CHANGE + timedelta(days=1)), end)
     silent = {key for key in lasting() if key in want or key in open_at(expected(day(HOMES, MINUTES), [SILENT], CHANGE + DAYS), end)}
     assert silent == want.keys()
+
+
+def test_while_the_first_learn_the_log_waits_and_nothing_of_that_time_is_lost(
+    county: Cast, log: PostgresLog, history_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What begins and ends before they know what came before is told as well."""
+    seconds = detecting.WARM_SECONDS
+    monkeypatch.setattr(detecting, "WARM_SECONDS", 0)
+    register(HOMES)
+    with clock.fixed(START - timedelta(minutes=1)):
+        log.append([Signal("x", "test", "", "note", START)])
+    work = AtWork("first", lambda: ALL)
+    with clock.fixed(START):
+        assert work.turn()
+    signals = day(HOMES, MINUTES)
+    receive(log, signals)
+    before = {p: mark.seq for p, mark in work.stream.marks.items()}
+    with clock.fixed(END):
+        assert all(work.turn() for _ in range(5))
+    assert (work.detectors, {p: mark.seq for p, mark in work.stream.marks.items()}) == ((), before)
+    monkeypatch.setattr(detecting, "WARM_SECONDS", seconds)
+    run(work, END)
+    told = expected(signals, ALL, moment(work.engine.watermark - 1))
+    assert rows() == told
+    assert {one.what for one in told} >= {RAISED, CLEARED}
+
+
+def test_what_is_due_is_sent_while_the_log_waits(
+    county: Cast, log: PostgresLog, history_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker was killed between writing and sending; who follows has only detectors that have to learn."""
+    register(HOMES)
+    work = begun(log, [SILENT])
+    receive(log, day(HOMES, MINUTES))
+    with monkeypatch.context() as killed:
+        killed.setattr(alarms, "send_due", lambda: alarms.BUSY)
+        run(work, CHANGE)
+    with scoped(SYSTEM):
+        assert AlarmChange.objects.filter(sent=False).exists()
+    monkeypatch.setattr(detecting, "WARM_SECONDS", 0)
+    again = AtWork("test", lambda: [SOONER])
+    with clock.fixed(CHANGE + timedelta(minutes=1)):
+        assert again.turn()
+    assert again.detectors == (), "it learns"
+    with scoped(SYSTEM):
+        assert not AlarmChange.objects.filter(sent=False).exists()

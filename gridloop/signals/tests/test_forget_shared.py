@@ -26,6 +26,7 @@ from gridloop.signals.lanes import DEVICES, WHOLE, Lane
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.models import DetectorState, Forgotten, Position
 from gridloop.signals.sharing import Crew
+from gridloop.signals.stream import Look
 from gridloop.signals.taking import LATENESS
 from gridloop.signals.tests.homes import ALL, BUSY, HOT, SILENT, TEMPERATURE, day, receive, register
 from gridloop.signals.tests.test_detect import HOMES, MINUTES, expected, rows
@@ -112,6 +113,27 @@ def test_two_workers_forget_and_are_as_new(homes: Cast, log: PostgresLog, then: 
     assert of(rows(), True) == of(new, True)
     assert {one.detector for one in of(new, True)} >= {"homes.hot", "homes.silent"}
     assert of(rows(), False) == of(expected([*first, *rest], ALL, end), False), "nobody else lost anything"
+
+
+def test_what_one_lane_read_before_an_erasure_teaches_no_other_after_it(homes: Cast, log: PostgresLog) -> None:
+    """Lanes that look together read once; of these, one has its turn before the erasure and one after it."""
+    crew = begun(log, "first")[0]
+    receive(log, stream()[0])
+    whole, own = crew.held[WHOLE], crew.held[Lane(partition_of_name(HOT_DEVICE, PARTITIONS))]
+    with scoped(SYSTEM):
+        Forgotten.objects.create(device="of somebody else", at=CUT)
+    with clock.fixed(CUT):
+        look = Look.take()
+        assert look.erased
+        whole.turn(look)
+        assert whole.taking.heard_of(whole.keys.devices([HOT_DEVICE])).size
+    erase(homes)
+    with clock.fixed(CUT):
+        own.turn(look)
+    assert frozenset({own.lane.tag}) in waiting()
+    run(CUT + timedelta(seconds=10), crew)
+    assert waiting() == set()
+    assert [work.taking.heard_of(work.keys.devices([HOT_DEVICE])).size for work in (whole, own)] == [0, 0]
 
 
 def test_an_alarm_since_is_not_taken_back_by_a_lane_that_forgets_later(homes: Cast, log: PostgresLog) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from gridloop.cases.tests.kit import Cast
 from gridloop.detection.rules import Detector
@@ -17,9 +20,12 @@ from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.actions import load
 from gridloop.sdk.signals import Signal
 from gridloop.signals import selectors
+from gridloop.signals.actions import forget_irregular
 from gridloop.signals.detecting import AtWork
-from gridloop.signals.irregular import Doubt, device_doubts
+from gridloop.signals.irregular import ALL as EVERY
+from gridloop.signals.irregular import Doubt, Noting, day_before, device_doubts, doubts_of
 from gridloop.signals.log import PostgresLog
+from gridloop.signals.models import Irregular
 from gridloop.signals.sharing import Crew
 from gridloop.signals.tests.homes import ALL, DOOR, SILENT, START, reading, register, sensor
 from gridloop.signals.tests.test_detect import run
@@ -143,3 +149,39 @@ def test_a_day_later_nobody_is_warned_of_it_and_the_totals_stay(wrong: None, cou
 def test_a_device_one_does_not_see_is_not_there(wrong: None, county: Cast) -> None:
     with pytest.raises(NotFound):
         device_doubts(county.operator, "nobody", START)
+
+
+def test_of_many_devices_the_gravest_are_told_and_figures_read_none(county: Cast, django_assert_num_queries: Any) -> None:
+    """As many as there are, no more than the few that are named come out of the database."""
+    counts = {f"m{n:04d}": {"late": 1 + n % 97, "reset": n % 7, EVERY: 100} for n in range(3000)}
+    rows = [(f"m{n:04d}", why, count) for n, of in enumerate(counts.values()) for why, count in of.items() if count]
+    with scoped(SYSTEM):
+        for hour in range(2):
+            noting = Noting(_rows=[*rows, ("", "unknown", 5)])
+            noting.write(START - timedelta(hours=hour))
+        Noting(_rows=[("m0001", "late", 10**6)]).write(START - timedelta(hours=24))
+        twice = {code: {why: 2 * count for why, count in of.items()} for code, of in counts.items()}
+        with django_assert_num_queries(3):
+            found = day_before(START, 10)
+    late, reset = (sum(of[why] for of in twice.values()) for why in ("late", "reset"))
+    assert found.counts == {"late": late, "reset": reset, "unknown": 10}
+    of_all = {code: of["late"] + of["reset"] for code, of in twice.items()}
+    assert found.worst == sorted(of_all.items(), key=lambda one: (-one[1], one[0]))[:3]
+    gravest = sorted(twice, key=lambda code: (-twice[code]["late"], code))[:10]
+    assert found.doubtful == [(code, one) for code in gravest for one in doubts_of(twice[code]) if one.mostly]
+    assert [one.why for _, one in found.doubtful] == ["late"] * 10
+    with scoped(SYSTEM), CaptureQueriesContext(connection) as asked:
+        assert selectors.detecting(SYSTEM).held == {}
+    assert asked.captured_queries
+    assert not any("signals_irregular" in one["sql"] for one in asked.captured_queries)
+
+
+def test_what_retention_would_remove_is_known_before_and_then_goes(county: Cast) -> None:
+    with scoped(SYSTEM):
+        for days in (0, 1, 40, 41):
+            Noting(_rows=[("m1", "late", 1), ("m2", "late", 2)]).write(clock.now() - timedelta(days=days))
+    assert forget_irregular(0, dry=True) == 4
+    assert [forget_irregular(3), forget_irregular(3)] == [3, 1]
+    assert forget_irregular(0, dry=True) == 0
+    with scoped(SYSTEM):
+        assert Irregular.objects.count() == 4
