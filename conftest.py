@@ -242,7 +242,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 # The longest first, beside it what only computes; then what starts products; short files last, so that no worker is left alone at the end.
-_ORDER = ("tests/e2e/", "gridloop/", "tests/proof/", "tests/live/", "tests/house/")
+_ORDER = ("tests/e2e/", "gridloop/", "tests/proof/", "tests/live/", "tests/house/", "tests/scenes/", "tests/signals/")
 
 
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")

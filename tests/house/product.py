@@ -87,7 +87,7 @@ class Product:
         except httpx.HTTPError:
             return False
 
-    def wait_ready(self, seconds: float = 90) -> float:
+    def wait_ready(self, seconds: float = 240) -> float:
         """Seconds since the start (or the call's beginning) until the welcome line stands there and /readyz answers 200."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.house.product import Product, clean_environment, command
+from tests.house.product import Product, clean_environment, command, first_start_done
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -111,6 +111,7 @@ def test_the_units_command_runs_and_systemd_hears_of_it(tmp_path: Path) -> None:
         manager.settimeout(120)
         words = start.replace("--port 8000", "").split()
         assert words[0] == "up"
+        first_start_done(tmp_path / "d", "--empty")
         product = Product(tmp_path / "d", *words[1:], NOTIFY_SOCKET=str(tmp_path / "notify"), GRIDLOOP_PLATFORM_FILE=str(secret))
         try:
             assert manager.recv(100) == b"READY=1"

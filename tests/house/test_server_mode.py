@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from tests.live.test_life import test_from_report_to_five_stars as live_a_case
 from tests.signals.servers import NATS_PASSWORD, nats_server, run_async
 
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+SCALE = "0.1"  # of the sample county
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +53,18 @@ def nats(tmp_path: Path) -> Iterator[str]:
     process.wait(10)
 
 
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """One deployment on those servers for the tests of this file: whichever comes first makes its county."""
+    above = Path(tempfile.mkdtemp(prefix="gl-server-"))
+    yield above / "d"
+    shutil.rmtree(above, ignore_errors=True)
+
+
 @pytest.mark.server
-def test_runs_on_outside_servers(tmp_path: Path, postgres15: EmbeddedPostgres, nats: str) -> None:
+def test_runs_on_outside_servers(folder: Path, postgres15: EmbeddedPostgres, nats: str) -> None:
     address = postgres15.url("boss", "b", "gridloop_here")
-    with running(tmp_path / "d", "--empty", DATABASE_URL=address, NATS_URL=nats) as product:
+    with running(folder, DATABASE_URL=address, NATS_URL=nats, GRIDLOOP_SAMPLE_SCALE=SCALE) as product:
         assert set(product.pids()) == {"web", "push", "ingest", "worker", "edge"}
         with psycopg.connect(postgres15.url(database="gridloop_here")) as connection:
             assert connection.info.server_version // 10000 == int(DEBIAN[0].parent.name)
@@ -76,20 +86,20 @@ async def publish(port: int, device: str, secret: str, payload: str) -> None:
 
 @pytest.mark.server
 @pytest.mark.timeout(600)
-def test_a_case_lives_and_a_device_speaks_on_outside_servers(tmp_path: Path, postgres15: EmbeddedPostgres) -> None:
+def test_a_case_lives_and_a_device_speaks_on_outside_servers(folder: Path, tmp_path: Path, postgres15: EmbeddedPostgres) -> None:
     """NATS as the reference says: JetStream, MQTT and the lines that let it ask us who may connect."""
     server, mqtt = nats_server(tmp_path)
     server.start()
     product = Product(
-        tmp_path / "d",
-        DATABASE_URL=postgres15.url("boss", "b", "gridloop_life"),
+        folder,
+        DATABASE_URL=postgres15.url("boss", "b", "gridloop_here"),
         NATS_URL=f"nats://gridloop:{NATS_PASSWORD}@127.0.0.1:{server.port}",
-        GRIDLOOP_SAMPLE_SCALE="0.1",
+        GRIDLOOP_SAMPLE_SCALE=SCALE,
     )
     try:
         product.wait_ready(300)
         assert not {"postgres", "nats"} & set(product.pids())
-        live = Live(product, tmp_path / "d")
+        live = Live(product, folder)
         live_a_case(live)
         device = live.get("/api/v1/devices", "admin", kind="water_level", limit=1)["items"][0]["code"]
         secret = live.post(f"/api/v1/devices/{device}/secret", "admin")["secret"]

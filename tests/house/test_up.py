@@ -37,6 +37,7 @@ def test_heals_after_kill_of_each_child_and_ends_clean(tmp_path: Path) -> None:
 
 def test_second_start_is_quick_and_survives_kill_of_supervisor(tmp_path: Path) -> None:
     folder = tmp_path / "d"
+    first_start_done(folder, "--empty")
     with running(folder, "--empty") as first:
         secrets = (folder / "secrets.json").read_text()
         family = first.family()
@@ -58,6 +59,7 @@ def test_second_start_is_quick_and_survives_kill_of_supervisor(tmp_path: Path) -
 
 def test_two_deployments_side_by_side(tmp_path: Path) -> None:
     deep = tmp_path / ("a" * 60) / ("b" * 60) / "second"  # too deep for a Unix socket
+    first_start_done(tmp_path / "first", "--empty")
     first, second = Product(tmp_path / "first", "--empty"), Product(deep, "--empty")  # at once: both want the same MQTT port
     try:
         first.wait_ready()
@@ -101,6 +103,7 @@ def test_front_door_headers_limits_and_commands(tmp_path: Path) -> None:
 
 def test_backup_of_a_running_deployment_restores_elsewhere(tmp_path: Path) -> None:
     file = tmp_path / "all.backup"
+    first_start_done(tmp_path / "d", "--empty")
     with running(tmp_path / "d", "--empty") as product:
         (product.folder / "evidence" / "x").write_bytes(b"photo")
         lost = command("backup", str(tmp_path / "nowhere" / "all.backup"), "--data-dir", str(product.folder))

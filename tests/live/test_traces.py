@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.house.product import command, running, until
-from tests.live.conftest import Live
+from tests.house.product import command, first_start_done, running, until
+from tests.live.conftest import SCALE, Live
 from tests.live.test_stream import Screen
 
 pytestmark = pytest.mark.server
@@ -65,7 +65,9 @@ def traced() -> Iterator[tuple[Live, Collector]]:
     with TemporaryDirectory(prefix="gl-trace-") as name:
         Path(name).chmod(0o711)
         endpoint = f"http://127.0.0.1:{collector.server.server_port}"
-        settings = {"GRIDLOOP_SAMPLE_SCALE": "0.05", "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_BSP_SCHEDULE_DELAY": "300"}
+        scale = {"GRIDLOOP_SAMPLE_SCALE": str(SCALE)}
+        first_start_done(Path(name) / "data", **scale)
+        settings = scale | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_BSP_SCHEDULE_DELAY": "300"}
         with running(Path(name) / "data", **settings) as product:
             yield Live(product, Path(name) / "data"), collector
     collector.server.shutdown()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -70,7 +71,7 @@ def play_stories(packs: tuple[str, ...], live: str | None, story: str, data_dir:
     _show(_live(loaded, packs, live, story, data_dir) if live else play_in_memory(loaded, packs, story=story))
 
 
-def _live(loaded: list[Loaded], packs: tuple[str, ...], url: str, story: str, data_dir: Path | None) -> list[Result]:
+def _live(loaded: list[Loaded], packs: tuple[str, ...], url: str, story: str, data_dir: Path | None) -> Iterator[Result]:
     """Only on a sample deployment on this machine: its clock is moved and accounts for the stories' people are made."""
     with django_on(data_dir) as deployment:
         if not deployment.read("deployment.json").get("sample"):
@@ -78,15 +79,17 @@ def _live(loaded: list[Loaded], packs: tuple[str, ...], url: str, story: str, da
         refuse_moved_clock(deployment, running_environment(deployment))
         from gridloop.scenes.stories.live import play_live
 
-        return play_live(loaded, packs, url, deployment.folder, story)
+        yield from play_live(loaded, packs, url, deployment.folder, story)
 
 
-def _show(results: list[Result]) -> None:
+def _show(results: Iterable[Result]) -> None:
+    """Each as soon as it has ended."""
+    played = failed = 0
     for one in results:
+        played, failed = played + 1, failed + (not one.passed)
         click.echo(f"{'✓' if one.passed else '✗'} {one.pack} · {one.story.kind} · {one.story.title}")
         for failure in one.played.failures:
             click.echo(f"    {one.pack}/stories/{one.file} {failure}")
-    failed = sum(not one.passed for one in results)
-    click.echo(f"{len(results) - failed} / {len(results)}")
-    if failed or not results:
+    click.echo(f"{played - failed} / {played}")
+    if failed or not played:
         sys.exit(1)

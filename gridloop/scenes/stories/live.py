@@ -302,8 +302,11 @@ def differences(live: Played, memory: list[View]) -> list[str]:
     return wrongs
 
 
-def play_live(packs: list[Loaded], only: Iterable[str], url: str, folder: Path, begin: str = "") -> list[Result]:
-    """Every story of the named packs on the deployment at the address, whose data folder holds its clock; ``begin``: of the file's name."""
+def play_live(packs: list[Loaded], only: Iterable[str], url: str, folder: Path, begin: str = "") -> Iterator[Result]:
+    """Every story of the named packs on the deployment at the address, whose data folder holds its clock; each is told when it has ended.
+
+    ``begin``: of the file's name.
+    """
     wanted = set(only)
     door = Door(url, _token)
     try:
@@ -311,7 +314,8 @@ def play_live(packs: list[Loaded], only: Iterable[str], url: str, folder: Path, 
         chosen = [one for one in chosen if one[1].startswith(begin)]
         places = _places(door)
         _switch_on(door, {one.name for one, _, _ in chosen if one.pack and one.pack.pack.legal_basis})
-        return [_one(door, one, packs, file, Playing(story, _next_start(story), folder, next(places))) for one, file, story in chosen]
+        for one, file, story in chosen:
+            yield _one(door, one, packs, file, Playing(story, _next_start(story), folder, next(places)))
     finally:
         door.close()
 
