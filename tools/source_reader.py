@@ -141,9 +141,9 @@ def _facts_of(path: str, function: ast.FunctionDef) -> Iterator[tuple[str, str, 
         elif name == "note" and len(call.args) == 2:
             for action in _actions(path, call.args[0]):
                 yield "case", action, _keys(call.args[1], function)
-        elif name == "FactIn":  # several facts of one case at once; the machine's own are its notes
+        elif name == "FactIn":  # several facts at once, of a case or of devices; the machine's own are its notes
             for action in _texts_in(call.args[0]):
-                yield "case", action, _keys(call.args[1], function)
+                yield {"registry": "device"}.get(path.split("/")[1], "case"), action, _keys(call.args[1], function)
         elif name == "log_sign_in":
             yield from (("account", action, {"count", "from", "method", "reason"}) for action in _texts_in(call.args[1]))
         elif name == "log_factor":

@@ -165,7 +165,7 @@ def _doctor_of_detectors(viewer: Viewer) -> list[tuple[str, str, str, dict[str, 
         for code, one in day.doubtful
     ]
     lines += [
-        ("BAD", "detectors", "signals.doctor_held", {"name": name, "alarms": alarms, "most": most_an_hour()} | _titles(name))
+        ("BAD", "detectors", "signals.doctor_held", {"name": _called(name), "alarms": alarms, "most": most_an_hour()})
         for name, alarms in found.held.items()
     ]
     if found.anew and clock.now() - found.anew[0] < timedelta(days=1):
@@ -175,8 +175,10 @@ def _doctor_of_detectors(viewer: Viewer) -> list[tuple[str, str, str, dict[str, 
     return lines
 
 
-def _titles(detector: str) -> dict[str, str]:
-    return {f"title_{lang}": matcher().title(detector, lang) for lang in LANGUAGES}
+def _called(detector: str) -> str:
+    """In all languages, as a line of the doctor is told in each from the same words; with its name, by which it is found."""
+    titles = " / ".join(dict.fromkeys(matcher().title(detector, lang) for lang in LANGUAGES))
+    return detector if titles == detector else f"{titles} ({detector})"
 
 
 @reading

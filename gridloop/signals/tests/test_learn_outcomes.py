@@ -292,7 +292,7 @@ def test_a_detector_is_called_by_its_title(river: River) -> None:
     (held,) = selectors.held_detectors(replace(operator, lang="en"))
     assert (held["name"], held["title"]) == (HIGH, "High water")
     line = next(one for one in selectors.doctor(SYSTEM) if one[2] == "signals.doctor_held")
-    assert "“水位超警戒”" in say(line[2], "zh", **line[3])
+    assert "水位超警戒" in say(line[2], "zh", **line[3])
     assert "High water" in say(line[2], "en", **line[3])
 
 
