@@ -94,6 +94,16 @@ class RowBook:
                 self._detecting, self._detectors_at = installed, time.monotonic()
             return self._detectors
 
+    def titles(self, lang: str) -> dict[str, str]:
+        """What people call detectors, by name; of a device's own alarm, ``pack:kind``, it is the scene."""
+        found: dict[str, str] = {}
+        for one in self.installed():
+            found |= {f"{one.name}:{rule.kind}": getattr(one.pack.pack.title, lang) for rule in one.pack.signals.rules if rule.kind}
+            if one.pack.detect is not None:
+                document = one.pack.detect.document()
+                found |= {f"{one.name}.{name}": told["title"][lang] for name, told in document["detectors"].items()}
+        return found
+
     def kinds(self) -> frozenset[str]:
         """Signal kinds that any installed pack has a rule for; others need not be asked about."""
         return frozenset(rule.kind or ALARM for one in self.installed() for rule in one.pack.signals.rules)

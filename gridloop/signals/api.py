@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,8 +12,10 @@ from ninja import Field, Query, Router, Status
 from gridloop.access.api import need, signed_in
 from gridloop.journal.shapes import Schema
 from gridloop.kernel import clock
+from gridloop.kernel.viewer import Viewer
 from gridloop.signals import actions, deciding, irregular, selectors
 from gridloop.signals.models import Proposal
+from gridloop.signals.outcomes import matcher
 from gridloop.signals.readings import MOST_HOURS, readings
 
 router = Router(tags=["registry"], auth=signed_in)
@@ -161,6 +164,7 @@ class SensorProposalOut(Schema):
     kind: str
     detector: str
     device: str
+    device_name: str
     case_code: str
     made_at: datetime
     data: dict[str, Any]
@@ -195,10 +199,12 @@ class OutcomeIn(Schema):
 
 
 class WitnessOut(Schema):
-    """An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so."""
+    """An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so. ``title`` and ``device_name`` as people say."""
 
     detector: str
+    title: str
     device: str
+    device_name: str
     at: datetime
     outcome: str
     reason: str
@@ -212,20 +218,48 @@ class CaseOutcomeOut(Schema):
 
 @router.get("/detectors/precision", response=PrecisionPage, summary="How alarms turned out, by detector, device or village")
 def precision(request: HttpRequest, query: Query[PrecisionQuery]) -> dict[str, Any]:
-    found = selectors.precisions(need(request, "device.read"), query.by, query.detector, query.device)
-    return {"items": [_precision(one) for one in found]}
+    viewer = need(request, "device.read")
+    found = selectors.precisions(viewer, query.by, query.detector, query.device)
+    titles = matcher().titles(viewer.lang) if query.by == "detector" else {}
+    return {"items": [_precision(one, titles) for one in found]}
 
 
-def _precision(one: selectors.Precision) -> dict[str, Any]:
+def _precision(one: selectors.Precision, titles: Mapping[str, str]) -> dict[str, Any]:
     counts = one.counts
     low, high = counts.interval or (None, None)
     numbers = {"true": counts.true, "false": counts.false, "unclear": counts.unclear, "waiting": counts.waiting}
-    return {"name": one.name, "title": one.title, **numbers, "precision": counts.precision, "low": low, "high": high}
+    return {
+        "name": one.name,
+        "title": one.title or titles.get(one.name, ""),
+        **numbers,
+        "precision": counts.precision,
+        "low": low,
+        "high": high,
+    }
+
+
+def _proposals(viewer: Viewer, rows: list[Proposal]) -> list[dict[str, Any]]:
+    names = selectors.device_names(viewer, [row.device for row in rows])
+    fields = ("id", "kind", "detector", "device", "case_code", "made_at", "data")
+    return [{name: getattr(row, name) for name in fields} | {"device_name": names.get(row.device, "")} for row in rows]
+
+
+def outcome_of(viewer: Viewer, code: str) -> dict[str, Any]:
+    rows = selectors.witnesses(viewer, code)
+    names, titles = selectors.device_names(viewer, [row.device for row in rows]), matcher().titles(viewer.lang)
+    fields = ("detector", "device", "at", "outcome", "reason", "stated")
+    alarms = [
+        {name: getattr(row, name) for name in fields}
+        | {"title": titles.get(row.detector, row.detector), "device_name": names.get(row.device, "")}
+        for row in rows
+    ]
+    return {"alarms": alarms, "proposals": _proposals(viewer, selectors.proposals(viewer, case=code))}
 
 
 @router.get("/proposals", response=SensorProposalPage, summary="What repeated false alarms of devices propose")
 def proposals(request: HttpRequest, query: Query[SensorProposalQuery]) -> dict[str, Any]:
-    return {"items": selectors.proposals(need(request, "device.read"), device=query.device, detector=query.detector)}
+    viewer = need(request, "device.read")
+    return {"items": _proposals(viewer, selectors.proposals(viewer, device=query.device, detector=query.detector))}
 
 
 @router.post("/proposals/{proposal_id}/accept", response=AcceptedProposalOut, summary="Follow a proposal")
@@ -252,11 +286,11 @@ def dismiss_proposal(request: HttpRequest, proposal_id: int) -> Status[None]:
 @router.get("/cases/{code}/outcome", response=CaseOutcomeOut, summary="How the alarms of a case turned out, and what the sensor saw since")
 def case_outcome(request: HttpRequest, code: str) -> dict[str, Any]:
     viewer, code = need(request, "case.read"), code[:64].replace("\x00", "")
-    return {"alarms": selectors.witnesses(viewer, code), "proposals": selectors.proposals(viewer, case=code)}
+    return outcome_of(viewer, code)
 
 
 @router.post("/cases/{code}/outcome", response=CaseOutcomeOut, summary="Say how the alarms of a case turned out")
 def state_outcome(request: HttpRequest, code: str, body: OutcomeIn) -> dict[str, Any]:
     viewer, code = need(request, "task.act"), code[:64].replace("\x00", "")
     deciding.state_outcome(viewer, code, body.outcome, body.reason, body.note)
-    return {"alarms": selectors.witnesses(viewer, code), "proposals": selectors.proposals(viewer, case=code)}
+    return outcome_of(viewer, code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -26,6 +26,10 @@ class Matcher(Protocol):
 
     def detectors(self) -> Sequence[Detector]:
         """Detectors of the scenes that are on anywhere."""
+        ...
+
+    def titles(self, lang: str) -> Mapping[str, str]:
+        """What people call the detectors of all installed scenes, by their names."""
         ...
 
     def recognise(self, signal: Signal, region: str) -> Sequence[SceneMatch]:

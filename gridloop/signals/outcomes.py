@@ -54,7 +54,7 @@ Kind, Status = Proposal.Kind, Proposal.Status
 
 
 @cache
-def _matcher() -> Matcher:
+def matcher() -> Matcher:
     return cast(Matcher, import_string(settings.GRIDLOOP_SCENE_BOOK))
 
 
@@ -174,7 +174,7 @@ def propose(detector: str, device: str) -> None:
 
 
 def _threshold(name: str, rows: list[Witness]) -> dict[str, Any] | None:
-    detector = next((one for one in _matcher().detectors() if one.id == name), None)
+    detector = next((one for one in matcher().detectors() if one.id == name), None)
     now = threshold_of(detector) if detector else None
     if detector is None or now is None:
         return None
@@ -260,7 +260,7 @@ def _look(kind: str, row: tuple[Any, ...], now: datetime) -> None:
 
 def _pair(detector: str, device: str, start: datetime, ended: datetime | None) -> dict[str, Any]:
     """Before and after, where the detector goes by a value: how far it went, and what the device said last. A household's stay hidden."""
-    found = next((one for one in _matcher().detectors() if one.id == detector), None)
+    found = next((one for one in matcher().detectors() if one.id == detector), None)
     limited = threshold_of(found) if found else None
     last = devices_by_code(SYSTEM, [device]).get(device)
     if limited is None or last is None or last.household:

@@ -4787,6 +4787,8 @@ export interface components {
             detector: string;
             /** Device */
             device: string;
+            /** Device Name */
+            device_name: string;
             /** Id */
             id: number;
             /** Kind */
@@ -5712,7 +5714,7 @@ export interface components {
         };
         /**
          * WitnessOut
-         * @description An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so.
+         * @description An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so. ``title`` and ``device_name`` as people say.
          */
         WitnessOut: {
             /**
@@ -5724,12 +5726,16 @@ export interface components {
             detector: string;
             /** Device */
             device: string;
+            /** Device Name */
+            device_name: string;
             /** Outcome */
             outcome: string;
             /** Reason */
             reason: string;
             /** Stated */
             stated: boolean;
+            /** Title */
+            title: string;
         };
     };
     responses: never;

@@ -678,12 +678,13 @@ export interface SensorProposal {
   kind: "threshold" | "maintenance" | "close" | "reopen";
   detector: string;
   device: string;
+  device_name: string;
   case_code: string;
   made_at: string;
   data: { true?: number; false?: number; limit?: number; wish?: number; keeps?: number; drops?: number; of?: number; before?: number | null; after?: number | null; ended?: string | null };
 }
 
 export interface CaseOutcome {
-  alarms: { detector: string; device: string; at: string; outcome: string; reason: string; stated: boolean }[];
+  alarms: { detector: string; title: string; device: string; device_name: string; at: string; outcome: string; reason: string; stated: boolean }[];
   proposals: SensorProposal[];
 }
