@@ -76,9 +76,16 @@ def _live(loaded: list[Loaded], packs: tuple[str, ...], url: str, story: str, da
         if not deployment.read("deployment.json").get("sample"):
             raise click.ClickException("live stories move the clock: sample deployments only / 仅限示例部署")
         refuse_moved_clock(deployment, running_environment(deployment))
+        import httpx
+
         from gridloop.scenes.stories.live import play_live
 
-        return play_live(loaded, packs, url, deployment.folder, story)
+        try:
+            return play_live(loaded, packs, url, deployment.folder, story)
+        except (httpx.TransportError, httpx.InvalidURL) as fault:
+            raise click.ClickException(
+                f"{url} does not answer ({fault}): name the address of the running deployment / {url} 没有应答，请写正在运行的部署的地址"
+            ) from fault
 
 
 def _show(results: list[Result]) -> None:
@@ -87,6 +94,10 @@ def _show(results: list[Result]) -> None:
         for failure in one.played.failures:
             click.echo(f"    {one.pack}/stories/{one.file} {failure}")
     failed = sum(not one.passed for one in results)
+    if not results:
+        raise click.ClickException(
+            "no story fits: look at --story and the stories folder of the pack / 没有符合的故事：请核对 --story 和场景包的 stories 文件夹"
+        )
     click.echo(f"{len(results) - failed} / {len(results)}")
-    if failed or not results:
+    if failed:
         sys.exit(1)
