@@ -104,6 +104,11 @@ class RowBook:
                 found |= {f"{one.name}.{name}": told["title"][lang] for name, told in document["detectors"].items()}
         return found
 
+    def kinds_called(self, lang: str) -> dict[str, tuple[str, str]]:
+        """What people call kinds of readings, and the unit of each."""
+        kinds = selectors.kinds().items()
+        return {name: (one.en, one.unit_en or one.unit) if lang == "en" else (one.zh, one.unit) for name, one in kinds}
+
     def kinds(self) -> frozenset[str]:
         """Signal kinds that any installed pack has a rule for; others need not be asked about."""
         return frozenset(rule.kind or ALARM for one in self.installed() for rule in one.pack.signals.rules)

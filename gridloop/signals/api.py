@@ -16,7 +16,7 @@ from gridloop.kernel.viewer import Viewer
 from gridloop.signals import actions, deciding, irregular, selectors
 from gridloop.signals.models import Proposal
 from gridloop.signals.outcomes import matcher
-from gridloop.signals.readings import MOST_HOURS, readings
+from gridloop.signals.readings import MOST_HOURS, Readings, readings
 
 router = Router(tags=["registry"], auth=signed_in)
 
@@ -56,9 +56,11 @@ class ReadingPointOut(Schema):
 
 
 class ReadingSeriesOut(Schema):
-    """``count`` includes readings without a value."""
+    """``count`` includes readings without a value; ``title`` and ``unit`` of a kind in the catalogue, else empty."""
 
     kind: str
+    title: str
+    unit: str
     count: int
     points: list[ReadingPointOut]
 
@@ -76,7 +78,17 @@ class ReadingsOut(Schema):
 @router.get("/devices/{code}/readings", response=ReadingsOut, summary="What a device has said, by steps of time, for a chart")
 def device_readings(request: HttpRequest, code: str, query: Query[ReadingsQuery]) -> Any:
     viewer = need(request, "device.read")
-    return readings(viewer, code[:64].replace("\x00", ""), query.hours, query.purpose, query.reason)
+    found = readings(viewer, code[:64].replace("\x00", ""), query.hours, query.purpose, query.reason)
+    return readings_told(found, viewer.lang)
+
+
+def readings_told(found: Readings, lang: str) -> dict[str, Any]:
+    called = matcher().kinds_called(lang)
+    series = []
+    for one in found.series:
+        title, unit = called.get(one.kind, ("", ""))
+        series.append({"kind": one.kind, "title": title, "unit": unit, "count": one.count, "points": one.points})
+    return {name: getattr(found, name) for name in ("since", "until", "step_seconds", "hidden")} | {"series": series}
 
 
 class DeviceDoubtOut(Schema):

@@ -32,6 +32,10 @@ class Matcher(Protocol):
         """What people call the detectors of all installed scenes, by their names."""
         ...
 
+    def kinds_called(self, lang: str) -> Mapping[str, tuple[str, str]]:
+        """What people call kinds of readings, and the unit of each."""
+        ...
+
     def recognise(self, signal: Signal, region: str) -> Sequence[SceneMatch]:
         """What the scenes that are on in the region make of the signal."""
         ...

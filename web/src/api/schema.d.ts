@@ -4180,7 +4180,7 @@ export interface components {
         };
         /**
          * ReadingSeriesOut
-         * @description ``count`` includes readings without a value.
+         * @description ``count`` includes readings without a value; ``title`` and ``unit`` of a kind in the catalogue, else empty.
          */
         ReadingSeriesOut: {
             /** Count */
@@ -4189,6 +4189,10 @@ export interface components {
             kind: string;
             /** Points */
             points: components["schemas"]["ReadingPointOut"][];
+            /** Title */
+            title: string;
+            /** Unit */
+            unit: string;
         };
         /**
          * ReadingsOut

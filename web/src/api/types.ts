@@ -460,6 +460,8 @@ export interface HeldDetector {
 
 export interface ReadingSeries {
   kind: string;
+  title: string;
+  unit: string;
   count: number;
   points: { at: string; low: number; mean: number; high: number; count: number }[];
 }
