@@ -26,14 +26,19 @@ WORST: Final = 10  # devices named in a trend
 
 @reading
 def device_health(viewer: Viewer, code: str, days: int = 30) -> list[DayOfDevice]:
-    """The last days of one device, today last; NotFound when there is none in the viewer's territory or units."""
+    """The last days of one device since it was first heard, today last; NotFound when none is in the viewer's territory or units."""
     row = Device.objects.filter(scope.devices(viewer), code=code).first()
     if row is None:
         raise NotFound("registry.device_unknown", code=code)
     calendar, now = calendar_for(viewer, row.region_code), clock.now()
     spans = list(_days(calendar, now, days))
     rows = DeviceChange.objects.filter(device=row, at__gte=spans[0][1]).order_by("at", "pk").values_list("at", "before", "after")
-    return days_of(spans, [StatusChange(*r) for r in rows], row.status)
+    changes = [StatusChange(*r) for r in rows]
+    unproved = Device.Status.UNPROVED
+    if (changes[0].before if changes else row.status) == unproved:  # a device that never spoke was not away
+        first = next((c.at for c in changes if c.after != unproved), now)
+        spans = [(day, max(since, first), until) for day, since, until in spans if until > first]
+    return days_of(spans, changes, row.status)
 
 
 def days_of(spans: Iterable[tuple[date, datetime, datetime]], changes: list[StatusChange], status: str) -> list[DayOfDevice]:

@@ -98,6 +98,11 @@ class RowBook:
         """What people call a detector (``pack.name``), or what a device tells by itself (``pack:kind``); its name when nobody knows it."""
         return selectors.title_of(self.installed(), name, lang)
 
+    def kinds_called(self, lang: str) -> dict[str, tuple[str, str]]:
+        """What people call kinds of readings, and the unit of each."""
+        kinds = selectors.kinds().items()
+        return {name: (one.en, one.unit_en or one.unit) if lang == "en" else (one.zh, one.unit) for name, one in kinds}
+
     def kinds(self) -> frozenset[str]:
         """Signal kinds that any installed pack has a rule for; others need not be asked about."""
         return frozenset(rule.kind or ALARM for one in self.installed() for rule in one.pack.signals.rules)

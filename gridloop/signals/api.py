@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -15,7 +15,8 @@ from gridloop.kernel import clock
 from gridloop.kernel.viewer import Viewer
 from gridloop.signals import actions, deciding, irregular, selectors
 from gridloop.signals.models import Proposal
-from gridloop.signals.readings import MOST_HOURS, readings
+from gridloop.signals.outcomes import matcher
+from gridloop.signals.readings import MOST_HOURS, Readings, readings
 
 router = Router(tags=["registry"], auth=signed_in)
 
@@ -55,9 +56,11 @@ class ReadingPointOut(Schema):
 
 
 class ReadingSeriesOut(Schema):
-    """``count`` includes readings without a value."""
+    """``count`` includes readings without a value; ``title`` and ``unit`` of a kind in the catalogue, else empty."""
 
     kind: str
+    title: str
+    unit: str
     count: int
     points: list[ReadingPointOut]
 
@@ -75,7 +78,17 @@ class ReadingsOut(Schema):
 @router.get("/devices/{code}/readings", response=ReadingsOut, summary="What a device has said, by steps of time, for a chart")
 def device_readings(request: HttpRequest, code: str, query: Query[ReadingsQuery]) -> Any:
     viewer = need(request, "device.read")
-    return readings(viewer, code[:64].replace("\x00", ""), query.hours, query.purpose, query.reason)
+    found = readings(viewer, code[:64].replace("\x00", ""), query.hours, query.purpose, query.reason)
+    return readings_told(found, viewer.lang)
+
+
+def readings_told(found: Readings, lang: str) -> dict[str, Any]:
+    called = matcher().kinds_called(lang)
+    series = []
+    for one in found.series:
+        title, unit = called.get(one.kind, ("", ""))
+        series.append({"kind": one.kind, "title": title, "unit": unit, "count": one.count, "points": one.points})
+    return {name: getattr(found, name) for name in ("since", "until", "step_seconds", "hidden")} | {"series": series}
 
 
 class DeviceDoubtOut(Schema):
@@ -165,6 +178,7 @@ class SensorProposalOut(Schema):
     detector: str
     title: str
     device: str
+    device_name: str
     case_code: str
     made_at: datetime
     data: dict[str, Any]
@@ -199,11 +213,12 @@ class OutcomeIn(Schema):
 
 
 class WitnessOut(Schema):
-    """An alarm of the case; ``title``: its detector's; ``outcome`` empty: not known yet; ``stated``: somebody said so."""
+    """An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so. ``title`` and ``device_name`` as people say."""
 
     detector: str
     title: str
     device: str
+    device_name: str
     at: datetime
     outcome: str
     reason: str
@@ -234,13 +249,18 @@ def proposals(request: HttpRequest, query: Query[SensorProposalQuery]) -> dict[s
     return {"items": _titled(viewer, SensorProposalOut, selectors.proposals(viewer, device=query.device, detector=query.detector))}
 
 
-def _titled(viewer: Viewer, shape: type[Schema], rows: Iterable[Any]) -> list[dict[str, Any]]:
-    """Rows that name a detector, with what the viewer calls it."""
-    names = shape.model_fields.keys() - {"title"}
-    return [{"title": selectors.detector_title(viewer, row.detector), **{name: getattr(row, name) for name in names}} for row in rows]
+def _titled(viewer: Viewer, shape: type[Schema], rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows that name a detector and a device, with what the viewer calls them."""
+    devices = selectors.device_names(viewer, [row.device for row in rows])
+    names = shape.model_fields.keys() - {"title", "device_name"}
+    return [
+        {name: getattr(row, name) for name in names}
+        | {"title": selectors.detector_title(viewer, row.detector), "device_name": devices.get(row.device, "")}
+        for row in rows
+    ]
 
 
-def _outcome(viewer: Viewer, code: str) -> dict[str, Any]:
+def outcome_of(viewer: Viewer, code: str) -> dict[str, Any]:
     alarms, wishes = selectors.witnesses(viewer, code), selectors.proposals(viewer, case=code)
     return {"alarms": _titled(viewer, WitnessOut, alarms), "proposals": _titled(viewer, SensorProposalOut, wishes)}
 
@@ -269,11 +289,11 @@ def dismiss_proposal(request: HttpRequest, proposal_id: int) -> Status[None]:
 @router.get("/cases/{code}/outcome", response=CaseOutcomeOut, summary="How the alarms of a case turned out, and what the sensor saw since")
 def case_outcome(request: HttpRequest, code: str) -> dict[str, Any]:
     viewer, code = need(request, "case.read"), code[:64].replace("\x00", "")
-    return _outcome(viewer, code)
+    return outcome_of(viewer, code)
 
 
 @router.post("/cases/{code}/outcome", response=CaseOutcomeOut, summary="Say how the alarms of a case turned out")
 def state_outcome(request: HttpRequest, code: str, body: OutcomeIn) -> dict[str, Any]:
     viewer, code = need(request, "task.act"), code[:64].replace("\x00", "")
     deciding.state_outcome(viewer, code, body.outcome, body.reason, body.note)
-    return _outcome(viewer, code)
+    return outcome_of(viewer, code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -30,6 +30,10 @@ class Matcher(Protocol):
 
     def title(self, name: str, lang: str) -> str:
         """What people call a detector (``pack.name``), or what a device tells by itself (``pack:kind``); its name when nobody knows it."""
+        ...
+
+    def kinds_called(self, lang: str) -> Mapping[str, tuple[str, str]]:
+        """What people call kinds of readings, and the unit of each."""
         ...
 
     def recognise(self, signal: Signal, region: str) -> Sequence[SceneMatch]:

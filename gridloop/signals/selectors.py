@@ -222,10 +222,15 @@ def precisions(viewer: Viewer, by: str = "detector", detector: str = "", device:
     if by == "place":
         titles = region_names(viewer, most)
     elif by == "device":
-        titles = {code: one.name for code, one in devices_by_code(viewer, most).items()}
+        titles = device_names(viewer, most)
     else:
         titles = {one: detector_title(viewer, one) for one in most}
     return [Precision(one, titles.get(one, ""), counts_of(found[one])) for one in most]
+
+
+def device_names(viewer: Viewer, codes: list[str]) -> dict[str, str]:
+    """Of those the viewer sees; others go by their codes."""
+    return {code: one.name for code, one in devices_by_code(viewer, codes).items()} if codes else {}
 
 
 @reading

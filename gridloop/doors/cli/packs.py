@@ -77,9 +77,16 @@ def _live(loaded: list[Loaded], packs: tuple[str, ...], url: str, story: str, da
         if not deployment.read("deployment.json").get("sample"):
             raise click.ClickException("live stories move the clock: sample deployments only / 仅限示例部署")
         refuse_moved_clock(deployment, running_environment(deployment))
+        import httpx
+
         from gridloop.scenes.stories.live import play_live
 
-        yield from play_live(loaded, packs, url, deployment.folder, story)
+        try:
+            yield from play_live(loaded, packs, url, deployment.folder, story)
+        except (httpx.TransportError, httpx.InvalidURL) as fault:
+            raise click.ClickException(
+                f"{url} does not answer ({fault}): name the address of the running deployment / {url} 没有应答，请写正在运行的部署的地址"
+            ) from fault
 
 
 def _show(results: Iterable[Result]) -> None:
@@ -90,6 +97,10 @@ def _show(results: Iterable[Result]) -> None:
         click.echo(f"{'✓' if one.passed else '✗'} {one.pack} · {one.story.kind} · {one.story.title}")
         for failure in one.played.failures:
             click.echo(f"    {one.pack}/stories/{one.file} {failure}")
+    if not played:
+        raise click.ClickException(
+            "no story fits: look at --story and the stories folder of the pack / 没有符合的故事：请核对 --story 和场景包的 stories 文件夹"
+        )
     click.echo(f"{played - failed} / {played}")
-    if failed or not played:
+    if failed:
         sys.exit(1)

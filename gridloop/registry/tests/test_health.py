@@ -40,10 +40,10 @@ def test_a_day_is_worth_what_was_heard_of_it() -> None:
     with clock.fixed(NOON + timedelta(hours=24)):
         days = selectors.device_health(SYSTEM, "smoke-1", 3)
         assert [(d.day, d.online, d.failures) for d in days] == [
-            (date(2026, 3, 1), 0.0, 0),
-            (date(2026, 3, 2), 0.25, 1),  # noon to six
+            (date(2026, 3, 2), 0.5, 1),  # six of the twelve hours since it was first heard
             (date(2026, 3, 3), round(11 / 12, 4), 1),  # all but an hour of the half day so far
         ]
+        assert selectors.device_health(SYSTEM, "level-1", 3) == [], "never heard is not away"
         with pytest.raises(NotFound):
             selectors.device_health(cast.viewer(county.OTHER_VILLAGE), "smoke-1")
 

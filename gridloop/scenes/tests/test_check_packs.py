@@ -145,3 +145,7 @@ def test_play_command() -> None:
     assert answer.exit_code == 0, answer.output
     assert "8 / 8" in answer.output
     assert CliRunner().invoke(play_stories, ["flying_cars"]).exit_code == 1
+    none = CliRunner().invoke(play_stories, ["illegal_parking", "--story", "99"])
+    assert none.exit_code == 1
+    assert "--story" in none.output
+    assert "没有符合的故事" in none.output

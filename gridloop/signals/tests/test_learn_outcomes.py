@@ -30,6 +30,7 @@ from gridloop.registry.selectors import device as device_of
 from gridloop.sdk.signals import Signal
 from gridloop.signals import deciding, handlers, outcomes, selectors
 from gridloop.signals.actions import erase_subject, forget_outcomes
+from gridloop.signals.api import outcome_of
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.models import HeldDetector, Proposal, Witness
@@ -154,6 +155,14 @@ def test_every_ending_of_a_case_is_an_outcome_of_its_alarm(river: River) -> None
     assert fact.data["reason"] == "normal"
     (row,) = selectors.witnesses(operator, code)
     assert (row.outcome, row.reason, row.stated) == ("false", "normal", True)
+
+
+def test_people_read_names_and_not_codes(river: River) -> None:
+    load(SYSTEM, [DeviceRow(code="wl-1", kind="water_level", region_code=EAST_GRID, name="东桥水位计")])
+    code = river.rise(3.2)
+    for lang, title in (("zh", "水位超警戒"), ("en", "High water")):
+        (alarm,) = outcome_of(replace(river.people.operator, lang=lang), code)["alarms"]
+        assert (alarm["title"], alarm["device_name"], alarm["detector"]) == (title, "东桥水位计", HIGH)
 
 
 def test_alarms_of_a_case_that_is_merged_go_with_it(river: River) -> None:

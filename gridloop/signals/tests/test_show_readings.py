@@ -25,6 +25,7 @@ from gridloop.registry.messages import BuildingRow, HouseholdRow, HouseRow
 from gridloop.sdk.signals import partition_of_name
 from gridloop.sdk.testing.signal_log import signal
 from gridloop.signals import history, readings, source
+from gridloop.signals.api import readings_told
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.tests.conftest import EAST_GRID, HERE, device
 
@@ -63,6 +64,9 @@ def test_files_and_log_are_one_row_of_points(log: PostgresLog, county: Cast, his
     assert (found.step_seconds, found.hidden) == (300, False)
     (rain,) = found.series
     assert (rain.kind, rain.count) == ("rain", 5)
+    for lang, called in (("zh", ("雨量", "mm")), ("en", ("Rain", "mm"))):
+        (told,) = readings_told(found, lang)["series"]
+        assert (told["title"], told["unit"], told["count"]) == (*called, 5)
     assert [((NOON - p.at).total_seconds() / 60, p.low, p.mean, p.high, p.count) for p in rain.points] == [
         (300, 1.0, 2.5, 4.0, 2),
         (200, 2.0, 2.0, 2.0, 1),

@@ -4182,7 +4182,7 @@ export interface components {
         };
         /**
          * ReadingSeriesOut
-         * @description ``count`` includes readings without a value.
+         * @description ``count`` includes readings without a value; ``title`` and ``unit`` of a kind in the catalogue, else empty.
          */
         ReadingSeriesOut: {
             /** Count */
@@ -4191,6 +4191,10 @@ export interface components {
             kind: string;
             /** Points */
             points: components["schemas"]["ReadingPointOut"][];
+            /** Title */
+            title: string;
+            /** Unit */
+            unit: string;
         };
         /**
          * ReadingsOut
@@ -4789,6 +4793,8 @@ export interface components {
             detector: string;
             /** Device */
             device: string;
+            /** Device Name */
+            device_name: string;
             /** Id */
             id: number;
             /** Kind */
@@ -5716,7 +5722,7 @@ export interface components {
         };
         /**
          * WitnessOut
-         * @description An alarm of the case; ``title``: its detector's; ``outcome`` empty: not known yet; ``stated``: somebody said so.
+         * @description An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so. ``title`` and ``device_name`` as people say.
          */
         WitnessOut: {
             /**
@@ -5728,6 +5734,8 @@ export interface components {
             detector: string;
             /** Device */
             device: string;
+            /** Device Name */
+            device_name: string;
             /** Outcome */
             outcome: string;
             /** Reason */

@@ -461,6 +461,8 @@ export interface HeldDetector {
 
 export interface ReadingSeries {
   kind: string;
+  title: string;
+  unit: string;
   count: number;
   points: { at: string; low: number; mean: number; high: number; count: number }[];
 }
@@ -680,12 +682,13 @@ export interface SensorProposal {
   detector: string;
   title: string;
   device: string;
+  device_name: string;
   case_code: string;
   made_at: string;
   data: { true?: number; false?: number; limit?: number; wish?: number; keeps?: number; drops?: number; of?: number; before?: number | null; after?: number | null; ended?: string | null };
 }
 
 export interface CaseOutcome {
-  alarms: { detector: string; title: string; device: string; at: string; outcome: string; reason: string; stated: boolean }[];
+  alarms: { detector: string; title: string; device: string; device_name: string; at: string; outcome: string; reason: string; stated: boolean }[];
   proposals: SensorProposal[];
 }

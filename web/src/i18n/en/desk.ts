@@ -167,7 +167,7 @@ export default {
   },
   rehearse: {
     open: "Detectors and rehearsal", title: "Detectors and rehearsal", hint: "Run them over the last days first, see what would change, then publish. Nobody is told of a rehearsal's alarms.", back: "Back to scenes", text: "As it is written", own: "published here",
-    undo: "Undo all", unread: "It cannot be checked right now; change something to try again", line: "Line {n}", days: "Days back", askChanged: "Rehearse the change", askAsIs: "Rehearse as it is",
+    undo: "Undo all", overTyped: "There are changes of yours that are not published. Put the proposed limit in their place?", unread: "It cannot be checked right now; change something to try again", line: "Line {n}", days: "Days back", askChanged: "Rehearse the change", askAsIs: "Rehearse as it is",
     oneAtATime: "A rehearsal is under way", readOnly: "For reading only: duty commanders, process designers and administrators rehearse and publish", found: "What a rehearsal found", runs: "Rehearsals", none: "Nothing was rehearsed yet",
     readings: "{n} readings so far", failed: "The rehearsal did not come to its end.", publish: "Publish as the next version", publishSure: "The detectors go to work as they are written here. Publish?", published: "Published: the scene is now version {version}",
     take: "Put it into the editor", asIs: "Rehearsed as it is: there is nothing to publish", outdated: "The scene has changed since: rehearse again to publish", over: "{since} to {until}, {n} readings",
@@ -181,7 +181,7 @@ export default {
   outcome: {
     title: "How alarms turned out", precision: "True", true: "True", false: "False", unclear: "Unclear", waiting: "Under way", interval: "({low}–{high})", notYet: "Not known yet", none: "No case has come of it yet",
     by: "Look by", device: "Device", place: "Village", ofCase: "Was the alarm true?", open: "not known yet", ask: "This alarm was", why: "It was false because of", said: "Noted",
-    reason: { device: "the device", normal: "normal activity", known: "known beforehand", test: "a test", other: "something else", found_untrue: "found untrue on the spot" },
+    because: "{what} ({why})", reason: { device: "the device", normal: "normal activity", known: "known beforehand", test: "a test", other: "something else", found_untrue: "found untrue on the spot" },
   },
   proposal: {
     threshold: "{device}: {false} false alarms of late, {true} true. A limit of {wish} instead of {limit} would drop {drops} of {of} false ones and keep all {keeps} true ones.",

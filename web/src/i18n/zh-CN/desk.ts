@@ -154,7 +154,7 @@ export default {
   },
   rehearse: {
     open: "规则与试运行", title: "规则与试运行", hint: "先在最近的信号上试运行，看清差别再发布；试运行不会通知任何人。", back: "返回场景", text: "规则原文", own: "本地发布",
-    undo: "恢复现行", unread: "暂时无法检查，请稍后再改一个字试试", line: "第 {n} 行", days: "最近天数", askChanged: "试运行改动", askAsIs: "按现状试运行",
+    undo: "恢复现行", overTyped: "编辑器里有您改了还没发布的内容。要换成建议的门限吗？", unread: "暂时无法检查，请稍后再改一个字试试", line: "第 {n} 行", days: "最近天数", askChanged: "试运行改动", askAsIs: "按现状试运行",
     oneAtATime: "已有试运行在进行", readOnly: "只能查看；试运行和发布由值班长、流程管理员或系统管理员操作", found: "试运行结果", runs: "历次试运行", none: "还没有试运行过",
     readings: "已读 {n} 条读数", failed: "试运行没有完成。", publish: "发布为新一版", publishSure: "发布后检测器立即按新规则运行，确定吗？", published: "已发布，场景更新为 {version} 版",
     take: "放回编辑框", asIs: "按现状试运行，没有改动可发布", outdated: "场景在这之后已更新，需重新试运行才能发布", over: "{since} 至 {until}，{n} 条读数",
@@ -168,7 +168,7 @@ export default {
   outcome: {
     title: "预警准不准", precision: "属实比例", true: "属实", false: "误报", unclear: "不清楚", waiting: "办理中", interval: "（{low}–{high}）", notYet: "还没有结论", none: "还没有由它产生的事件",
     by: "按什么看", device: "设备", place: "村社", ofCase: "预警是否属实", open: "还没有结论", ask: "这次预警：", why: "误报原因：", said: "已记下判定",
-    reason: { device: "设备问题", normal: "正常活动", known: "事先已知", test: "测试", other: "其他", found_untrue: "现场核实不属实" },
+    because: "{what}（{why}）", reason: { device: "设备问题", normal: "正常活动", known: "事先已知", test: "测试", other: "其他", found_untrue: "现场核实不属实" },
   },
   proposal: {
     threshold: "{device} 近期误报 {false} 次、属实 {true} 次。门限由 {limit} 改为 {wish}，可去掉 {of} 次误报中的 {drops} 次，属实的 {keeps} 次都保留。",
