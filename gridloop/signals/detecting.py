@@ -164,7 +164,7 @@ class AtWork(Telling):
         if grown or not (self.detectors or self._warming):
             self.end()  # begin again, with the new partition or with nothing to do
             return True
-        if self.roster_due(now):
+        if self._beside is None and self.roster_due(now):  # of several lanes the crew sees to it, once for all
             self._look_around()
         found = self._through(joined([batch.found for batch in batches]), max(frontier, self.frontier))
         self._commit(found, now, caught_up=frontier >= horizon)
@@ -188,7 +188,7 @@ class AtWork(Telling):
         self.stream = Stream(dict(self.stream.marks))  # what was read ahead may be from before the erasure
         look.read_anew()
         self._warming = None
-        self._look_around()
+        self._newcomers = True  # facts of their homes may be others now: the next look at everybody is due soon, once for all lanes
         place = self._write()
         with scoped(SYSTEM):
             self._store(place)

@@ -37,7 +37,7 @@ def heard() -> list[tuple[float | None, float | None]]:
     """Of the homes' doors in order: minutes after the start, and the value."""
     with scoped(SYSTEM):
         rows = Device.objects.filter(code__endswith=DOOR).order_by("code").values_list("last_seen", "last_value")
-        return [(at and (at - START) / timedelta(minutes=1), value) for at, value in rows]
+        return [(None if at is None else (at - START) / timedelta(minutes=1), value) for at, value in rows]
 
 
 def test_a_transaction_notes_so_many_devices_and_the_next_goes_on_from_there(sent: PostgresLog, monkeypatch: pytest.MonkeyPatch) -> None:
