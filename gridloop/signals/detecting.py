@@ -9,34 +9,28 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import numpy as np
-import orjson
-import zstandard
 
 from gridloop.detection.engine import Engine
 from gridloop.detection.messages import Alarm
 from gridloop.detection.rules import DEVICE, Detector, described
-from gridloop.detection.snapshots import Stored, write
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Unavailable
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.briefs import DeviceKeys
 from gridloop.signals import alarms, forgetting, positions, state, warming
-from gridloop.signals.holding import Fair, fact_names, waits_for_silence
+from gridloop.signals.holding import fact_names, waits_for_silence
 from gridloop.signals.irregular import Noting
 from gridloop.signals.keys import Keys, everybody
 from gridloop.signals.lanes import TOGETHER, WHOLE, Lane
-from gridloop.signals.log import partitions_setting
 from gridloop.signals.models import HeldDetector
-from gridloop.signals.stream import BACK_MS, Columns, Look, Mark, Stream, Taken, horizon_of, joined, marks_before, milliseconds
-from gridloop.signals.taking import LATENESS, Passed, Taking, compiled
-from gridloop.signals.telling import Telling
+from gridloop.signals.storing import Storing
+from gridloop.signals.stream import BACK_MS, Columns, Look, Mark, Stream, Taken, horizon_of, joined, marks_before
+from gridloop.signals.taking import LATENESS, Taking, compiled
 from gridloop.signals.warming import Warming
 
 log = logging.getLogger(__name__)
@@ -45,11 +39,10 @@ MOST_ROWS = 50_000  # signals in one turn
 WARM_SECONDS = 0.5  # of a turn, for those who learn from history
 LEASE_SECONDS, RENEW_SECONDS, SAVE_SECONDS, ROSTER_SECONDS = 30, 10.0, 30.0, 300.0
 SAVE_SHARE = 20  # storing takes at most one part in so many of the time
-_UNREADABLE = (ValueError, LookupError, TypeError, OverflowError, zstandard.ZstdError)
 LOOK_MS = 60_000  # of the log's time between two looks at what a silence holds back
 
 
-class AtWork(Telling):
+class AtWork(Storing):
     """A lane's detectors with the worker that holds it. What is in memory may be ahead of what is stored: after any fault it is dropped
 
     and loaded again. ``beside``: called while something takes long; without it the lane is all there is, and what is not wanted here
@@ -165,7 +158,7 @@ class AtWork(Telling):
         if grown or not (self.detectors or self._warming):
             self.end()  # begin again, with the new partition or with nothing to do
             return True
-        if self.roster_due(now):
+        if self._beside is None and self.roster_due(now):  # of several lanes the crew sees to it, once for all
             self._look_around()
         found = self._through(joined([batch.found for batch in batches]), max(frontier, self.frontier))
         self._commit(found, now, caught_up=frontier >= horizon)
@@ -189,7 +182,7 @@ class AtWork(Telling):
         self.stream = Stream(dict(self.stream.marks))  # what was read ahead may be from before the erasure
         look.read_anew()
         self._warming = None
-        self._look_around()
+        self._newcomers = True  # facts of their homes may be others now: the next look at everybody is due soon, once for all lanes
         place = self._write()
         with scoped(SYSTEM):
             self._store(place)
@@ -293,7 +286,7 @@ class AtWork(Telling):
                     self.engine.facts(by, name, column)
                     self._save_due = True
 
-    # --- beginning, changing, storing --------------------------------------------------------------------------------------
+    # --- beginning and changing --------------------------------------------------------------------------------------
 
     def _engine(self, detectors: Sequence[Detector]) -> None:
         self.engine = Engine(detectors, LATENESS, compiled=compiled())
@@ -412,90 +405,3 @@ class AtWork(Telling):
         if not self.leases:
             raise positions.Fenced(f"{self.lane.consumer}{self.lane.tag}: nothing is held any more")
         self.leases = positions.hold_all(self.leases, seqs, LEASE_SECONDS)
-
-    def _write(self) -> int:
-        """What the engine knows, beside what is in use, in short transactions; the place it stands in."""
-        began = time.monotonic()
-        passed, fair, heard, since = self.taking.passed, self.taking.fair, self.taking.heard, self.taking.since
-        meta = {
-            "marks": [[p, mark.at] for p, mark in self.stream.marks.items()],
-            "frontier": self.frontier,
-            "passed": [passed.unknown, *(list(one.items()) for one in (passed.late, passed.ahead, passed.flood))],
-            "fair": fair.minute,
-            "anew": self._anew,
-            "of": partitions_setting(),
-            "moved": self.moved,
-            "irregular": self.noting.gather(self.taking, self.engine, self.keys, self._counts()),
-            "counts": self.noting.on,
-        }
-        pieces: dict[str, state.Write] = {
-            "engine": self.engine.write_snapshot,
-            "heard": lambda file: write({"heard": heard, "since": since, "fair": fair.counts}, file),
-            "meta": lambda file: file.write(orjson.dumps(meta)),
-        }
-        place = state.write(pieces, self._hold, self.lane.tag)
-        self._save_cost = time.monotonic() - began
-        return place
-
-    def _store(self, place: int) -> None:
-        """Inside the caller's transaction: numbers given, the position, and that what was written is known up to it."""
-        self.keys.store()
-        state.use(place, self.lane.tag)
-        self.noting.write(alarms.moment(self.frontier))
-        seqs = {p: mark.seq for p, mark in self.stream.marks.items()}
-        self._move(seqs)
-        self._saved = self._renewed = time.monotonic()
-        self._save_due = False
-
-    def _restored(self) -> list[str] | None:
-        """As ``_restore``; what cannot be read, or is of another program's format, is dropped: history tells it again."""
-        try:
-            return self._restore()
-        except _UNREADABLE as fault:
-            log.exception("what the detectors knew cannot be read: they begin anew from history")
-            state.drop((self.lane.tag,))
-            self._engine(self.detectors)
-            self.taking = Taking()
-            self._anew = milliseconds(clock.now()), f"{type(fault).__name__}: {fault}"[:200]
-            return None
-
-    def _restore(self) -> list[str] | None:
-        """What was stored, inside the caller's transaction; detectors that are not in it, or None when nothing was."""
-        told, arrays, engine = (state.load(name, self.lane.tag) for name in ("meta", "heard", "engine"))
-        if told is None or (None in (arrays, engine) and self.lane == WHOLE):
-            return None
-        with told:
-            meta = orjson.loads(told.read())
-        if arrays is None or engine is None or (self.lane != WHOLE and meta["of"] != partitions_setting()):
-            return self._go_on_from(meta)
-        with arrays, engine:
-            self._recall(meta, Stored(arrays))
-            fresh = self.engine.restore(engine)
-            self.noting.begin(self.taking, self.engine, meta.get("irregular", self.taking.passed.totals()))
-            self.noting.on = meta.get("counts", self.noting.on)
-            return fresh
-
-    def _go_on_from(self, meta: dict[str, Any]) -> list[str]:
-        """Where the lane stood, but with nothing else: its devices may have lain in other lanes, all is learned from history."""
-        self._stand(meta)
-        self.moved = self.frontier
-        if "of" in meta:  # its own, not those of one lane for all
-            self.noting.begin(self.taking, self.engine, meta.get("irregular", {}))
-        self.keys = Keys.anew(self.lane.tag)
-        self.engine.tick(self.frontier)
-        return [detector.id for detector in self.detectors]
-
-    def _stand(self, meta: dict[str, Any]) -> None:
-        at = dict(meta["marks"])
-        self.stream = Stream({p: Mark(lease.seq, at.get(p, 0)) for p, lease in (self.leases or {}).items()})
-        self.frontier = meta["frontier"]
-
-    def _recall(self, meta: dict[str, Any], arrays: Stored) -> None:
-        self._stand(meta)
-        self._anew, self.moved = meta.get("anew"), meta.get("moved", self.frontier)
-        unknown, *counts = meta["passed"]
-        late, ahead, flood = (Counter(dict(one)) for one in counts)
-        passed = Passed(late, ahead, flood, unknown)
-        heard = arrays["heard"]
-        since = arrays["since"] if "since" in arrays else heard.copy()
-        self.taking = Taking(Fair(minute=meta["fair"], counts=arrays["fair"]), passed, heard, since)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.actions import load
+from gridloop.registry.briefs import DeviceKeys
 from gridloop.registry.messages import PersonRow
 from gridloop.sdk.signals import Signal, partition_of_name
-from gridloop.signals import state
+from gridloop.signals import detecting, keys, sharing, state
 from gridloop.signals.actions import erase_person
 from gridloop.signals.keys import Keys
 from gridloop.signals.lanes import DEVICES, WHOLE, Lane
@@ -134,6 +136,28 @@ def test_what_one_lane_read_before_an_erasure_teaches_no_other_after_it(homes: C
     run(CUT + timedelta(seconds=10), crew)
     assert waiting() == set()
     assert [work.taking.heard_of(work.keys.devices([HOT_DEVICE])).size for work in (whole, own)] == [0, 0]
+
+
+def test_forgetting_reads_everybody_registered_once_for_all_lanes(homes: Cast, log: PostgresLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million devices for every lane would keep all of them from their work for minutes."""
+    crew = begun(log, "first")[0]
+    receive(log, stream()[0])
+    run(CUT, crew)
+    read, everybody = Counter[str](), keys.everybody
+
+    def counted(name: str) -> Iterator[list[DeviceKeys]]:
+        read[name] += 1
+        return everybody()
+
+    monkeypatch.setattr(detecting, "everybody", lambda: counted("one"))
+    monkeypatch.setattr(sharing, "everybody", lambda: counted("all"))
+    monkeypatch.setattr(detecting, "SAVE_SHARE", 0)  # what is due soon is due now
+    erase(homes)
+    with clock.fixed(CUT):
+        crew.turn()
+        assert waiting() == set()
+        crew.turn()
+    assert read == {"all": 1}
 
 
 def test_an_alarm_since_is_not_taken_back_by_a_lane_that_forgets_later(homes: Cast, log: PostgresLog) -> None:
