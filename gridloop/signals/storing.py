@@ -18,6 +18,7 @@ from gridloop.kernel import clock
 from gridloop.signals import alarms, positions, state
 from gridloop.signals.holding import Fair
 from gridloop.signals.irregular import Noting
+from gridloop.signals.keys import Keys
 from gridloop.signals.lanes import WHOLE
 from gridloop.signals.log import partitions_setting
 from gridloop.signals.stream import Mark, Stream, milliseconds
