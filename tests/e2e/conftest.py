@@ -63,7 +63,7 @@ def running_deployment(folder: Path) -> Deployment:
     return Deployment(folder, json.loads((folder / "run.json").read_text())["url"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def deployment() -> Iterator[Deployment]:
     assert (ROOT / "web" / "dist" / "m" / "index.html").exists(), "the front end is not built: make install, or cd web && npm run build"
     if given := os.environ.get("GRIDLOOP_E2E"):
@@ -82,7 +82,7 @@ def deployment() -> Iterator[Deployment]:
         shutil.rmtree(above, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its loop runs in the test process: no test of other folders may find it there
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
@@ -90,7 +90,7 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def home(deployment: Deployment) -> list[Spot]:
     """The middles of the micro-grids of the sample grid worker."""
     grid = deployment.api("worker").get("/api/v1/me")["region"]["code"]
@@ -113,7 +113,7 @@ def beside(spot: Spot) -> Spot:
     return round(spot[0] + BESIDE, 6), spot[1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def spots(home: list[Spot]) -> Iterator[Spot]:
     """Places around the worker's grid, none within 50 m of another: reports of two tests must not become one case."""
     return _apart(home)

@@ -236,7 +236,7 @@ def test_admin_adds_a_device_and_gives_it_a_secret(deployment: Deployment, desk:
     assert (saved["name"], saved["status"], saved["kind"]) == ("河边新装摄像头", "faulty", "camera")
     _say(deployment, code, 6)
     readings.get_by_text("一周").click()
-    expect(readings.get_by_role("img", name="人群计数：6 次，最低 1，最高 6")).to_be_visible()
+    expect(readings.get_by_role("img", name="人数（人）：6 次，最低 1，最高 6")).to_be_visible()
     admin.page.set_viewport_size({"width": 390, "height": 844})
     detail.get_by_role("button", name="修改设备").click()
     sheet = admin.page.get_by_role("dialog", name="修改设备")
