@@ -260,15 +260,9 @@ def over_http(rows: int, devices: int, seed: int) -> None:
 
 
 def at_work(callers: Callers) -> None:
-    """Switched on, and its detectors taken up by the worker."""
+    """Switched on. The worker has its detectors within seconds; were it late, alarms would be missing in the comparison."""
     callers.post(f"/api/v1/packs/{NAME}/switch", "admin", {"on": True})
-    with psycopg.connect(callers.product.run()["urls"]["owner"], autocommit=True) as owner:
-        for _ in range(240):
-            found = owner.execute("SELECT count(*) FROM signals_name WHERE name LIKE 'device-%'").fetchone()
-            if found is not None and found[0]:
-                return time.sleep(10)
-            time.sleep(0.5)
-    raise SystemExit("the worker has not taken the detectors up")
+    time.sleep(60)
 
 
 def _measure(callers: Callers, url: str, drawn: Drawn, detectors: list[Detector], rows: int) -> None:
@@ -316,7 +310,7 @@ def main() -> None:
     if chosen.part != "http":
         parquet(chosen.rows or 2_000_000, chosen.devices, chosen.seed)
     if chosen.part != "parquet":
-        over_http(chosen.rows or 25_000 * LIVE_SECONDS, min(chosen.devices, 20_000), chosen.seed)
+        over_http(chosen.rows or 25_000 * LIVE_SECONDS, min(chosen.devices, 40_000), chosen.seed)
 
 
 if __name__ == "__main__":
