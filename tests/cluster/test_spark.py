@@ -17,8 +17,9 @@ import pyspark
 import pytest
 from click.testing import CliRunner, Result
 
+from gridloop.doors.cli.deployment import free_port
 from gridloop.doors.cli.detect import detect
-from tests.signals.servers import free_port, wait_for_port
+from tests.signals.servers import wait_for_port
 
 HOME = Path(pyspark.__file__).parent
 START, MINUTE = 1_777_600_000_000, 60_000  # ms

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ import httpx
 import psutil
 
 from gridloop.doors.cli.common import embedded, urls_on
-from gridloop.doors.cli.deployment import Deployment
+from gridloop.doors.cli.deployment import Deployment, free_port
 from gridloop.doors.cli.prepare import fingerprint
 
 COMMAND = [sys.executable, "-P", "-m", "gridloop.doors.cli.main"]  # -P: the interpreter's own program, whatever folder we stand in
@@ -31,12 +30,6 @@ _OURS = ("GRIDLOOP_", "DJANGO_", "DATABASE_URL", "NATS_URL")
 def clean_environment(**more: str) -> dict[str, str]:
     """Without anything the test run itself has set."""
     return {k: v for k, v in os.environ.items() if not k.startswith(_OURS)} | more
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def command(*arguments: str, seconds: float = 120, **env: str) -> subprocess.CompletedProcess[str]:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gridloop.doors.cli.deployment import Deployment
+from gridloop.doors.cli.deployment import Deployment, free_port
 from gridloop.doors.cli.edge import Edge
 from gridloop.doors.cli.main import COMMANDS, cli
 from gridloop.doors.cli.services import PROGRAMS
-from tests.house.product import clean_environment, command, free_port
+from tests.house.product import clean_environment, command
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -16,8 +16,9 @@ import psycopg
 import pytest
 
 from gridloop.doors.cli.database import DatabaseFault, refuse_old
+from gridloop.doors.cli.deployment import free_port
 from gridloop.doors.cli.postgres import EmbeddedPostgres, new_password
-from tests.house.product import Product, command, free_port, running, until
+from tests.house.product import Product, command, running, until
 from tests.live.conftest import Live
 from tests.live.test_life import test_from_report_to_five_stars as live_a_case
 from tests.signals.servers import NATS_PASSWORD, nats_server, run_async

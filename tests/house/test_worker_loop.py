@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from gridloop.doors.cli.deployment import free_port
 from gridloop.doors.worker.loop import Job, Loop, load
-from tests.house.product import crowd, free_port, until
+from tests.house.product import crowd, until
 
 
 def _fail() -> bool:

@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from typing import Any
 
 import aiomqtt
 import httpx
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
@@ -220,9 +222,19 @@ class Traffic:
         return all(len(getattr(self, name)) >= wanted for name, wanted in ENOUGH.items())
 
 
+def living(proof: Proof, name: str) -> int:
+    """The process of that name; one that ended by itself since its start is waited for, and what was said of it is shown."""
+    if not until(lambda: psutil.pid_exists(proof.product.pids().get(name, -1)), 0.1):
+        for log in (name, "gridloop"):
+            lines = (proof.folder / "logs" / f"{log}.log").read_text(encoding="utf-8").splitlines()
+            warnings.warn("\n".join([f"{name} ended by itself; {log}.log:", *lines[-30:]]), stacklevel=2)
+    assert until(lambda: psutil.pid_exists(proof.product.pids().get(name, -1)), 45), f"{name} ended by itself and does not come back"
+    return proof.product.pids()[name]
+
+
 def kill(proof: Proof, name: str) -> float:
     """kill -9; seconds until another process of that name is there and the product answers that it is ready."""
-    pid = proof.product.pids()[name]
+    pid = living(proof, name)
     os.kill(pid, signal.SIGKILL)
     began = time.monotonic()
     assert until(lambda: proof.product.pids().get(name) not in (None, pid), 45), f"{name} was not started again"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import uvicorn
 from psycopg_pool import ConnectionPool
 
 from gridloop.doors.cli.database import Urls
+from gridloop.doors.cli.deployment import free_port
 from gridloop.doors.ingest.app import SignalsApp
 from gridloop.doors.ingest.auth import Senders
 from gridloop.doors.ingest.writer import Writer
@@ -89,12 +89,6 @@ def item(number: int, **changes: Any) -> dict[str, Any]:
         "at": at,
         "value": number / 3,
     } | changes
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Door:

@@ -17,17 +17,12 @@ from typing import Any, TypeVar
 
 import httpx
 
+from gridloop.doors.cli.deployment import free_port
 from gridloop.doors.ingest.callout import authorization
 
 T = TypeVar("T")
 NATS_PASSWORD = "test-password"
 _PROGRAMS = Path(sys.executable).parent
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for_port(port: int, seconds: float = 15) -> None:

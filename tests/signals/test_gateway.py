@@ -17,14 +17,16 @@ from asyncua.ua.status_codes import StatusCodes
 from click.testing import CliRunner
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
+from structlog.testing import capture_logs
 
+from gridloop.doors.cli.deployment import free_port
 from gridloop.doors.cli.main import cli
 from gridloop.doors.gateway import run as gateway
 from gridloop.doors.gateway.buffer import Buffer
 from gridloop.doors.gateway.run import Gateway
 from gridloop.project.devices import reader
 from gridloop.sdk.readers import Reader, ReadFault
-from tests.signals.conftest import TOKEN, Client, free_port
+from tests.signals.conftest import TOKEN, Client
 
 LINES = {
     "port": 0,
@@ -126,7 +128,7 @@ def test_variables_become_signals_with_the_servers_times_and_bad_ones_do_not(cli
     assert {(s.device, s.kind, s.value) for s in client.logged()} == {("TANK-1", "water_level", 2.25)}
 
 
-def test_a_register_that_gives_nothing_keeps_no_other_from_being_read(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_register_that_gives_nothing_keeps_no_other_from_being_read() -> None:
     async def tell() -> None:
         port = free_port()
         bad = [{"device": "X", "kind": "rain", "at": 900}, {"device": "Y", "kind": "rain", "at": 0, "type": "float64"}]
@@ -138,12 +140,12 @@ def test_a_register_that_gives_nothing_keeps_no_other_from_being_read(capsys: py
             task.cancel()
         assert [[(item["device"], item["value"]) for item in items] for items in taken[:3]] == [[("T-1", -5.0)]] * 3
 
-    asyncio.run(tell())
-    said = capsys.readouterr().out
-    assert said.count("holding register 900 of unit 1") == 1, "told once, not at every round"
+    with capture_logs() as lines:
+        asyncio.run(tell())
+    assert str(lines).count("holding register 900 of unit 1") == 1, "told once, not at every round"
 
 
-def test_a_variable_that_holds_no_number_keeps_no_other_from_being_read(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_variable_that_holds_no_number_keeps_no_other_from_being_read() -> None:
     async def tell() -> None:
         url = f"opc.tcp://127.0.0.1:{free_port()}"
         server = Server()
@@ -163,8 +165,9 @@ def test_a_variable_that_holds_no_number_keeps_no_other_from_being_read(capsys: 
                 await asyncio.wait_for(task, 10)
         assert [[(item["device"], item["value"]) for item in items] for items in taken[:2]] == [[("T-2", 4.5)]] * 2
 
-    asyncio.run(tell())
-    assert capsys.readouterr().out.count("Tank 1, not a number") == 1
+    with capture_logs() as lines:
+        asyncio.run(tell())
+    assert str(lines).count("Tank 1, not a number") == 1
 
 
 def test_lines_become_signals_and_what_is_none_disturbs_nobody(client: Client, tmp_path: Path) -> None:

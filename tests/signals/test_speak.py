@@ -12,9 +12,10 @@ import psycopg
 import pytest
 
 from gridloop.adapters.channels.mqtt.channel import MqttChannel, build
+from gridloop.doors.cli.deployment import free_port
 from gridloop.sdk.channels import ChannelError, Receipt
 from gridloop.sdk.testing.channel import ChannelConformance, message
-from tests.signals.conftest import SECRET, TOKEN, free_port, logged, make_device
+from tests.signals.conftest import SECRET, TOKEN, logged, make_device
 from tests.signals.doors import Doors
 from tests.signals.servers import until
 

@@ -19,12 +19,13 @@ import pytest
 
 from gridloop.cases.models import Case
 from gridloop.cases.tests.kit import COUNTY, HERE, build
+from gridloop.doors.cli.deployment import free_port
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.actions import load
 from gridloop.registry.messages import DeviceRow
-from tests.signals.conftest import SECRET, TOKEN, free_port, hashed
+from tests.signals.conftest import SECRET, TOKEN, hashed
 from tests.signals.doors import Doors
 from tests.signals.servers import Program, until
 

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import random
 import secrets
 import signal
 import socket
@@ -169,9 +170,18 @@ def default_folder() -> Path:
     return Path(os.environ.get("GRIDLOOP_DATA_DIR") or ROOT / "var" / "data")
 
 
+def outgoing_from() -> int:
+    """The lowest port Linux gives to outgoing connections; whoever listens above it may find his port taken after a restart."""
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return 32_768
+
+
 def free_port(wanted: int = 0) -> int:
-    """``wanted`` when it is free on 127.0.0.1, else any free port."""
-    for port in (wanted, 0):
+    """``wanted`` when it is free on 127.0.0.1, else one below those of outgoing connections, else any that is free."""
+    apart = range(20_000, outgoing_from())
+    for port in (*([wanted] if wanted else []), *random.sample(apart, min(len(apart), 20)), 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

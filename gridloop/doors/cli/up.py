@@ -17,7 +17,7 @@ from gridloop.doors import figures_folder
 from gridloop.doors.cli import services
 from gridloop.doors.cli.common import data_dir_option, embedded, refuse_moved_clock
 from gridloop.doors.cli.database import DatabaseFault, Urls
-from gridloop.doors.cli.deployment import Deployment, default_folder, free_port, lan_address
+from gridloop.doors.cli.deployment import Deployment, default_folder, free_port, lan_address, outgoing_from
 from gridloop.doors.cli.edge import Edge, metrics_from
 from gridloop.doors.cli.main import COMMANDS
 from gridloop.doors.cli.prepare import open_database, run_prepare
@@ -225,7 +225,8 @@ class Start:
         if given := os.environ.get("NATS_URL"):
             self.mqtt = ""
             return given
-        port = free_port(self.deployment.read("ports.json").get("nats", 0))
+        kept = self.deployment.read("ports.json").get("nats", 0)
+        port = free_port(kept if kept < outgoing_from() else 0)  # only our own processes know it
         config = self.deployment.nats / "nats.conf"
         self.supervisor.add(services.nats(config, port, dict(os.environ), before=lambda: self._choose_door(port)))
         return f"nats://gridloop:{self.deployment.secrets()['nats']}@127.0.0.1:{port}"

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from structlog.contextvars import bound_contextvars, clear_contextvars
 
 from gridloop.doors import logs
@@ -15,10 +16,12 @@ from gridloop.doors import logs
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
     clear_contextvars()  # another test's job may stand there
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
+    root, ours, lines = logging.getLogger(), logging.getLogger("gridloop"), structlog.get_config()
+    before, level = (root.handlers[:], root.level), ours.level
     yield
     root.handlers[:], root.level = before
+    ours.setLevel(level)
+    structlog.configure(**lines)
 
 
 NUMBER = "13900001111"

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from gridloop.doors.cli.deployment import free_port
 from gridloop.doors.cli.edge import Edge
 from gridloop.doors.cli.services import PROGRAMS
-from tests.house.product import crowd, free_port
+from tests.house.product import crowd
 from tests.live.bad_input.kit import rows
 from tests.live.conftest import Live
 from tests.signals.servers import wait_for_port
