@@ -8,11 +8,11 @@ import random
 import psycopg
 
 from gridloop.cases.types import case_types
+from gridloop.scenes.loading import load_all
+from gridloop.scenes.rules import Candidate, choose
 from kit.lives import Place
 from kit.running import Callers
 
-PHOTO_NEEDED = ("01", "02", "03", "04")  # their scene wants a photo of the result
-OWN_SCENE = {"28002", "29004", "09009"}
 _CELL = 0.0007  # degrees, about 70 m: a place within 50 m is the same
 TURNS = 40  # over all points, each time with another type: never two reports of one thing
 
@@ -22,7 +22,7 @@ def places(callers: Callers) -> list[Place]:
 
     No two of one type lie near each other: a place that is reported again soon after it was closed is held for a review.
     """
-    kinds = [code for code in case_types() if not code.startswith(PHOTO_NEEDED) and code not in OWN_SCENE]
+    kinds = _general()
     with psycopg.connect(callers.product.run()["urls"]["owner"]) as owner:
         owner.execute("SELECT set_config('gridloop.system', 'on', true)")
         points = owner.execute(
@@ -36,6 +36,13 @@ def places(callers: Callers) -> list[Place]:
     random.Random(7).shuffle(found)
     taken: set[tuple[object, int, int]] = set()
     return [place for place in found if _alone(place, taken)]
+
+
+def _general() -> list[str]:
+    """Case types that no pack but the one for any type takes: the others' ways are longer or want a photo of the result."""
+    packs = [Candidate(n, one.name, one.pack) for n, one in enumerate(load_all()) if one.pack is not None]
+    taken = {code: choose(packs, code, {}) for code in case_types()}
+    return [code for code, one in taken.items() if one is not None and one.pack.pack.any_type and code != one.pack.pack.case_type]
 
 
 def _alone(place: Place, taken: set[tuple[object, int, int]]) -> bool:

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-import yaml
+from gridloop.kernel import plain_yaml
 
 CATALOGUE = Path(__file__).resolve().parent.parent.parent / "packs" / "case_types.yaml"
 WORDS = CATALOGUE.with_name("case_words.yaml")
@@ -40,14 +40,14 @@ class CaseType:
 @cache
 def levels_of(department: str) -> tuple[str, ...]:
     """At which levels a department has units, the widest first; () when the catalogue does not have it."""
-    catalogue = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
+    catalogue = plain_yaml.read(CATALOGUE)
     return next((tuple(one["levels"]) for one in catalogue["departments"] if one["code"] == department), ())
 
 
 @cache
 def case_types() -> dict[str, CaseType]:
     """Every case type by its 5-digit code."""
-    catalogue = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
+    catalogue = plain_yaml.read(CATALOGUE)
     types: dict[str, CaseType] = {}
     for category in catalogue["categories"]:
         for entry in category["types"]:
@@ -79,7 +79,7 @@ def _pairs(text: str) -> set[str]:
 @cache
 def common_words() -> dict[str, tuple[str, ...]]:
     """Words people use for a type, longest first, by its code; ValueError when the file names a type there is not."""
-    told = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+    told = plain_yaml.read(WORDS)
     if unknown := sorted(set(told) - set(case_types())):
         raise ValueError(f"{WORDS.name}: no such case type: {', '.join(unknown)}")
     return {code: tuple(sorted(words, key=len, reverse=True)) for code, words in told.items()}

@@ -8,8 +8,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
-import yaml
-
+from gridloop.kernel import plain_yaml
 from gridloop.kernel.errors import Invalid
 
 
@@ -29,7 +28,7 @@ class Rule:
 
 @cache
 def _table() -> dict[str, Rule]:
-    found = yaml.safe_load((Path(__file__).parent / "retention.yaml").read_text(encoding="utf-8"))
+    found = plain_yaml.read(Path(__file__).parent / "retention.yaml")
     return {name: Rule(name, **row) for name, row in found.items()}
 
 

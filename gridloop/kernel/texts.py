@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from gridloop.kernel import plain_yaml
 
 LANGUAGES = ("zh", "en")
 
@@ -16,7 +16,7 @@ def all_texts() -> dict[str, dict[str, str]]:
     """Every key of every room; a key given twice is a programming error."""
     texts: dict[str, dict[str, str]] = {}
     for path in sorted(Path(__file__).parent.parent.glob("*/texts.yaml")):
-        for key, languages in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
+        for key, languages in (plain_yaml.read(path) or {}).items():
             if key in texts:
                 raise ValueError(f"{path}: text key {key!r} stands in another room too")
             texts[key] = languages

@@ -6,9 +6,9 @@ import importlib
 from functools import cache
 from pathlib import Path
 
-import yaml
 from django.conf import settings
 
+from gridloop.kernel import plain_yaml
 from gridloop.sdk.channels import KINDS, Channel, channel_setting
 
 FOLDER = Path(__file__).resolve().parent.parent / "adapters" / "channels"
@@ -16,7 +16,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "adapters" / "channels"
 
 def known() -> dict[str, dict[str, object]]:
     """Manifests of the installed channel adapters by id."""
-    return {path.parent.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*/manifest.yaml"))}
+    return {path.parent.name: plain_yaml.read(path) for path in sorted(FOLDER.glob("*/manifest.yaml"))}
 
 
 @cache

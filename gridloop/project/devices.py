@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from gridloop.kernel import plain_yaml
 from gridloop.sdk.pushes import ManifestFault, PushMapping, read_manifest
 from gridloop.sdk.readers import Reader
 
@@ -20,7 +19,7 @@ OWN = "adapters"  # folder in the data directory with a folder for each adapter 
 
 def kept_data() -> dict[str, frozenset[str]]:
     """Kinds of signals of whose data only the named parts may come in, as the catalogue of kinds says (``keeps``)."""
-    kinds = yaml.safe_load(KINDS.read_text(encoding="utf-8"))["kinds"]
+    kinds = plain_yaml.read(KINDS)["kinds"]
     return {name: frozenset(entry["keeps"]) for name, entry in kinds.items() if "keeps" in entry}
 
 

@@ -19,6 +19,8 @@ import yaml
 from jsonpath.segments import JSONPathChildSegment
 from jsonpath.selectors import NameSelector
 
+from gridloop.kernel import plain_yaml
+
 Item = dict[str, Any]
 Words = dict[str, str]
 PathText = Annotated[str, msgspec.Meta(pattern=r"^\$")]
@@ -105,7 +107,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 def read_manifest(file: Path) -> Manifest:
     """Raises ``ManifestFault``."""
     try:
-        found = msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), Manifest)
+        found = msgspec.convert(plain_yaml.read(file), Manifest)
         if found.push:
             PushMapping(found.id, found.push)
     except (OSError, ValueError, LookupError, yaml.YAMLError) as fault:

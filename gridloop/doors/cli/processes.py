@@ -16,6 +16,7 @@ from gridloop.doors.cli.deployment import Deployment
 from gridloop.doors.cli.supervisor import die_with_parent
 from gridloop.doors.figures_folder import use_folder
 from gridloop.kernel import tracing
+from gridloop.kernel.texts import all_texts
 
 _WSGI = "gridloop.project.wsgi"  # by name: doors do not import the project, the project wires the doors
 _SOCKET = click.option("--socket", "uds", type=click.Path(path_type=Path), help="Listen on this Unix socket.")
@@ -47,11 +48,12 @@ def _load_wsgi(*_: Any) -> Callable[..., Any]:
 
 
 def _application() -> Callable[..., Any]:
-    """The WSGI application with every address resolved. Loaded once in the master: the workers are forked from it."""
+    """The WSGI application with every address resolved and every sentence read. Loaded once in the master: the workers are forked from it."""
     application: Callable[..., Any] = importlib.import_module(_WSGI).application
     from django.urls import get_resolver
 
     assert get_resolver().url_patterns
+    all_texts()
     return application
 
 

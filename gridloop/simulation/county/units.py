@@ -7,8 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from gridloop.kernel import plain_yaml
 from gridloop.orgs.messages import DepartmentRow, DutyRow, PostRow, UnitRow
 from gridloop.simulation.county.frame import COUNTY_CODE, COUNTY_ZH
 from gridloop.simulation.county.territory import Territory
@@ -52,7 +51,7 @@ class Organisation:
 @cache
 def catalogue() -> dict[str, Any]:
     """The case types with their departments, as the product ships them."""
-    data: dict[str, Any] = yaml.safe_load(CASE_TYPES.read_text(encoding="utf-8"))
+    data: dict[str, Any] = plain_yaml.read(CASE_TYPES)
     return data
 
 

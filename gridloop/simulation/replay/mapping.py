@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gridloop.kernel import plain_yaml
 from gridloop.kernel.errors import Invalid
 from gridloop.kernel.texts import say
 
@@ -120,7 +121,7 @@ def load_mapping(name: str) -> Mapping:
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.yaml")))
         raise Invalid("simulation.no_mapping", file=str(path), known=known)
     try:
-        return Mapping.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Mapping.model_validate(plain_yaml.read(path))
     except yaml.YAMLError as error:
         raise Invalid("simulation.bad_mapping", file=path.name, where="", what=str(error)) from error
     except ValidationError as error:
