@@ -48,7 +48,7 @@ def _load_wsgi(*_: Any) -> Callable[..., Any]:
 
 
 def _application() -> Callable[..., Any]:
-    """The WSGI application with every address resolved and every sentence read. Loaded once in the master: the workers are forked from it."""
+    """The WSGI application with every address resolved and every sentence read. Loaded in the master: the workers are forked from it."""
     application: Callable[..., Any] = importlib.import_module(_WSGI).application
     from django.urls import get_resolver
 
