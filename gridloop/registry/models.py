@@ -197,7 +197,7 @@ class Device(models.Model):
     class Meta:
         indexes = [
             region_index("registry_device_region"),
-            models.Index(fields=["status", "heard_in"], name="registry_device_heard_in"),
+            models.Index(fields=["status", "interval_seconds", "heard_in"], name="registry_device_due_in"),
             models.Index(fields=["kind"], name="registry_device_kind"),
         ]
 

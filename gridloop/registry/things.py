@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from gridloop.journal.rows import ask_together
 from gridloop.journal.selectors import reading
 from gridloop.kernel import geo
 from gridloop.kernel.errors import NotFound
-from gridloop.kernel.viewer import Viewer
+from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs.briefs import Page
 from gridloop.orgs.selectors import calendar_for, number_after, page_limit, turn
 from gridloop.registry import scope
@@ -279,12 +279,45 @@ def _facts_of_homes(at: datetime) -> dict[str, dict[str, float]]:
     return homes
 
 
+_INTERVALS = """
+WITH RECURSIVE one AS (
+    SELECT min(interval_seconds) AS seconds FROM registry_device WHERE status = 'online'
+    UNION ALL
+    SELECT (SELECT min(interval_seconds) FROM registry_device WHERE status = 'online' AND interval_seconds > one.seconds)
+    FROM one WHERE one.seconds IS NOT NULL
+) SELECT seconds FROM one WHERE seconds IS NOT NULL LIMIT %s"""
+_MOST_INTERVALS = 100
+
+
+@reading
+def _intervals(viewer: Viewer) -> list[int]:
+    """How often the devices called online should be heard, each length once: a jump along the index for each."""
+    with connection.cursor() as cursor:
+        cursor.execute(_INTERVALS, [_MOST_INTERVALS + 1])
+        return [int(row[0]) for row in cursor.fetchall()]
+
+
+def _of_each_interval(heard: Callable[[int], Q]) -> Q:
+    """A condition on ``heard_in`` by interval, so that an index finds the few it is true of among a million that are in time.
+
+    Where there are more lengths than anybody would choose, no condition: all are looked at.
+    """
+    lengths = _intervals(SYSTEM)
+    if len(lengths) > _MOST_INTERVALS:
+        return Q()
+    unknown = Q(heard_in=None)  # not heard since there is the column
+    found = Q(pk__in=[])
+    for seconds in lengths:
+        found |= Q(interval_seconds=seconds) & (heard(seconds) | unknown)
+    return found
+
+
 @reading
 def overdue_devices(viewer: Viewer, at: datetime, least: timedelta = timedelta(0), limit: int = 500) -> list[DeviceView]:
     """Devices still called online that have not been heard for three of their own intervals and for ``least``, longest silent first."""
     latest = at - F("interval_seconds") * timedelta(seconds=3)
-    heard = Q(heard_in__lt=at - least) | Q(heard_in=None)  # None: not heard since there is the column
-    where = scope.devices(viewer) & heard & Q(status=Device.Status.ONLINE, last_seen__lt=Least(latest, at - least))
+    where = scope.devices(viewer) & Q(status=Device.Status.ONLINE, last_seen__lt=Least(latest, at - least))
+    where &= _of_each_interval(lambda seconds: Q(heard_in__lt=at - max(timedelta(seconds=3 * seconds), least)))
     return _shown(viewer, Device.objects.filter(where).select_related(*_DEVICE_REFS).order_by("last_seen", "pk")[:limit])
 
 
@@ -332,7 +365,7 @@ def device_counts(viewer: Viewer, region: str = "") -> dict[str, int]:
 @reading
 def heard_since(viewer: Viewer, at: datetime) -> bool:
     """Whether any device that is called online was heard after a moment."""
-    recent = Q(heard_in__gt=at - HEARD_IN) | Q(heard_in=None)
+    recent = _of_each_interval(lambda _: Q(heard_in__gt=at - HEARD_IN))
     return Device.objects.filter(scope.devices(viewer) & recent & Q(status=Device.Status.ONLINE, last_seen__gte=at)).exists()
 
 

@@ -92,14 +92,16 @@ def mark_silent() -> bool:
 def _nobody_is_heard(now: datetime) -> bool:
     if heard_since(SYSTEM, now - SILENT_LEAST):
         return False
-    return is_mass_silence(len(overdue_devices(SYSTEM, now, SILENT_LEAST, most_late(SYSTEM))), device_counts(SYSTEM)["online"])
+    online = device_counts(SYSTEM)["online"]
+    return is_mass_silence(len(overdue_devices(SYSTEM, now, SILENT_LEAST, most_late(online))), online)
 
 
 def _mark(watch: Watch) -> bool:
     now = watch.looked
-    due = overdue_devices(SYSTEM, now, SILENT_LEAST, most_late(SYSTEM))
+    online = device_counts(SYSTEM)["online"]
+    due = overdue_devices(SYSTEM, now, SILENT_LEAST, most_late(online))
     late = [d for d in due if d.last_seen and watch.silent(d.last_seen, d.interval_seconds)]
-    if is_mass_silence(len(late), device_counts(SYSTEM)["online"]):
+    if is_mass_silence(len(late), online):
         late = [d for d in late if d.last_seen and now - max(d.last_seen, watch.since) > MASS_HOLDS]
     told = late[:AT_ONCE]
     together = _groups(told, now)
@@ -117,9 +119,9 @@ def _groups(late: Sequence[DeviceView], now: datetime) -> dict[str, str]:
     return {d.code: village for d in late if counts[village := d.region_code[:GROUP_DIGITS]] >= GROUP_LEAST}
 
 
-def most_late(viewer: Viewer) -> int:
+def most_late(online: int) -> int:
     """So many late devices have to be looked at to know whether it is a mass: a fixed number would hide one in a large deployment."""
-    return max(AT_ONCE, math.ceil(MASS_SHARE * device_counts(viewer)["online"]) + 1)
+    return max(AT_ONCE, math.ceil(MASS_SHARE * online) + 1)
 
 
 def is_mass_silence(late: int, online: int) -> bool:

@@ -127,8 +127,9 @@ def detector_title(viewer: Viewer, name: str) -> str:
 def state(viewer: Viewer) -> State:
     """Lags of the consumers, signals that could not be taken, and whether most devices fell silent together."""
     last = Trouble.objects.order_by("-at").first()
-    late = len(overdue_devices(viewer, clock.now(), limit=most_late(viewer)))
-    return State(lags(viewer), Trouble.objects.count(), last.error if last else "", is_mass_silence(late, device_counts(viewer)["online"]))
+    online = device_counts(viewer)["online"]
+    late = len(overdue_devices(viewer, clock.now(), limit=most_late(online)))
+    return State(lags(viewer), Trouble.objects.count(), last.error if last else "", is_mass_silence(late, online))
 
 
 def doctor(viewer: Viewer) -> list[tuple[str, str, str, dict[str, Any]]]:

@@ -104,6 +104,23 @@ def test_a_device_comes_to_life_falls_silent_and_comes_back() -> None:
         assert [(f["from"], f["to"]) for f in facts] == [("unproved", "online"), ("online", "silent"), ("silent", "online")]
 
 
+@pytest.mark.parametrize("most", [100, 2])
+def test_who_is_overdue_is_told_by_each_ones_own_interval(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index only narrows: the same as asking each device, whether there are few lengths of intervals or too many to name."""
+    monkeypatch.setattr("gridloop.registry.things._MOST_INTERVALS", most)
+    intervals = [30, 200, 3600, 86_400]
+    rows = [DeviceRow(f"d-{n}", "door", county.GRID, status="online", interval_seconds=intervals[n % 4]) for n in range(80)]
+    actions.load(SYSTEM, rows)
+    heard = {f"d-{n}": NOON - timedelta(seconds=(n // 4) ** 4 * 2) for n in range(80)}
+    actions.devices_heard(DOOR, [(code, at, None) for code, at in heard.items()])
+    for least in (timedelta(0), timedelta(minutes=15)):
+        wanted = [c for n, (c, at) in enumerate(heard.items()) if NOON - at > max(least, timedelta(seconds=3 * intervals[n % 4]))]
+        found = [d.code for d in selectors.overdue_devices(SYSTEM, NOON, least)]
+        assert set(found) == set(wanted)
+        assert 10 < len(found) < 70
+        assert [heard[code] for code in found] == sorted(heard[code] for code in found), "longest silent first"
+
+
 def test_thousands_that_come_back_together_cost_as_many_statements_as_one() -> None:
     """A gateway was mended: each has its fact in a chain that holds, and its change for the trend."""
     actions.load(SYSTEM, [DeviceRow(f"door-{n}", "door", county.GRID, status="silent") for n in range(300)])
