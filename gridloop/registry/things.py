@@ -358,7 +358,8 @@ def named_place(viewer: Viewer, device: str, *, household: str = "", place: str 
 @reading
 def device_counts(viewer: Viewer, region: str = "") -> dict[str, int]:
     """How many devices of the viewer's scope have each status."""
-    rows = Device.objects.filter(scope.devices(viewer), region_code__startswith=region).values_list("status").annotate(Count("pk"))
+    where = scope.devices(viewer) & (Q(region_code__startswith=region) if region else Q())
+    rows = Device.objects.filter(where).values_list("status").annotate(Count("pk"))
     return dict.fromkeys(Device.Status.values, 0) | dict(rows)
 
 
