@@ -19,6 +19,7 @@ from SpiffWorkflow.exceptions import SpiffWorkflowException
 from SpiffWorkflow.util.task import TaskState
 
 from gridloop.flow import state as saved
+from gridloop.flow.asking import Asked, asked
 from gridloop.flow.diagram import Diagram, Reader
 from gridloop.flow.memory import Memory, Notes, place
 from gridloop.flow.rules import DURATION, Call, Param, ProcessFault, Step, UserTask, Wait, fits
@@ -72,6 +73,10 @@ class Process:
         if missing := sorted(name for name, param in self.params.items() if param.default is None and name not in params):
             raise Invalid("flow.param_missing", process=self.name, name=missing[0])
         return {name: params.get(name, param.default) for name, param in self.params.items()}
+
+    def asked(self, params: dict[str, Any]) -> list[Asked]:
+        """Whom a case of it asks for work, with a pack's parameters."""
+        return asked(self._diagram, self.with_defaults(params))
 
     def start(self, data: dict[str, Any]) -> Step:
         """Begin: ``data`` is ``{"case": {...}, "params": {...}}``."""

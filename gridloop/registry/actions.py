@@ -41,7 +41,7 @@ from gridloop.registry.models import (
 )
 from gridloop.registry.rules import DEVICE_STATUSES, absence_fault, device_fault
 from gridloop.registry.tables import device_target, targets
-from gridloop.registry.things import hash_secret
+from gridloop.registry.things import HEARD_IN, hash_secret
 
 SECRET_LENGTH = 32
 DEVICE_KIND = re.compile(r"[a-z][a-z0-9_]{1,31}")
@@ -133,16 +133,17 @@ def devices_heard(viewer: Viewer, heard: Sequence[tuple[str, datetime, float | N
         if code not in latest or latest[code][0] < at:
             latest[code] = (at, value)
     codes = sorted(latest)  # one order for all writers, so that two never wait for each other
+    news = codes, [latest[c][0] for c in codes], [None if (value := latest[c][1]) is None else float(value) for c in codes]
     with elevated(), connection.cursor() as cursor:
         cursor.execute(
             "WITH news AS (SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::float8[]) AS n(code, at, value)), "
             "old AS (SELECT d.id, d.code, d.status, n.at, n.value FROM registry_device d JOIN news n ON n.code = d.code "
             "WHERE d.last_seen IS NULL OR d.last_seen < n.at ORDER BY d.code FOR UPDATE OF d) "
-            "UPDATE registry_device d SET last_seen = old.at, heard_in = date_bin('10 minutes', old.at, 'epoch'), "
+            "UPDATE registry_device d SET last_seen = old.at, heard_in = date_bin(%s, old.at, 'epoch'), "
             "last_value = COALESCE(old.value, d.last_value), "
             "status = CASE WHEN old.status IN ('silent', 'unproved') THEN 'online' ELSE d.status END "
             "FROM old WHERE d.id = old.id RETURNING d.code, old.status, d.status, d.id",
-            [codes, [latest[c][0] for c in codes], [None if (value := latest[c][1]) is None else float(value) for c in codes]],
+            [*news, HEARD_IN],
         )
         back = sorted((code, before, number) for code, before, after, number in cursor.fetchall() if before != after)
         _changed(viewer, back, "online")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from gridloop.flow.asking import Asked
 from gridloop.signals.rehearsing import LASTS, Raised
 
 OLD, NEW = "old", "new"
@@ -43,10 +44,13 @@ def report(
     sides: Mapping[str, Sequence[Raised]],
     days: Sequence[date],
     local: Callable[[int], date],
-    unit_of: Callable[[str], int | None],
+    posts: Sequence[tuple[Asked, Callable[[str], int | None]]],
     load: Load,
 ) -> dict[str, Any]:
-    """``local``: the day of a moment (ms); ``unit_of``: who is competent in a region. Hushed alarms are counted by themselves."""
+    """``local``: the day of a moment (ms); ``posts``: what a case asks for, each with who is competent in a region. Hushed alarms are
+
+    counted by themselves.
+    """
     told = {side: [one for one in rows if not one.hushed] for side, rows in sides.items()}
     both = _both(told[OLD], told[NEW])
     own = {side: [one for one in rows if one.goes_by == "device"] for side, rows in told.items()}
@@ -60,7 +64,7 @@ def report(
             "minutes": round(load.minutes, 1),
             "open_hours": round(load.open_hours, 1),
             "measured": load.measured,
-            "units": _units(told, unit_of, load),
+            "units": [row for task, unit_of in posts for row in _units(told, task, unit_of, load)],
         },
     }
 
@@ -107,13 +111,14 @@ def _counted(told: Mapping[str, Sequence[Raised]], what: Callable[[Raised], str]
     return [{"name": name, OLD: counts[OLD][name], NEW: counts[NEW][name]} for name in names]
 
 
-def _units(told: Mapping[str, Sequence[Raised]], unit_of: Callable[[str], int | None], load: Load) -> list[dict[str, Any]]:
+def _units(told: Mapping[str, Sequence[Raised]], task: Asked, unit_of: Callable[[str], int | None], load: Load) -> list[dict[str, Any]]:
     units: dict[int, Counter[str]] = defaultdict(Counter)
     for side, rows in told.items():
         for one in cases(rows, load.open_hours):
             units[unit_of(one.region) or 0][side] += 1
+    what = {"task_zh": task.title_zh, "task_en": task.title_en, "first": task.first}
     return [
-        {"unit": unit or None, OLD: counts[OLD], NEW: counts[NEW]}
+        {"unit": unit or None, **what, OLD: counts[OLD], NEW: counts[NEW]}
         for unit, counts in sorted(units.items(), key=lambda item: (-max(item[1].values()), item[0]))
     ]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from django.db.models.functions import Now
 from gridloop.cases.directory import DIRECTORY
 from gridloop.cases.figures import taken_by
 from gridloop.detection.rules import described
+from gridloop.flow.selectors import process_by_digest
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
@@ -52,8 +54,8 @@ def state_file(rehearsal_id: int) -> Path:
 class Running:
     """A rehearsal in this process's hands."""
 
-    def __init__(self, row: Rehearsal, pack: Pack, wished: Pack, present: bool, on: dict[str, bool]) -> None:
-        self.row, self.pack = row, pack
+    def __init__(self, row: Rehearsal, pack: Pack, process: str, wished: Pack, present: bool, on: dict[str, bool]) -> None:
+        self.row, self.pack, self.process = row, pack, process  # by its digest
         self._on, self._present = on, present
         calendar = calendar_for(SYSTEM, "")
         old = detectors_of(pack, kinds(), calendar) if present else {}
@@ -90,18 +92,21 @@ class Running:
     def report(self) -> dict[str, Any]:
         calendar = calendar_for(SYSTEM, "")
         case_type = self.pack.pack.case_type
-        units: dict[str, int | None] = {}
+        now = clock.now()
 
-        def unit_of(region: str) -> int | None:
-            if region not in units:
-                found = DIRECTORY.competent("handle", case_type, region, clock.now())
-                units[region] = found.unit_id if found else None
-            return units[region]
+        def holder(duty: str) -> Callable[[str], int | None]:
+            @cache
+            def unit_of(region: str) -> int | None:
+                found = DIRECTORY.competent(duty, case_type, region, now)
+                return found.unit_id if found else None
 
+            return unit_of
+
+        posts = [(one, holder(one.duty)) for one in process_by_digest(self.process).asked(self.pack.pack.params)]
         sides = split(one for one in self.work.found() if self._told_at(one))
         until = moment(self.work.cut) if self.work.cut is not None else self.row.until
         days = days_between(self.row.since, until, calendar.local)
-        found = report(sides, days, lambda at: calendar.local(moment(at)).date(), unit_of, load_of(case_type))
+        found = report(sides, days, lambda at: calendar.local(moment(at)).date(), posts, load_of(case_type))
         found["cut"] = until.isoformat() if self.work.cut is not None else None
         found["present"] = self._present
         found["would_be_held"] = found["most_in_an_hour"] > most_an_hour()
@@ -217,14 +222,14 @@ def _lease(pk: int) -> bool:
 
 
 def _begin(row: Rehearsal) -> Running | None:
-    pack = selectors.version(row.base_id)[0]
+    pack, _, _, process = selectors.version(row.base_id)
     checked = check(pack, row.text, Known.of()) if row.text else None
     if checked is not None and checked.pack is None:
         _fail(row, str(checked.wrongs[0]))
         return None
     here = next((one for one in selectors.packs(SYSTEM) if one.name == row.pack), None)
     on = dict(here.regions) | {"": here.regions.get("", here.unswitched)} if here else {"": True}
-    running = Running(row, pack, checked.pack if checked and checked.pack else pack, bool(here and here.on_somewhere), on)
+    running = Running(row, pack, process, checked.pack if checked and checked.pack else pack, bool(here and here.on_somewhere), on)
     _still_ours(running)
     return running
 

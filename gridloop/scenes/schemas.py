@@ -159,10 +159,13 @@ class RehearsedCountOut(Schema):
 
 
 class RehearsedUnitOut(Schema):
-    """Cases a unit would get; ``unit`` null: nobody is competent."""
+    """Cases a unit would get; ``unit`` null: nobody is competent. ``first``: every case asks for the task, others come at most as often."""
 
     unit: int | None
     title: str
+    task_zh: str = ""
+    task_en: str = ""
+    first: bool = True
     old: int
     new: int
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -34,6 +34,7 @@ from gridloop.signals.models import Alarm, Forgotten, HeldDetector, Irregular, P
 from gridloop.signals.positions import done_by_all
 from gridloop.signals.rules import OWN_SOURCE, SILENT_LEAST, Marks, Watch, erased
 from gridloop.signals.source import source
+from gridloop.signals.stream import token_text
 
 MASS_SHARE = 0.5  # more than this share of all devices silent at once: our own door, not so many devices …
 MASS_LEAST = 20
@@ -202,12 +203,17 @@ def erase_subject(
     Returns how many signals were changed; the fact says how many alarms were ended by it.
     """
     marks = Marks(frozenset(identities), frozenset(devices), tuple(sorted(words)))
+    named = {*marks.words}  # and what is called by a text that holds one of them
+
+    def seen(signal: Signal) -> None:
+        if marks.named_in(text := token_text(signal.data)):
+            named.add(text)
+
     with elevated():
-        count = _erase_log(marks, rule)
-        lasting = _ask_to_forget(marks.devices, marks.words)
+        count = _erase_log(marks, rule, seen) + history.erase(marks, rule, seen)
+        lasting = _ask_to_forget(marks.devices, named)
         Witness.objects.filter(device__in=marks.devices).delete()
         Proposal.objects.filter(device__in=marks.devices).delete()
-    count += history.erase(marks, rule)
     append("org", "signals_erased", {"signals": count, "alarms": lasting, "rule": rule}, viewer)
     return count
 
@@ -234,8 +240,10 @@ def erase_person(viewer: Viewer, code: str, reason: str, words: Collection[str] 
     return Erasure(signals, len(subjects) + gone.values + values, gone.cases, gone.files)
 
 
-def _erase_log(marks: Marks, rule: str) -> int:
+def _erase_log(marks: Marks, rule: str, seen: Callable[[Signal], None]) -> int:
     def change(batch: Sequence[Signal]) -> list[Signal] | None:
+        for signal in filter(marks.hit, batch):
+            seen(signal)
         return [erased(s, rule) if marks.hit(s) else s for s in batch] if any(map(marks.hit, batch)) else None
 
     return source().rewrite(change)

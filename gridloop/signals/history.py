@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -174,13 +174,16 @@ def drop_old(limit: int = 500, dry: bool = False) -> int:
     return len(old[:limit])
 
 
-def erase(marks: Marks, rule: str) -> int:
-    """Redact a person's signals in every file; returns how many."""
+def erase(marks: Marks, rule: str, seen: Callable[[Signal], None] = lambda _: None) -> int:
+    """Redact a person's signals in every file, after each was ``seen``; returns how many."""
     changed = 0
     for path in sorted(folder().glob("*/*/*.parquet")):
         if not _may_hold(path, marks):
             continue
         rows = read_file(path)
+        for row in rows:
+            if marks.hit(row.signal):
+                seen(row.signal)
         after = [Row(erased(r.signal, rule), r.arrived) if marks.hit(r.signal) else r for r in rows]
         count = sum(a is not b for a, b in zip(after, rows, strict=True))
         if count:

@@ -5,7 +5,8 @@ In pieces that fit into memory, and of the kinds somebody asks for: rows lie by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from gridloop.detection import rules
 from gridloop.detection.columns import NOTHING, Bools, Ints, Readings, joined
 from gridloop.detection.language import kind_number
-from gridloop.detection.rules import HOUR
+from gridloop.detection.rules import HOUR, Condition, Pick
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals import history
@@ -79,20 +81,73 @@ class Past:
         return whole.take(due & (whole.time >= self.at))
 
 
-def earlier(before: int, since: int, numbers: Numbers, kinds: Kinds, lane: int | None = None) -> Iterator[Readings]:
-    """Hour by hour backwards from the archive: of every device and kind the readings of the last hour in which there were any."""
-    known: dict[int, Bools] = {}  # by kind: devices found already
+@dataclass(frozen=True, slots=True)
+class Decisive:
+    """Readings that a condition goes by until the next of them, whatever else is read: the last ``least`` of each device tell its state.
+
+    Those the pick takes whose value does not lie from ``low`` up to before ``high`` (``down``: from over ``low`` up to ``high``).
+    """
+
+    pick: Pick
+    least: int = 1
+    low: float = np.inf
+    high: float = -np.inf
+    down: bool = False
+
+    def among(self, found: Readings) -> Bools:
+        pick, value = self.pick, found.value
+        out = np.isin(found.kind, pick.kinds) if pick.kinds else np.ones(len(found.time), np.bool_)
+        if pick.at_least is not None:
+            out &= value >= pick.at_least
+        if pick.at_most is not None:
+            out &= value <= pick.at_most
+        if pick.during is not None and out.any():
+            out &= pick.during.is_open(found.time)
+        if self.low <= self.high:
+            out &= (value <= self.low) | (value > self.high) if self.down else (value < self.low) | (value >= self.high)
+        return out
+
+
+def decisive(conditions: Iterable[Condition]) -> list[Decisive]:
+    """Of all conditions, one in another; what counts or learns does so over a stretch of time and needs none."""
+    found: dict[Decisive, None] = {}
+    for part in conditions:
+        match part:
+            case rules.Threshold():
+                low, high = sorted((part.limit, part.limit if part.clear is None else part.clear))
+                found[Decisive(part.pick, 1, low, high, part.direction == rules.DOWN)] = None
+            case rules.Rate():
+                found[Decisive(part.pick, 2, 0.0, 0.0)] = None  # with a value
+            case rules.Absence() | rules.Dwell():
+                found[Decisive(part.pick)] = None
+            case rules.Unanswered():
+                found[Decisive(part.first)] = found[Decisive(part.then)] = None
+    return list(found)
+
+
+def earlier(
+    before: int, since: int, numbers: Numbers, kinds: Kinds, lane: int | None = None, asked: Sequence[Decisive] = ()
+) -> Iterator[Readings]:
+    """Hour by hour backwards from the archive: of every device and kind the readings of the last hour in which there were any, and those
+
+    of the last hours in which there were decisive ones (``asked``).
+    """
+    known: dict[int | Decisive, Ints] = {}  # by kind, and by what decides: how many were found of each device
     for hour in range((before - 1) // HOUR, since // HOUR - 1, -1):
         parts = [read(path, numbers, kinds, hour * HOUR, min(before, (hour + 1) * HOUR)) for path in files(hour, lane)]
         found = joined(parts)
+        wanted: list[tuple[int | Decisive, Bools, int]] = [(kind, found.kind == kind, 1) for kind in np.unique(found.kind).tolist()]
+        wanted += [(one, one.among(found), one.least) for one in asked]
         new = np.zeros(len(found.time), np.bool_)
-        for kind in np.unique(found.kind).tolist():
-            rows = np.flatnonzero(found.kind == kind)
-            seen = known.get(kind, np.zeros(0, np.bool_))
-            seen = np.append(seen, np.zeros(max(0, int(found.device[rows].max()) + 1 - len(seen)), np.bool_))
-            new[rows] = ~seen[found.device[rows]]
-            seen[found.device[rows]] = True
-            known[kind] = seen
+        for what, which, least in wanted:
+            rows = np.flatnonzero(which)
+            if len(rows):
+                counts = np.bincount(found.device[rows])
+                seen = known.get(what, np.zeros(0, np.int64))
+                seen = np.append(seen, np.zeros(max(0, len(counts) - len(seen)), np.int64))
+                new[rows[seen[found.device[rows]] < least]] = True
+                seen[: len(counts)] += counts
+                known[what] = seen
         yield found.take(new)
 
 

@@ -34,6 +34,7 @@ class Crew:
         self.held: dict[Lane, AtWork] = {}
         self._lanes: Mapping[Lane, tuple[Detector, ...]] = {}
         self._gone = set[str]()  # detectors with alarms that nobody wants
+        self._known: set[Lane] | None = None  # lanes there were at the last look at what nobody detects on
         self._balanced = self._passed = -math.inf
 
     def turn(self) -> bool:
@@ -145,19 +146,23 @@ class Crew:
     # --- what nobody detects on --------------------------------------------------------------------------------------------
 
     def _pass_by(self, look: Look) -> None:
-        """Positions of a consumer without a lane go along, so that the log can be trimmed. Alarms of detectors that are no more are over:
+        """Positions of a consumer without a lane go along, so that the log can be trimmed. Alarms of detectors that are no more are over.
 
-        of those that were gone at the last look, too, because another worker may have heard of a new one sooner.
+        All of this of what was gone at the last look, too: another worker may have heard of a new detector sooner, and packs that are
+        gone for a moment take nothing with them of what was learned.
         """
         if time.monotonic() - self._passed < PASS_SECONDS:
             return
         self._passed = time.monotonic()
         tags = {TOGETHER: [WHOLE.tag], DEVICES: [Lane(partition).tag for partition in look.ends]}
-        for consumer in tags.keys() - {lane.consumer for lane in (*self._lanes, *self.held)}:
+        known = {*self._lanes, *self.held}
+        lately = {WHOLE, *map(Lane, look.ends)} if self._known is None else known | self._known  # the first look alone tells nothing
+        self._known = known
+        for consumer in tags.keys() - {lane.consumer for lane in lately}:
             state.go_by(consumer, self._owner, detecting.LEASE_SECONDS, look.ends, tags[consumer])
         wanted = {detector.id for detectors in self._lanes.values() for detector in detectors}
         if look.erased:
-            forgetting.leave_none(self._owner, (*self._lanes, *self.held), look.ends)
+            forgetting.leave_none(self._owner, lately, look.ends)
         self._gone = state.end_gone(wanted, self._gone)
         if not self.held:
             alarms.send_due()

@@ -249,10 +249,15 @@ def decoded(data: bytes) -> Decoded:
 
 
 def token_in(data: Mapping[str, Any]) -> int:
+    return token_of(token_text(data))
+
+
+def token_text(data: Mapping[str, Any]) -> str:
+    """What the token of a signal is made of; empty for none."""
     for name in TOKENS:
         if isinstance(found := data.get(name), str | int) and found != "":
-            return token_of(str(found))
-    return 0
+            return str(found)
+    return ""
 
 
 def named(number: str, source: str) -> int:

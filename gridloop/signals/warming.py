@@ -21,7 +21,7 @@ from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals.alarms import moment
 from gridloop.signals.holding import conditions, fact_names, kinds_asked
 from gridloop.signals.keys import Keys
-from gridloop.signals.past import Kinds, Past, earlier
+from gridloop.signals.past import Kinds, Past, decisive, earlier
 from gridloop.signals.stream import Stream, marks_before
 from gridloop.signals.stream import partitions as all_partitions
 from gridloop.signals.taking import LATENESS, Taking, compiled
@@ -29,7 +29,7 @@ from gridloop.signals.taking import LATENESS, Taking, compiled
 if TYPE_CHECKING:
     from gridloop.signals.detecting import AtWork
 
-LOOK_BACK = 45 * DAY  # so far before the window the last reading of a device is looked for: what has lasted since began with it
+LOOK_BACK = 45 * DAY  # so far before the window a device's last and decisive readings are looked for: what has lasted since began with them
 
 
 def memory_of(detector: Detector) -> int:
@@ -78,7 +78,8 @@ class Learning:
                 self.engine.facts(by, name, column)
         self._past = Past(since, frontier, partitions, keys.devices, kinds, lane)
         self.begin = self._past.at
-        self._earlier = earlier(self.begin, self.begin - LOOK_BACK, keys.devices, kinds, lane)
+        asked = decisive(part for detector in detectors for part in conditions(detector))
+        self._earlier = earlier(self.begin, self.begin - LOOK_BACK, keys.devices, kinds, lane, asked)
         self._last: list[Readings] | None = []  # those of before, until all are found
         self.back = (self.begin - 1) // HOUR - (self.begin - LOOK_BACK) // HOUR + 1  # hours it looks back over
 

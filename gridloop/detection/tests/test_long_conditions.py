@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gridloop.detection import rules
 from gridloop.detection.engine import Engine
-from gridloop.detection.rules import DAY, HOUR, MINUTE, Pick
+from gridloop.detection.rules import DAY, HOUR, MINUTE, Detector, Pick
 from gridloop.detection.schedules import REST, WORKING, Schedule, Span
 from gridloop.detection.tests.reference import Reading, World, alarms
 from gridloop.detection.tests.streams import Arrival, columns, detector, found
@@ -49,7 +49,54 @@ silences = st.builds(
 )
 gated = st.builds(rules.During, st.builds(rules.Absence, picks, st.integers(HOUR, 40 * HOUR)), schedules)
 LONG: dict[str, st.SearchStrategy[Any]] = {"days": days, "routine": routines, "silence": silences, "during": gated}
-WORLD = World(groups={"place": {0: 0, 1: 0}}, enrolled={"device": {1: START + 5 * HOUR, 2: START + DAY}})
+WORLD = World(
+    groups={"place": {0: 0, 1: 0}},
+    facts={"alone": {0: 1.0}, "away": {0: START + 3 * DAY, 1: START + DAY}, "back": {0: START + 6 * DAY, 1: START + 9 * DAY + HOUR}},
+    enrolled={"device": {1: START + 5 * HOUR, 2: START + DAY}},
+)
+hours = st.integers(1, 30).map(lambda n: n * HOUR)
+SHORT: dict[str, st.SearchStrategy[Any]] = {
+    "threshold": st.builds(rules.Threshold, picks, st.just(2.0), st.sampled_from([None, 0.5])),
+    "rate": st.builds(rules.Rate, picks, st.just(1.0), hours),
+    "absence": st.builds(rules.Absence, picks, hours),
+    "count": st.builds(rules.Count, picks, st.integers(1, 4), hours, st.booleans(), st.just(8 * HOUR)),
+    "distinct": st.builds(rules.Distinct, picks, st.integers(2, 3), hours, st.sampled_from([rules.TOKEN, rules.DEVICE])),
+    "dwell": st.builds(rules.Dwell, picks, hours, st.sampled_from([None, (1, 2)]), st.none() | hours),
+    "sequence": st.builds(rules.Sequence, picks, picks, hours, hours),
+    "unanswered": st.builds(rules.Unanswered, picks, picks, hours),
+}
+LEARNED = {name: LONG[name] for name in ("days", "routine", "silence")}
+leaves: dict[str, st.SearchStrategy[Any]] = {**SHORT, **LEARNED}
+
+
+def around(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """What may stand around a condition that does not hold at first."""
+    return st.one_of(
+        inner,
+        st.builds(rules.Hold, inner, hours),
+        st.builds(rules.During, inner, schedules),
+        st.builds(rules.Where, inner, st.just("alone"), st.just(1.0)),
+        st.builds(rules.Unless, inner, st.just("away"), st.just("back")),
+    )
+
+
+def together(one: str) -> st.SearchStrategy[Detector]:
+    """An operator and one that learns, in one detector: both, either, one without the other, or one as the step of the other."""
+    pair = st.tuples(around(leaves[one]), around(st.one_of(*LEARNED.values()))).flatmap(lambda two: st.sampled_from([two, two[::-1]]))
+    whens = st.one_of(
+        pair.map(rules.All),
+        pair.map(rules.Any_),
+        pair.map(lambda two: rules.All((two[0], rules.Not(two[1])))),
+        pair.map(lambda two: rules.Hold(rules.All((rules.Not(two[0]), two[1])), 2 * HOUR)),
+    )
+    joined = around(whens).map(lambda when: (when, ()))
+    stepped = pair.map(lambda two: (two[0], (rules.Step(3, two[1]), rules.Step(2, rules.Not(two[1])))))
+    return st.builds(
+        lambda built, by, quiet: detector(built[0], by, built[1], quiet),
+        joined | stepped,
+        st.sampled_from(["device", "place"]),
+        st.sampled_from([0, 0, 12 * HOUR, 3 * DAY]),
+    )
 
 
 def weeks(seed: int, size: int) -> list[Reading]:
@@ -93,6 +140,22 @@ def test_engine_is_reference_over_weeks(name: str) -> None:
 
     same()
     assert raised > 20
+
+
+@pytest.mark.parametrize("one", leaves)
+def test_every_operator_with_those_that_think_in_days(one: str) -> None:
+    raised = 0
+
+    @settings(max_examples=10, deadline=None, database=None)
+    @given(together(one), histories, arrivals)
+    def same(rule: Detector, readings: list[Reading], how: Arrival) -> None:
+        nonlocal raised
+        expected = alarms([rule], readings, START + SPAN, WORLD)
+        raised += len(expected)
+        assert found([rule], readings, how, WORLD, START + SPAN, LATE) == expected
+
+    same()
+    assert raised > 5
 
 
 @pytest.mark.parametrize("compiled", [False, True])

@@ -96,7 +96,9 @@ def _told(report: dict[str, Any], lang: str) -> Iterator[str]:
     yield sayit("measured" if work["measured"] else "assumed", count=work["measured"], minutes=f"{work['minutes']:.0f}")
     for one in work["units"]:
         hours = f"{one['new'] * work['minutes'] / 60:.1f}"
-        yield sayit("unit", title=one["title"] or sayit("nobody"), old=one["old"], new=one["new"], hours=hours)
+        task = one.get(f"task_{lang}", "") if one.get("first", True) else sayit("at_most", task=one[f"task_{lang}"])
+        title = " · ".join(part for part in (task, one["title"] or sayit("nobody")) if part)
+        yield sayit("unit", title=title, old=one["old"], new=one["new"], hours=hours)
     if report["would_be_held"]:
         yield sayit("held", count=report["most_in_an_hour"])
     if report["cut"]:

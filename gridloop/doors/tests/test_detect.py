@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sys
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -18,9 +20,18 @@ import pytest
 from click.testing import CliRunner, Result
 
 from conftest import shared_data
+from gridloop.detection.language import detectors
+from gridloop.detection.rules import parts_of
+from gridloop.detection.sentences import Teller, zone_names
+from gridloop.detection.vocabulary import MODIFIERS, OPERATORS
 from gridloop.doors.cli import readings
 from gridloop.doors.cli.detect import detect
+from gridloop.doors.cli.detect_output import kinds_asked_for
 from gridloop.doors.cli.main import cli
+from gridloop.kernel.durations import WorkingCalendar
+from gridloop.kernel.texts import say
+from gridloop.scenes.loading import ROOT, signal_kinds
+from gridloop.scenes.strict_yaml import read
 
 RULES = """
 detectors:
@@ -285,6 +296,74 @@ def test_why_and_why_not(tmp_path: Path) -> None:
     assert "独居 = 未知" in told
     told = run(*asked, "h9", "--lang", "en").stdout
     assert told == "nothing was read of h9; household: h1, h2\n"
+
+
+PAGE = (ROOT / "docs" / "reference" / "detect.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```yaml\n(.*?)```\n\n>", PAGE, re.DOTALL)
+EVENTFUL = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
+
+
+def weeks_of(kinds: Sequence[str], folder: Path) -> Path:
+    """Eleven weeks of a place and its devices, two of each kind: a usual day, quiet and busy days, high and low values, zones, names."""
+    chance = Random(8)
+    rows = []
+    for day in range(77):
+        for hour in () if day in (30, 31, 32, 70, 71) else (7, 8, 12, 18, 19, 23):
+            for number in range(chance.choice((1, 1, 2, 6))):
+                for which, kind in enumerate([*kinds, *kinds]):
+                    at = EVENTFUL + timedelta(days=day, hours=hour, minutes=7 * number, seconds=which)
+                    value = chance.choice((0, 0, 1, 1, 2.9, 3.5, 60)) if "_use" not in kind else 30 if day < 60 else 0.1
+                    rows.append((f"d{which}", kind, at.isoformat(), value, chance.choice(("消防通道", "甲", "乙")), "K1"))
+    rows.append(("d9", kinds[0], (EVENTFUL + timedelta(days=40)).isoformat(), 0, "甲", "K2"))
+    path = folder / "weeks.csv"
+    path.write_text("device,kind,at,value,token,whose\n" + "".join(",".join(map(str, row)) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_every_operator_is_explained_by_the_page_s_examples() -> None:
+    used = {key for text in EXAMPLES for key in re.findall(r"[a-z_]+(?=:)", text)}
+    assert {*OPERATORS, *MODIFIERS} - used <= {"any"}
+
+
+@pytest.mark.parametrize("text", EXAMPLES, ids=[text.split("\n")[1].strip(" :") for text in EXAMPLES])
+def test_each_operator_says_why_and_why_not(text: str, tmp_path: Path) -> None:
+    """Every change of an alarm, every condition with whether it holds, in both languages; of a key with one reading why there is none."""
+    rules = tmp_path / "detect.yaml"
+    rules.write_text(text, encoding="utf-8")
+    found = detectors(read(text, "detect.yaml").data, signal_kinds(), 1)
+    names = {kind.number: name for name, kind in signal_kinds().items()}
+    kinds = sorted({names[kind] for one in found for kind in kinds_asked_for(one)}) or ["motion"]
+    asked: list[Any] = [rules, weeks_of(kinds, tmp_path), "--to", "2026-05-25", "--lateness", "1h"]
+    asked += [word for by in {one.by for one in found} - {"device"} for word in ("--column", f"{by}=whose")]
+    asked += [word for fact in ("lives_alone", "elder", "key_place") if f"{fact}: true" in text for word in ("--fact", f"{fact}=yes")]
+    plain = run(*asked)
+    for one in found:
+        key = "d0" if one.by == "device" else "K1"
+        mine = [json.loads(line) for line in plain.stdout.splitlines() if json.loads(line)["detector"] == one.id]
+        changes = sorted((row["what"], to_local(row["at"])) for row in mine if row["key"] == key)
+        for lang in ("zh", "en"):
+            lines = run(*asked, "--only", one.id, "--explain", key, "--lang", lang).stdout.splitlines()
+            said = {what: say(f"doors.detect_why_{what}", lang, at="@", severity="#") for what in ("raised", "stepped", "cleared")}
+            told = [
+                (what, match[1])
+                for line in lines
+                for what, form in said.items()
+                if (match := re.fullmatch(re.escape(form).replace("@", "([0-9: -]+)").replace(re.escape("#"), ".+"), line.strip()))
+            ]
+            assert sorted(told) == changes
+            assert changes, "the weeks were to make it hold"
+            marks = [say(f"doors.detect_why_{state}", lang) for state in ("on", "off")]
+            parts = [part for top in (one.when, *(step.when for step in one.steps)) for part in parts_of(top)]
+            assert sum(line.strip().startswith(tuple(marks)) for line in lines) == len(parts)
+            teller = Teller(signal_kinds(), lang, WorkingCalendar(), zone_names([text]))
+            assert lines[1] == teller.sentence(one) or "zones" in text
+            assert not any(re.search(r"[{}]|None|nan", line) for line in lines)
+            other = run(*asked, "--only", one.id, "--explain", "d9" if one.by == "device" else "K2", "--lang", lang).stdout
+            assert say("doors.detect_why_none", lang) in other or "absence" in text or "unanswered" in text or "silence" in text
+
+
+def to_local(at: str) -> str:
+    return (datetime.fromisoformat(at) + timedelta(hours=8)).strftime("%Y-%m-%d %H:%M:%S")
 
 
 WRONG: list[tuple[list[str], str, str]] = [

@@ -159,6 +159,19 @@ def test_what_a_device_in_a_home_said_is_left_out_and_when_is_but_the_day() -> N
     assert selectors.device(SYSTEM, "smoke-1").last_value == 1.0
 
 
+@pytest.mark.parametrize("minutes", [0, 3, 9, 10, 11])
+def test_ten_minutes_in_the_index_hide_nobody_who_was_heard_in_them(minutes: int) -> None:
+    """What is looked for by the column answers by the very moment, wherever in its ten minutes that lies."""
+    heard = NOON + timedelta(minutes=minutes, seconds=59)
+    actions.devices_heard(DOOR, [("smoke-1", heard, 1.0)])
+    asked = [heard + timedelta(seconds=seconds) for seconds in range(-1300, 1301, 26)]
+    assert [selectors.heard_since(SYSTEM, at) for at in asked] == [at <= heard for at in asked]
+    interval = timedelta(seconds=selectors.device(SYSTEM, "smoke-1").interval_seconds)
+    late = [heard + 3 * interval + timedelta(seconds=seconds) for seconds in range(-26, 27, 13)]
+    found = [["smoke-1" in [one.code for one in selectors.overdue_devices(SYSTEM, at)]] for at in late]
+    assert found == [[at > heard + 3 * interval] for at in late]
+
+
 def test_a_faulty_device_stays_faulty_however_much_it_talks() -> None:
     actions.set_device_status(SYSTEM, "smoke-1", "faulty")
     assert actions.devices_heard(DOOR, [("smoke-1", NOON, 3.0)]) == []

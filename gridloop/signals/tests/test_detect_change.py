@@ -11,7 +11,7 @@ import pytest
 from gridloop.cases.tests.kit import Cast
 from gridloop.detection import rules
 from gridloop.detection.messages import CLEARED, RAISED
-from gridloop.detection.rules import HOUR, MINUTE, Detector
+from gridloop.detection.rules import HOUR, MINUTE, Detector, Pick
 from gridloop.detection.schedules import Schedule, Span
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
@@ -231,6 +231,55 @@ def test_what_has_lasted_for_longer_than_a_detector_remembers_survives_a_new_ver
     receive(log, [reading("h000", DOOR, now), reading("h001", TEMPERATURE, now, 20.0)])
     run(work, now + timedelta(minutes=5))
     assert lasting().keys() == {"h001"}
+
+
+BAND = Detector("homes.band", 1, rules.Threshold(pick(TEMPERATURE), 60.0, 50.0))
+RISEN = Detector("homes.risen", 1, rules.Rate(pick(TEMPERATURE), 20.0, 6 * HOUR, rules.UP))
+UNUSED = Detector("homes.unused", 1, rules.Absence(Pick(pick(WATER).kinds, at_least=5.0), 12 * HOUR), by="household")
+LEFT_OPEN = Detector(
+    "homes.left_open", 1, rules.Unanswered(Pick(pick(DOOR).kinds, at_least=1.0), Pick(pick(DOOR).kinds, at_most=0.0), HOUR)
+)
+
+
+@pytest.mark.parametrize("archived", [False, True], ids=["from the log", "from the archive"])
+def test_what_was_said_since_without_deciding_anything_ends_nothing(
+    county: Cast, log: PostgresLog, history_folder: Path, archived: bool
+) -> None:
+    """For days a value stays between the limits, water only drips, a door says that it is ajar: what holds since before goes on."""
+    register(3)
+    detectors = [BAND, RISEN, UNUSED, LEFT_OPEN]
+    work = begun(log, detectors)
+    first = [
+        reading("h000", TEMPERATURE, START + timedelta(minutes=1), 70.0),
+        reading("h001", WATER, START + timedelta(minutes=1), 9.0),
+        reading("h002", DOOR, START + timedelta(minutes=1), 1.0),
+        reading("h002", TEMPERATURE, START + timedelta(minutes=1), 10.0),
+    ]
+    undecided = [
+        reading(home, kind, START + timedelta(hours=hours), value)
+        for hours in range(1, 5 * 24, 7)
+        for home, kind, value in (("h000", TEMPERATURE, 55.0), ("h001", WATER, 0.1), ("h002", DOOR, 0.5))
+    ]
+    receive(log, [*first, *undecided[:3], reading("h002", TEMPERATURE, START + timedelta(hours=6), 30.0), *undecided[3:]])
+    now = START + 5 * DAYS
+    run(work, now)
+    before = lasting()
+    assert before == {
+        "h000-temperature": START + timedelta(minutes=1),
+        **dict.fromkeys(("h000", "h001", "h002"), START + timedelta(hours=12, minutes=1)),
+        "h002-door_open": START + timedelta(hours=1, minutes=1),
+        "h002-temperature": START + timedelta(hours=6),
+    }
+    if archived:
+        work._save_due = True
+        run(work, now + timedelta(seconds=6))
+        archive(now)
+        with scoped(SYSTEM):
+            Batch.objects.filter(at__lt=now - DAYS).delete()
+    detectors[:] = [replace(one, version=2, severity=2) for one in detectors]
+    run(work, now + timedelta(seconds=1))
+    assert {one.version for one in work.detectors} == {2}
+    assert lasting() == before
 
 
 def test_a_silence_older_than_the_first_start_looks_back_is_found(county: Cast, log: PostgresLog, history_folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from gridloop.cases.tests.kit import Cast
 from gridloop.detection import rules
 from gridloop.detection.engine import Engine
-from gridloop.detection.rules import HOUR
+from gridloop.detection.rules import HOUR, Detector
 from gridloop.journal.frame import scoped
 from gridloop.journal.models import Fact
 from gridloop.kernel import clock
@@ -24,7 +24,7 @@ from gridloop.signals.actions import erase_person
 from gridloop.signals.alarms import moment
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import PostgresLog
-from gridloop.signals.models import Alarm, Forgotten
+from gridloop.signals.models import Alarm, Batch, Forgotten
 from gridloop.signals.taking import LATENESS
 from gridloop.signals.tests.homes import ALL, DOOR, SILENT, START, WATER, Told, day, pick, receive, register
 from gridloop.signals.tests.test_detect import HOMES, MINUTES, begun, expected, rows, run
@@ -132,3 +132,31 @@ def test_history_does_not_teach_it_again(homes: Cast, log: PostgresLog, monkeypa
     assert GONE not in lasting(), "nothing was read of them since"
     with scoped(SYSTEM):
         assert not Alarm.objects.filter(key=GONE).exists()
+
+
+@pytest.mark.parametrize("archived", [False, True], ids=["in the log", "in the archive"])
+def test_a_word_inside_of_a_token_is_forgotten_with_it(homes: Cast, log: PostgresLog, archived: bool) -> None:
+    """What was read at a neighbour's door under a name that holds theirs counts no day any more; other names go on."""
+    often = Detector("homes.often", 1, rules.Days(pick(DOOR), 2, 5))
+    work = begun(log, [often])
+
+    def seen(day_: int) -> datetime:
+        now = CUT + timedelta(days=day_)
+        tokens = {"h005": "访客19987654321号", "h006": "访客13300000000号"}
+        receive(
+            log, [Signal(f"{home}{now}", "test", f"{home}-{DOOR}", DOOR, now, 1.0, data={"token": token}) for home, token in tokens.items()]
+        )
+        return now + timedelta(minutes=5)
+
+    run(work, seen(0))
+    if archived:
+        work._save_due = True
+        run(work, CUT + timedelta(minutes=6))
+        archive(CUT + timedelta(hours=3))
+        with scoped(SYSTEM):
+            Batch.objects.all().delete()
+    with clock.fixed(CUT + timedelta(hours=4)):
+        erase_person(homes.admin, "P1", "本人申请")
+    run(work, CUT + timedelta(hours=5))
+    run(work, seen(1))
+    assert {one.key for one in rows() if one.what == "raised"} == {f"h006-{DOOR}"}

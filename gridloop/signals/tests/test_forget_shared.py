@@ -234,6 +234,44 @@ def stands(partition: int, owner: str) -> None:
         Position.objects.create(consumer=DEVICES, partition=partition, owner=owner, lease_until=clock.now() - timedelta(days=900))
 
 
+def test_packs_that_are_gone_for_a_moment_take_nothing_along(homes: Cast, log: PostgresLog) -> None:
+    """Not even while an erasure waits: the others' state stays, and what was erased is forgotten when the detectors are back."""
+    first, rest = stream()
+    wanted = [*ALL]
+    crew = begun(log, "first")[0]
+    crew._wanted = lambda: tuple(wanted)
+    receive(log, first)
+    run(CUT, crew)
+    for work in crew.held.values():
+        work._save_due = True
+    run(CUT + timedelta(seconds=10), crew)
+    with scoped(SYSTEM):
+        before = set(state.tags())
+        open_ = {**lasting()}
+    assert before == {lane.tag for lane in crew.held}
+    wanted.clear()
+    with clock.fixed(CUT + timedelta(seconds=20)):
+        crew.turn()
+        assert not crew.held
+        erase(homes)
+    new = Crew("new", lambda: tuple(wanted))  # and one that has just been started
+    with clock.fixed(CUT + timedelta(seconds=21)):
+        new.turn()
+    with scoped(SYSTEM):
+        assert set(state.tags()) == before
+    new.end()
+    wanted[:] = ALL
+    run(CUT + timedelta(seconds=30), crew)
+    run(CUT + timedelta(minutes=1), crew)
+    assert waiting() == set()
+    assert lasting() == {key: at for key, at in open_.items() if key not in (GONE, HOT_DEVICE)}
+    rest = [s for s in rest if s.at > CUT + timedelta(minutes=2)]
+    receive(log, rest)
+    run(END, crew)
+    whole = [*first, *rest]
+    assert of(rows(), False) == of(expected(whole, ALL, end_of(crew)), False)
+
+
 def test_without_any_detector_nothing_waits(homes: Cast, log: PostgresLog) -> None:
     crew = Crew("first", list)
     receive(log, stream()[0])

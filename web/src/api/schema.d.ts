@@ -4585,13 +4585,28 @@ export interface components {
         };
         /**
          * RehearsedUnitOut
-         * @description Cases a unit would get; ``unit`` null: nobody is competent.
+         * @description Cases a unit would get; ``unit`` null: nobody is competent. ``first``: every case asks for the task, others come at most as often.
          */
         RehearsedUnitOut: {
+            /**
+             * First
+             * @default true
+             */
+            first: boolean;
             /** New */
             new: number;
             /** Old */
             old: number;
+            /**
+             * Task En
+             * @default
+             */
+            task_en: string;
+            /**
+             * Task Zh
+             * @default
+             */
+            task_zh: string;
             /** Title */
             title: string;
             /** Unit */

@@ -628,7 +628,7 @@ export interface RehearsalReport {
   most_in_an_hour: number;
   would_be_held: boolean;
   cut: string | null;
-  work: { minutes: number; open_hours: number; measured: number; units: { unit: number | null; title: string; old: number; new: number }[] };
+  work: { minutes: number; open_hours: number; measured: number; units: { unit: number | null; title: string; task_zh: string; task_en: string; first: boolean; old: number; new: number }[] };
 }
 
 export interface Rehearsal {

@@ -174,7 +174,7 @@ export default {
     off: "The scene is off: there are no present alarms to compare with.", cut: "So many alarms that it ended at {at}", held: "Up to {n} alarms in an hour: it would be held back at work", detector: "Detector", old: "Present", new: "New",
     both: "Both", onlyNew: "Only new", onlyOld: "Only present", hushed: "{n} more would be held back: their whole village was silent", places: "Alarms by village", devices: "Devices with most alarms", nothing: "None",
     elsewhere: "{n} more villages lie outside your territory", work: "Expected work", measured: "{minutes} minutes a case: the middle of {n} closed ones, from acceptance to handing in", assumed: "{minutes} minutes a case are assumed: too few such cases were closed",
-    nobody: "Nobody is competent", cases: "{old} → {new} cases", hours: "{old} → {new} hours a week", chartText: "Alarms by day over {days} days: {old} present, {new} new",
+    nobody: "Nobody is competent", cases: "{old} → {new} cases", hours: "{old} → {new} hours a week", atMost: "{task} (at most)", chartText: "Alarms by day over {days} days: {old} present, {new} new",
     state: { new: "new", changed: "changed", same: "unchanged", gone: "removed" },
     status: { waiting: "Waiting", running: "Running", done: "Done", failed: "Not finished", cancelled: "Cancelled", published: "Published" },
   },

@@ -161,7 +161,7 @@ export default {
     off: "场景目前停用，没有现行预警可比。", cut: "预警过多，只试运行到 {at}", held: "一小时最多 {n} 条，超过上限，上线后会被暂停", detector: "检测器", old: "现行", new: "新规则",
     both: "都有", onlyNew: "只在新规则", onlyOld: "只在现行", hushed: "另有 {n} 条因整村设备失联会暂不上报", places: "各村预警", devices: "预警最多的设备", nothing: "没有",
     elsewhere: "另有 {n} 个村不在你的辖区", work: "预计工作量", measured: "每件 {minutes} 分钟：{n} 件已办结事件从签收到提交的中位数", assumed: "每件按 {minutes} 分钟估计：办结的同类事件还太少",
-    nobody: "没有承办单位", cases: "{old} → {new} 件", hours: "每周 {old} → {new} 小时", chartText: "{days} 天内每天的预警：现行共 {old} 条，新规则共 {new} 条",
+    nobody: "没有承办单位", cases: "{old} → {new} 件", hours: "每周 {old} → {new} 小时", atMost: "{task}（属实的才有）", chartText: "{days} 天内每天的预警：现行共 {old} 条，新规则共 {new} 条",
     state: { new: "新增", changed: "有改动", same: "未改", gone: "去掉" },
     status: { waiting: "等待中", running: "试运行中", done: "已完成", failed: "没有完成", cancelled: "已取消", published: "已发布" },
   },
