@@ -225,7 +225,7 @@ class Reader:
         try:
             return Expression(source, names)
         except ExpressionFault as error:
-            raise self.fault(element, "flow.expression", source=source, detail=str(error)) from error
+            raise self.fault(element, "flow.expression", source=source, detail=error.words) from error
 
     def _names(self, process: Element, diagram: Diagram) -> tuple[str, ...]:
         items = [e.get(OURS + "item") for e in process.iter(BPMN + "multiInstanceLoopCharacteristics") if e.get(OURS + "item")]

@@ -8,6 +8,8 @@ from typing import Any
 
 import cel
 
+from gridloop.kernel.texts import Words
+
 _FUNCTIONS = frozenset(
     (
         "size",
@@ -43,11 +45,16 @@ _FUNCTIONS = frozenset(
     )
 )
 _BOUND = re.compile(r"\.(?:all|exists|exists_one|map|filter)\(\s*([A-Za-z_]\w*)\s*,")
+_AT = re.compile(r"<input>:\d+:(\d+)")
 _LONGEST = 500  # characters; a longer condition belongs into a detector
 
 
 class ExpressionFault(ValueError):
-    """The text is no condition we run, or it met data it cannot work with."""
+    """The text is no condition we run, or it met data it cannot work with; ``words`` say it in both languages."""
+
+    def __init__(self, said: str | Words) -> None:
+        super().__init__(str(said))
+        self.words = said if isinstance(said, Words) else Words("kernel.expression_failed", (("what", said),))
 
 
 class Expression:
@@ -59,22 +66,22 @@ class Expression:
         """Compile; ``names`` are the top-level names the data will have (None = not checked). Raises ExpressionFault."""
         self.source = source
         if len(source) > _LONGEST:
-            raise ExpressionFault(f"longer than {_LONGEST} characters")
+            raise ExpressionFault(Words("kernel.expression_long", (("most", _LONGEST),)))
         try:
             self._program = cel.compile(source)
         except ValueError as error:
-            raise ExpressionFault(_first_line(error)) from error
+            raise ExpressionFault(_place(str(error), source)) from error
         self._check_references(names)
 
     def _check_references(self, names: Iterable[str] | None) -> None:
         called = {name for name in self._program.functions() if name.isidentifier()}
         if unknown := sorted(called - _FUNCTIONS):
-            raise ExpressionFault(f"unknown function {unknown[0]}()")
+            raise ExpressionFault(Words("kernel.expression_function", (("name", unknown[0]), ("known", " ".join(sorted(_FUNCTIONS))))))
         if names is None:
             return
         used = set(self._program.variables()) - set(_BOUND.findall(self.source))
         if unknown := sorted(used - set(names)):
-            raise ExpressionFault(f"unknown name {unknown[0]}; known: {', '.join(sorted(names))}")
+            raise ExpressionFault(Words("kernel.expression_name", (("name", unknown[0]), ("known", " ".join(sorted(names))))))
 
     def value(self, data: Mapping[str, Any]) -> Any:
         """The value over the data; a missing name or a wrong kind of value raises ExpressionFault."""
@@ -92,6 +99,16 @@ class Expression:
 
     def __repr__(self) -> str:
         return f"Expression({self.source!r})"
+
+
+def _place(said: str, source: str) -> Words:
+    """The library tells line, column and, in English, what its grammar wanted; people need the place and what stands there."""
+    found = _AT.search(said)
+    column = int(found[1]) if found else 1
+    here = source[column - 1 :].split(maxsplit=1)
+    if not here:
+        return Words("kernel.expression_unfinished")
+    return Words("kernel.expression_equals" if here[0] == "=" else "kernel.expression_place", (("column", column), ("here", here[0])))
 
 
 def _first_line(error: BaseException) -> str:

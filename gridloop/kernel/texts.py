@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,24 @@ def all_texts() -> dict[str, dict[str, str]]:
     return texts
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A part of a sentence, said in the sentence's language: a text key and its placeholders."""
+
+    key: str
+    params: tuple[tuple[str, Any], ...] = ()
+
+    def said(self, lang: str) -> str:
+        return say(self.key, lang, **dict(self.params))
+
+    def __str__(self) -> str:
+        return self.said("zh")
+
+
 def say(key: str, lang: str = "zh", /, **params: Any) -> str:
     """The sentence in the language; an unknown key is shown as itself so that nothing is lost."""
     sentence = all_texts().get(key, {}).get(lang) or all_texts().get(key, {}).get("zh") or key
     try:
-        return sentence.format(**params)
+        return sentence.format(**{name: value.said(lang) if isinstance(value, Words) else value for name, value in params.items()})
     except (KeyError, IndexError):
         return sentence

@@ -26,7 +26,7 @@ from gridloop.sdk.pack import Pack
 def install(viewer: Viewer, loaded: Loaded) -> int:
     """Keep the pack as a new version unless the newest one is the same. Returns the version's id; Invalid when it has faults."""
     if loaded.pack is None or loaded.process is None:
-        raise Invalid("scenes.refused", first=str(loaded.wrongs[0]))
+        raise Invalid("scenes.refused", first=loaded.wrongs[0].words)
     newest = _newest(loaded.name)
     if newest is not None and loaded.digest in (newest.digest, newest.base_digest):
         return int(newest.pk)  # the same, or the one whose detectors were published here
@@ -71,7 +71,7 @@ def install_folder(viewer: Viewer, packs: Path = PACKS) -> list[int]:
     loaded = load_all(packs)
     for one in loaded:
         if one.wrongs:
-            raise Invalid("scenes.refused", first=str(one.wrongs[0]))
+            raise Invalid("scenes.refused", first=one.wrongs[0].words)
     for path in sorted(PROCESSES.glob("*.bpmn")):
         install_definition(viewer, path.stem, path.read_bytes())
     return [install(viewer, one) for one in loaded]
@@ -143,7 +143,7 @@ def ask_rehearsal(viewer: Viewer, name: str, text: str = "", days: int = 14) -> 
 def _need_right(checked: editing.Checked) -> None:
     if checked.wrongs:
         faults = tuple(FieldFault(f"/text/{wrong.line}", wrong.key, dict(wrong.params)) for wrong in checked.wrongs)
-        raise Invalid("scenes.refused", errors=faults, first=str(checked.wrongs[0]))
+        raise Invalid("scenes.refused", errors=faults, first=checked.wrongs[0].words)
 
 
 @verb("pack.switch")

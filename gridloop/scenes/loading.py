@@ -15,7 +15,7 @@ from gridloop.flow.rules import ProcessFault
 from gridloop.kernel.errors import Invalid
 from gridloop.kernel.expressions import Expression, ExpressionFault
 from gridloop.kernel.hashing import canonical, sha256_hex
-from gridloop.kernel.texts import say
+from gridloop.kernel.texts import Words
 from gridloop.scenes.rules import placeholders
 from gridloop.scenes.strict_yaml import Document, Wrong, read
 from gridloop.sdk.pack import (
@@ -158,10 +158,10 @@ def signal_kinds(packs: Path = PACKS) -> dict[str, Kind]:
     for name, entry in (document.data or {}).get("kinds", {}).items():
         try:
             found[name] = Kind(language.kind_number(name), **entry)
-        except TypeError as error:
-            document.fault(("kinds", name), "scenes.bad_value", name=name, value=str(entry), detail=str(error))
+        except TypeError:
+            document.fault(("kinds", name), "scenes.bad_value", name=name, value=str(entry), detail=Words("kernel.field_wrong"))
     if document.wrongs:
-        raise Invalid("scenes.refused", first=str(document.wrongs[0]))
+        raise Invalid("scenes.refused", first=document.wrongs[0].words)
     return found
 
 
@@ -238,13 +238,14 @@ def _process(pack: PackFile, document: Document, known: Known) -> tuple[Process 
     try:
         return load_process(xml, f"processes/{path.name}"), xml
     except ProcessFault as fault:
-        document.fault(("process",), "scenes.process_fault", detail=process_fault_text(fault))
+        document.fault(("process",), "scenes.process_fault", detail=process_fault_words(fault))
         return None, b""
 
 
-def process_fault_text(fault: ProcessFault, lang: str = "zh") -> str:
+def process_fault_words(fault: ProcessFault) -> Words:
     """``file:line element x: what is wrong``."""
-    return say("flow.fault", lang, file=fault.file, line=fault.line, element=fault.element, what=say(fault.key, lang, **fault.params))
+    what = Words(fault.key, tuple(fault.params.items()))
+    return Words("flow.fault", (("file", fault.file), ("line", fault.line), ("element", fault.element), ("what", what)))
 
 
 class Checker:
@@ -257,7 +258,7 @@ class Checker:
         try:
             Expression(source, names)
         except ExpressionFault as error:
-            self.documents[file].fault(path, "scenes.cel", name=".".join(map(str, path)), detail=str(error))
+            self.documents[file].fault(path, "scenes.cel", name=".".join(map(str, path)), detail=error.words)
 
     def _placeholders(self, file: str, path: tuple[str | int, ...], template: str, allowed: tuple[str, ...]) -> None:
         for name in placeholders(template):

@@ -12,8 +12,10 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
-from gridloop.kernel.texts import say
+from gridloop.kernel.field_words import field_words
+from gridloop.kernel.texts import Words
 
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
@@ -23,6 +25,29 @@ LONGEST_NUMBER = 400  # digits; more of them are text
 _TRAP = re.compile(r"^(y|n|yes|no|on|off|[-+]?0[0-9_]+|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|0o[0-7]+|=|<<)$", re.IGNORECASE)
 _NULL, _TRUE, _FALSE = ("", "~", "null", "Null", "NULL"), ("true", "True", "TRUE"), ("false", "False", "FALSE")
 _INT, _FLOAT = re.compile(r"^[-+]?[0-9]+$"), re.compile(r"^[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?$")
+# The library's sentences (English only), by how they begin → ours, which say how it is mended
+_YAML_WORDS = (
+    (r"mapping values are not allowed", "scenes.yaml_colon"),
+    (r"could not find expected ':'", "scenes.yaml_no_colon"),
+    (r"sequence entries are not allowed", "scenes.yaml_dash"),
+    (r"found character '\\t'", "scenes.yaml_tab"),
+    (r"found character (?P<found>'.*'|\".*\") that cannot start", "scenes.yaml_start"),
+    (r"found unexpected (end of stream|document separator)", "scenes.yaml_open_quote"),
+    (r"(found unknown escape|expected escape sequence)", "scenes.yaml_escape"),
+    (r"expected ',' or '(?P<found>[\]}])'", "scenes.yaml_open_bracket"),
+    (r"expected (<block end>|the node content)", "scenes.yaml_indent"),
+    (r"expected (a single document|'<document start>')|found non-comment content", "scenes.yaml_one_document"),
+    (r"(found undefined alias|expected alphabetic or numeric|.?found duplicate anchor)", "scenes.yaml_star"),
+)
+
+
+def _yaml_words(*said: str) -> Words:
+    """The problem, else what the library was at when it met it."""
+    for sentence in said:
+        for begins, key in _YAML_WORDS:
+            if (found := re.match(begins, sentence)) is not None:
+                return Words(key, tuple(found.groupdict().items()))
+    return Words("scenes.yaml_other")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,8 +59,13 @@ class Wrong:
     key: str
     params: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
 
+    @property
+    def words(self) -> Words:
+        what = Words(self.key, self.params)
+        return Words("scenes.wrong_at", (("file", self.file), ("line", self.line), ("what", what)))
+
     def said(self, lang: str = "zh") -> str:
-        return f"{self.file}:{self.line}: {say(self.key, lang, **dict(self.params))}"
+        return self.words.said(lang)
 
     def __str__(self) -> str:
         return self.said()
@@ -77,7 +107,7 @@ class Document:
         path: Path = tuple(part for part in one["loc"] if part != "[key]")
         name = ".".join(str(part) for part in path) or "-"
         keys = {"extra_forbidden": "scenes.unknown_key", "missing": "scenes.missing_key"}
-        self.fault(path, keys.get(one["type"], "scenes.bad_value"), name=name, value=_short(one.get("input")), detail=one["msg"])
+        self.fault(path, keys.get(one["type"], "scenes.bad_value"), name=name, value=_short(one.get("input")), detail=field_words(one))
 
 
 def read(text: str, file: str) -> Document:
@@ -102,9 +132,13 @@ def _read(text: str, file: str) -> Document:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        document.wrongs.append(Wrong(file, line, "scenes.yaml", (("detail", str(error.problem or error.context)),)))
+        document.wrongs.append(Wrong(file, line, "scenes.yaml", (("detail", _yaml_words(str(error.problem), str(error.context))),)))
+    except ReaderError as error:
+        document.wrongs.append(
+            Wrong(file, text.count("\n", 0, error.position) + 1, "scenes.yaml", (("detail", Words("scenes.yaml_character")),))
+        )
     except YAMLError as error:
-        document.fault((), "scenes.yaml", detail=str(error).splitlines()[0])
+        document.fault((), "scenes.yaml", detail=_yaml_words(str(error)))
     return document
 
 

@@ -15,6 +15,7 @@ import openpyxl
 import pytest
 
 from gridloop.doors.cli import sheets
+from gridloop.doors.cli.imports import SOME_REFUSED
 from gridloop.doors.cli.sheets import SheetFault, read_sheet
 from gridloop.journal.actions import scoped
 from gridloop.kernel.formulas import quoted, unquoted
@@ -96,7 +97,7 @@ def test_bad_rows_of_every_sort_lose_only_themselves(tmp_path: Path) -> None:
         f"d8,smoke,末行,{lon},{lat},60",
     ]
     file = write(tmp_path / "devices.csv", "\n".join(rows) + "\n")
-    run("devices", file)
+    run("devices", file, code=SOME_REFUSED)
     with scoped(SYSTEM):
         kept = dict(Device.objects.values_list("code", "name"))
     assert kept["d1"] == "𠮷祥小区😀"
@@ -133,7 +134,7 @@ def test_geojson_with_bad_shapes_keeps_the_good_ones(tmp_path: Path) -> None:
     ]
     features = [{"properties": {"code": f"g{n}", "kind": "smoke"}, "geometry": shape} for n, shape in enumerate(shapes)]
     file = write(tmp_path / "devices.geojson", json.dumps({"type": "FeatureCollection", "features": features}))
-    run("devices", file)
+    run("devices", file, code=SOME_REFUSED)
     with scoped(SYSTEM):
         assert set(Device.objects.values_list("code", flat=True)) >= {"g0", "g5"}
     assert [r["row"] for r in rejects(file)] == ["2", "3", "4", "5"]
@@ -146,7 +147,7 @@ def test_formulas_among_the_rejects_are_text_and_come_back_as_they_were(tmp_path
         tmp_path / "people.csv",
         f"人员编号,姓名,手机号,网格编码\nP1,\"=cmd|'/c calc'!A1\",+8610012345678,880101\nP2,好人,+8610012345679,{county.GRID}\n",
     )
-    run("people", file)
+    run("people", file, code=SOME_REFUSED)
     (told,) = rejects(file)
     assert told["姓名"] == "'=cmd|'/c calc'!A1"
     path = tmp_path / "people.csv.rejects.csv"

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from conftest import shared_data
+from gridloop.doors.cli.imports import SOME_REFUSED
 from gridloop.doors.cli.main import cli
 from gridloop.journal.actions import scoped
 from gridloop.kernel.viewer import SYSTEM
@@ -83,7 +84,7 @@ def test_real_enterprises_by_a_map(tmp_path: Path) -> None:
     file = tmp_path / "e.csv.gz"
     file.symlink_to(folder / "enterprises" / "enterprises_seed_counties.csv.gz")
     words = "columns: {region_code: county, industry: 企业类型}\nwords: {region_code: {岱山县: '330921', 鄞州区: '330212'}}\n"
-    run("enterprises", file, "--map", str(write(tmp_path / "map.yaml", words)))
+    run("enterprises", file, "--map", str(write(tmp_path / "map.yaml", words)), code=SOME_REFUSED)
     page = registry.enterprises(SYSTEM, region="330921", limit=200)
     assert len(page.items) == 184
     bad = rejects(file)
@@ -104,7 +105,7 @@ def test_people_with_rejects(tmp_path: Path) -> None:
         "P6,远方,,,880101001001001,",
     ]
     file.write_bytes("\r\n".join(lines).encode("gb18030"))
-    result = run("people", file)
+    result = run("people", file, code=SOME_REFUSED)
     assert "1 imported / 已导入, 5 refused / 未导入" in result.output
     with scoped(SYSTEM):
         person = Person.objects.get(code="P1")
@@ -123,7 +124,7 @@ def test_devices_find_their_region_by_coordinates(tmp_path: Path) -> None:
     text = "设备编号,设备类型,经度,纬度,上报间隔\n"
     text += f"d1,smoke,{county.WEST + 0.001},{county.SOUTH + 0.001},60\nd2,smoke,0,0,60\nd3,smoke,far,0,60\n"
     file = write(tmp_path / "devices.csv", text)
-    run("devices", file)
+    run("devices", file, code=SOME_REFUSED)
     assert registry.device(SYSTEM, "d1").region_code == county.MICRO
     assert [r["reason"].split(" / ")[0] for r in rejects(file)] == ["“lon”应为数字，不是“far”", "没有区划代码，坐标也不在任何网格内"]
 
@@ -153,7 +154,7 @@ def test_codes_filled_up_with_zeros_and_levels_by_any_word(tmp_path: Path) -> No
     rows = ["330000000000,浙江省,", "330200000000,宁波市,2", "330212000000,鄞州区,县（区）", "330212001000,下应街道,town"]
     text = "\n".join(["区划代码,名称,级别", *rows, "441900,东莞市,3", "33021,短,"])
     file = write(tmp_path / "r.csv", text)
-    run("regions", file)
+    run("regions", file, code=SOME_REFUSED)
     found = {r.code: r.level for r in selectors.regions(SYSTEM, limit=200).items}
     assert found == {"33": "province", "3302": "city", "330212": "county", "330212001": "town", "441900": "county"}
     assert rejects(file)[0]["row"] == "7"

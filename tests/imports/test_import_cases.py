@@ -12,6 +12,7 @@ from gridloop.cases.models import Case
 from gridloop.cases.present import case_detail, trace
 from gridloop.cases.selectors import CaseFilter, case_counts, case_page
 from gridloop.cases.tests.kit import EAST, Cast, build
+from gridloop.doors.cli.imports import SOME_REFUSED
 from gridloop.doors.cli.main import cli
 from gridloop.flow.models import Limit, Task
 from gridloop.journal.actions import scoped
@@ -47,9 +48,9 @@ def cast(db: None) -> Cast:
     return build()
 
 
-def run(file: Path, *options: str) -> Result:
+def run(file: Path, *options: str, code: int = 0) -> Result:
     result = CliRunner().invoke(cli, ["import", "cases", str(file), *options])
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == code, result.output
     return result
 
 
@@ -60,7 +61,7 @@ def write(path: Path, lines: list[str]) -> Path:
 
 def test_history_is_kept_found_and_quiet(cast: Cast, tmp_path: Path) -> None:
     file = write(tmp_path / "old.csv", GOOD + [line for line, _why in BAD])
-    output = run(file).output
+    output = run(file, code=SOME_REFUSED).output
     assert f"3 imported / 已导入, {len(BAD)} refused / 未导入" in output
     with file.with_name("old.csv.rejects.csv").open(encoding="utf-8-sig") as text:
         reasons = {int(r["row"]): r["reason"] for r in csv.DictReader(text)}

@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # it imports models: not before the settings are there
     from gridloop.orgs.loading import Loaded
 
 BATCH = 2_000  # rows whose coordinates are looked up together
+SOME_REFUSED = 3  # exit status: the file was read to its end, but rows of it were refused (2 is the library's word for wrong options)
 SHOW_EVERY = 1.0  # seconds between progress lines
 
 
@@ -260,6 +261,8 @@ def import_table(kind: str, file: Path, map_file: Path | None, only: str, dry_ru
 
     Columns are found by their Chinese or English names; --map says otherwise. Rows that do not fit go to
     FILE.rejects.csv with the row number and the reason; the others are kept. Importing again corrects in place.
+
+    Exit status: 0 every row is in, 3 some rows were refused, 1 nothing was imported or the file is wrong.
     """
     plan = read_plan(map_file, KINDS[kind])
     if not file.exists():
@@ -275,11 +278,10 @@ def import_table(kind: str, file: Path, map_file: Path | None, only: str, dry_ru
 
 
 def report(importer: Importer, merged: int, dry_run: bool, seconds: float) -> None:
-    """The last lines; nothing merged though rows were refused is an error."""
+    """The last lines; refused rows end with a status of their own, nothing merged at all is an error."""
     refused = importer.rejects.count
     done = "would be imported / 可导入" if dry_run else "imported / 已导入"
     click.echo(f"{merged:,} {done}, {refused:,} refused / 未导入, {seconds:.1f} s")
     if refused:
         click.echo(f"see / 见 {importer.rejects.path}", err=True)
-        if not merged:
-            sys.exit(1)
+        sys.exit(SOME_REFUSED if merged else 1)

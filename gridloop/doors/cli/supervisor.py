@@ -33,6 +33,35 @@ def die_with_parent(number: int = signal.SIGTERM) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(number))
 
 
+def told_through_make(parent: int) -> bool | None:
+    """Whether ``make``, which runs us, was told to end: SIGTERM it passes on, SIGINT it only notes (catches no further one) and waits.
+
+    None: the parent is no ``make`` that catches SIGINT, or nothing tells.
+    """
+    try:
+        status = Path(f"/proc/{parent}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    told = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    if told.get("Name") not in ("make", "gmake"):
+        return None
+    return not int(told["SigCgt"], 16) & 1 << signal.SIGINT - 1
+
+
+def end_with_make(stop: Callable[[], object], every: float = 0.3) -> None:
+    """Call ``stop`` once when the ``make`` that runs us gets SIGINT alone, as scripts send it, or is gone."""
+    parent = os.getppid()
+    if told_through_make(parent) is not False:
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent and not told_through_make(parent):
+            time.sleep(every)
+        stop()
+
+    threading.Thread(target=watch, daemon=True, name="make").start()
+
+
 @dataclass(frozen=True)
 class Service:
     """One child. ``ready`` is asked after each start; ``before`` runs before each start; ``loud`` picks lines for the terminal;
@@ -128,6 +157,10 @@ class Supervisor:
 
     def stopping(self) -> bool:
         return self._stopping
+
+    def stop_gently(self) -> None:
+        """As the first Ctrl-C, whoever else has asked already."""
+        self._stopping = True
 
     def request_stop(self, *_: object) -> None:
         if self._stopping:  # a second Ctrl-C: no more patience

@@ -22,7 +22,7 @@ from gridloop.doors.cli.edge import Edge, metrics_from
 from gridloop.doors.cli.main import COMMANDS
 from gridloop.doors.cli.prepare import open_database, run_prepare
 from gridloop.doors.cli.service_manager import Manager
-from gridloop.doors.cli.supervisor import Log, Service, Supervisor
+from gridloop.doors.cli.supervisor import Log, Service, Supervisor, end_with_make
 from gridloop.doors.cli.welcome import welcome
 from gridloop.kernel import clock
 from gridloop.sdk.channels import real_channels
@@ -166,6 +166,7 @@ class Start:
     def go(self) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self.supervisor.request_stop)
+        end_with_make(self.supervisor.stop_gently)
         try:
             if not self._start():
                 return 0 if self.supervisor.stopping() else 1

@@ -94,7 +94,7 @@ def _fault(request: HttpRequest, fault: Any) -> HttpResponse:
 
 def _validation(request: HttpRequest, error: Any) -> HttpResponse:
     """What pydantic found, as field faults with JSON pointers; the sentence says where."""
-    faults = tuple(fault_of(found, language(request)) for found in error.errors)
+    faults = tuple(fault_of(found) for found in error.errors)
     first = faults[0] if faults else FieldFault("/", "doors.bad_field", {"field": "body", "what": ""})
     return problem(request, Invalid(first.key, errors=faults, **first.params))
 

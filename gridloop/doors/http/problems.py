@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import get_language_from_request
 
+from gridloop.access.rules import PERMISSIONS
 from gridloop.kernel.errors import Fault
 from gridloop.kernel.texts import say
 
@@ -24,6 +25,12 @@ def language(request: HttpRequest) -> str:
     return "en" if get_language_from_request(request).startswith("en") else "zh"
 
 
+def _named(params: dict[str, Any], lang: str) -> dict[str, Any]:
+    """A right by its name: its code is for machines, who find it in ``permission``."""
+    names = PERMISSIONS.get(str(params.get("permission", "")))
+    return params | {"permission": names[lang == "en"]} if names else params
+
+
 def problem(request: HttpRequest, fault: Fault) -> HttpResponse:
     """The answer to a fault: what, where (JSON pointers) and how to mend it."""
     lang = language(request)
@@ -31,9 +38,11 @@ def problem(request: HttpRequest, fault: Fault) -> HttpResponse:
         "type": f"urn:gridloop:{fault.key}",
         "title": say(f"doors.status_{fault.status}", lang),
         "status": fault.status,
-        "detail": say(fault.key, lang, **fault.params),
-        "errors": [{"pointer": e.pointer, "message": say(e.key, lang, **e.params)} for e in fault.errors],
+        "detail": say(fault.key, lang, **_named(fault.params, lang)),
+        "errors": [{"pointer": e.pointer, "message": say(e.key, lang, **_named(e.params, lang))} for e in fault.errors],
     }
+    if "permission" in fault.params:
+        body["permission"] = fault.params["permission"]
     if "allowed" in fault.params:
         body["allowed"] = [v.strip() for v in str(fault.params["allowed"]).split(",") if v.strip() not in ("", "–", "-")]
     response = HttpResponse(orjson.dumps(body), status=fault.status, content_type="application/problem+json")

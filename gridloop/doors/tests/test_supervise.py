@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +14,7 @@ from typing import Any
 import pytest
 
 from gridloop.doors.cli import supervisor
-from gridloop.doors.cli.supervisor import Log, Service, Supervisor
+from gridloop.doors.cli.supervisor import Log, Service, Supervisor, end_with_make, told_through_make
 
 
 @pytest.fixture
@@ -75,3 +78,48 @@ def test_a_full_disk_does_not_end_who_tends(tmp_path: Path) -> None:
     finally:
         one.end()
     assert "No space left" in (tmp_path / "gridloop.log").read_text(encoding="utf-8")
+
+
+ROOT = Path(__file__).resolve().parents[3]
+UNDER_MAKE = """
+import signal, sys, time
+from gridloop.doors.cli.supervisor import end_with_make
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # a recipe in a group of its own would not hear it
+told = []
+end_with_make(lambda: told.append(1), 0.05)
+print("ready", flush=True)
+while not told:
+    time.sleep(0.02)
+print("ended", flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_what_make_runs_ends_when_make_alone_is_told_to(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "product.py").write_text(UNDER_MAKE, encoding="utf-8")
+    (tmp_path / "Makefile").write_text(f"run:\n\t@exec {sys.executable} product.py\n", encoding="utf-8")
+    make = subprocess.Popen(
+        ["make", "run"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
+    )
+    assert make.stdout is not None
+    try:
+        assert make.stdout.readline() == "ready\n"
+        make.send_signal(number)
+        assert make.stdout.read() == "ended\n"
+        assert make.wait(10) == -number
+    finally:
+        make.kill()
+        make.wait()
+
+
+def test_no_other_parent_is_watched() -> None:
+    assert told_through_make(os.getpid()) is None
+    end_with_make(lambda: pytest.fail("nobody asked for it"), 0.01)
+    time.sleep(0.05)

@@ -79,7 +79,9 @@ def test_every_list_answers_an_operator_and_turns_pages(path: str, caller: Calla
 def test_rights_are_asked(caller: Callable[..., Client]) -> None:
     leader = caller("leader")
     assert get(leader, "regions")["items"]
-    assert get(leader, "people", 403)["type"] == "urn:gridloop:journal.forbidden"
+    refused = get(leader, "people", 403)
+    assert (refused["type"], refused["permission"]) == ("urn:gridloop:journal.forbidden", "people.read")
+    assert refused["detail"] == "您没有“查看人口（脱敏）”的权限。", "the right by its name, its code is for machines"
     assert leader.post("/api/v1/devices/smoke-1/secret").status_code == 403
 
 

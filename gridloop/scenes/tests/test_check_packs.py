@@ -134,6 +134,17 @@ def test_command(tmp_path: Path) -> None:
     assert CliRunner().invoke(check_packs, [str(tmp_path / "illegal_parking" / "stories")]).exit_code == 1
 
 
+def test_faults_of_conditions_are_said_in_both_languages(tmp_path: Path) -> None:
+    pack = copy_of("illegal_parking", tmp_path)
+    change(pack, "signals.yaml", "value == 0.0", "value = 0.0")
+    change(pack, "signals.yaml", "plate: data.plate", "plate: nobody.plate")
+    zh, en = (CliRunner().invoke(check_packs, [str(pack), "--lang", lang]).output for lang in ("zh", "en"))
+    assert "第 7 个字符：相等请写 ==" in zh
+    assert "没有名为 nobody 的数据；可用：" in zh
+    assert "character 7: equality is written ==" in en
+    assert "there is no data called nobody; there are: " in en
+
+
 def test_the_command_tells_detectors_as_sentences() -> None:
     zh, en = (CliRunner().invoke(check_packs, ["--lang", lang]).output for lang in ("zh", "en"))
     assert "    fast_rise: 若同一设备水位上升达到每 1 小时 0.5 m，并持续 10 分钟，则报警，等级为重点。" in zh

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +43,46 @@ def test_model_faults_have_the_line_of_the_part() -> None:
     document = read("stages:\n  intake:\n    limit: 15m\n    colour: red\n  accept:\n    limit: soon\n", "l.yaml")
     assert document.parse(LimitsFile) is None
     assert [(w.key, w.line) for w in document.wrongs] == [("scenes.unknown_key", 4), ("scenes.bad_value", 6)]
+
+
+@pytest.mark.parametrize(
+    ("text", "zh", "en"),
+    [
+        ("a: b: c", "冒号", "colon"),
+        ("a: 1\nb\nc: 2", "缺少", "followed by"),
+        ("a: - b", "列表项", "list entry"),
+        ("a:\n\tb: 2", "制表符", "tab"),
+        ("a: @b", "'@'", "'@'"),
+        ('a: "b', "引号没有配对", "not closed"),
+        ('a: "\\q"', "反斜杠", "backslash"),
+        ("a: [1\nb: 2", "括号没有配对", "bracket"),
+        ("a: {b: 1", "“}”", "“}”"),
+        ("a:\n  - 1\n b: 2", "缩进", "indentation"),
+        ("a: 1\n---\nb: 2", "一份内容", "one document"),
+        ("a: *b", "* 或 &", "* and &"),
+        ("a: \x07", "控制字符", "control character"),
+        ("%TAG x\n--- 1", "写法不对", "not written as"),
+    ],
+)
+def test_what_is_no_yaml_is_said_in_both_languages(text: str, zh: str, en: str) -> None:
+    wrong = read(text, "f.yaml").wrongs[0]
+    said = {lang: wrong.said(lang).partition("YAML")[2] for lang in ("zh", "en")}
+    assert zh in said["zh"]
+    assert en in said["en"]
+    assert not re.search("[A-Za-z]{4}", said["zh"]), "words of the library"
+
+
+def test_a_fault_of_a_value_is_said_in_both_languages() -> None:
+    document = read("stages:\n  intake:\n    limit: soon\n  accept: 5\n", "l.yaml")
+    assert document.parse(LimitsFile) is None
+    assert [wrong.said("zh") for wrong in document.wrongs] == [
+        "l.yaml:3: stages.intake.limit 的值 soon 不正确（格式不对，应符合 ^[1-9][0-9]{0,5}(m|h|d|wh|wd)$）",
+        "l.yaml:4: stages.accept 的值 5 不正确（应为“键: 值”的对象）",
+    ]
+    assert [wrong.said("en").partition("(")[2] for wrong in document.wrongs] == [
+        "has the wrong form; it must match ^[1-9][0-9]{0,5}(m|h|d|wh|wd)$)",
+        "must be an object of keys and values)",
+    ]
 
 
 @given(st.text(max_size=200))

@@ -1,6 +1,7 @@
 /** One form's sending: refusals stand at their field, the rest is said once; what was typed stays. */
 import { ref, watch, type Ref } from "vue";
 import { Problem } from "@/api/client";
+import { forgetTyped, keepTyped, readTyped } from "@/lib/kept";
 
 export function useSave() {
   const busy = ref(false);
@@ -36,27 +37,56 @@ export function useSave() {
   return { busy, faults, general, save, clear };
 }
 
-/** A form that is filled anew each time it opens. */
-export function useForm(open: Ref<boolean>, fill: () => void) {
+/** What a form's fields hold, and under which key that is kept until it was sent. */
+export interface Keep {
+  key: () => string;
+  fields: Record<string, Ref<unknown>>;
+}
+
+/** A form that is filled anew each time it opens; with `keep`, what was typed and not sent comes back, after a reload, too. */
+export function useForm(open: Ref<boolean>, fill: () => void, keep?: Keep, store: Storage = sessionStorage) {
   const form = useSave();
-  watch(
-    open,
-    (shown) => {
-      if (!shown) return;
-      form.clear();
-      fill();
-    },
-    { immediate: true },
-  );
+  const restored = ref(false);
+  const held = (): Record<string, unknown> => Object.fromEntries(Object.entries(keep?.fields ?? {}).map(([name, field]) => [name, field.value]));
+  let key = "";
+  let before: Record<string, unknown> = {};
+
+  function begin(): void {
+    form.clear();
+    restored.value = false;
+    key = "";
+    fill();
+    if (!keep) return;
+    before = JSON.parse(JSON.stringify(held())) as Record<string, unknown>;
+    const typed = readTyped<Record<string, unknown>>(keep.key(), {}, store);
+    for (const [name, value] of Object.entries(typed)) {
+      const field = keep.fields[name];
+      if (field) field.value = value;
+    }
+    restored.value = Object.keys(typed).length > 0;
+    key = keep.key();
+  }
+
+  /** Throws away what came back. */
+  function anew(): void {
+    if (key) forgetTyped(key, store);
+    begin();
+  }
+
+  watch(open, (shown) => shown && begin(), { immediate: true });
+  if (keep) watch(() => held(), (now) => open.value && key && keepTyped(key, changed(before, now), {}, store), { deep: true, flush: "sync" });
 
   /** True when it went through; the form is closed then. */
   async function send(act: () => Promise<unknown>): Promise<boolean> {
+    const of = key;
     const sent = await form.save(act);
-    if (sent) open.value = false;
-    return sent;
+    if (!sent) return false;
+    if (of) forgetTyped(of, store);
+    open.value = false;
+    return true;
   }
 
-  return { ...form, send };
+  return { ...form, send, restored, anew };
 }
 
 /** Only what differs from before, so that a masked number is never sent back. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { nextTick, ref } from "vue";
+import { useForm } from "@/lib/save";
 import { forgetAllTyped, forgetTyped, keepTyped, readTyped, useTyped } from "@/lib/kept";
 
 /** A store as the browser's, without one. */
@@ -61,5 +62,48 @@ describe("what was typed and not sent", () => {
     const store = aStore();
     store.setItem("typed:k", "{");
     expect(readTyped("k", "", store)).toBe("");
+  });
+});
+
+describe("a form in a drawer", () => {
+  /** As a screen has it: a field, a drawer, and what the server knows. */
+  function aForm(store: Storage, code = "d1", known = "Gate") {
+    const open = ref(false);
+    const name = ref("");
+    const form = useForm(open, () => (name.value = known), { key: () => `ann:device:${code}`, fields: { name } }, store);
+    return { open, name, form };
+  }
+  it("has what was typed when it is opened again, after a reload, too", async () => {
+    const store = aStore();
+    const first = aForm(store);
+    first.open.value = true;
+    await nextTick();
+    expect(first.form.restored.value).toBe(false);
+    first.name.value = "North gate";
+    first.open.value = false;
+    await nextTick();
+    first.open.value = true;
+    await nextTick();
+    expect([first.name.value, first.form.restored.value]).toEqual(["North gate", true]);
+    const again = aForm(store);
+    again.open.value = true;
+    await nextTick();
+    expect([again.name.value, again.form.restored.value]).toEqual(["North gate", true]);
+    const other = aForm(store, "d2");
+    other.open.value = true;
+    await nextTick();
+    expect([other.name.value, other.form.restored.value]).toEqual(["Gate", false]);
+  });
+  it("keeps only what differs, begins afresh when asked, and forgets what was sent", async () => {
+    const store = aStore();
+    const { open, name, form } = aForm(store);
+    open.value = true;
+    await nextTick();
+    name.value = "North gate";
+    form.anew();
+    expect([name.value, form.restored.value, Object.keys(store)]).toEqual(["Gate", false, []]);
+    name.value = "South gate";
+    expect(await form.send(() => Promise.resolve())).toBe(true);
+    expect([open.value, Object.keys(store)]).toEqual([false, []]);
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { address, cookie, headersFor, newKey, Problem, readProblem } from "@/api/client";
 import { faultText } from "@/lib/faults";
 import { fieldsOf, missing } from "@/lib/form";
+import { seriesOf } from "@/lib/reading";
 import { byTimeLeft, isLate, pair, stateKey } from "@/lib/tasks";
 import { treeOf } from "@/lib/tree";
 import { metres, twinsOf } from "@/lib/twins";
@@ -148,5 +149,22 @@ describe("the state of a task", () => {
     expect(stateKey({ status: "open", stage: "handle" })).toBe("taskStatus.open");
     expect(stateKey({ status: "open", stage: "check" })).toBe("taskStatus.waiting");
     expect(stateKey({ status: "done", stage: "check" })).toBe("taskStatus.done");
+  });
+});
+
+describe("what a device's last value is of", () => {
+  const step = (at: string, low: number, high: number) => ({ at, low, mean: low, high, count: 1 });
+  const level = { kind: "water_level", title: "水位", unit: "m", count: 2, points: [step("2026-03-01T08:00:00Z", 1, 1), step("2026-03-01T09:00:00Z", 2, 3)] };
+  const heat = { kind: "temperature", title: "温度", unit: "°C", count: 1, points: [step("2026-03-01T08:30:00Z", 2, 30)] };
+  it("is the kind whose newest step holds it", () => {
+    expect(seriesOf(2.5, [heat, level])?.unit).toBe("m");
+    expect(seriesOf(20, [heat, level])?.unit).toBe("°C");
+    expect(seriesOf(1, [level])).toBeNull();
+    expect(seriesOf(null, [level])).toBeNull();
+    expect(seriesOf(2.5, [])).toBeNull();
+  });
+  it("is not guessed among several of one moment", () => {
+    const twin = { ...heat, points: [step("2026-03-01T09:00:00Z", 2, 3)] };
+    expect(seriesOf(2.5, [twin, level])).toBeNull();
   });
 });

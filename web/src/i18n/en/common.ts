@@ -50,7 +50,7 @@ export default {
     busy: "The server is busy. Please try again shortly.",
   },
   act: {
-    retry: "Try again", cancel: "Cancel", close: "Close", save: "Save", back: "Back", more: "Load more", open: "Open", search: "Search",
+    retry: "Try again", cancel: "Cancel", close: "Close", save: "Save", back: "Back", more: "Load more", restored: "What you typed last time and did not save is back.", anew: "Start afresh", open: "Open", search: "Search",
     confirm: "OK",
   },
 };

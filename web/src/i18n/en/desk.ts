@@ -135,7 +135,7 @@ export default {
       unit: "Last day: {n} readings ({share} %) larger than a home can use; the unit may be wrong (Wh for kWh)",
       reset: "Last day: {n} amounts ({share} %) are negative; the counter was reset, wrapped or is wired the wrong way",
     },
-    health: "Last 30 days", healthText: "online {n} % of the time, {failures} failures", dayText: "{day}: online {n} %, {failures} failures",
+    health: "Last {n} days", healthToday: "Today", healthText: "online {n} % of the time, {failures} failures", dayText: "{day}: online {n} %, {failures} failures",
     import: "Import a table", importHint: "Choose a CSV or Excel table; it is checked first, then imported. A device whose code is known is changed, empty cells keep what there is. The grid follows from the coordinates.", template: "Download a template", table: "Table of devices", choose: "Choose a table",
     wouldImport: "{rows} rows: {kept} fit, {refused} do not (nothing is kept yet)", didImport: "{rows} rows: {kept} imported, {refused} not", importNow: "Import {n} rows", imported: "{n} devices imported", row: "Row", reason: "What is wrong", moreRefused: "{n} more rows do not fit",
     hidden: "This device is in a home: its readings tell of a private life and are shown for a purpose", open: "Show readings", inUnit: "{kind} ({unit})", chartText: "{kind}: {n} readings, lowest {low}, highest {high}",

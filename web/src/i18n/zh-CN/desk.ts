@@ -124,7 +124,7 @@ export default {
       unit: "最近一天 {n} 条读数（{share}%）大于一户可能的用量：单位可能有误（Wh 当作 kWh）",
       reset: "最近一天 {n} 条用量（{share}%）为负：表计归零、翻转或接反",
     },
-    health: "近 30 天", healthText: "平均在线 {n}%，掉线 {failures} 次", dayText: "{day}：在线 {n}%，掉线 {failures} 次",
+    health: "近 {n} 天", healthToday: "今天", healthText: "平均在线 {n}%，掉线 {failures} 次", dayText: "{day}：在线 {n}%，掉线 {failures} 次",
     import: "批量导入", importHint: "选择 CSV 或 Excel 表格，先检查、后导入；编号已有的设备按表格更新，空格保持原值。设备所在网格由经纬度得出。", template: "下载模板", table: "设备表格", choose: "选择表格",
     wouldImport: "共 {rows} 行：可导入 {kept} 行，有问题 {refused} 行（尚未写入）", didImport: "共 {rows} 行：已导入 {kept} 行，未导入 {refused} 行", importNow: "导入 {n} 行", imported: "已导入 {n} 台设备", row: "行", reason: "问题", moreRefused: "另有 {n} 行有问题，未逐一列出",
     hidden: "该设备装在居民户内，读数涉及个人生活，需说明目的后查看", open: "查看读数", inUnit: "{kind}（{unit}）", chartText: "{kind}：{n} 次，最低 {low}，最高 {high}",
