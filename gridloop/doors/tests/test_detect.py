@@ -125,6 +125,16 @@ def test_pieces_of_any_size_give_the_same(size: int, rules: Path, tmp_path: Path
         assert alarms(run(rules, write(tmp_path, kind))) == FOUND
 
 
+def test_how_far_it_is_is_told_on_the_way(rules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readings, "ROWS", 2)
+    monkeypatch.setattr("gridloop.doors.cli.detect.SHOW_EVERY", -1.0)
+    result = run(rules, write(tmp_path, "csv"), "--lang", "en")
+    told = re.findall(r"readings\.csv: (\d) rows, (\d) alarms, up to 2026-05-01T(\d\d:\d\d)", result.stderr)
+    assert [rows for rows, *_ in told] == ["2", "4", "6", "6"], result.stderr
+    assert [time for *_, time in told] == ["00:00", "00:10", "01:30", "01:30"]
+    assert alarms(result) == FOUND
+
+
 @pytest.mark.parametrize(
     "time",
     [
