@@ -308,6 +308,16 @@ def test_why_and_why_not(tmp_path: Path) -> None:
     assert told == "nothing was read of h9; household: h1, h2\n"
 
 
+def test_what_came_too_late_is_part_of_the_reason(rules: Path, tmp_path: Path) -> None:
+    """The alarm of silence stands although there is a reading within the hour: it came when that had been told."""
+    path = tmp_path / "late.csv"
+    path.write_text(csv_text([*ROWS, ("w1", "water_level", "2026-05-01T08:50:00", "1")]), encoding="utf-8")
+    for lang, said in (("zh", "其中 1 条读数来得太晚"), ("en", "1 readings of it came too late")):
+        told = {key: run(rules, path, "--only", "gone", "--explain", key, "--lang", lang).stdout for key in ("w1", "w2")}
+        assert "2026-05-01 09:20:00" in told["w1"]
+        assert (said in told["w1"], said in told["w2"]) == (True, False)
+
+
 PAGE = (ROOT / "docs" / "reference" / "detect.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```\n\n>", PAGE, re.DOTALL)
 EVENTFUL = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
