@@ -44,7 +44,7 @@ def test_devices_agree_by_what_they_have_in_common(county: Cast, log: PostgresLo
     load(SYSTEM, [HouseholdRow(code=code, house="", region_code=REGIONS["a"]) for code in ("one", "two")])
     load(
         SYSTEM,
-        [DeviceRow(code, "smoke", region, lon=PLACE[0], lat=PLACE[1], household=HOMES.get(code)) for code, region in REGIONS.items()],
+        [DeviceRow(code, "smoke", region, lon=PLACE[0], lat=PLACE[1], household=HOMES.get(code, "")) for code, region in REGIONS.items()],
     )
     work = begun(log, [Detector("all.agree", 1, rules.Distinct(pick("smoke"), 2, HOUR, rules.DEVICE), by)])
     at = START + timedelta(minutes=5)
