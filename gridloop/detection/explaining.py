@@ -116,6 +116,12 @@ class Explained:
                 self.last[kind] = int(own.time[row]), float(own.value[row])
         self.alarms += self._engine.step(readings, received)
 
+    @property
+    def late(self) -> int:
+        """Readings of its devices that came too late, or from the future, and took no part."""
+        late_by = self._engine.late_by
+        return sum(late_by.get(device, 0) for device in self._mine.tolist())
+
     def finish(self, to: int | None = None) -> list[Explanation]:
         self.alarms += self._engine.finish(to)
         remaining = iter(self._noted)

@@ -143,7 +143,7 @@ def devices_heard(viewer: Viewer, heard: Sequence[tuple[str, datetime, float | N
             "last_value = COALESCE(old.value, d.last_value), "
             "status = CASE WHEN old.status IN ('silent', 'unproved') THEN 'online' ELSE d.status END "
             "FROM old WHERE d.id = old.id RETURNING d.code, old.status, d.status, d.id",
-            [*news, HEARD_IN],
+            [*news, str(HEARD_IN)],
         )
         back = sorted((code, before, number) for code, before, after, number in cursor.fetchall() if before != after)
         _changed(viewer, back, "online")

@@ -156,3 +156,5 @@ class Telling:
             yield self._say("read", readings=", ".join(read))
         for kind in sorted(wanted - set(last)):
             yield self._say("not_read", kind=names[kind])
+        if late := run.explained[by].late:
+            yield self._say("late", count=late)

@@ -125,6 +125,16 @@ def test_pieces_of_any_size_give_the_same(size: int, rules: Path, tmp_path: Path
         assert alarms(run(rules, write(tmp_path, kind))) == FOUND
 
 
+def test_how_far_it_is_is_told_on_the_way(rules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readings, "ROWS", 2)
+    monkeypatch.setattr("gridloop.doors.cli.detect.SHOW_EVERY", -1.0)
+    result = run(rules, write(tmp_path, "csv"), "--lang", "en")
+    told = re.findall(r"readings\.csv: (\d) rows, (\d) alarms, up to 2026-05-01T(\d\d:\d\d)", result.stderr)
+    assert [rows for rows, *_ in told] == ["2", "4", "6", "6"], result.stderr
+    assert [time for *_, time in told] == ["00:00", "00:10", "01:30", "01:30"]
+    assert alarms(result) == FOUND
+
+
 @pytest.mark.parametrize(
     "time",
     [
@@ -296,6 +306,16 @@ def test_why_and_why_not(tmp_path: Path) -> None:
     assert "独居 = 未知" in told
     told = run(*asked, "h9", "--lang", "en").stdout
     assert told == "nothing was read of h9; household: h1, h2\n"
+
+
+def test_what_came_too_late_is_part_of_the_reason(rules: Path, tmp_path: Path) -> None:
+    """The alarm of silence stands although there is a reading within the hour: it came when that had been told."""
+    path = tmp_path / "late.csv"
+    path.write_text(csv_text([*ROWS, ("w1", "water_level", "2026-05-01T08:50:00", "1")]), encoding="utf-8")
+    for lang, said in (("zh", "其中 1 条读数来得太晚"), ("en", "1 readings of it came too late")):
+        told = {key: run(rules, path, "--only", "gone", "--explain", key, "--lang", lang).stdout for key in ("w1", "w2")}
+        assert "2026-05-01 09:20:00" in told["w1"]
+        assert (said in told["w1"], said in told["w2"]) == (True, False)
 
 
 PAGE = (ROOT / "docs" / "reference" / "detect.md").read_text(encoding="utf-8")

@@ -30,7 +30,9 @@ def process(name: str) -> Process:
 )
 def test_tasks_and_duties(name: str, params: dict[str, Any], first: list[tuple[str, str]], later: list[tuple[str, str]]) -> None:
     known = process(name)
-    needed = {name: {"text": "x", "duration": "5m"}.get(param.kind, []) for name, param in known.params.items() if param.default is None}
+    needed: dict[str, Any] = {
+        name: {"text": "x", "duration": "5m"}.get(param.kind, []) for name, param in known.params.items() if param.default is None
+    }
     found = known.asked(needed | params)
     assert all(isinstance(one, Asked) and one.title_en and one.title_en != one.title_zh for one in found)
     assert [(one.title_zh, one.duty) for one in found if one.first] == first
@@ -40,5 +42,7 @@ def test_tasks_and_duties(name: str, params: dict[str, Any], first: list[tuple[s
 @pytest.mark.parametrize("name", sorted(file.stem for file in PROCESSES.glob("*.bpmn")))
 def test_every_process_asks_somebody(name: str) -> None:
     known = process(name)
-    needed = {name: {"text": "x", "duration": "5m"}.get(param.kind, []) for name, param in known.params.items() if param.default is None}
+    needed: dict[str, Any] = {
+        name: {"text": "x", "duration": "5m"}.get(param.kind, []) for name, param in known.params.items() if param.default is None
+    }
     assert any(one.first for one in known.asked(needed))

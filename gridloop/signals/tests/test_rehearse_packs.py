@@ -102,8 +102,8 @@ def test_a_change_is_compared_and_published(designer: Any, county: Cast) -> None
     assert [(one["name"], one["new"]) for one in report["places"]] == [("990101100200", row["new"])]
     assert report["places"][0]["title"] == "东镇一村"
     assert report["devices"] == [], "homes are not devices"
-    work = [(one["task_zh"], one["first"], one["title"]) for one in report["work"]["units"]]
-    assert work == [("核实", True, "东镇一村"), ("受理", True, "东镇综合信息指挥室"), ("主办处置", False, "市政设施养护所")]
+    posts = [(one["task_zh"], one["first"], one["title"]) for one in report["work"]["units"]]
+    assert posts == [("核实", True, "东镇一村"), ("受理", True, "东镇综合信息指挥室"), ("主办处置", False, "市政设施养护所")]
     assert report["work"]["units"][2]["unit"] == county.units["MUNICIPAL"]
     for unit in report["work"]["units"]:
         assert 0 < unit["new"] <= row["new"]
