@@ -181,7 +181,7 @@ export default {
     status: { waiting: "Waiting", running: "Running", done: "Done", failed: "Not finished", cancelled: "Cancelled", published: "Published" },
   },
   outcome: {
-    title: "How alarms turned out", precision: "True", true: "True", false: "False", unclear: "Unclear", waiting: "Under way", interval: "({low}–{high})", notYet: "Not known yet", none: "No case has come of it yet",
+    title: "How alarms turned out", precision: "Share true", true: "True", false: "False", unclear: "Unclear", waiting: "Under way", interval: " ({low}–{high})", notYet: "Not known yet", none: "No case has come of it yet",
     by: "Look by", device: "Device", place: "Village", ofCase: "Was the alarm true?", open: "not known yet", ask: "This alarm was", why: "It was false because of", said: "Noted",
     because: "{what} ({why})", reason: { device: "the device", normal: "normal activity", known: "known beforehand", test: "a test", other: "something else", found_untrue: "found untrue on the spot" },
   },
