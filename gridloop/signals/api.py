@@ -15,7 +15,7 @@ from gridloop.kernel import clock
 from gridloop.kernel.viewer import Viewer
 from gridloop.signals import actions, deciding, irregular, selectors
 from gridloop.signals.models import Proposal
-from gridloop.signals.outcomes import matcher
+from gridloop.signals.outcomes import matcher, unit_of
 from gridloop.signals.readings import MOST_HOURS, Readings, readings
 
 router = Router(tags=["registry"], auth=signed_in)
@@ -171,7 +171,7 @@ class PrecisionPage(Schema):
 
 
 class SensorProposalOut(Schema):
-    """``kind``: threshold, maintenance, close or reopen; ``title``: the detector's; ``data``: the figures it rests on."""
+    """``kind``: threshold, maintenance, close or reopen; ``title``: the detector's; ``data``: figures it rests on, readings in ``unit``."""
 
     id: int
     kind: str
@@ -182,6 +182,7 @@ class SensorProposalOut(Schema):
     case_code: str
     made_at: datetime
     data: dict[str, Any]
+    unit: str
 
 
 class SensorProposalPage(Schema):
@@ -252,12 +253,12 @@ def proposals(request: HttpRequest, query: Query[SensorProposalQuery]) -> dict[s
 def _titled(viewer: Viewer, shape: type[Schema], rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Rows that name a detector and a device, with what the viewer calls them."""
     devices = selectors.device_names(viewer, [row.device for row in rows])
-    names = shape.model_fields.keys() - {"title", "device_name"}
-    return [
-        {name: getattr(row, name) for name in names}
-        | {"title": selectors.detector_title(viewer, row.detector), "device_name": devices.get(row.device, "")}
-        for row in rows
-    ]
+    made = {
+        "title": lambda row: selectors.detector_title(viewer, row.detector),
+        "device_name": lambda row: devices.get(row.device, ""),
+        "unit": lambda row: unit_of(row.detector, viewer.lang),
+    }
+    return [{name: made[name](row) if name in made else getattr(row, name) for name in shape.model_fields} for row in rows]
 
 
 def outcome_of(viewer: Viewer, code: str) -> dict[str, Any]:

@@ -196,6 +196,15 @@ def _reached(detector: Detector, rows: list[Witness]) -> Iterator[float]:
             yield value
 
 
+def unit_of(name: str, lang: str) -> str:
+    """The unit of a detector's threshold; empty without one, or where its kinds have several."""
+    detector = next((one for one in matcher().detectors() if one.id == name), None)
+    now = threshold_of(detector) if detector else None
+    kinds = now.pick.kinds if now else ()
+    units = {unit for kind, (_, unit) in matcher().kinds_called(lang).items() if kind_number(kind) in kinds}
+    return units.pop() if len(units) == 1 else ""
+
+
 def extreme(device: str, kinds: Collection[int], since: datetime, until: datetime, up: bool) -> float | None:
     until = min(until, since + timedelta(days=1))
     read = rows_of(device, since, until)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import Deployment
 from tests.e2e.people import MANHOLE, Phone, Spot
+from tests.house.product import until
 
 
 def test_grid_worker_verifies_a_public_report(deployment: Deployment, phone: Callable[..., Phone], worker_spot: Spot) -> None:
@@ -24,6 +26,33 @@ def test_grid_worker_verifies_a_public_report(deployment: Deployment, phone: Cal
     sheet.get_by_role("button", name="不属实").click()
     expect(worker.page.get_by_text("已报不属实")).to_be_visible()
     assert deployment.api("operator").case(code)["stage"] == "intake"
+
+
+def test_grid_worker_says_why_a_sensors_alarm_was_none(deployment: Deployment, phone: Callable[..., Phone], worker_spot: Spot) -> None:
+    admin = deployment.api("admin")
+    admin.device(worker_spot, "e2e-smoke", "灶间探头")
+    at = datetime.now(UTC).isoformat()
+    admin.post("/api/v1/signals", {"id": f"e2e-{at}", "source": "e2e", "device": "e2e-smoke", "kind": "smoke", "at": at, "value": 1})
+    worker = phone("worker", worker_spot)
+    card = worker.page.get_by_role("article").filter(has_text="灶间探头")
+    card.get_by_role("button", name="去核实").click()
+    worker.button("不属实").click()
+    sheet = worker.page.locator("dialog[open]")
+    sheet.get_by_role("button", name="正常活动").click()
+    sheet.get_by_role("textbox").fill("炒菜油烟 😀")
+    code = worker.page.url.partition("case=")[2].partition("&")[0]
+    worker.page.reload()  # nothing chosen or typed is lost
+    worker.button("不属实").click()
+    expect(sheet.get_by_role("button", name="正常活动")).to_have_attribute("aria-pressed", "true")
+    expect(sheet.get_by_role("textbox")).to_have_value("炒菜油烟 😀")
+    sheet.get_by_role("button", name="不属实").click()
+    expect(worker.page.get_by_text("已报不属实")).to_be_visible()
+
+    def told() -> tuple[str, str]:
+        (one,) = deployment.api("operator").get(f"/api/v1/cases/{code}/outcome")["alarms"]
+        return one["outcome"], one["reason"]
+
+    assert until(lambda: told() == ("false", "normal"), 20)
 
 
 def test_result_without_photo_is_stopped_with_a_hint(deployment: Deployment, phone: Callable[..., Phone], spot: Spot) -> None:

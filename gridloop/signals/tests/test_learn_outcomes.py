@@ -184,6 +184,7 @@ def test_a_threshold_is_proposed_that_keeps_the_true_and_drops_the_false(river: 
     assert (wish.kind, wish.detector) == ("threshold", HIGH)
     assert (wish.data["limit"], wish.data["keeps"], wish.data["drops"], wish.data["of"]) == (2.5, 1, 3, 3)
     assert 2.7 < wish.data["wish"] <= 3.4
+    assert [outcomes.unit_of(one, "zh") for one in (HIGH, "no.such")] == ["m", ""]
     river.false(2.6)
     assert [one.pk for one in open_proposals(river)] == [wish.pk], "once"
     with pytest.raises(Forbidden):
@@ -288,6 +289,7 @@ def test_a_detector_is_called_by_its_title(river: River) -> None:
     client = Client(headers={"Authorization": f"Bearer {token}"})
     outcome = client.get(f"/api/v1/cases/{code}/outcome").json()
     assert [(one["detector"], one["title"]) for one in (*outcome["alarms"], *outcome["proposals"])] == [(HIGH, "水位超警戒")] * 2
+    assert [one["unit"] for one in outcome["proposals"]] == ["m"]
     (row,) = client.get("/api/v1/detectors/precision").json()["items"]
     assert (row["name"], row["title"]) == (HIGH, "水位超警戒")
     with scoped(SYSTEM):

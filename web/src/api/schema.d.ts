@@ -4795,7 +4795,7 @@ export interface components {
         };
         /**
          * SensorProposalOut
-         * @description ``kind``: threshold, maintenance, close or reopen; ``title``: the detector's; ``data``: the figures it rests on.
+         * @description ``kind``: threshold, maintenance, close or reopen; ``title``: the detector's; ``data``: figures it rests on, readings in ``unit``.
          */
         SensorProposalOut: {
             /** Case Code */
@@ -4821,6 +4821,8 @@ export interface components {
             made_at: string;
             /** Title */
             title: string;
+            /** Unit */
+            unit: string;
         };
         /** SensorProposalPage */
         SensorProposalPage: {

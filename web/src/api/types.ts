@@ -686,6 +686,8 @@ export interface SensorProposal {
   case_code: string;
   made_at: string;
   data: { true?: number; false?: number; limit?: number; wish?: number; keeps?: number; drops?: number; of?: number; before?: number | null; after?: number | null; ended?: string | null };
+  /** Of the limits and readings in `data`; empty when they have none. */
+  unit: string;
 }
 
 export interface CaseOutcome {

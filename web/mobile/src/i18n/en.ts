@@ -24,6 +24,7 @@ const en: typeof zh = {
   did: {
     accept: "Accepted",
     check_in: "Checked in",
+    why: "Why it was a false alarm",
     submit: "Sent, waiting for the check",
     approve: "Approved",
     reject: "Sent back for rework",
@@ -92,6 +93,15 @@ const en: typeof zh = {
     escalate_reasons: ["Needs coordination", "Beyond our powers", "Needs several departments", "Safety risk"],
     reject_title: "Send back for rework",
     verify_title: "Report it as not true",
+    verify_reason: "Why not true",
+    alarm_reasons: {
+      nothing: "Nothing found",
+      device: "Device fault",
+      normal: "Normal activity",
+      known: "Known before",
+      test: "A test",
+      other: "Something else",
+    },
     verify_reasons: ["Not found on site", "Already solved", "Wrong place", "Reported before"],
     reject_reason: "Why not approved",
     reject_reasons: ["Not solved", "Photo unclear", "Differs from the scene", "Done only in part"],

@@ -22,6 +22,7 @@ export default {
   did: {
     accept: "已签收",
     check_in: "已签到",
+    why: "误报原因",
     submit: "已反馈，等待核查",
     approve: "已通过",
     reject: "已退回返工",
@@ -90,6 +91,8 @@ export default {
     escalate_reasons: ["需要上级协调", "超出本级权限", "需要多部门配合", "有安全风险"],
     reject_title: "退回返工",
     verify_title: "核实为不属实",
+    verify_reason: "不属实的原因",
+    alarm_reasons: { nothing: "现场未发现", device: "设备误报", normal: "正常活动", known: "事先已知", test: "测试", other: "其他原因" },
     verify_reasons: ["现场未发现", "已经解决", "地点不对", "重复上报"],
     reject_reason: "不通过原因",
     reject_reasons: ["问题未解决", "照片看不清", "与现场不符", "处置不彻底"],

@@ -40,5 +40,12 @@ export function useAct() {
     else say(t(state === "sent" ? wordOf(doing.verb, task, "did") : "did.queued"));
     return state;
   }
-  return { act };
+
+  /** Why a case's alarms were none. Nothing waits for it. */
+  async function falseAlarm(code: string, title: string, reason: string): Promise<void> {
+    const path = `/api/v1/cases/${encodeURIComponent(code)}/outcome`;
+    const body = { outcome: "false", reason };
+    await put({ kind: "verb", path, title: `${t("did.why")} · ${title}`, about: code, user: user.value, body, photos: [], carry: "ahead" });
+  }
+  return { act, falseAlarm };
 }

@@ -1,5 +1,5 @@
 import { get } from "@/api/client";
-import type { CaseDetail, EvidenceItem, Fact, Page, TaskItem } from "@/api/types";
+import type { CaseDetail, CaseOutcome, EvidenceItem, Fact, Page, TaskItem } from "@/api/types";
 import { ref } from "vue";
 import { dialable } from "./rules";
 
@@ -44,6 +44,13 @@ async function findTask(id: string): Promise<TaskItem | null> {
   }
   return null;
 }
+
+/** Whether sensors' alarms made the case; without a network nobody knows. */
+export const hasAlarms = (code: string): Promise<boolean> =>
+  get<CaseOutcome>(`/api/v1/cases/${encodeURIComponent(code)}/outcome`).then(
+    (told) => told.alarms.length > 0,
+    () => false,
+  );
 
 export interface TaskPage {
   task: TaskItem | null;

@@ -44,3 +44,6 @@ export function dialable(contact: string | null | undefined): string | null {
   const digits = (contact ?? "").replace(/[\s()-]/g, "");
   return /^\+?\d{3,15}$/.test(digits) ? digits : null;
 }
+
+/** Why a sensor's alarm was none, as detectors learn it; `nothing` is no reason of its own: the verb says as much. */
+export const FALSE_REASONS = ["nothing", "device", "normal", "known", "test", "other"] as const;

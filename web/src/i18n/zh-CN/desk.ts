@@ -150,9 +150,11 @@ export default {
     badDiagram: "流程图无法显示", held: "已暂停发出的检测器", heldHint: "报警过多，先核对规则和设备；恢复后，仍在持续的报警会发出",
     heldSince: "{at} 起，{n} 条", notYours: "由值班长或管理员恢复", release: "恢复发出", releaseSure: "仍在持续的报警会立即发出。确定恢复？", released: "「{name}」已恢复发出",
     law: "法律依据", basis: "已登记", noBasis: "未登记，不能启用",
+    offNow: "停用", offSure: "停用后，{unit}不再有新信号按「{name}」立案；在办事件照常办完。确定停用？", offSureDetectors: "停用后，{unit}的「{name}」检测器不再报警，新信号也不再立案；在办事件照常办完。确定停用？",
     basisAsk: "本场景依据{law}。请填写批准在本地使用的文件名称和文号，将记入安全日志。", basisShort: "请写明文件名称和文号",
   },
   rehearse: {
+    sceneOff: "本场景已停用：下面的检测器现在不报警，可以先试运行。", sceneOffBut: "本场景只在 {n} 个单位启用：在其他地方，下面的检测器现在不报警。",
     open: "规则与试运行", title: "规则与试运行", hint: "先在最近的信号上试运行，看清差别再发布；试运行不会通知任何人。", back: "返回场景", text: "规则原文", own: "本地发布",
     undo: "恢复现行", overTyped: "编辑器里有您改了还没发布的内容。要换成建议的门限吗？", unread: "暂时无法检查，请稍后再改一个字试试", line: "第 {n} 行", days: "最近天数", askChanged: "试运行改动", askAsIs: "按现状试运行",
     oneAtATime: "已有试运行在进行", readOnly: "只能查看；试运行和发布由值班长、流程管理员或系统管理员操作", found: "试运行结果", runs: "历次试运行", none: "还没有试运行过",
@@ -172,9 +174,10 @@ export default {
   },
   proposal: {
     threshold: "{device} 近期误报 {false} 次、属实 {true} 次。门限由 {limit} 改为 {wish}，可去掉 {of} 次误报中的 {drops} 次，属实的 {keeps} 次都保留。",
+    thresholdNoTrue: "{device} 近期误报 {false} 次，没有属实的。门限由 {limit} 改为 {wish}，可去掉 {of} 次误报中的 {drops} 次。",
     maintenance: "{device} 近期误报 {false} 次、属实 {true} 次，调门限解决不了，建议派单检修设备。",
     close: "{device} 的读数已恢复正常 {at} {pair}，建议办结。", reopen: "{device} 结案后仍在报警 {pair}，建议重新立案。", pair: "（{before} → {after}）",
-    accept: { threshold: "去试运行", maintenance: "派单检修", close: "采纳并提交", reopen: "重新立案" }, dismiss: "不采纳", dismissed: "已搁置", others: "由有权限的人员处理",
+    accept: { threshold: "去试运行", maintenance: "派单检修", close: "采纳并提交", reopen: "重新立案" }, dismiss: "不采纳", dismissed: "已搁置", others: { threshold: "由有“配置流程”权限的人员处理", maintenance: "由有“维护设备”权限的人员处理", close: "由有“办理任务”权限的人员处理", reopen: "由有“办理任务”权限的人员处理" },
     done: { threshold: "已采纳，请试运行后发布", maintenance: "已转为设备维护事件", close: "已采纳", reopen: "已重新上报，稍后生成新事件" },
   },
   tier: { draft: "草稿", bronze: "铜", silver: "银", gold: "金" },
