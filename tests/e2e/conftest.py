@@ -23,7 +23,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from gridloop.evidence.tests.pictures import scene
 from tests.e2e.people import Api, Desk, Phone, Spot
-from tests.house.product import Product, command
+from tests.house.product import Product, command, first_start_done
+from tests.live.conftest import SCALE
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("GRIDLOOP_CHROMIUM") or next(
@@ -73,7 +74,8 @@ def deployment() -> Iterator[Deployment]:
         yield kept
         return
     above = Path(tempfile.mkdtemp(prefix="gl-e2e-"))  # another account (PostgreSQL's) must be able to traverse it
-    product = Product(above / "d")
+    first_start_done(above / "d", GRIDLOOP_SAMPLE_SCALE=str(SCALE))
+    product = Product(above / "d", GRIDLOOP_SAMPLE_SCALE=str(SCALE))
     try:
         product.wait_ready(START_SECONDS)
         yield Deployment(above / "d", product.url)
