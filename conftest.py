@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import shutil
@@ -46,6 +47,15 @@ def _server() -> str:
     _embedded.append(server)
     os.environ[_SERVER] = server.url()
     return server.url()
+
+
+gc.disable()  # until all is collected: nothing of that is garbage, and no later look need go through it
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_configure(config: pytest.Config) -> None:
