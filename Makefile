@@ -47,7 +47,8 @@ web/dist/.built: web/node_modules/.installed $(WEB_SOURCES)
 
 test: install-dev
 	@tools/system_packages
-	@$(MAKE) --no-print-directory lint web-test unit
+	@$(MAKE) --no-print-directory -j 2 lint web-test
+	@$(MAKE) --no-print-directory unit
 
 lint: .venv/.dev
 	.venv/bin/ruff check .
