@@ -6,6 +6,8 @@ PIP := .venv/bin/python -m pip install -q --disable-pip-version-check
 PORT ?= 8000
 ARGS ?=
 WORKERS ?= 2
+# modules are compiled once, not by each of the hundreds of processes that a run of the tests starts
+unexport PYTHONDONTWRITEBYTECODE
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/tests/*' 2>/dev/null | grep -v ' ')
 
 .PHONY: run install install-dev test lint unit web-test audit bench cluster soak fuzz clean
@@ -45,7 +47,8 @@ web/dist/.built: web/node_modules/.installed $(WEB_SOURCES)
 
 test: install-dev
 	@tools/system_packages
-	@$(MAKE) --no-print-directory lint web-test unit
+	@$(MAKE) --no-print-directory -j 2 lint web-test
+	@$(MAKE) --no-print-directory unit
 
 lint: .venv/.dev
 	.venv/bin/ruff check .

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import shutil
@@ -48,6 +49,15 @@ def _server() -> str:
     return server.url()
 
 
+gc.disable()  # until all is collected: nothing of that is garbage, and no later look need go through it
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if "GRIDLOOP_DATA_DIR" not in os.environ:
         _folders.append(Path(tempfile.mkdtemp(prefix="gl-data-")))
@@ -56,7 +66,9 @@ def pytest_configure(config: pytest.Config) -> None:
         _folders.append(Path(tempfile.mkdtemp(prefix="gl-made-")))
         os.environ[_MADE] = str(_folders[-1])
     from django.conf import settings
+    from django.contrib.auth.hashers import ScryptPasswordHasher
 
+    ScryptPasswordHasher.work_factor = 2**8  # of the tests' own process: a third of a second otherwise for each password made or tried
     settings.DATA_DIR = Path(os.environ["GRIDLOOP_DATA_DIR"])  # pytest-django reads the settings before this hook
     os.environ.setdefault(_PASSWORD, secrets.token_hex(8))
     os_user()  # the account of the databases, once before the workers start theirs

@@ -50,6 +50,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
         "people",
         "`SMS`, `APP`, `VOICE`, `EMAIL`, `SPEAKER`, `CONTROL`: adapter and address of this kind of notice; default `file:` (see below)",
     ),
+    "GRIDLOOP_RIGHTS_SECONDS": ("people", "seconds until an open screen is closed whose right to see was taken away"),
     "GRIDLOOP_QUIET_HOURS": ("people", "hours in which people at home get no text message or call"),
     "GRIDLOOP_ASSISTANT": ("people", "a language model that drafts summaries and replies, as `openai:BASE-URL#MODEL`; none by default"),
     "GRIDLOOP_ASSISTANT_KEY": ("people", "its key, if it wants one"),

@@ -23,7 +23,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from gridloop.evidence.tests.pictures import scene
 from tests.e2e.people import Api, Desk, Phone, Spot
-from tests.house.product import Product, command
+from tests.house.product import STAFF, Product, first_start_done, tokens
+from tests.live.conftest import SCALE
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("GRIDLOOP_CHROMIUM") or next(
@@ -48,14 +49,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Deployment:
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.url = folder, url
+        self.sessions: dict[str, Any] = {}  # cookies of who has logged in on a screen
         self._apis: dict[str, Api] = {}
 
     def api(self, user: str) -> Api:
         """HTTP as this sample log-in, by a token of its own."""
         if user not in self._apis:
-            token = command("token", user, "--data-dir", str(self.folder)).stdout.strip()
-            assert token.startswith("gl_"), token
-            self._apis[user] = Api(httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30))
+            for name, token in tokens(self.folder, *(STAFF if user in STAFF else (user,))).items():
+                self._apis[name] = Api(httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30))
         return self._apis[user]
 
 
@@ -73,7 +74,8 @@ def deployment() -> Iterator[Deployment]:
         yield kept
         return
     above = Path(tempfile.mkdtemp(prefix="gl-e2e-"))  # another account (PostgreSQL's) must be able to traverse it
-    product = Product(above / "d")
+    first_start_done(above / "d", GRIDLOOP_SAMPLE_SCALE=str(SCALE))
+    product = Product(above / "d", GRIDLOOP_SAMPLE_SCALE=str(SCALE))
     try:
         product.wait_ready(START_SECONDS)
         yield Deployment(above / "d", product.url)
@@ -200,7 +202,7 @@ def phone(deployment: Deployment, contexts: Callable[..., BrowserContext], error
         context = contexts(viewport={"width": width, "height": 844}, device_scale_factor=2, is_mobile=True, has_touch=True, **place)
         page = context.new_page()
         errors.watch(page)
-        return Phone(page, deployment.url, user)
+        return Phone(page, deployment.url, user, deployment.sessions)
 
     return make
 
@@ -210,6 +212,6 @@ def desk(deployment: Deployment, contexts: Callable[..., BrowserContext], errors
     def make(user: str, width: int = 1440, height: int = 900) -> Desk:
         page = contexts(viewport={"width": width, "height": height}).new_page()
         errors.watch(page)
-        return Desk(page, deployment.url, user)
+        return Desk(page, deployment.url, user, deployment.sessions)
 
     return make

@@ -90,21 +90,51 @@ class Api:
 
 
 class Screen:
-    def __init__(self, page: Page, url: str, user: str | None, home: str) -> None:
-        self.page, self.url, self.user = page, url, user
-        if user:
-            page.goto(f"{url}/login/?next={home}")
-            page.locator(f"button[value={user}]").click()
-            page.wait_for_url(lambda where: where.startswith(url + home) and not where.startswith(f"{url}/login/"))
+    """A tab of somebody's. Whoever has logged in once on any screen brings that session along; home is where a tab without a path goes.
+
+    ``sessions``: cookies by log-in name, of the whole run.
+    """
+
+    def __init__(self, tab: Page, url: str, user: str | None, home: str, sessions: dict[str, Any]) -> None:
+        self.tab, self.url, self.user, self._home, self._sessions = tab, url, user, home, sessions
+        self._there = user is None
+        if user and not self._known():
+            self._log_in()
+
+    def _known(self) -> bool:
+        if self.user not in self._sessions:
+            return False
+        self.tab.context.add_cookies(self._sessions[self.user])
+        return self.tab.context.request.get(f"{self.url}/api/v1/me").ok  # not ended meanwhile
+
+    def _log_in(self) -> None:
+        self.tab.context.clear_cookies()
+        self.tab.goto(f"{self.url}/login/?next={self._home}")
+        self.tab.locator(f"button[value={self.user}]").click()
+        self._arrive()
+        self._sessions[str(self.user)] = self.tab.context.cookies()
+
+    def _arrive(self) -> None:
+        self.tab.wait_for_url(lambda where: where.startswith(self.url + self._home) and not where.startswith(f"{self.url}/login/"))
+        self._there = True
+
+    @property
+    def page(self) -> Page:
+        """The tab, at home unless it has been somewhere already."""
+        if not self._there:
+            self.tab.goto(self.url + self._home)
+            self._arrive()
+        return self.tab
 
     def open(self, path: str) -> Page:
+        self._there = True
         try:
-            self.page.goto(self.url + path)
+            self.tab.goto(self.url + path)
         except Error as fault:  # the page was just going somewhere by itself, to the log-in say
             if "ERR_ABORTED" not in str(fault):
                 raise
-            self.page.goto(self.url + path)
-        return self.page
+            self.tab.goto(self.url + path)
+        return self.tab
 
     def axe(self, where: str) -> list[str]:
         """Serious and critical faults of what is shown now."""
@@ -114,16 +144,16 @@ class Screen:
 
 
 class Desk(Screen):
-    def __init__(self, page: Page, url: str, user: str) -> None:
-        super().__init__(page, url, user, "/")
+    def __init__(self, tab: Page, url: str, user: str, sessions: dict[str, Any]) -> None:
+        super().__init__(tab, url, user, "/", sessions)
 
     def row(self, text: str) -> Locator:
         return self.page.get_by_role("option").filter(has_text=text)
 
 
 class Phone(Screen):
-    def __init__(self, page: Page, url: str, user: str | None) -> None:
-        super().__init__(page, url, user, "/m/")
+    def __init__(self, tab: Page, url: str, user: str | None, sessions: dict[str, Any]) -> None:
+        super().__init__(tab, url, user, "/m/", sessions)
 
     def card(self, code: str) -> Locator:
         return self.page.locator(f'[data-case="{code}"]')

@@ -46,10 +46,10 @@ def test_screen(track: str, desk: Callable[..., Desk], path: str) -> None:
     user, ready = SCREENS[path]
     who = desk(user)
     wait = "networkidle" if path.startswith("/api") else "load"
-    answer = who.page.goto(f"{who.url}{path}", wait_until=wait) or who.page.reload(wait_until=wait)  # it may stand there already
+    answer = who.tab.goto(f"{who.url}{path}", wait_until=wait) or who.tab.reload(wait_until=wait)  # it may stand there already
     assert answer is not None
     assert answer.headers["content-security-policy"] == HEADERS["Content-Security-Policy"]
-    expect(who.page.locator(ready).first).to_be_visible(timeout=STEP_MS)
+    expect(who.tab.locator(ready).first).to_be_visible(timeout=STEP_MS)
 
 
 def test_console_shows_map_and_process(track: str, desk: Callable[..., Desk]) -> None:

@@ -187,8 +187,8 @@ def waiting(deployment: Deployment, spots: Iterator[Spot]) -> str:
 def test_desk_says_that_it_loads(waiting: str, desk: Callable[..., Desk], view: View) -> None:
     who = desk(view.user)
     held: list[Route] = []
-    who.page.route(re.compile(view.call), lambda route: held.append(route))
-    with who.page.expect_request(re.compile(view.call)):  # the shell says that it loads, too, before the screen asks
+    who.tab.route(re.compile(view.call), lambda route: held.append(route))
+    with who.tab.expect_request(re.compile(view.call)):  # the shell says that it loads, too, before the screen asks
         who.open(view.path)
     loading = who.page.get_by_role("status").filter(has_text="正在加载…")
     expect(loading.first).to_be_visible()
@@ -204,7 +204,7 @@ def test_desk_says_that_it_loads(waiting: str, desk: Callable[..., Desk], view: 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_desk_says_that_it_failed_and_tries_again(waiting: str, desk: Callable[..., Desk], view: View) -> None:
     who = desk(view.user)
-    who.page.route(re.compile(view.call), lambda route: route.fulfill(status=500, json={"title": "出错"}))
+    who.tab.route(re.compile(view.call), lambda route: route.fulfill(status=500, json={"title": "出错"}))
     who.open(view.path)
     fault = who.page.get_by_role("alert")
     expect(fault.first).to_contain_text("出错", timeout=20_000)  # after two more tries, a second and two apart
@@ -236,7 +236,7 @@ def test_desk_says_that_there_is_nothing(waiting: str, desk: Callable[..., Desk]
 
 def test_desk_says_that_no_pack_is_installed_and_nothing_is_late(desk: Callable[..., Desk]) -> None:
     admin = desk("admin")
-    admin.page.route("**/api/v1/packs", lambda route: route.fulfill(json={"items": [], "next": None}))
+    admin.tab.route("**/api/v1/packs", lambda route: route.fulfill(json={"items": [], "next": None}))
     admin.open("/admin/packs")
     expect(admin.page.get_by_text("还没有安装场景")).to_be_visible()
     leader = desk("leader")

@@ -38,6 +38,18 @@ def command(*arguments: str, seconds: float = 120, **env: str) -> subprocess.Com
     return subprocess.run([*COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=seconds, check=False)
 
 
+STAFF = ("admin", "citizen", "operator", "handler", "supervisor", "commander", "worker", "security")  # sample log-ins that tests act as
+
+
+def tokens(folder: Path, *users: str) -> dict[str, str]:
+    """API tokens of log-ins of a running deployment, by one command."""
+    done = command("token", *users, "--data-dir", str(folder))
+    assert done.returncode == 0, done.stderr
+    given = done.stdout.split()
+    assert all(one.startswith("gl_") for one in given), done.stdout
+    return dict(zip(users, given, strict=True))
+
+
 def crowd() -> float:
     """How many processes share one processor now: as many times longer than on a quiet machine may things take."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

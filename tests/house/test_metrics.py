@@ -87,7 +87,7 @@ def test_counting_a_request_costs_microseconds() -> None:
     request = HttpRequest()
     request.method = "GET"
     middleware(request)
-    began = time.perf_counter()
+    began = time.thread_time()  # our own: others share the machine
     for _ in range(2000):
         middleware(request)
-    assert (time.perf_counter() - began) / 2000 < 200e-6
+    assert (time.thread_time() - began) / 2000 < 200e-6

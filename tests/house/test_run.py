@@ -1,4 +1,4 @@
-"""``make run``: the whole sample county with the simulator, and an alarm for the operator; then the same county living quickly."""
+"""``make run``: the whole sample county with the simulator, and an alarm for the operator; then a small county living quickly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import httpx
 import psycopg
 import pytest
 
-from tests.house.product import Product, command, crowd, until
+from tests.house.product import Product, command, crowd, first_start_done, tokens, until
+from tests.live.conftest import SCALE
 
 pytestmark = pytest.mark.server
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,16 +33,15 @@ def make_run_arguments() -> list[str]:
     return re.sub(r"--port \d+", "", line.partition("gridloop up")[2]).split()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def folder() -> Iterator[Path]:
-    """One county for the tests of this file, in their order."""
     above = Path(tempfile.mkdtemp(prefix="gl-run-"))
     yield above / "d"
     shutil.rmtree(above, ignore_errors=True)
 
 
 def reader(folder: Path, url: str, user: str) -> Callable[..., Any]:
-    token = command("token", user, "--data-dir", str(folder)).stdout.strip()
+    token = tokens(folder, user)[user]
     http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=20, trust_env=False)
 
     def call(method: str, path: str, **more: Any) -> Any:
@@ -87,11 +87,13 @@ def test_make_run_loads_the_county_and_brings_an_alarm_to_accept(folder: Path, r
 
 
 def test_staff_accept_walk_handle_and_sometimes_fail(folder: Path) -> None:
-    product = Product(folder, "--quiet")
+    first_start_done(folder, GRIDLOOP_SAMPLE_SCALE=str(SCALE))
+    product = Product(folder, "--quiet", GRIDLOOP_SAMPLE_SCALE=str(SCALE))
     try:
         product.wait_ready(120)
         began = product.run()["urls"]["owner"]
-        done = command("simulate", "--speed", "600", "--hours", str(HOURS), "--data-dir", str(folder))
+        small = {"GRIDLOOP_SAMPLE_SCALE": str(SCALE)}
+        done = command("simulate", "--speed", "600", "--hours", str(HOURS), "--data-dir", str(folder), seconds=240, **small)
         assert done.returncode == 0, done.stdout + done.stderr
         truth = [json.loads(line) for line in (folder / "simulation" / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
         with psycopg.connect(began) as owner:

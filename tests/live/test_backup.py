@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.house.product import Product, command, first_start_done, running, until
+from tests.house.product import Product, command, running, until
 from tests.live.conftest import Live
 
 pytestmark = pytest.mark.server
@@ -150,14 +150,12 @@ def test_the_doctor_answers_programs_too(live: Live) -> None:
     assert (found["migrations"]["level"], found["metrics"]["level"], found["clock drift"]["level"]) == ("ok", "ok", "ok")
 
 
-def test_old_backups_go(tmp_path: Path) -> None:
+def test_old_backups_go(live: Live, tmp_path: Path) -> None:
     for day in range(1, 5):
         (tmp_path / f"gridloop-2026010{day}T000000Z.tar").write_bytes(b"")
     (tmp_path / "mine.tar").write_bytes(b"")
-    first_start_done(tmp_path / "d", "--empty")
-    with running(tmp_path / "d", "--empty") as product:
-        nowhere = command("backup", "--keep", "2", "/proc", "--data-dir", str(product.folder))
-        done = command("backup", "--keep", "2", str(tmp_path), "--data-dir", str(product.folder))
+    nowhere = command("backup", "--keep", "2", "/proc", "--data-dir", str(live.folder))
+    done = command("backup", "--keep", "2", str(tmp_path), "--data-dir", str(live.folder))
     assert nowhere.returncode == 1
     assert nowhere.stderr.startswith("Error: /proc/gridloop-"), nowhere.stderr
     assert len(nowhere.stderr.splitlines()) == 1, "a folder that takes nothing is told of in one line"

@@ -111,9 +111,9 @@ def test_a_real_hotline_is_learned_from_its_first_hundred_cases() -> None:
 @pytest.mark.shared_data
 def test_a_real_hotline_is_learned_honestly() -> None:
     rows = rows_of(shared_data() / "tainan_1999" / "requests_2015_2018.csv.gz")[: 25_000 + 6_000]
-    began = time.monotonic()
+    began = time.process_time()  # our own: others share the machine
     right, three, error = judged(rows, 25_000)
     assert right > 0.93, "the textbook baseline has 0.916 over the whole rest: bench/routing.py"
     assert three > 0.98
     assert error < 0.03
-    assert (time.monotonic() - began) / len(rows) < 0.005, "guessing and learning one case"
+    assert (time.process_time() - began) / len(rows) < 0.005, "guessing and learning one case"

@@ -67,10 +67,10 @@ def test_any_text_has_marks_within_the_table(text: str) -> None:
 
 @pytest.mark.parametrize("hostile", ["村" * 400, "区" * 399 + "灯", "东区西村" * 100, "1" * 400, "一二三" * 130, "路" * 400, "号1" * 200])
 def test_no_text_takes_long(hostile: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()  # our own: others share the machine
     word_marks(clean(hostile), SOURCE, REGION)
     parse(clean(hostile))
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 @given(st.text(alphabet="路灯不亮坏了井盖", min_size=1, max_size=30))

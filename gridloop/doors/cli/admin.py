@@ -12,20 +12,24 @@ from gridloop.doors.cli.common import data_dir_option, django_on
 
 
 @click.command()
-@click.argument("username")
+@click.argument("usernames", metavar="USERNAME", nargs=-1, required=True)
 @click.option("--days", type=click.IntRange(1), help="End after so many days (default: the deployment's rule).")
 @data_dir_option
-def token(username: str, days: int | None, data_dir: Path | None) -> None:
-    """Print an API token of a user, for `Authorization: Bearer …`."""
+def token(usernames: tuple[str, ...], days: int | None, data_dir: Path | None) -> None:
+    """Print an API token of a user, for `Authorization: Bearer …`; of several users a line each, in their order."""
     with django_on(data_dir):
         from gridloop.access.actions import issue_token
         from gridloop.access.selectors import user_id_of
         from gridloop.kernel.viewer import SYSTEM
 
-        found = user_id_of(username)
-        if found is None:
-            raise click.ClickException(f"no active user {username!r} / 没有可用的用户 {username}")
-        click.echo(issue_token(SYSTEM, found, name="gridloop token", days=days))
+        for user in [_user(username, user_id_of(username)) for username in usernames]:
+            click.echo(issue_token(SYSTEM, user, name="gridloop token", days=days))
+
+
+def _user(username: str, found: int | None) -> int:
+    if found is None:
+        raise click.ClickException(f"no active user {username!r} / 没有可用的用户 {username}")
+    return found
 
 
 @click.command()

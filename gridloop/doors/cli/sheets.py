@@ -16,7 +16,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
@@ -230,6 +229,8 @@ def _xlsx(path: Path) -> Iterator[Line]:
         with zipfile.ZipFile(book) as parts:
             if sum(part.file_size for part in parts.infolist()) > MOST_UNPACKED:
                 raise _too_large(path.name)
+        import openpyxl  # a tenth of a second of every start of the web: only who reads a workbook pays it
+
         sheet = openpyxl.load_workbook(book, read_only=True, data_only=True).worksheets[0]
         sheet.reset_dimensions()  # a sheet of one cell may claim to reach the last corner: rows would be filled up to it
         rows = sheet.iter_rows(values_only=True)

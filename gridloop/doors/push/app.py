@@ -34,7 +34,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 HEARTBEAT = 15.0  # seconds between comments that keep the line open
 FRAME_EVERY = 0.26  # a screen gets less than four frames a second; one case's changes within a frame are one message
-RIGHTS_EVERY = 30.0  # seconds between looks whether the session still holds
+RIGHTS_EVERY = float(os.environ.get("GRIDLOOP_RIGHTS_SECONDS", "30"))  # between looks whether the session still holds
 BACKLOG = 5_000  # messages a slow screen may fall behind before it is told to read afresh
 STALE_AFTER = 3.0  # seconds without a look into the trace until screens are told that what they show may be old
 RESET = b"event: reset\ndata: {}\n\n"
@@ -242,11 +242,12 @@ async def _stream(listener: Listener, headers: dict[str, str], send: Send, gone:
     await send(_chunk(b"retry: 1000\n\n" + past + (STALE if hub.stale else b"")))
     checked = sent = time.monotonic()
     while not gone.done():
+        due = min(sent + HEARTBEAT, checked + RIGHTS_EVERY)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(_either(listener.wake, gone), max(0.01, HEARTBEAT - (time.monotonic() - sent)))
+            await asyncio.wait_for(_either(listener.wake, gone), max(0.01, due - time.monotonic()))
         if gone.done():
             return
-        if time.monotonic() - checked > RIGHTS_EVERY:
+        if time.monotonic() - checked >= RIGHTS_EVERY:
             viewer = await off_loop(lambda: find_viewer(headers))
             if viewer is None or not may_listen(viewer):
                 return

@@ -25,11 +25,11 @@ def test_off_nothing_is_imported() -> None:
 
 def test_off_a_span_costs_less_than_microseconds() -> None:
     assert not tracing.on()
-    began = time.perf_counter()
+    began = time.thread_time()  # our own: others share the machine
     for _ in range(10_000):
         with tracing.span("a", case="b"):
             pass
-    assert (time.perf_counter() - began) / 10_000 < 20e-6
+    assert (time.thread_time() - began) / 10_000 < 20e-6
 
 
 @pytest.mark.parametrize("trace", ["", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"])
