@@ -1,11 +1,11 @@
 """A month of the platform's own history: ``gridloop detect`` in one process, and on a Spark master with two workers of one core each.
 
-A hundred thousand devices (``--devices``), a fifth of them by themselves, the rest four to a home; twenty million readings (``--rows``) in
-the files the platform writes: by hour and partition, rows by kind and device, 30 days (``--days``) by 8 partitions. The detectors are those of the
-packs silent_home, water_level and smoke as they are, a dwell, a count by home and a routine. Both runs must give the same alarms, compared
-line by line. What is told: readings a second by the clock, processor time, the most memory (PSS) of the command and of the executors, and
-of Spark's time how much went into reading and sorting rows together, and how much into the engines behind them. Spark is left out where it
-is not installed (``make cluster`` does it).
+A hundred thousand devices (``--devices``), a fifth of them by themselves, the rest four to a home; twenty million readings (``--rows``) of
+thirty days (``--days``) in the files the platform writes: by hour and partition, rows by kind and device, and one file more for what was
+written last. The detectors are those of the packs silent_home, water_level and smoke as they are, a dwell, a count by home and a routine.
+Both runs must give the same alarms, compared line by line. What is told: readings a second by the clock, processor time, the most memory
+(PSS) of the command and of the executors, and how long Spark's tasks read rows and sent them to each other, and how long they sorted and
+detected. Spark is left out where it is not installed (``make cluster`` does it).
 """
 
 from __future__ import annotations

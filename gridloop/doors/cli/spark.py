@@ -29,6 +29,7 @@ from gridloop.kernel.errors import Invalid
 _SHOWN = 20  # of the rows that cannot be used
 _PARTITIONS = 3  # for each core: keys are not equally busy
 _AHEAD = "60 seconds"  # as ``detection.reorder``
+_LISTED_HERE = 10_000_000  # files: each a task of its own otherwise, and history lies in thousands of small ones
 _ROW, _COUNTS = "row", "#"
 
 
@@ -119,6 +120,7 @@ def _session(master: str) -> Any:
             .appName("gridloop detect")
             .config("spark.sql.session.timeZone", "UTC")
             .config("spark.sql.execution.arrow.maxRecordsPerBatch", ROWS)
+            .config("spark.sql.sources.parallelPartitionDiscovery.threshold", _LISTED_HERE)
             .config("spark.ui.enabled", "false")
             .config("spark.ui.showConsoleProgress", "false")
             .getOrCreate()
