@@ -79,7 +79,7 @@ audit: .venv/.dev web/node_modules/.installed
 
 cluster: .venv/.spark
 	@tools/system_packages cluster default-jre-headless
-	.venv/bin/pytest -q -p no:xdist tests/cluster $(ARGS)
+	.venv/bin/pytest -q -p no:xdist --timeout=900 tests/cluster $(ARGS)
 
 bench: install-dev
 	@mkdir -p bench/results

@@ -32,9 +32,8 @@ from gridloop.signals.log import appending
 from gridloop.signals.messages import DEVICE_STATUS, Erasure
 from gridloop.signals.models import Alarm, Forgotten, HeldDetector, Irregular, Proposal, Seen, Trouble, Witness
 from gridloop.signals.positions import done_by_all
-from gridloop.signals.rules import OWN_SOURCE, SILENT_LEAST, Marks, Watch, erased
+from gridloop.signals.rules import OWN_SOURCE, SILENT_LEAST, Marks, Watch, erased, token_text
 from gridloop.signals.source import source
-from gridloop.signals.stream import token_text
 
 MASS_SHARE = 0.5  # more than this share of all devices silent at once: our own door, not so many devices …
 MASS_LEAST = 20

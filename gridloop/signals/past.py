@@ -22,8 +22,8 @@ from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals import history
 from gridloop.signals.positions import reached
-from gridloop.signals.rules import ERASED_TEXT, OWN_SOURCE
-from gridloop.signals.stream import Mark, Stream, milliseconds, named, read_next, token_in
+from gridloop.signals.rules import ERASED_TEXT, OWN_SOURCE, named, token_in
+from gridloop.signals.stream import Mark, Stream, milliseconds, read_next
 from gridloop.signals.taking import LATENESS, in_time
 
 if TYPE_CHECKING:

@@ -7,11 +7,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
+from gridloop.detection.language import token_of
 from gridloop.kernel.errors import FieldFault
 from gridloop.sdk.signals import Signal
 
@@ -272,6 +274,26 @@ def erased(signal: Signal, rule: str) -> Signal:
 def was_erased(data: Mapping[str, object]) -> bool:
     """Whether it is the data of an erased signal: nobody learns from it any more."""
     return len(data) == 1 and isinstance(data.get("erased"), str)
+
+
+TOKENS = ("token", "plate", "zone")  # of a signal's data: what it names, the first there is
+
+
+def token_in(data: Mapping[str, Any]) -> int:
+    return token_of(token_text(data))
+
+
+def token_text(data: Mapping[str, Any]) -> str:
+    """What the token of a signal is made of; empty for none."""
+    for name in TOKENS:
+        if isinstance(found := data.get(name), str | int) and found != "":
+            return str(found)
+    return ""
+
+
+def named(number: str, source: str) -> int:
+    """Readings are the same by device, kind and time, all else by source and id, as for their effects."""
+    return int.from_bytes(blake2b(f"{source}\0{number}".encode(), digest_size=8).digest()) >> 1
 
 
 class Row(NamedTuple):

@@ -12,25 +12,23 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
 from django.db import connection
 
 from gridloop.detection.columns import LATEST, Bools, Floats, Ints
-from gridloop.detection.language import kind_number, token_of
+from gridloop.detection.language import kind_number
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.sdk.signals import unpack_rows
-from gridloop.signals.rules import OWN_SOURCE, was_erased
+from gridloop.signals.rules import OWN_SOURCE, named, token_in, was_erased
 from gridloop.signals.source import source
 
 SETTLE = 5.0  # real seconds; longer than an append may take, see ``signals.connection``
 BACK_MS = 3_600_000  # the clock was set back, and no small correction was made to it
 _READ = 50  # batches of a partition at a time
-TOKENS = ("token", "plate", "zone")  # of a signal's data: what it names, the first there is
 
 
 class Columns(NamedTuple):
@@ -246,23 +244,6 @@ def decoded(data: bytes) -> Decoded:
     finally:
         if collecting:
             gc.enable()
-
-
-def token_in(data: Mapping[str, Any]) -> int:
-    return token_of(token_text(data))
-
-
-def token_text(data: Mapping[str, Any]) -> str:
-    """What the token of a signal is made of; empty for none."""
-    for name in TOKENS:
-        if isinstance(found := data.get(name), str | int) and found != "":
-            return str(found)
-    return ""
-
-
-def named(number: str, source: str) -> int:
-    """Readings are the same by device, kind and time, all else by source and id, as for their effects."""
-    return int.from_bytes(blake2b(f"{source}\0{number}".encode(), digest_size=8).digest()) >> 1
 
 
 def partitions() -> set[int]:

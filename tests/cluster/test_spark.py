@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import time
+from collections import defaultdict
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pyspark
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 
-from gridloop.doors.cli.deployment import free_port
 from gridloop.doors.cli.detect import detect
-from tests.signals.servers import wait_for_port
+from gridloop.signals import history
+from gridloop.signals.rules import Row, erased, hour_of
+from gridloop.signals.tests import test_detect_history as lived
+from tests.cluster.servers import Master
 
-HOME = Path(pyspark.__file__).parent
 START, MINUTE = 1_777_600_000_000, 60_000  # ms
 RULES = """
 detectors:
@@ -58,30 +58,9 @@ def here() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("spark")
-    port = free_port()
-    environment = os.environ | {"SPARK_HOME": str(HOME), "SPARK_WORKER_DIR": str(folder)}
-
-    def start(name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        command = [HOME / "bin" / "spark-class", f"org.apache.spark.deploy.{name}", *arguments, "--webui-port", "0"]
-        with (folder / f"{name}.log").open("ab") as out:
-            return subprocess.Popen(command, stdout=out, stderr=out, env=environment, cwd=folder)
-
-    running = [start("master.Master", "--host", "127.0.0.1", "--port", str(port))]
-    try:
-        wait_for_port(port, 60)
-        url = f"spark://127.0.0.1:{port}"
-        running += [start("worker.Worker", "--cores", "1", "--memory", "1g", "--host", "127.0.0.1", url) for _ in range(2)]
-        end = time.monotonic() + 60
-        while (folder / "master.Master.log").read_text(errors="replace").count("Registering worker") < 2:
-            assert time.monotonic() < end, "two workers"
-            time.sleep(0.3)
-        yield url
-    finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait(30)
+    servers = Master(tmp_path_factory.mktemp("spark"))
+    yield servers.url
+    servers.stop()
 
 
 def drawn(homes: int, hours: int) -> list[dict[str, Any]]:
@@ -139,11 +118,36 @@ def test_spark_finds_the_alarms_of_one_process(master: str, rules: Path, tmp_pat
     assert alarms(tmp_path / "many.jsonl") == found
     assert many.output.splitlines()[-1] == one.output.splitlines()[-1], "so many rows and alarms"
 
-    homes = tmp_path / "homes.csv"
-    homes.write_text("device,household\n" + "\n".join(sorted({f"{row['device']},{row['household']}" for row in rows})), encoding="utf-8")
-    again = run(rules, history, "--devices", homes, "--out", tmp_path / "again.jsonl", "--engine", master)
-    assert again.exit_code == 0, again.output
-    assert alarms(tmp_path / "again.jsonl") == found
+
+def archived(folder: Path) -> None:
+    """As ``history`` writes it: by hour and partition, and what came late in a further file."""
+    rows = [Row(s, s.at + timedelta(seconds=1)) for s in lived.signals()]
+    rows += [Row(replace(one.signal, id="x"), one.arrived) for one in rows[-1:]]
+    whose = next(one for one in rows if one.signal.device == "h011-door_open")
+    rows += [Row(erased(replace(whose.signal, at=lived.at(n)), "request-1"), lived.at(n)) for n in (240, 700)]
+    rows += [Row(lived.own(n), lived.at(n)) for n in (249, 800)]
+    late = [Row(lived.late(n), lived.at(n + 5)) for n in (245, 900)]
+    parts: dict[tuple[datetime, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        parts[hour_of(row.signal.at), f"p{len(row.signal.device) % 3:03d}-000000000001-000000000009"].append(row)
+    for row in late:
+        parts[hour_of(row.signal.at), "p001-000000000010-000000000010"].append(row)
+    for (hour, name), those in parts.items():
+        where = folder / f"{hour:%Y-%m-%d}" / f"{hour:%H}"
+        where.mkdir(parents=True, exist_ok=True)
+        history.replace_file(where / f"{name}.parquet", sorted(those, key=lambda r: (r.signal.kind, r.signal.device, r.signal.at)))
+
+
+def test_own_history_on_spark_holds_the_alarms_of_one_process(master: str, tmp_path: Path) -> None:
+    archived(tmp_path / "history")
+    one = lived.run_detect(tmp_path)
+    found = alarms(tmp_path / "out.jsonl")
+    many = lived.run_detect(tmp_path, "--engine", master)
+    assert {row["detector"] for row in found} == {"homes.silent", "homes.hot", "homes.busy", "homes.stays"}
+    assert max(row["at"] for row in found) < lived.at(700).isoformat(), "what takes no part does not move the time either"
+    assert alarms(tmp_path / "out.jsonl") == found
+    assert (many.exit_code, many.output.splitlines()[-2:]) == (one.exit_code, one.output.splitlines()[-2:])
+    assert "2 rows came more than 60s after" in many.output
 
 
 def test_rows_that_cannot_be_used_are_counted_and_told(rules: Path, tmp_path: Path) -> None:
@@ -177,3 +181,14 @@ def test_other_files_are_refused(rules: Path, tmp_path: Path) -> None:
     answer = run(rules, file, "--column", "household=household", "--engine", "local[1]", "--lang", "en")
     assert answer.exit_code == 1
     assert "--engine reads Parquet files only; some.csv is none" in answer.output
+
+
+@pytest.mark.parametrize(("lang", "said"), [("zh", "Spark 需要 Java，本机没有"), ("en", "Spark needs Java, and there is none")])
+def test_without_java_it_says_what_to_do(rules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lang: str, said: str) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    file = written(tmp_path / "some.parquet", drawn(1, 1))
+    answer = run(rules, file, "--column", "household=household", "--engine", "local[1]", "--lang", lang)
+    assert answer.exit_code == 1
+    assert said in answer.output
+    assert "apt-get install default-jre-headless" in answer.output

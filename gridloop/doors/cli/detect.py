@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from gridloop.detection.vocabulary import DURATION, GROUPINGS, UNITS
 from gridloop.doors.cli.detect_output import Alarms, Telling, kinds_asked_for
 from gridloop.doors.cli.detecting import Facts, Runs, pair, read_devices, told_time
 from gridloop.doors.cli.imports import Rejects
+from gridloop.doors.cli.own_history import hours
 from gridloop.doors.cli.readings import USUAL, Names, Plan, moment, pieces
 from gridloop.doors.cli.sheets import SheetFault
 from gridloop.kernel.durations import WorkingCalendar
@@ -118,12 +119,13 @@ class Work:
         self.engine, self.facts = options["engine"], facts
         self.plan = self._plan(options["columns"], options["each"])
         self.each = options["each"]
-        self.runs = Runs(self.detectors, facts, _length(self.lateness), self.each, self.explain)
         self.files = [file for path in files for file in _files(path)]
+        self.runs = Runs(self.detectors, facts, _length(self.lateness), self.each, self.explain)
         if self.engine:
             self._check_engine()
         self.rows = self.used = self.wrong = 0
         self.passed = Counter[str]()
+        self._told = time.monotonic()
         self.read: set[int] = set()  # kinds
         self.shown: list[str] = []
         self.rejected: list[str] = []
@@ -169,7 +171,7 @@ class Work:
                 raise Invalid("doors.detect_grouping", detector=detector, by=by)
         words = {by: columns.pop(by) for by in GROUPINGS if by in columns and by != DEVICE}
         kind = self.kinds.get("*") if set(self.kinds) == {"*"} else None
-        return Plan(columns, {**words, **({each: each} if each else {})}, kind, self.zone)
+        return Plan(columns, {**words, **({each: each} if each else {})}, kind, self.zone, _length(self.lateness))
 
     # --- the work ---------------------------------------------------------------------------------------------------------
 
@@ -178,11 +180,13 @@ class Work:
             if self.engine:
                 self._on_spark()
                 return
-            for file in self.files:
-                self._file(file)
+            for files in hours(self.files):
+                self._together(files)
+            self._progress(self.files[-1].name)
             for row in self.runs.finish(self.to):
                 self.alarms.write(row)
-        self.passed.update({what: self.runs.count(what) for what in ("late", "ahead", "again")})
+        for what in ("late", "ahead", "again"):
+            self.passed[what] += self.runs.count(what)
         self.read = {kind for run in self.runs.runs.values() for kind in run.kinds}
 
     def _check_engine(self) -> None:
@@ -205,13 +209,15 @@ class Work:
         self.passed, self.read, self.unknown = counts.numbers, counts.kinds, counts.unknown
         self.shown = [say(key, self.lang, **params) for key, params in counts.shown]
 
-    def _file(self, file: Path) -> None:
-        rejects, shown, rows = Rejects(file), time.monotonic(), 0
+    def _together(self, files: Sequence[Path]) -> None:
+        """A file, or those of an hour."""
+        file = files[0] if len(files) == 1 else files[0].parent
+        rejects = Rejects(file)
         try:
-            for piece in pieces(file, self.plan):
-                rows += piece.rows
+            for piece in pieces(files, self.plan):
                 self.rows += piece.rows
-                self.used += len(piece)
+                self.used += len(piece) + piece.late
+                self.passed["late"] += piece.late
                 for line, fault in piece.wrong:
                     rejects.add(line, fault)
                     if len(self.shown) < _SHOWN:
@@ -219,20 +225,19 @@ class Work:
                         self.shown.append(self._say("bad_row", file=file.name, line=line.number, reason=reason))
                 for row in self.runs.step(self.names.given(piece, self.unknown)):
                     self.alarms.write(row)
-                if time.monotonic() - shown > SHOW_EVERY:
-                    shown = time.monotonic()
-                    self._progress(file, rows)
+                if time.monotonic() - self._told > SHOW_EVERY:
+                    self._progress(file.name if len(files) == 1 else f"{file.parent.name}/{file.name}")
         finally:
             rejects.close()
         if rejects.count:
             self.wrong += rejects.count
             self.rejected.append(str(rejects.path))
-        self._progress(file, rows)
 
-    def _progress(self, file: Path, rows: int) -> None:
+    def _progress(self, file: str) -> None:
+        self._told = time.monotonic()
         latest = max(self.runs.latest.values(), default=None)
         at = "-" if latest is None else told_time(latest)
-        click.echo(self._say("progress", file=file.name, rows=rows, alarms=self.alarms.counts["raised"], time=at), err=True)
+        click.echo(self._say("progress", file=file, rows=self.rows, alarms=self.alarms.counts["raised"], time=at), err=True)
 
     # --- what is said at the end ------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from gridloop.detection.columns import LATEST, Bools, Floats, Ints
 from gridloop.detection.language import token_of
+from gridloop.doors.cli import own_history
 from gridloop.doors.cli.sheets import Block, Line, SheetFault, open_packed, read_blocks
 from gridloop.kernel.errors import FieldFault, Invalid
 
@@ -58,6 +59,7 @@ class Piece:
     words: dict[str, Coded]
     wrong: list[tuple[Line, FieldFault]] = field(default_factory=list)
     rows: int = 0  # of the file, right and wrong
+    late: int = 0  # received too late, where the platform's own history says when
 
     def __len__(self) -> int:
         return len(self.time)
@@ -65,12 +67,13 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which column is what. ``columns``: by the names in ``USUAL``; ``words``: further ones; ``kind``: of all rows."""
+    """Which column is what. ``columns``: by the names in ``USUAL``; ``words``: further ones; ``kind``: of all rows; ``lateness``: ms."""
 
     columns: Mapping[str, str]
     words: Mapping[str, str] = field(default_factory=dict)
     kind: str | None = None
     zone: str = "Asia/Shanghai"
+    lateness: int = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +96,12 @@ class Names:
         return replace(piece, kind=Coded(piece.kind.codes, names), words={**homes, **piece.words})
 
 
-def pieces(path: Path, plan: Plan) -> Iterator[Piece]:
-    """The rows of a file. SheetFault when it cannot be read, Invalid when it lacks a column."""
+def pieces(files: Sequence[Path], plan: Plan) -> Iterator[Piece]:
+    """The rows of a file, or of an hour of ``own_history``. SheetFault when it cannot be read, Invalid when it lacks a column."""
+    path = files[0]
     found: dict[str, str] = {}
     there: list[str] = []
-    for table, line in _tables(path, plan):
+    for table, line in _tables(path, plan) if len(files) == 1 else _hour(files):
         if not found or not set(table.column_names) <= set(there):  # JSON may have more later on
             there = list(dict.fromkeys([*there, *table.column_names]))
             found = columns_of(path, [name for name in there if name != _WRONG], plan)
@@ -174,6 +178,7 @@ def _parquet(path: Path, plan: Plan) -> Iterator[tuple[pa.Table, Told]]:
         file = pq.ParquetFile(path)
         there = file.schema_arrow.names
         wanted = {name for names in USUAL.values() for name in names} | set(plan.columns.values()) | set(plan.words.values())
+        wanted |= set(own_history.COLUMNS) if own_history.is_own(file.schema_arrow) else set()
         number = 1
         columns = [name for name in there if name in wanted]
         if not columns:
@@ -185,6 +190,16 @@ def _parquet(path: Path, plan: Plan) -> Iterator[tuple[pa.Table, Told]]:
             number += table.num_rows
     except (pa.ArrowException, OSError) as error:
         raise _unread(path, "parquet", error) from error
+
+
+def _hour(files: Sequence[Path]) -> Iterator[tuple[pa.Table, Told]]:
+    try:
+        whole = own_history.hour(files)
+    except (pa.ArrowException, OSError) as error:
+        raise _unread(files[0].parent, "parquet", error) from error
+    for start in range(0, whole.num_rows, ROWS):
+        part = whole.slice(start, ROWS)
+        yield part, _table_line(part, start + 1)
 
 
 def _unread(path: Path, kind: str, error: Exception) -> SheetFault:
@@ -254,6 +269,11 @@ def _piece(table: pa.Table, line: Told, found: Mapping[str, str], plan: Plan) ->
         name = found.get(what, plan.words.get(what, ""))
         return _plain(table.column(name).combine_chunks()) if name in table.column_names else None
 
+    rows, told = table.num_rows, line
+    own = own_history.taken(table, plan.lateness) if own_history.is_own(table.schema) else None
+    if own is not None:
+        which = own.which
+        table, line = own.table, lambda row: told(int(which[row]))
     size, wrong = table.num_rows, _Wrong(table.num_rows)
     if _WRONG in table.column_names:
         wrong.note(table.column(_WRONG).is_valid(), "doors.detect_no_object", None)
@@ -266,7 +286,7 @@ def _piece(table: pa.Table, line: Told, found: Mapping[str, str], plan: Plan) ->
     arrived = column("arrived")
     received = None if arrived is None else _times(arrived, plan.zone, wrong, size)
     words = {name: _words(column(name), size) for name in plan.words}
-    tokens, ids = _numbers(column("token"), size), _numbers(column("id"), size)
+    tokens, ids = (own.token, own.number) if own else (_numbers(column("token"), size), _numbers(column("id"), size))
     keep = ~wrong.rows
     piece = Piece(
         time[keep],
@@ -279,7 +299,7 @@ def _piece(table: pa.Table, line: Told, found: Mapping[str, str], plan: Plan) ->
         {name: Coded(coded.codes[keep], coded.names) for name, coded in words.items()},
     )
     piece.wrong = [(line(row), fault) for row, fault in sorted(wrong.faults.items())]
-    piece.rows = size
+    piece.rows, piece.late = rows, own.late if own else 0
     return piece
 
 

@@ -13,12 +13,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from gridloop.detection.rules import DEVICE, Detector
+from gridloop.doors.cli import own_history
 from gridloop.doors.cli.detecting import Facts, Run
 from gridloop.doors.cli.readings import ROWS, Names, Piece, Plan, columns_of, latest_of, piece_of
 from gridloop.kernel.errors import Invalid
@@ -26,6 +29,7 @@ from gridloop.kernel.errors import Invalid
 _SHOWN = 20  # of the rows that cannot be used
 _PARTITIONS = 3  # for each core: keys are not equally busy
 _AHEAD = "60 seconds"  # as ``detection.reorder``
+_LISTED_HERE = 10_000_000  # files: each a task of its own otherwise, and history lies in thousands of small ones
 _ROW, _COUNTS = "row", "#"
 
 
@@ -52,7 +56,7 @@ class Counts:
     shown: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def take(self, piece: Piece) -> None:
-        self.numbers.update(rows=piece.rows, used=len(piece), wrong=len(piece.wrong))
+        self.numbers.update(rows=piece.rows, used=len(piece) + piece.late, wrong=len(piece.wrong), late=piece.late)
         self.shown += [(fault.key, dict(fault.params)) for _, fault in piece.wrong][: _SHOWN - len(self.shown)]
 
     def dumped(self) -> dict[str, Any]:
@@ -107,6 +111,8 @@ def _session(master: str) -> Any:
         from pyspark.sql import SparkSession
     except ImportError as fault:
         raise Invalid("doors.detect_spark_missing") from fault
+    if not os.environ.get("JAVA_HOME") and which("java") is None:
+        raise Invalid("doors.detect_spark_java")
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     try:
         return (
@@ -114,6 +120,7 @@ def _session(master: str) -> Any:
             .appName("gridloop detect")
             .config("spark.sql.session.timeZone", "UTC")
             .config("spark.sql.execution.arrow.maxRecordsPerBatch", ROWS)
+            .config("spark.sql.sources.parallelPartitionDiscovery.threshold", _LISTED_HERE)
             .config("spark.ui.enabled", "false")
             .config("spark.ui.showConsoleProgress", "false")
             .getOrCreate()
@@ -132,16 +139,21 @@ def _detected(
     plan: Plan,
     to: int | None,
 ) -> tuple[list[dict[str, Any]], Counts]:
+    from pyspark import StorageLevel
     from pyspark.sql import functions as f
 
     rows = session.read.parquet(*(file.resolve().as_uri() for file in files))
     columns = columns_of(files[0], rows.columns, plan)
-    wanted = [name for name in rows.columns if name in {*columns.values(), *plan.words.values()}]
+    own = own_history.is_own(pq.read_schema(files[0]))
+    asked = {*columns.values(), *plan.words.values(), *(own_history.COLUMNS if own else ())}
+    wanted = [name for name in rows.columns if name in asked]
     rows = rows.select(*(f.col(f"`{name}`") for name in wanted)).withColumn("_order", f.monotonically_increasing_id())
+    rows = rows.persist(StorageLevel.DISK_ONLY)  # each grouping reads them again, and history lies in thousands of small files
     time = f.col(f"`{columns['time']}`")
     if to is None:
         arrived = columns.get("arrived")
         usable = rows if arrived is None else rows.where(time <= f.col(f"`{arrived}`") + f.expr(f"interval {_AHEAD}"))
+        usable = usable.where(own_history.sql(plan.lateness)) if own else usable
         to = latest_of(usable.agg(f.max(time).alias(columns["time"])).toArrow(), columns["time"], plan)
     found: list[dict[str, Any]] = []
     counts = Counts()
