@@ -179,7 +179,7 @@ def main() -> None:
 
         def desk(user: str, width: int, height: int) -> Desk:
             page = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN").new_page()
-            return Desk(page, deployment.url, user)
+            return Desk(page, deployment.url, user, deployment.sessions)
 
         def phone(user: str | None, where: Spot) -> Phone:
             place: dict[str, Any] = {"longitude": where[0], "latitude": where[1], "accuracy": 8}
@@ -192,7 +192,7 @@ def main() -> None:
                 geolocation=place,  # type: ignore[arg-type]  # a TypedDict of Playwright's that is not exported
                 permissions=["geolocation"],
             )
-            return Phone(context.new_page(), deployment.url, user)
+            return Phone(context.new_page(), deployment.url, user, deployment.sessions)
 
         waiting = office.get("/api/v1/cases", box="todo", order="urgent", limit=1)["items"]
         desk_pictures(desk, waiting[0]["code"])

@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from gridloop.evidence.tests.pictures import scene
 from tests.e2e.people import Api, Desk, Phone, Spot
-from tests.house.product import STAFF, Product, first_start_done, tokens
+from tests.house.product import Product, first_start_done, tokens_about
 from tests.live.conftest import SCALE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +55,7 @@ class Deployment:
     def api(self, user: str) -> Api:
         """HTTP as this sample log-in, by a token of its own."""
         if user not in self._apis:
-            for name, token in tokens(self.folder, *(STAFF if user in STAFF else (user,))).items():
+            for name, token in tokens_about(self.folder, user).items():
                 self._apis[name] = Api(httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30))
         return self._apis[user]
 

@@ -50,6 +50,12 @@ def tokens(folder: Path, *users: str) -> dict[str, str]:
     return dict(zip(users, given, strict=True))
 
 
+def tokens_about(folder: Path, user: str) -> dict[str, str]:
+    """Those of all the sample's staff at once when this log-in is one of theirs."""
+    sample = json.loads((folder / "deployment.json").read_text(encoding="utf-8"))["sample"]
+    return tokens(folder, *(STAFF if sample and user in STAFF else (user,)))
+
+
 def crowd() -> float:
     """How many processes share one processor now: as many times longer than on a quiet machine may things take."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

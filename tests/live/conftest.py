@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from gridloop.evidence.tests.pictures import scene
-from tests.house.product import STAFF, Product, first_start_done, tokens
+from tests.house.product import Product, first_start_done, tokens_about
 
 SCALE = 0.2  # of the sample county: enough of everything, loaded sooner
 RIGHTS_SECONDS = 4  # so soon push looks whether a screen may still see; without the setting 30
@@ -34,8 +34,7 @@ class Live:
 
     def token(self, user: str) -> str:
         if user not in self.tokens:
-            asked = STAFF if user in STAFF else (user,)
-            self.tokens |= tokens(self.folder, *(one for one in asked if one not in self.tokens))
+            self.tokens = tokens_about(self.folder, user) | self.tokens
         return self.tokens[user]
 
     def call(self, method: str, path: str, user: str | None = None, **more: Any) -> httpx.Response:
