@@ -199,14 +199,14 @@ def ran(name: str, command: list[str], rows: int, out: Path, environment: dict[s
 
 
 def where_time_went(log: Path) -> None:
-    """Seconds that tasks ran: those that read rows and send them to others, and those that sort and detect."""
+    """Seconds that tasks ran: those that read files and keep them, those that send rows to their keys, and those that sort and detect."""
     spent, waited = Counter[str](), 0.0
     for line in log.read_text(encoding="utf-8").splitlines():
         event = json.loads(line)
         if event["Event"] == "SparkListenerTaskEnd" and (told := event.get("Task Metrics")):
             sends = told["Shuffle Write Metrics"]["Shuffle Bytes Written"] > 0
             takes = told["Shuffle Read Metrics"]["Total Records Read"] > 0
-            spent["reading" if sends else "detecting" if takes else "other"] += told["Executor Run Time"] / 1000
+            spent["sending" if sends else "detecting" if takes else "reading"] += told["Executor Run Time"] / 1000
             waited += told["JVM GC Time"] / 1000
     for what, seconds in spent.items():
         record(f"archive_spark_time_{what}", seconds, "s")

@@ -71,6 +71,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
         "signals",
         "alarms a detector may tell in an hour; one that would tell more is held back until somebody has looked",
     ),
+    "JAVA_HOME": ("signals", "`gridloop detect --engine`: where Java lies when it is not on the `PATH`"),
     "GRIDLOOP_DETECTION": (
         "signals",
         "`numba`: detectors run in compiled loops, in the worker and in `gridloop detect`; the alarms are the same. Needs `pip install "
