@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { address, cookie, headersFor, newKey, Problem, readProblem } from "@/api/client";
 import { faultText } from "@/lib/faults";
+import { folded } from "@/lib/folded";
 import { fieldsOf, missing } from "@/lib/form";
 import { seriesOf } from "@/lib/reading";
 import { byTimeLeft, isLate, pair, stateKey } from "@/lib/tasks";
@@ -8,7 +9,7 @@ import { treeOf } from "@/lib/tree";
 import { metres, twinsOf } from "@/lib/twins";
 import { changed, fromAddress, toQuery } from "@/screens/cases/filters";
 import { keepTour, readTour, stepFor } from "@/screens/tour/steps";
-import { aCase, aPhoto, aTask } from "./make";
+import { aCase, aFact, aPhoto, aTask } from "./make";
 
 const say = (key: string): string => key;
 
@@ -166,5 +167,19 @@ describe("what a device's last value is of", () => {
   it("is not guessed among several of one moment", () => {
     const twin = { ...heat, points: [step("2026-03-01T09:00:00Z", 2, 3)] };
     expect(seriesOf(2.5, [twin, level])).toBeNull();
+  });
+});
+
+describe("the trace on a phone", () => {
+  it("says once what was done several times in a row by one, and never joins across another", () => {
+    const sent = [1, 2, 3].map((seq) => aFact(seq, "notice_sent"));
+    const facts = [...sent, aFact(4, "task_opened"), aFact(5, "notice_sent"), aFact(6, "notice_sent", { actor_name: "别人" })];
+    expect(folded(facts).map((line) => [line.fact.seq, line.times])).toEqual([
+      [6, 1],
+      [5, 1],
+      [4, 1],
+      [3, 3],
+    ]);
+    expect(folded([aFact(1, "note", { text: "甲" }), aFact(2, "note", { text: "乙" })])).toHaveLength(2);
   });
 });
