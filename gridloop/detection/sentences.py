@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
@@ -20,6 +21,7 @@ VALUE, SEEN = "value", "seen"  # a kind by what it measures, or by what happened
 _PIECES = (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", 1_000), ("ms", 1))
 _WIDE = (("h", HOUR, 72), ("m", MINUTE, 119))  # so many of them are said without a larger unit
 _MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
+_BLANK = re.compile("(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")  # behind a unit that is a Chinese word
 
 
 def sentences(document: Any, kinds: Mapping[str, Kind], lang: str, calendar: WorkingCalendar | None = None) -> dict[str, str]:
@@ -54,7 +56,7 @@ class Teller:
         self.offset = utc_offset(calendar or WorkingCalendar())
 
     def say(self, key: str, **params: Any) -> str:
-        return say(f"detection.say_{key}", self.lang, **params)
+        return _BLANK.sub("", say(f"detection.say_{key}", self.lang, **params))
 
     def sentence(self, detector: Detector) -> str:
         more = [self.say("step_to", clause=self.clause(step.when), severity=self._severity(step.severity)) for step in detector.steps]
