@@ -38,7 +38,14 @@ class Api:
         return found
 
     def actions(self, code: str) -> list[str]:
-        return [fact["action"] for fact in self.get(f"/api/v1/cases/{code}/trace", limit=200)["items"]]
+        """Of all its facts: a case that many signals joined has more than one page of them."""
+        found: list[str] = []
+        after: str | None = "0"
+        while after is not None:
+            page = self.get(f"/api/v1/cases/{code}/trace", limit=200, after=after)
+            found += [fact["action"] for fact in page["items"]]
+            after = page["next"]
+        return found
 
     def task(self, code: str, stage: str) -> dict[str, Any]:
         """The live task of a stage."""

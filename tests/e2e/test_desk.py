@@ -270,7 +270,7 @@ def test_admin_adds_a_device_and_gives_it_a_secret(deployment: Deployment, desk:
     admin.page.get_by_label("名称、编号").press("Enter")
     expect(admin.page.locator("main tbody tr")).to_have_count(1)
     admin.page.locator("main tbody").get_by_role("button").click()
-    expect(admin.page.get_by_role("region", name="近 30 天")).to_contain_text("最近一天 5 条读数（83%）迟到")
+    expect(admin.page.get_by_role("region", name=re.compile("今天|近 2 天"))).to_contain_text("最近一天 5 条读数（83%）迟到")
     admin.page.set_viewport_size({"width": 390, "height": 844})
     detail.get_by_role("button", name="修改设备").click()
     sheet = admin.page.get_by_role("dialog", name="修改设备")
