@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -56,7 +57,7 @@ OWN = """
 
 def rules() -> str:
     own = [
-        (PACKS / name / "detect.yaml").read_text(encoding="utf-8").partition("detectors:\n")[2]
+        re.split("^detectors:.*\n", (PACKS / name / "detect.yaml").read_text(encoding="utf-8"), maxsplit=1, flags=re.MULTILINE)[1]
         for name in ("silent_home", "water_level", "smoke")
     ]
     return "detectors:\n" + "\n".join(own) + OWN
