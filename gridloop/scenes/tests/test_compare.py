@@ -21,8 +21,11 @@ def raised(side: str, key: str, start: float, end: float | None, region: str = "
 
 def compared(*found: Raised, hours: float = 24.0) -> dict[str, Any]:
     posts = [(VERIFY, lambda region: int(region[6])), (HANDLE, lambda region: 7 if region.startswith("990101100") else None)]
-    local = lambda at: datetime.fromtimestamp(at / 1000, UTC).date()  # noqa: E731
-    return report(split(found), [date(1970, 1, 1), date(1970, 1, 2)], local, posts, Load(30.0, hours, 0))
+    return report(split(found), [date(1970, 1, 1), date(1970, 1, 2)], _day, posts, Load(30.0, hours, 0))
+
+
+def _day(at: int) -> date:
+    return datetime.fromtimestamp(at / 1000, UTC).date()
 
 
 def test_an_alarm_is_the_same_when_both_last_at_one_time_and_each_counts_once() -> None:
