@@ -6,7 +6,7 @@ cut into batches, shuffled within the lateness, sent twice, or interrupted by a 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, BinaryIO
@@ -20,9 +20,10 @@ from gridloop.detection.messages import Alarm
 from gridloop.detection.parts import Arrays, Part
 from gridloop.detection.raising import Raising
 from gridloop.detection.reorder import Passed, Reorder
-from gridloop.detection.rules import DEVICE, Condition, Detector
+from gridloop.detection.rules import DEVICE, Condition, Detector, Total
 from gridloop.detection.runs import View
 from gridloop.detection.snapshots import Sink, Stored, packed, write
+from gridloop.detection.totals import Totals
 from gridloop.kernel.errors import Invalid
 from gridloop.kernel.hashing import canonical, sha256_hex
 
@@ -112,7 +113,8 @@ def compiled_asked(asked: str) -> bool:
 class Engine:
     """``lateness``, ``grid``, ``ahead``: see :class:`reorder.Reorder`. ``around``: see :func:`built`. ``compiled``: by the loops of
 
-    :mod:`compiled` where an operator has one; the alarms are the same. ImportError where numba is not installed.
+    :mod:`compiled` where an operator has one; the alarms are the same. ImportError where numba is not installed. ``meters``: those whose
+    faults are told though no detector asks for their use.
     """
 
     def __init__(
@@ -124,6 +126,7 @@ class Engine:
         around: Around = lambda _, part: part,
         *,
         compiled: bool = False,
+        meters: Iterable[Total] = (),
     ) -> None:
         names = [detector.id for detector in detectors]
         if len(set(names)) < len(names):
@@ -136,6 +139,7 @@ class Engine:
             for part in (part for running in self._running for _, part in running.tree()):
                 part.kernels = kernels
         self._sizes = dict.fromkeys([DEVICE, *(detector.by for detector in detectors)], 0)
+        self._totals = Totals([*meters, *(total for detector in detectors for total in detector.totals)])
         self._told = self._reorder.watermark
         self._groups: dict[str, Ints] = {}  # by grouping: device → key, -1 for none
         self._facts: dict[str, dict[str, NDArray[np.float64]]] = {}
@@ -153,6 +157,16 @@ class Engine:
     def late_by(self) -> Mapping[int, int]:
         """Device → its readings that came too late or from the future."""
         return self._reorder.late_by
+
+    @property
+    def fell_back(self) -> Mapping[int, int]:
+        """Device → states of its meter that were lower than the one before, though it had not run over its end; since the engine began."""
+        return self._totals.back
+
+    @property
+    def too_much(self) -> Mapping[int, int]:
+        """Device → states of its meter that were higher than any connection can make them in that time; since the engine began."""
+        return self._totals.over
 
     @property
     def lateness(self) -> int:
@@ -211,6 +225,7 @@ class Engine:
         """
         gone, named = np.asarray(devices, np.int64), np.asarray(tokens, np.int64)
         self._reorder.forget(gone, named)
+        self._totals.forget(gone)
         for running in self._running:
             by = running.detector.by
             of = gone if by == DEVICE else np.asarray(keys.get(by, ()), np.int64)
@@ -238,6 +253,7 @@ class Engine:
         if until == self._told:  # nothing has become certain
             return []
         self._told = until
+        rows = self._totals.turned(rows)
         self._grow(DEVICE, int(rows.device.max(initial=-1)) + 1)
         views = {by: self._view(by, rows) for by in self._sizes}
         found = [
@@ -300,6 +316,7 @@ class Engine:
             size = max(self._sizes[by], warm._sizes[by])
             self._resize(by, size)
             warm._resize(by, size)
+        self._totals.adopt(warm._totals)
         known = {running.name: running for running in warm._running}
         mine = [running for running in self._running if running.name in known]
         for running in mine:
@@ -316,6 +333,7 @@ class Engine:
 
     def _dump(self) -> Arrays:
         arrays: Arrays = {f"reorder/{name}": array for name, array in self._reorder.dump().items()}
+        arrays.update({f"totals/{name}": array for name, array in self._totals.dump().items()})
         arrays["spaces"] = np.array(list(self._sizes), np.str_)
         arrays["sizes"] = np.array(list(self._sizes.values()), np.int64)
         arrays["detectors"] = np.array([running.name for running in self._running], np.str_)
@@ -329,6 +347,7 @@ class Engine:
         """Goes on from a snapshot. Detectors that are not in it just as they are now begin anew: their ids. ValueError for a bad one."""
         arrays = Stored(io.BytesIO(data) if isinstance(data, bytes) else data)
         self._reorder.load(_under(arrays, "reorder/"))
+        self._totals.load(_under(arrays, "totals/"))
         self._told = self._reorder.watermark
         sizes = dict(zip(arrays["spaces"].tolist(), arrays["sizes"].tolist(), strict=True))
         self._groups.update(_under(arrays, "group/"))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gridloop.detection import rules, vocabulary
-from gridloop.detection.rules import DAY, Condition, Detector, Step
+from gridloop.detection.rules import DAY, Condition, Detector, Step, Total
 from gridloop.detection.schedules import Schedule, Span
 from gridloop.detection.values import Fault, Kind, Path, Values, milliseconds, short
 from gridloop.detection.vocabulary import FACTS, ONE_OF, OPERATORS, TIME, YES, Key
@@ -48,6 +48,12 @@ def utc_offset(calendar: WorkingCalendar) -> int:
     offset, summer = local.utcoffset(), local.dst()
     assert offset is not None
     return round((offset - summer if summer else offset).total_seconds() * 1000)
+
+
+def meters(kinds: Mapping[str, Kind]) -> list[tuple[str, Total]]:
+    """Kinds that are the state of a meter, each with the name of the use it stands for."""
+    counted = [(one, kinds[one.counts]) for one in kinds.values() if one.counts]
+    return [(one.counts, Total(one.number, use.number, use.most or vocabulary.LARGEST)) for one, use in counted]
 
 
 def detectors(
@@ -129,7 +135,7 @@ class Reader(Values):
         return Schedule(tuple(spans), self.calendar) if items and len(spans) == len(items) else None
 
     def _detector(self, name: str, value: Any, path: Path, version: int) -> Detector | None:
-        self._conditions = 0
+        self._conditions, self._kinds_named = 0, set()
         parts = self.parts(value, path, vocabulary.DETECTOR)
         if self._conditions > vocabulary.MOST_PARTS:
             self.fault(path, "too_many_parts", most=vocabulary.MOST_PARTS)
@@ -143,7 +149,11 @@ class Reader(Values):
             if step.severity <= house_severity(parts["severity"]):
                 self.fault((*path, "steps", number, "severity"), "step", severity=parts["severity"])
         severity = house_severity(parts["severity"])
-        return Detector(name, version, when, parts["by"], severity, tuple(parts["steps"] or ()), parts["quiet"] or 0)
+        return Detector(name, version, when, parts["by"], severity, tuple(parts["steps"] or ()), parts["quiet"] or 0, self._totals())
+
+    def _totals(self) -> tuple[Total, ...]:
+        """Of the kinds the detector names."""
+        return tuple(total for use, total in meters(self.kinds) if use in self._kinds_named)
 
     def _steps(self, value: Any, path: Path, key: Key) -> list[Step] | None:
         items = self.list_of(value, path, vocabulary.MOST_STEPS)

@@ -270,8 +270,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Total:
+    """A kind whose readings are the state of a meter: what is between two is a reading of the kind ``use``, of at most ``most`` an hour."""
+
+    kind: int
+    use: int
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
 class Detector:
-    """Raises an alarm when ``when`` begins to hold for a key, unless one was raised less than ``quiet`` before. ``by``: whose condition."""
+    """Raises an alarm when ``when`` begins to hold for a key, unless one was raised less than ``quiet`` before. ``by``: whose condition.
+
+    ``totals``: meters whose states stand for a use it looks at.
+    """
 
     id: str
     version: int
@@ -280,6 +292,7 @@ class Detector:
     severity: int = 1
     steps: tuple[Step, ...] = ()
     quiet: int = 0
+    totals: tuple[Total, ...] = ()
 
 
 def unread(condition: Condition, *, begins: bool = True) -> bool:
@@ -307,6 +320,8 @@ def described(part: Any) -> Any:
     """The definition as plain values, to tell whether two are the same."""
     if is_dataclass(part):
         inner = {f.name: described(getattr(part, f.name)) for f in fields(part) if not f.name.startswith("_")}
+        if inner.get("totals") == []:  # what was stored before there were any stays what it is
+            del inner["totals"]
         return {"is": type(part).__name__, **inner}
     if isinstance(part, dict):
         return sorted([str(key), described(value)] for key, value in part.items())

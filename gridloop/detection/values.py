@@ -28,6 +28,8 @@ class Kind(NamedTuple):
     seen_en: str = ""
     unit_en: str = ""
     keeps: tuple[str, ...] | None = None  # of a signal's data nothing else is taken: what must not be kept is refused at the door
+    most: float = 0.0  # that a home's connection gives of it in an hour; 0: it is no use
+    counts: str = ""  # the kind of use whose sum it is: the state of a meter
 
     def called(self, lang: str) -> str:
         """One such reading, else the kind, without what its values mean."""
@@ -52,6 +54,7 @@ class Values:
         self.kinds = kinds
         self.faults: list[Fault] = []
         self.schedules: dict[str, Schedule | None] = {}
+        self._kinds_named: set[str] = set()  # kinds a detector has named so far
         self._units: list[tuple[str, str] | None] = [None]  # of the kinds being spoken of: unit and its English; None when they differ
 
     def fault(self, path: Path, key: str, **params: Any) -> None:
@@ -126,6 +129,10 @@ class Values:
                 near = difflib.get_close_matches(str(name), list(self.kinds), 3) or list(self.kinds)[:3]
                 self.fault((*path, number) if isinstance(value, list) else path, "no_kind", kind=short(name), near=", ".join(near))
                 return None
+            if counts := self.kinds[name].counts:
+                self.fault((*path, number) if isinstance(value, list) else path, "total", kind=name, counts=counts)
+                return None
+        self._kinds_named |= set(names)
         return tuple(sorted(self.kinds[name].number for name in names))
 
     def _unit(self, numbers: tuple[int, ...] | None) -> tuple[str, str] | None:

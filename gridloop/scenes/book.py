@@ -9,7 +9,8 @@ from typing import Any
 
 from gridloop.cases.messages import SceneMatch
 from gridloop.cases.rules import Scene
-from gridloop.detection.rules import Detector
+from gridloop.detection.language import meters
+from gridloop.detection.rules import Detector, Total
 from gridloop.flow.selectors import process_by_digest
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import SYSTEM
@@ -102,6 +103,14 @@ class RowBook:
         """What people call kinds of readings, and the unit of each."""
         kinds = selectors.kinds().items()
         return {name: (one.en, one.unit_en or one.unit) if lang == "en" else (one.zh, one.unit) for name, one in kinds}
+
+    def most_an_hour(self) -> dict[str, float]:
+        """Kinds of use, and the most of each that a home's connection gives in an hour, in the kind's unit."""
+        return {name: one.most for name, one in selectors.kinds().items() if one.most}
+
+    def meters(self) -> list[Total]:
+        """Kinds whose readings are the state of a meter."""
+        return [total for _, total in meters(selectors.kinds())]
 
     def kinds(self) -> frozenset[str]:
         """Signal kinds that any installed pack has a rule for; others need not be asked about."""

@@ -160,6 +160,11 @@ def signal_kinds(packs: Path = PACKS) -> dict[str, Kind]:
             found[name] = Kind(language.kind_number(name), **entry)
         except TypeError:
             document.fault(("kinds", name), "scenes.bad_value", name=name, value=str(entry), detail=Words("kernel.field_wrong"))
+    for name, kind in found.items():
+        if kind.counts and kind.counts not in found:
+            document.fault(
+                ("kinds", name, "counts"), "scenes.bad_value", name="counts", value=kind.counts, detail=Words("kernel.field_wrong")
+            )
     if document.wrongs:
         raise Invalid("scenes.refused", first=document.wrongs[0].words)
     return found

@@ -28,6 +28,7 @@ from gridloop.signals.irregular import Noting
 from gridloop.signals.keys import Keys, everybody
 from gridloop.signals.lanes import TOGETHER, WHOLE, Lane
 from gridloop.signals.models import HeldDetector
+from gridloop.signals.outcomes import matcher
 from gridloop.signals.storing import Storing
 from gridloop.signals.stream import BACK_MS, Columns, Look, Mark, Stream, Taken, horizon_of, joined, marks_before
 from gridloop.signals.taking import LATENESS, Taking, compiled
@@ -289,7 +290,7 @@ class AtWork(Storing):
     # --- beginning and changing --------------------------------------------------------------------------------------
 
     def _engine(self, detectors: Sequence[Detector]) -> None:
-        self.engine = Engine(detectors, LATENESS, compiled=compiled())
+        self.engine = Engine(detectors, LATENESS, compiled=compiled(), meters=matcher().meters())
         self._about(detectors)
 
     def _about(self, detectors: Sequence[Detector]) -> None:

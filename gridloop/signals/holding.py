@@ -73,8 +73,9 @@ def fact_names(detector: Detector) -> set[str]:
 
 
 def kinds_asked(detectors: Iterable[Detector]) -> frozenset[int] | None:
-    """Numbers of all kinds they look at; None when one looks at every kind."""
-    found: set[int] = set()
+    """Numbers of all kinds they look at, also of the states of meters that stand for one; None when one looks at every kind."""
+    detectors = list(detectors)
+    found = {total.kind for detector in detectors for total in detector.totals}
     for part in (part for detector in detectors for part in conditions(detector)):
         if not kinds_of(part) and not rules.below(part):
             return None

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from gridloop.kernel.viewer import Viewer
 from gridloop.registry.selectors import device as device_of
 from gridloop.signals.keys import Keys
 from gridloop.signals.models import Irregular
+from gridloop.signals.outcomes import matcher
 from gridloop.signals.stream import Columns
 from gridloop.signals.taking import Taking
 
@@ -31,8 +33,6 @@ LATE, AHEAD, FLOOD, AGAIN, UNKNOWN, UNIT, RESET, ALL = "late", "ahead", "flood",
 WHYS = (LATE, AHEAD, FLOOD, UNIT, RESET)  # of a device
 LEAST, SHARE = 20, 0.5  # of a device's readings in a day: it is mostly so
 DAY = timedelta(days=1)
-USES = {"electricity_use": 20.0, "gas_use": 10.0, "water_use": 5_000.0}  # the most a home's connection gives in an hour: kWh, m³, L
-_MOST = {kind_number(kind): most for kind, most in USES.items()}
 
 _ADD = """
 INSERT INTO signals_irregular (hour, device, why, count) SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::bigint[])
@@ -83,7 +83,7 @@ class Noting:
         counts = np.bincount(known, minlength=len(self._read))
         counts[: len(self._read)] += self._read
         self._read = counts
-        for kind, most in _MOST.items():
+        for kind, most in _most().items():
             rows = np.flatnonzero((found.kind == kind) & (device >= 0))
             if len(rows):
                 hours = np.array([allowed[one] for one in device[rows].tolist()]) / HOUR
@@ -99,7 +99,9 @@ class Noting:
         return self.totals
 
     def _gathered(self, taking: Taking, engine: Engine, keys: Keys) -> list[tuple[str, str, int]]:
-        fresh = {why: now - self._before.get(why, Counter()) for why, now in self._counts(taking, engine).items()} | self._odd
+        fresh = {why: now - self._before.get(why, Counter()) for why, now in self._counts(taking, engine).items()}
+        for why, odd in self._odd.items():
+            fresh[why] = fresh[why] + odd
         unknown, again = taking.passed.unknown - self._unknown, engine.passed.again - self._again
         self.totals.update({why: counts.total() for why, counts in fresh.items()} | {UNKNOWN: unknown, AGAIN: again})
         rows = [(keys.name(DEVICE, one), why, n) for why, counts in fresh.items() for one, n in counts.items()]
@@ -131,7 +133,14 @@ class Noting:
     def _counts(taking: Taking, engine: Engine) -> dict[str, Counter[int]]:
         """The engine itself finds late only what ``taking`` let pass: nothing, unless time was set on for it."""
         passed = taking.passed
-        return {LATE: passed.late + Counter(dict(engine.late_by)), AHEAD: passed.ahead, FLOOD: passed.flood}
+        meters = {UNIT: Counter(dict(engine.too_much)), RESET: Counter(dict(engine.fell_back))}
+        return {LATE: passed.late + Counter(dict(engine.late_by)), AHEAD: passed.ahead, FLOOD: passed.flood, **meters}
+
+
+@cache
+def _most() -> dict[int, float]:
+    """By the number of a kind of use: the most that a home's connection gives of it in an hour, in its unit."""
+    return {kind_number(kind): most for kind, most in matcher().most_an_hour().items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from gridloop.cases.messages import SceneMatch
 from gridloop.detection.language import house_severity
-from gridloop.detection.rules import Detector
+from gridloop.detection.rules import Detector, Total
 from gridloop.sdk.signals import Signal
 from gridloop.signals.rules import OWN_SOURCE
 
@@ -34,6 +34,14 @@ class Matcher(Protocol):
 
     def kinds_called(self, lang: str) -> Mapping[str, tuple[str, str]]:
         """What people call kinds of readings, and the unit of each."""
+        ...
+
+    def most_an_hour(self) -> Mapping[str, float]:
+        """Kinds of use, and the most of each that a home's connection gives in an hour, in the kind's unit."""
+        ...
+
+    def meters(self) -> Sequence[Total]:
+        """Kinds whose readings are the state of a meter."""
         ...
 
     def recognise(self, signal: Signal, region: str) -> Sequence[SceneMatch]:

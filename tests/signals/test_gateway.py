@@ -81,7 +81,7 @@ async def _modbus(port: int) -> Any:
 def _meter(port: int, **more: Any) -> Reader:
     readings = [
         {"device": "WL-03", "kind": "water_level", "at": 0, "type": "float32"},
-        {"device": "PUMP-1", "kind": "electricity_use", "at": 10, "type": "uint32", "factor": 0.01},
+        {"device": "PUMP-1", "kind": "electricity_total", "at": 10, "type": "uint32", "factor": 0.01},
         {"device": "T-1", "kind": "temperature", "at": 20, "type": "int16", "offset": 0.5},
     ]
     return reader("modbus_tcp", {"host": "127.0.0.1", "port": port, "every": 1, "readings": readings} | more)
@@ -99,7 +99,7 @@ def test_registers_become_signals(client: Client, tmp_path: Path) -> None:
     found = {(s.source, s.device, s.kind): s.value for s in client.logged()}
     assert found == {
         ("modbus_tcp", "WL-03", "water_level"): 3.25,
-        ("modbus_tcp", "PUMP-1", "electricity_use"): pytest.approx(1234.56),
+        ("modbus_tcp", "PUMP-1", "electricity_total"): pytest.approx(1234.56),
         ("modbus_tcp", "T-1", "temperature"): -4.5,
     }
 

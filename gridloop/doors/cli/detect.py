@@ -185,8 +185,8 @@ class Work:
             self._progress(self.files[-1].name)
             for row in self.runs.finish(self.to):
                 self.alarms.write(row)
-        for what in ("late", "ahead", "again"):
-            self.passed[what] += self.runs.count(what)
+        for run in self.runs.runs.values():
+            self.passed.update(run.passed())
         self.read = {kind for run in self.runs.runs.values() for kind in run.kinds}
 
     def _check_engine(self) -> None:
@@ -253,13 +253,14 @@ class Work:
             yield from self.shown
             if self.wrong > len(self.shown):
                 yield self._say("bad_more")
-        for what in ("late", "ahead", "again"):
+        for what in ("late", "ahead", "again", "fell_back", "too_much"):
             if count := self.passed[what]:
                 yield self._say(what, count=count, lateness=self.lateness)
         if self.unknown:
             yield self._say("unknown_kinds", kinds=", ".join(sorted(self.unknown)))
         wanted = {kind for detector in self.detectors for kind in kinds_asked_for(detector)}
-        if missing := wanted - self.read:
+        stood_for = {total.use for detector in self.detectors for total in detector.totals if total.kind in self.read}
+        if missing := wanted - self.read - stood_for:
             yield self._say("unused_kinds", kinds=", ".join(sorted(name for name, kind in self.known.items() if kind.number in missing)))
 
     def explained(self) -> Iterator[str]:

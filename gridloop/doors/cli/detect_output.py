@@ -67,6 +67,7 @@ def conditions_of(detector: Detector) -> Iterator[Condition]:
 
 
 def kinds_asked_for(detector: Detector) -> set[int]:
+    """Those it names, not the meters whose states stand for one."""
     return {kind for condition in conditions_of(detector) for kind in kinds_of(condition)}
 
 
@@ -145,7 +146,8 @@ class Telling:
 
     def _read(self, by: str, detector: Detector, run: Run) -> Iterator[str]:
         last = run.explained[by].last
-        wanted = kinds_asked_for(detector) or set(last)
+        meters = {total.kind: total.use for total in detector.totals if total.kind in last}
+        wanted = (kinds_asked_for(detector) | set(meters)) or set(last)
         names = {kind: f"{self.teller.kind(kind)}" for kind in wanted}
         read = [
             f"{names[kind]} {self._at(at)}" + ("" if value != value else f" ({number(value)})")
@@ -154,7 +156,7 @@ class Telling:
         ]
         if read:
             yield self._say("read", readings=", ".join(read))
-        for kind in sorted(wanted - set(last)):
+        for kind in sorted(wanted - set(last) - set(meters.values())):
             yield self._say("not_read", kind=names[kind])
         if late := run.explained[by].late:
             yield self._say("late", count=late)

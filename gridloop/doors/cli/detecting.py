@@ -124,6 +124,12 @@ class Run:
             explained.step(readings, piece.received)
         return [self._row(alarm) for alarm in self.engine.step(readings, piece.received)]
 
+    def passed(self) -> dict[str, int]:
+        """How many readings took no part, by why."""
+        passed = self.engine.passed
+        meters = {"fell_back": sum(self.engine.fell_back.values()), "too_much": sum(self.engine.too_much.values())}
+        return {"late": passed.late, "ahead": passed.ahead, "again": passed.again, **meters}
+
     def finish(self, to: int | None) -> list[dict[str, Any]]:
         return [self._row(alarm) for alarm in self.engine.finish(to)]
 
@@ -267,10 +273,6 @@ class Runs:
     def finish(self, to: int | None) -> Iterator[dict[str, Any]]:
         for name, run in self.runs.items():
             yield from ({**({self.each: name} if self.each else {}), **row} for row in run.finish(to))
-
-    def count(self, what: str) -> int:
-        """Of ``late``, ``ahead`` or ``again``."""
-        return sum(int(getattr(run.engine.passed, what)) for run in self.runs.values())
 
 
 def _taken(piece: Piece, rows: Any) -> Piece:

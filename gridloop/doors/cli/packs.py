@@ -15,6 +15,7 @@ from gridloop.scenes.schema import PUBLISHED, publish
 from gridloop.scenes.stories.reading import kinds_of, missing_sorts, stories_of
 from gridloop.scenes.stories.running import Result, play_in_memory
 
+_SHOWN = 10  # faults
 LANGUAGE = click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", help="Language of the faults.")
 
 
@@ -66,8 +67,10 @@ def play_stories(packs: tuple[str, ...], live: str | None, story: str, data_dir:
     loaded = load_all()
     if unknown := sorted(set(packs) - {one.name for one in loaded}):
         raise click.ClickException(f"no scene pack {unknown[0]} / 没有场景包 {unknown[0]}")
-    if faulty := next((one.wrongs[0] for one in loaded if one.wrongs), None):
-        raise click.ClickException(str(faulty))
+    asked = [one for one in loaded if not packs or one.name in packs]
+    wrongs = [*(wrong for one in loaded for wrong in one.wrongs), *(wrong for one in asked for wrong in stories_of(one)[1])]
+    if wrongs:
+        raise click.ClickException("\n".join(str(wrong) for wrong in wrongs[:_SHOWN]))
     _show(_live(loaded, packs, live, story, data_dir) if live else play_in_memory(loaded, packs, story=story))
 
 

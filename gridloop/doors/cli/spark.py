@@ -79,8 +79,7 @@ def over(task: Task) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordB
             counts.take(piece)
             yield _encoded(engine.step(task.names.given(piece, counts.unknown)))
         found = engine.finish(task.to)
-        passed = engine.engine.passed
-        counts.numbers.update(late=passed.late, ahead=passed.ahead, again=passed.again)
+        counts.numbers.update(engine.passed())
         counts.kinds = engine.kinds
         yield _encoded([*found, counts.dumped()])
 

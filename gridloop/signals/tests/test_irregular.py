@@ -31,7 +31,7 @@ from gridloop.signals.tests.homes import ALL, DOOR, SILENT, START, reading, regi
 from gridloop.signals.tests.test_detect import run
 from gridloop.signals.tests.test_share import at_once, is_over  # noqa: F401
 
-METER = "electricity_use"
+METER, STATE = "electricity_use", "electricity_total"
 
 
 def doctor() -> list[str]:
@@ -41,10 +41,14 @@ def doctor() -> list[str]:
 
 
 @pytest.fixture(params=["one lane", "lanes", "lanes, one killed", "lanes come later"])
-def wrong(request: pytest.FixtureRequest, county: Cast, log: PostgresLog) -> None:
-    """Of five homes one is hours late, one ahead, one meter sends Wh, one has a counter that runs back; the last is late once."""
-    register(5)
+def wrong(request: pytest.FixtureRequest, county: Cast, log: PostgresLog) -> int:
+    """Of five homes one is hours late, one ahead, one meter sends Wh, one has a counter that runs back; the last is late once. Three more
+
+    meters send their state: one is reset now and then, one counts Wh, one runs over its end. How many steps of a state were seen.
+    """
+    register(8)
     load(SYSTEM, [sensor(f"h{n:03d}", METER, interval=900) for n in (2, 3, 4)])
+    load(SYSTEM, [sensor(f"h{n:03d}", STATE, interval=900) for n in (5, 6, 7)])
     detectors = [*ALL] if request.param != "lanes come later" else [SILENT]
     one = request.param == "one lane"
     workers = [worker(name, one, detectors) for name in ("first", "second")[: 1 if one else 2]]
@@ -67,6 +71,7 @@ def wrong(request: pytest.FixtureRequest, county: Cast, log: PostgresLog) -> Non
     let(workers, START + timedelta(minutes=160))
     for each in workers:
         each.end()
+    return 28 if request.param == "lanes come later" else 29
 
 
 def worker(name: str, one: bool, detectors: Sequence[Detector]) -> AtWork | Crew:
@@ -98,13 +103,16 @@ def send(log: PostgresLog, n: int) -> None:
                 reading("h002", METER, now, 75.0),
                 reading("h003", METER, now, -0.1 if n % 4 else 0.2),
                 reading("h004", METER, now, 0.075),
+                reading("h005", STATE, now, 50 + 0.1 * (n % 10)),
+                reading("h006", STATE, now, 75.0 * n),
+                reading("h007", STATE, now, (99_999 + 0.1 * n) % 100_000),
                 reading("h004", DOOR, late if n == 3 else now),
                 reading("nobody", DOOR, now),
             ]
         )
 
 
-def test_each_is_told_to_a_person_and_to_the_doctor(wrong: None, county: Cast) -> None:
+def test_each_is_told_to_a_person_and_to_the_doctor(wrong: int, county: Cast) -> None:
     until = START + timedelta(minutes=160)
     found = {
         code: device_doubts(county.operator, code, until) for code in ("h000-door_open", "h001-door_open", f"h002-{METER}", f"h003-{METER}")
@@ -115,6 +123,10 @@ def test_each_is_told_to_a_person_and_to_the_doctor(wrong: None, county: Cast) -
         f"h002-{METER}": [Doubt("unit", 30, 1.0, True)],
         f"h003-{METER}": [Doubt("reset", 22, 0.7333, True)],
     }
+    assert device_doubts(county.operator, f"h005-{STATE}", until) == [Doubt("reset", 2, 0.0667, False)]
+    (states,) = device_doubts(county.operator, f"h006-{STATE}", until)
+    assert (states.why, states.count, states.mostly) == ("unit", wrong, True)
+    assert device_doubts(county.operator, f"h007-{STATE}", until) == []
     (once,) = device_doubts(county.operator, "h004-door_open", until)
     assert (once.why, once.count, once.mostly) == ("late", 1, False)
     assert device_doubts(county.operator, f"h004-{METER}", until) == []
@@ -124,15 +136,16 @@ def test_each_is_told_to_a_person_and_to_the_doctor(wrong: None, county: Cast) -
         "warn h000-door_open",
         "warn h001-door_open",
         f"warn h002-{METER}",
+        f"warn h006-{STATE}",
         f"warn h003-{METER}",
     ]
     with scoped(SYSTEM):
         assert selectors.detecting(SYSTEM).passed == {
-            "late": 31, "ahead": 30, "flood": 0, "unit": 30, "reset": 22, "again": 1, "unknown": 30
+            "late": 31, "ahead": 30, "flood": 0, "unit": 30 + wrong, "reset": 24, "again": 1, "unknown": 30
         }  # fmt: skip
 
 
-def test_a_day_later_nobody_is_warned_of_it_and_the_totals_stay(wrong: None, county: Cast, log: PostgresLog) -> None:
+def test_a_day_later_nobody_is_warned_of_it_and_the_totals_stay(wrong: int, county: Cast, log: PostgresLog) -> None:
     work = AtWork("next day", lambda: ALL)
     later = START + timedelta(days=1, hours=4)
     with clock.fixed(later):
@@ -146,7 +159,7 @@ def test_a_day_later_nobody_is_warned_of_it_and_the_totals_stay(wrong: None, cou
         assert selectors.detecting(SYSTEM).passed["late"] == 31
 
 
-def test_a_device_one_does_not_see_is_not_there(wrong: None, county: Cast) -> None:
+def test_a_device_one_does_not_see_is_not_there(wrong: int, county: Cast) -> None:
     with pytest.raises(NotFound):
         device_doubts(county.operator, "nobody", START)
 

@@ -25,7 +25,7 @@ export default {
     object_dwell: "Street camera", crowd_count: "Crowd count", crowd_density: "Crowd density", bay_taken: "Bay sensor", power: "Power meter",
     person_near_water: "Waterside camera", washing_at_source: "Water source camera",
     unmatched_token: "Sensor alarm", smoke: "Smoke alarm", door_open: "Door sensor", motion: "Motion sensor", water_use: "Water meter",
-    gas_use: "Gas meter", electricity_use: "Electricity meter", temperature: "Temperature", thermal_spot: "Thermal camera",
+    water_total: "Water meter", gas_total: "Gas meter", electricity_total: "Electricity meter", gas_use: "Gas meter", electricity_use: "Electricity meter", temperature: "Temperature", thermal_spot: "Thermal camera",
     water_level: "Water level", rain: "Rain gauge", device_status: "Device status", position: "Position",
     facility_damaged: "Facility sensing",
   },

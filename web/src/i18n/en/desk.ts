@@ -132,7 +132,7 @@ export default {
       late: "Last day: {n} readings ({share} %) came late; the clock may be slow, or it sends what it kept",
       ahead: "Last day: {n} readings ({share} %) are from the future; the clock is fast",
       flood: "Last day: {n} readings ({share} %) beyond the share of one device",
-      unit: "Last day: {n} readings ({share} %) larger than a home can use; the unit may be wrong (Wh for kWh), or it sends the state of the meter",
+      unit: "Last day: {n} readings ({share} %) larger than a home can use; the unit may be wrong (Wh for kWh); if it sends the state of the meter, its kind is water_total, gas_total or electricity_total",
       reset: "Last day: {n} amounts ({share} %) are negative; the counter was reset, wrapped or is wired the wrong way",
     },
     health: "Last {n} days", healthToday: "Today", healthText: "online {n} % of the time, {failures} failures", dayText: "{day}: online {n} %, {failures} failures",

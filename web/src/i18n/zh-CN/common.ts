@@ -24,7 +24,7 @@ export default {
     worker: "网格员", camera: "摄像头", sensor: "物联感知", device: "设备", import: "导入", replay: "导入", open311: "Open311", cap: "预警信息",
     alarm: "感知预警", vehicle_stopped: "违停抓拍", ebike_detected: "电动车抓拍", ebike_indoors: "电动车抓拍", object_dwell: "占道识别", crowd_count: "人群计数", crowd_density: "人群密度", bay_taken: "泊位感知", power: "用电功率",
     person_near_water: "临水识别", washing_at_source: "水源识别", unmatched_token: "感知预警", smoke: "烟感", door_open: "门磁", motion: "人体感应",
-    water_use: "水表", gas_use: "燃气表", electricity_use: "电表", temperature: "温度", thermal_spot: "热成像", water_level: "水位计", rain: "雨量计",
+    water_total: "水表", gas_total: "燃气表", electricity_total: "电表", water_use: "水表", gas_use: "燃气表", electricity_use: "电表", temperature: "温度", thermal_spot: "热成像", water_level: "水位计", rain: "雨量计",
     device_status: "设备状态", position: "定位", facility_damaged: "设施损坏感知",
   },
   role: {

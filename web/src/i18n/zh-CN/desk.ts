@@ -121,7 +121,7 @@ export default {
       late: "最近一天 {n} 条读数（{share}%）迟到：时钟可能慢了，或上传积压",
       ahead: "最近一天 {n} 条读数（{share}%）的时间在未来：时钟快了",
       flood: "最近一天 {n} 条读数（{share}%）超出单台限额",
-      unit: "最近一天 {n} 条读数（{share}%）大于一户可能的用量：单位可能有误（Wh 当作 kWh），或传的是表底数",
+      unit: "最近一天 {n} 条读数（{share}%）大于一户可能的用量：单位可能有误（Wh 当作 kWh）；若传的是表的示数，种类请改用 water_total、gas_total 或 electricity_total",
       reset: "最近一天 {n} 条用量（{share}%）为负：表计归零、翻转或接反",
     },
     health: "近 {n} 天", healthToday: "今天", healthText: "平均在线 {n}%，掉线 {failures} 次", dayText: "{day}：在线 {n}%，掉线 {failures} 次",

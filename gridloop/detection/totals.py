@@ -1,0 +1,123 @@
+"""Meters that send their state: each reading, less the one before, is what was used since, and counts as a reading of that use.
+
+A state that has run over its last digit is told from one that fell back by where it stood: just below a round number, now just above 0.
+What a step cannot have been (backwards; more than a connection gives in that time) is no use, and is counted for a person to see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridloop.detection.columns import Floats, Ints, Readings, Sorted, begins
+from gridloop.detection.parts import Arrays
+from gridloop.detection.rules import HOUR, Total
+
+# registers end at a power of ten, or after 16, 24 or 32 bits, in whatever decimal unit their pulses are told
+_ENDS = (1.0, 2.0**16 / 10**4, 2.0**24 / 10**7, 2.0**32 / 10**9)
+_NEAR = 0.1  # of the register before and after its end
+
+
+class Totals:
+    """``back``, ``over``: device → states that fell back, and steps that were too long for the time they took."""
+
+    def __init__(self, totals: Iterable[Total]) -> None:
+        self._totals = {total.kind: total for total in totals}
+        self._kinds = np.array(sorted(self._totals), np.int64)
+        self._value: dict[int, Floats] = {}  # by kind: of each device its last state, NaN for none
+        self._time: dict[int, Ints] = {}
+        self.back: dict[int, int] = {}
+        self.over: dict[int, int] = {}
+
+    def turned(self, rows: Sorted) -> Sorted:
+        """The same rows, those of a state being ones of the use since the state before; a device's first state is none."""
+        if not len(self._kinds) or not len(rows):
+            return rows
+        states = np.isin(rows.kind, self._kinds)
+        if not states.any():
+            return rows
+        kind, value = rows.kind.copy(), rows.value.copy()
+        for number in np.unique(rows.kind[states]).tolist():
+            at = np.flatnonzero((rows.kind == number) & ~np.isnan(rows.value))
+            if len(at):
+                use, known = self._uses(self._totals[number], rows.device[at], rows.time[at], rows.value[at])
+                kind[at[known]], value[at[known]] = self._totals[number].use, use[known]
+        ids = rows.whole.id[rows.order]
+        whole = Readings(rows.time, rows.device, kind, value, rows.token, ids)
+        return Sorted(whole, np.arange(len(kind)), rows.device, rows.time)
+
+    def _uses(self, total: Total, device: Ints, time: Ints, value: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """Of one kind's states, by device and time: what was used, and where that is known."""
+        self._grow(total.kind, int(device[-1]) + 1)
+        last, when = self._value[total.kind], self._time[total.kind]
+        before, since = np.empty_like(value), np.empty_like(time)
+        before[1:], since[1:] = value[:-1], time[:-1]
+        first = begins(device)
+        before[first], since[first] = last[device[first]], when[device[first]]
+        most = total.most * np.maximum(time - since, HOUR) / HOUR
+        use = value - before
+        fell = np.flatnonzero(use < 0)
+        use[fell] = _over_the_end(before[fell], value[fell], most[fell])
+        known = ~np.isnan(use)
+        _count(self.back, device[fell][np.isnan(use[fell])])
+        over = known & (use > most)
+        _count(self.over, device[over])
+        ends = np.append(first[1:], True)
+        last[device[ends]], when[device[ends]] = value[ends], time[ends]
+        return use, known & ~over
+
+    def _grow(self, kind: int, size: int) -> None:
+        value = self._value.setdefault(kind, np.zeros(0, np.float64))
+        if size > len(value):
+            room = max(size, len(value) * 5 // 4) - len(value)
+            self._value[kind] = np.append(value, np.full(room, np.nan))
+            self._time[kind] = np.append(self._time.get(kind, np.zeros(0, np.int64)), np.zeros(room, np.int64))
+
+    def adopt(self, other: Totals) -> None:
+        """States of devices that the other knows and this one does not."""
+        for kind, theirs in other._value.items():
+            if kind in self._totals:
+                self._grow(kind, len(theirs))
+                mine = self._value[kind][: len(theirs)]
+                new = np.flatnonzero(np.isnan(mine) & ~np.isnan(theirs))
+                mine[new], self._time[kind][new] = theirs[new], other._time[kind][new]
+
+    def forget(self, devices: Ints) -> None:
+        for value in self._value.values():
+            value[devices[devices < len(value)]] = np.nan
+        for device in devices.tolist():
+            self.back.pop(device, None)
+            self.over.pop(device, None)
+
+    def dump(self) -> Arrays:
+        """What was counted is not in it: those who look at it have written it down."""
+        kinds = np.array(list(self._value), np.int64)
+        parts = {f"{kind}/value": value for kind, value in self._value.items()}
+        return {"kinds": kinds, **parts, **{f"{kind}/time": time for kind, time in self._time.items()}}
+
+    def load(self, arrays: Arrays) -> None:
+        for kind in arrays["kinds"].tolist() if "kinds" in arrays else ():
+            if kind in self._totals:
+                self._value[kind], self._time[kind] = arrays[f"{kind}/value"].copy(), arrays[f"{kind}/time"].copy()
+
+    def nbytes(self) -> int:
+        return sum(column.nbytes for columns in (self._value, self._time) for column in columns.values())
+
+
+def _over_the_end(before: Floats, value: Floats, most: Floats) -> Floats:
+    """What was used by meters that fell from ``before`` to ``value`` by running over their end; NaN for those that did not."""
+    out = np.full(len(value), np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for first in _ENDS:
+            end = first * 10.0 ** (np.floor(np.log10(before / first)) + 1)
+            use = value + (end - before)
+            fits = (value >= 0) & (before >= (1 - _NEAR) * end) & (value <= _NEAR * end) & (use <= most)
+            out = np.where(fits, np.fmin(out, use), out)
+    return out
+
+
+def _count(counts: dict[int, int], devices: Ints) -> None:
+    for device in devices.tolist():
+        counts[device] = counts.get(device, 0) + 1
