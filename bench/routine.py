@@ -34,7 +34,7 @@ from gridloop.detection.rules import DAY, HOUR, MINUTE, Condition, Detector, Pic
 SEED = int(sys.argv[sys.argv.index("--seed") + 1]) if "--seed" in sys.argv else 7
 LONG, FIRST, LAST, AWAKE = 8, 7, 15, 6  # hours
 MONTH = 365.25 / 12
-RARITIES = (0.1, 0.05, 0.03, 0.02, 0.01, 0.007, 0.005, 0.003, 0.002, 0.001, 0.0005)
+RARITIES = (0.1, 0.05, 0.03, 0.02, 0.01, 0.007, 0.005, 0.003, 0.002, 0.001, 0.0009, 0.0005)
 AWAY = ("go to bed", "Sleeping", "leave house", "Leaving", "Going out")
 CONDITIONS: dict[str, Condition] = {
     **{f"silence_{rarity}": rules.Silence(Pick(), rarity, offset=0) for rarity in RARITIES},
