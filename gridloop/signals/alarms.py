@@ -222,9 +222,7 @@ def tell(rows: Sequence[Alarm], now: datetime) -> None:
         if kept:
             cursor.execute("UPDATE signals_alarm SET told = 'held', reason = %s WHERE id = ANY(%s) AND ended IS NULL", [FLOOD, kept])
         if going:
-            cursor.execute(
-                "UPDATE signals_alarm SET told = 'told', reason = '', told_at = %s, late = true WHERE id = ANY(%s)", [now, going]
-            )
+            cursor.execute("UPDATE signals_alarm SET told = 'told', told_at = %s, late = true WHERE id = ANY(%s)", [now, going])
             cursor.execute("UPDATE signals_alarmchange SET sent = false WHERE alarm_id = ANY(%s) AND sent IS NULL", [going])
 
 

@@ -18,13 +18,14 @@ from gridloop.detection.rules import HOUR, Detector
 from gridloop.journal.frame import scoped
 from gridloop.journal.models import Fact
 from gridloop.kernel import clock
-from gridloop.kernel.errors import Forbidden
+from gridloop.kernel.errors import Forbidden, NotFound
 from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.sdk.signals import Signal, partition_of
 from gridloop.signals import selectors
-from gridloop.signals.actions import release_detector
+from gridloop.signals.actions import emit, gone_silent, release_detector
 from gridloop.signals.alarms import moment
+from gridloop.signals.api import outcome_of
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.models import Alarm
@@ -32,6 +33,7 @@ from gridloop.signals.tests.homes import (
     ALL,
     BUSY,
     DOOR,
+    GRID,
     HOT,
     SILENT,
     START,
@@ -44,6 +46,7 @@ from gridloop.signals.tests.homes import (
     register,
 )
 from gridloop.signals.tests.test_detect import HOMES, begun, expected, rows, run
+from gridloop.signals.tests.test_effects import cases, run_all
 
 
 def sent(log: PostgresLog) -> list[Signal]:
@@ -206,6 +209,28 @@ def test_a_gateway_s_death_is_one_thing_and_not_many_silent_homes(many: int, log
     assert {(s.data["key"], s.data["what"], s.data["late"]) for s in told} == {("h000", RAISED, True), ("h001", RAISED, True)}
     with scoped(SYSTEM):
         assert Counter(Alarm.objects.values_list("told", flat=True)) == {"passed": many - 2, "told": 2}
+
+
+def test_the_case_of_the_gateway_says_what_it_explains(many: int, log: PostgresLog, county: Cast) -> None:
+    work = begun(log, [HEARD])
+    for minute in [*range(0, 180, 20), *range(540, 720, 20)]:
+        moment_ = START + timedelta(minutes=minute)
+        with clock.fixed(moment_ + timedelta(seconds=20)):
+            heard = [(n, kind) for n in range(many) for kind in (DOOR, WATER) if kind == WATER or minute < 540 or n > 1]
+            log.append([reading(f"h{n:03d}", kind, moment_) for n, kind in heard])
+    run(work, at(7))
+    with clock.fixed(at(4)):
+        emit([gone_silent(f"h00{n}-{DOOR}", at(3), at(4), GRID[:12] if n else "") for n in range(2)])
+        run_all()
+    (alone,) = [case.code for case in cases() if case.same_thing == f"h000-{DOOR}"]
+    (code,) = [case.code for case in cases() if case.same_thing == GRID[:12]]
+    desk = county.operator
+    assert selectors.held_by(desk, code) == [selectors.HeldAlarms("homes.heard", "homes.heard", many, 0, 0)]
+    assert selectors.held_by(desk, alone) == [], "one device explains nothing of others"
+    with pytest.raises(NotFound):
+        selectors.held_by(county.west_operator, code)
+    run(work, at(12))
+    assert outcome_of(desk, code)["held"] == [{"name": "homes.heard", "title": "homes.heard", "waiting": 0, "told": 2, "passed": many - 2}]
 
 
 def test_homes_that_are_silent_while_their_village_is_heard_are_told(many: int, log: PostgresLog) -> None:
