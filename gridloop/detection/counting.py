@@ -69,7 +69,7 @@ class Count(_Windowed):
             rest = run.rest
             here = rest - back
             inside = here >= run.head[rest]
-            out[rest] = np.where(inside, run.time[here], ring[np.maximum(run.head[rest] - here - 1, 0), run.key[rest]])
+            out[rest] = np.where(inside, run.time[np.maximum(here, 0)], ring[np.maximum(run.head[rest] - here - 1, 0), run.key[rest]])
         self._turn(run, ring, back)
         return out
 

@@ -305,6 +305,14 @@ def unread(condition: Condition, *, begins: bool = True) -> bool:
     return condition.begins_unread if begins else condition.ends_unread
 
 
+def happens(condition: Condition) -> bool:
+    """Whether it tells that something happened, not how something is: it ends because it was told long enough, which says nothing."""
+    if isinstance(condition, Sequence | Not):
+        return isinstance(condition, Sequence)
+    inner = [happens(one) for one in below(condition)]
+    return all(inner) if inner and isinstance(condition, Any_) else any(inner)
+
+
 def below(condition: Condition) -> tuple[Condition, ...]:
     """What a condition is directly around."""
     inner = getattr(condition, "of", ())

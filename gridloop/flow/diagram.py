@@ -14,6 +14,7 @@ from lxml import etree
 from SpiffWorkflow.bpmn.parser.BpmnParser import BpmnValidator
 
 from gridloop.flow.rules import END, ENDS, PERFORMER, STATUSES, TASK_VERBS, WORD, Param, ProcessFault, fits
+from gridloop.flow.xml_words import plain, words_of
 from gridloop.kernel.expressions import Expression, ExpressionFault
 
 Element = Any  # lxml has no element type that mypy knows
@@ -112,6 +113,22 @@ def local(element: Element) -> str:
     return str(etree.QName(element).localname)
 
 
+def _named(element: Element) -> str:
+    """The id of the element, or of the nearest around it that has one."""
+    while element is not None and not element.get("id"):
+        element = element.getparent()
+    return str(element.get("id")) if element is not None else "definitions"
+
+
+def _at(tree: Element, told: Any) -> Element:
+    """Where the schema's checker was, if it says so."""
+    try:
+        found = tree.xpath(told.path, namespaces={name: uri for name, uri in tree.nsmap.items() if name})
+    except (AttributeError, TypeError, etree.XPathError):
+        return None
+    return found[0] if found else None
+
+
 @cache
 def _validator() -> BpmnValidator:
     return BpmnValidator()  # compiles the BPMN 2.0 schema once: about 40 ms
@@ -124,11 +141,7 @@ class Reader:
         self.xml, self.file = xml, file
 
     def fault(self, element: Element, key: str, **params: Any) -> ProcessFault:
-        named = element
-        while named is not None and not named.get("id"):
-            named = named.getparent()
-        name = named.get("id") if named is not None else "definitions"
-        return ProcessFault(key, file=self.file, element=name, line=element.sourceline or 0, **params)
+        return ProcessFault(key, file=self.file, element=_named(element), line=element.sourceline or 0, **params)
 
     def read(self) -> Diagram:
         """The checked diagram. Raises ProcessFault."""
@@ -137,7 +150,8 @@ class Reader:
         try:
             _validator().validate(tree, self.file)
         except Exception as error:  # the parser raises its own kinds; all of them mean "not BPMN"
-            raise self._not_bpmn(str(error), getattr(error, "line_number", 0)) from error
+            told = _validator().validator.error_log.last_error
+            raise self._not_bpmn(told.message if told else str(error), told.line if told else 0, _at(tree, told)) from error
         process = self._one_process(tree)
         diagram = Diagram(process.get("id"), process.get("name", process.get("id")), process.get(OURS + "titleEn", process.get("id")), tree)
         self._declared(process, diagram)
@@ -150,8 +164,9 @@ class Reader:
         self._shapes(tree, process)
         return diagram
 
-    def _not_bpmn(self, detail: str, line: int = 0) -> ProcessFault:
-        return ProcessFault("flow.xml", file=self.file, element="definitions", line=line or 0, detail=detail)
+    def _not_bpmn(self, said: str, line: int = 0, element: Element = None) -> ProcessFault:
+        what, detail = words_of(said), plain(said)
+        return ProcessFault("flow.xml", file=self.file, element=_named(element), line=line, what=what, detail=detail)
 
     def _tree(self) -> Element:
         if len(self.xml) > LARGEST:
@@ -161,8 +176,10 @@ class Reader:
             tree = etree.fromstring(self.xml, parser)
         except etree.XMLSyntaxError as error:
             raise self._not_bpmn(str(error), error.lineno or 0) from error
-        if tree.tag != BPMN + "definitions" or tree.getroottree().docinfo.internalDTD is not None:
-            raise self._not_bpmn(local(tree))
+        if tree.getroottree().docinfo.internalDTD is not None:
+            raise self.fault(tree, "flow.doctype")
+        if tree.tag != BPMN + "definitions":
+            raise self.fault(tree, "flow.root", tag=local(tree))
         return tree
 
     def _refuse_foreign(self, root: Element) -> None:

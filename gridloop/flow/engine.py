@@ -24,6 +24,7 @@ from gridloop.flow.diagram import Diagram, Reader
 from gridloop.flow.memory import Memory, Notes, place
 from gridloop.flow.rules import DURATION, Call, Param, ProcessFault, Step, UserTask, Wait, fits
 from gridloop.flow.spiff import CallTask, CelScriptEngine, WaitDefinition, build
+from gridloop.flow.xml_words import plain, words_of
 from gridloop.kernel.errors import Invalid, NotNow
 from gridloop.kernel.expressions import ExpressionFault
 
@@ -45,7 +46,8 @@ def _load(digest: bytes, xml: bytes, file: str) -> Process:
         spec, subprocesses = build(diagram, file)
     except ValidationException as error:
         element, line = getattr(error, "id", None) or diagram.name, error.line_number or 0
-        raise ProcessFault("flow.xml", file=file, element=element, line=line, detail=str(error).splitlines()[0]) from error
+        what, detail = words_of(str(error)), plain(str(error))
+        raise ProcessFault("flow.xml", file=file, element=element, line=line, what=what, detail=detail) from error
     return Process(diagram, spec, subprocesses)
 
 

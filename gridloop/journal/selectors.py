@@ -28,6 +28,7 @@ __all__ = [
     "scoped",
     "unseal",
     "verify",
+    "waits",
 ]
 
 _COLUMNS = "id, tx, chain, seq, at, actor, action, data, previous_hash, hash, case_code, trace"
@@ -144,6 +145,17 @@ def lag(viewer: Viewer) -> dict[str, int]:
             cursor.execute(_BEHIND, [consumer.tx, consumer.fact_id])
             behind[consumer.name] = cursor.fetchone()[0]
     return behind
+
+
+_WAITS = "SELECT EXISTS (SELECT 1 FROM journal_fact f, journal_consumer c WHERE c.name = %s AND (f.tx, f.id) > (c.tx, c.fact_id))"
+
+
+@reading
+def waits(viewer: Viewer, name: str) -> bool:
+    """Whether a consumer has facts before it, final or not yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITS, [name])
+        return bool(cursor.fetchone()[0])
 
 
 @reading

@@ -27,13 +27,14 @@ from gridloop.kernel.viewer import SYSTEM
 from gridloop.notices.messages import ChannelBook
 from gridloop.notices.models import Delivery
 from gridloop.notices.rules import next_pause
-from gridloop.sdk.channels import ChannelError, Forgetful, Message
+from gridloop.sdk.channels import DEVICE_KINDS, KINDS, ChannelError, Forgetful, Message
 
 log = logging.getLogger(__name__)
 UNWRITTEN_SECONDS = 0.5  # at most so long what was sent waits to be written down
 TAKEN_SECONDS = 600  # a sender that died gives its deliveries back after this long, by the deployment clock
 DELIVERIES = Counter("gridloop_deliveries_total", "Notices that ended", ["channel", "outcome"])
-_DUE = Rows(Delivery, "WHERE status = 'waiting' AND next_at <= %s ORDER BY next_at LIMIT %s FOR UPDATE SKIP LOCKED")
+PEOPLE_KINDS = tuple(kind for kind in KINDS if kind not in DEVICE_KINDS)
+_DUE = Rows(Delivery, "WHERE status = 'waiting' AND channel = ANY(%s) AND next_at <= %s ORDER BY next_at LIMIT %s FOR UPDATE SKIP LOCKED")
 _TAKEN = "UPDATE notices_delivery SET attempts = attempts + 1, next_at = %s WHERE id = ANY(%s)"
 
 
@@ -53,11 +54,21 @@ class Result:
 
 
 def deliver(limit: int = 60) -> bool:
-    """Job: send what is due. Taken by compare-and-set, sent outside of any transaction, then written down, some together.
+    """Job: send what is due to people. True when more may be waiting."""
+    return _deliver(PEOPLE_KINDS, limit)
 
-    A crash between sending and writing sends again under the same message id. True when more may be waiting.
+
+def command(limit: int = 60) -> bool:
+    """Job: what is due to devices, beside ``deliver``: a loudspeaker never waits for a slow service of messages to people."""
+    return _deliver(DEVICE_KINDS, limit)
+
+
+def _deliver(kinds: Sequence[str], limit: int) -> bool:
+    """Taken by compare-and-set, sent outside of any transaction, then written down, some together.
+
+    A crash between sending and writing sends again under the same message id.
     """
-    taken = _take(limit)
+    taken = _take(kinds, limit)
     values = unseal(SYSTEM, [str(row.sealed) for row in taken if row.sealed])
     began, results = time.monotonic(), list[tuple[Delivery, Result]]()
     for row in taken:
@@ -87,10 +98,10 @@ def _keep(results: Sequence[tuple[Delivery, Result]]) -> None:
             _keep([one for one in results if one[0].case_code == code])
 
 
-def _take(limit: int) -> list[Delivery]:
+def _take(kinds: Sequence[str], limit: int) -> list[Delivery]:
     now = clock.now()
     with scoped(SYSTEM):
-        rows = _DUE(now, limit)
+        rows = _DUE(list(kinds), now, limit)
         with connection.cursor() as cursor:
             if rows:
                 cursor.execute(_TAKEN, [now + timedelta(seconds=TAKEN_SECONDS), [row.id for row in rows]])

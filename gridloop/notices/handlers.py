@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, cached_property, partial
@@ -21,6 +21,7 @@ from gridloop.cases.types import type_name
 from gridloop.journal.actions import FULL, consume, seal_all
 from gridloop.journal.messages import FactRow
 from gridloop.journal.rows import insert
+from gridloop.journal.selectors import waits
 from gridloop.kernel import clock
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.hints import hint_worker
@@ -35,6 +36,7 @@ from gridloop.notices.rules import HOUSE, Quiet, asks_for, fill, first_at, local
 from gridloop.orgs import selectors as orgs
 from gridloop.orgs.briefs import OnDuty
 from gridloop.registry.selectors import address_at
+from gridloop.sdk.channels import DEVICE_KINDS
 from gridloop.sdk.pack import Pack, Template
 
 log = logging.getLogger(__name__)
@@ -55,13 +57,20 @@ def quiet() -> Quiet:
 
 
 def run() -> bool:
-    """Job: the next facts. True when more are waiting."""
-    return consume(CONSUMER, handle) == FULL
+    """Job: the next facts. True when more are waiting.
+
+    Facts are not handed out while a transaction that began before them is still open; then the next look is soon, not at the next poll.
+    """
+    full = consume(CONSUMER, handle) == FULL
+    if not full and waits(SYSTEM, CONSUMER):
+        hint_worker("notices.facts")
+    return full
 
 
-def _due_now() -> None:
+def _due_now(kinds: Iterable[str]) -> None:
     """What was just made is sent at once, not at the next poll."""
-    hint_worker("notices.deliver")
+    for job in sorted({"notices.command" if kind in DEVICE_KINDS else "notices.deliver" for kind in kinds}):
+        hint_worker(job)
 
 
 class Batch:
@@ -96,7 +105,7 @@ class Batch:
             row.sealed = UUID(entry["sealed"])
         insert([row for row, _value, _who in self.new])
         if self.new:
-            transaction.on_commit(_due_now)
+            transaction.on_commit(partial(_due_now, {row.channel for row, _value, _who in self.new}))
         settle([(row, Result(error="notices.nobody", permanent=True)) for row, value, _who in self.new if value is None])
 
     def told_within(self, case: str, template: str, seconds: float) -> bool:

@@ -20,4 +20,5 @@ JOBS: tuple[tuple[str, float, str], ...] = (
     ("notices.facts", 0.5, "gridloop.notices.handlers:run"),
     ("retention", 3600.0, "gridloop.doors.retention:run"),
     ("notices.deliver", 0.5, "gridloop.notices.actions:deliver"),
+    ("notices.command", 0.5, "gridloop.notices.actions:command"),
 )

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 KINDS = ("sms", "app", "voice", "email", "speaker", "control")
+DEVICE_KINDS = ("speaker", "control")  # what reaches devices; the others reach people
 
 
 def channel_setting(kind: str, environment: Mapping[str, str] | None = None) -> str:

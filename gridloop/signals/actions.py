@@ -175,7 +175,10 @@ def forget_alarms(limit: int = 500, dry: bool = False) -> int:
 
 @verb("pack.switch")
 def release_detector(viewer: Viewer, name: str) -> None:
-    """A detector that was held back because of too many alarms may be told of again. What lasts of its alarms is told; see ``alarms``."""
+    """A detector that was held back because of too many alarms may be told of again. What lasts of its alarms is told,
+
+    and what happened within the last hour; see ``alarms``.
+    """
     desk.need_own(viewer, "pack.switch", "")
     with elevated():
         row = HeldDetector.objects.select_for_update().filter(detector=name).first()

@@ -197,6 +197,17 @@ def held_back(reason: str) -> list[Alarm]:
     return list(Alarm.objects.filter(told=Alarm.Told.HELD, reason=reason, ended=None).order_by("start", "detector", "key"))
 
 
+def happened(detectors: Collection[str], now: datetime) -> list[Alarm]:
+    """Of those kept because there were too many the ones that are over, but not old. For detectors that tell what happened: its being over
+
+    says nothing.
+    """
+    if not detectors:
+        return []
+    rows = Alarm.objects.filter(detector__in=list(detectors), told=Alarm.Told.PASSED, reason=FLOOD, start__gt=now - OLD)
+    return list(rows.order_by("start", "detector", "key"))
+
+
 def flooded() -> set[str]:
     """Detectors of which alarms that still last were kept because there were too many."""
     return set(Alarm.objects.filter(told=Alarm.Told.HELD, reason=FLOOD, ended=None).values_list("detector", flat=True).distinct())
@@ -209,11 +220,9 @@ def tell(rows: Sequence[Alarm], now: datetime) -> None:
     kept = [row.id for row in rows if row.detector in held]
     with connection.cursor() as cursor:
         if kept:
-            cursor.execute("UPDATE signals_alarm SET told = 'held', reason = %s WHERE id = ANY(%s)", [FLOOD, kept])
+            cursor.execute("UPDATE signals_alarm SET told = 'held', reason = %s WHERE id = ANY(%s) AND ended IS NULL", [FLOOD, kept])
         if going:
-            cursor.execute(
-                "UPDATE signals_alarm SET told = 'told', reason = '', told_at = %s, late = true WHERE id = ANY(%s)", [now, going]
-            )
+            cursor.execute("UPDATE signals_alarm SET told = 'told', told_at = %s, late = true WHERE id = ANY(%s)", [now, going])
             cursor.execute("UPDATE signals_alarmchange SET sent = false WHERE alarm_id = ANY(%s) AND sent IS NULL", [going])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 
@@ -226,9 +227,22 @@ class WitnessOut(Schema):
     stated: bool
 
 
+class HeldAlarmsOut(Schema):
+    """Alarms of a detector that wait while the case's village is unheard; of the others ``told`` late, or ``passed``: over by then."""
+
+    name: str
+    title: str
+    waiting: int
+    told: int
+    passed: int
+
+
 class CaseOutcomeOut(Schema):
+    """``held``: of the case of a village whose devices fell silent together, what that explains."""
+
     alarms: list[WitnessOut]
     proposals: list[SensorProposalOut]
+    held: list[HeldAlarmsOut]
 
 
 @router.get("/detectors/precision", response=PrecisionPage, summary="How alarms turned out, by detector, device or village")
@@ -263,7 +277,8 @@ def _titled(viewer: Viewer, shape: type[Schema], rows: Sequence[Any]) -> list[di
 
 def outcome_of(viewer: Viewer, code: str) -> dict[str, Any]:
     alarms, wishes = selectors.witnesses(viewer, code), selectors.proposals(viewer, case=code)
-    return {"alarms": _titled(viewer, WitnessOut, alarms), "proposals": _titled(viewer, SensorProposalOut, wishes)}
+    told = {"alarms": _titled(viewer, WitnessOut, alarms), "proposals": _titled(viewer, SensorProposalOut, wishes)}
+    return told | {"held": [asdict(one) for one in selectors.held_by(viewer, code)]}
 
 
 @router.post("/proposals/{proposal_id}/accept", response=AcceptedProposalOut, summary="Follow a proposal")

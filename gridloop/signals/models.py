@@ -140,7 +140,7 @@ class Alarm(models.Model):
     ended = models.DateTimeField(null=True)
     noticed = models.DateTimeField()
     told = models.CharField(max_length=8, choices=Told.choices)
-    reason = models.CharField(max_length=16, default="")
+    reason = models.CharField(max_length=16, default="")  # why it is, or was, held back
     told_at = models.DateTimeField(null=True)
     late = models.BooleanField(default=False)
 

@@ -20,7 +20,7 @@ from gridloop.kernel.texts import LANGUAGES
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.selectors import region_names
 from gridloop.registry.selectors import device_counts, devices_by_code, overdue_devices
-from gridloop.signals.actions import is_mass_silence, most_late
+from gridloop.signals.actions import GROUP_DIGITS, GROUP_WITHIN, is_mass_silence, most_late
 from gridloop.signals.alarms import SILENCE, moment, most_an_hour
 from gridloop.signals.irregular import AGAIN, UNKNOWN, WHYS, Day, day_before
 from gridloop.signals.judging import Counts
@@ -256,6 +256,39 @@ def witnesses(viewer: Viewer, case: str) -> list[Witness]:
     case_row(viewer, case)
     with elevated():
         return list(Witness.objects.filter(case_code=case).order_by("at", "id"))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAlarms:
+    """Alarms of a detector held back while a village is unheard: those that wait, and of the others how many were told late, and how many
+
+    were over when the village was heard again.
+    """
+
+    name: str
+    title: str
+    waiting: int
+    told: int
+    passed: int
+
+
+@reading
+def held_by(viewer: Viewer, code: str) -> list[HeldAlarms]:
+    """What the silence that is this case's matter, a gateway's for one, explains of other detectors' alarms; of any other case nothing."""
+    case = case_row(viewer, code)
+    if not case.same_thing or case.same_thing != case.region[:GROUP_DIGITS]:
+        return []
+    with elevated():
+        rows = Alarm.objects.filter(reason=SILENCE, region__startswith=case.same_thing, noticed__gt=case.reported_at - GROUP_WITHIN)
+        if case.closed_at:
+            rows = rows.filter(noticed__lte=case.closed_at)
+        found: dict[str, Counter[str]] = {}
+        for name, told, number in rows.values_list("detector", "told").annotate(n=Count("id")).order_by("detector"):
+            found.setdefault(name, Counter())[told] = number
+    told = Alarm.Told
+    return [
+        HeldAlarms(name, detector_title(viewer, name), of[told.HELD], of[told.TOLD], of[told.PASSED]) for name, of in sorted(found.items())
+    ]
 
 
 @reading

@@ -10,7 +10,7 @@ import numpy as np
 from gridloop.detection.columns import Bools
 from gridloop.detection.engine import Engine
 from gridloop.detection.messages import RAISED, Alarm
-from gridloop.detection.rules import DEVICE, Detector
+from gridloop.detection.rules import DEVICE, Detector, happens
 from gridloop.signals import alarms
 from gridloop.signals.alarms import SILENCE, Found, Ruling
 from gridloop.signals.holding import unheard
@@ -79,8 +79,10 @@ class Telling:
         alarms.tell(alarms.waiting(mine, self.lane.own, now, caught_up=caught_up), now)
         held = set(HeldDetector.objects.values_list("detector", flat=True))
         at_work = {detector.id for detector in self.detectors}
-        if free := ((self.held | alarms.flooded()) - held) & at_work:  # let go on since the last look, or while nobody was at work
-            alarms.tell([row for row in alarms.held_back(alarms.FLOOD) if self._is_mine(row, free)], now)
+        past = alarms.happened({d.id for d in self.detectors if d.id not in held and happens(d.when)}, now)
+        if free := ((self.held | alarms.flooded() | {row.detector for row in past}) - held) & at_work:
+            # let go on since the last look, or while nobody was at work
+            alarms.tell([row for row in (*alarms.held_back(alarms.FLOOD), *past) if self._is_mine(row, free)], now)
             self._reconcile(free, silent, now)
         self.held = held | (self.held - at_work)
 

@@ -34,9 +34,10 @@ rates = st.builds(
     rules.Rate, picks, st.sampled_from([0.25, 1.0, 3.0]), st.integers(1, 20), st.sampled_from([rules.UP, rules.DOWN, rules.BOTH])
 )
 absences = st.builds(rules.Absence, picks, spans)
-counts = st.builds(rules.Count, picks, st.integers(1, 4), st.integers(1, 15), st.booleans(), st.integers(0, 5))
+leasts = st.sampled_from([1, 1, 2, 2, 3, 4, 5, 9])  # more than a step brings of a key, too
+counts = st.builds(rules.Count, picks, leasts, st.integers(1, 40), st.booleans(), st.integers(0, 5))
 distincts = st.builds(
-    rules.Distinct, picks, st.integers(1, 3), spans, st.sampled_from([rules.TOKEN, rules.DEVICE]), st.booleans(), st.integers(0, 5)
+    rules.Distinct, picks, leasts, spans, st.sampled_from([rules.TOKEN, rules.DEVICE]), st.booleans(), st.integers(0, 5)
 )
 dwells = st.builds(rules.Dwell, picks, st.integers(1, 12), st.sampled_from([None, (1,), (1, 3)]), st.one_of(st.none(), st.integers(1, 10)))
 sequences = st.builds(rules.Sequence, picks, picks, spans, spans)

@@ -78,3 +78,23 @@ def test_what_learns_remembers_for_as_long_as_it_learns() -> None:
     assert rules.Dwell(A, 5, gap=7).memory == 12
     for one in SHORT + LONG:
         assert one.memory > 0 or isinstance(one, rules.Threshold)
+
+
+HAPPENED = rules.Sequence(A, B, 20)
+LASTS = rules.Threshold(A, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_so"),
+    [
+        (HAPPENED, True),
+        (LASTS, False),
+        (rules.Not(HAPPENED), False),
+        (rules.All((HAPPENED, LASTS)), True),
+        (rules.Any_((HAPPENED, LASTS)), False),
+        (rules.Any_((HAPPENED, HAPPENED)), True),
+        (rules.Where(HAPPENED, "lives_alone", 1.0), True),
+    ],
+)
+def test_what_tells_of_something_that_happened(condition: rules.Condition, is_so: bool) -> None:
+    assert rules.happens(condition) is is_so

@@ -19,6 +19,7 @@ from gridloop.detection.sentences import Teller, zone_names
 from gridloop.detection.vocabulary import DURATION, GROUPINGS, UNITS
 from gridloop.doors.cli.detect_output import Alarms, Telling, kinds_asked_for
 from gridloop.doors.cli.detecting import Facts, Runs, pair, read_devices, told_time
+from gridloop.doors.cli.faults import refused
 from gridloop.doors.cli.imports import Rejects
 from gridloop.doors.cli.own_history import hours
 from gridloop.doors.cli.readings import USUAL, Names, Plan, moment, pieces
@@ -58,8 +59,8 @@ _ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq", ".xlsx", ".c
 @click.option(
     "--engine", metavar="MASTER", default="", help="Run on Apache Spark, such as spark://host:7077 or local[4]: over Parquet files only."
 )
-@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", help="Language of what is said.")
-def detect(rules: str, files: tuple[Path, ...], lang: str, **options: Any) -> None:
+@click.option("--lang", type=click.Choice(["zh", "en"]), help="Language of what is said (zh; what is refused in both).")
+def detect(rules: str, files: tuple[Path, ...], lang: str | None, **options: Any) -> None:
     """Run detectors over readings in files.
 
     RULES is a pack's folder, a detect.yaml, or the name of a pack that comes with the program. FILES are CSV, JSON Lines or Parquet (also
@@ -74,7 +75,7 @@ def detect(rules: str, files: tuple[Path, ...], lang: str, **options: Any) -> No
             for line in work.explained():
                 click.echo(line)
     except Invalid as fault:
-        raise click.ClickException(say(fault.key, lang, **fault.params)) from fault
+        raise click.ClickException(refused(lang, fault.key, **fault.params)) from fault
     except (SheetFault, OSError) as fault:
         raise click.ClickException(str(fault)) from fault
     if work.wrong or work.passed["late"]:
@@ -97,8 +98,9 @@ def _rules(path: str) -> tuple[Document, str]:
 class Work:
     """One call of the command."""
 
-    def __init__(self, rules: str, files: tuple[Path, ...], lang: str, **options: Any) -> None:
-        self.lang, self.to, self.out, self.explain = lang, None, options["out"], options["explain"]
+    def __init__(self, rules: str, files: tuple[Path, ...], lang: str | None, **options: Any) -> None:
+        self.asked, self.lang = lang, lang or "zh"
+        self.to, self.out, self.explain = None, options["out"], options["explain"]
         self.zone = _zone(options["zone"])
         self.known = Known.of().kinds
         self.document, before = _rules(rules)
@@ -140,7 +142,7 @@ class Work:
         check_detect(self.document, Known.of())
         if self.document.wrongs:
             for wrong in sorted(self.document.wrongs):
-                click.echo(wrong.said(self.lang), err=True)
+                click.echo(refused(self.asked, wrong.words.key, **dict(wrong.words.params)), err=True)
             sys.exit(1)
         self.calendar = WorkingCalendar(tz=self.zone)
         found = made(self.document.data, self.known, 1, calendar=self.calendar)

@@ -62,6 +62,11 @@ class Wrong(click.UsageError):
         click.echo(f"Error: {self.message}", file=file, err=True)
 
 
+def refused(lang: str | None, key: str, **params: Any) -> str:
+    """In the language that was asked for; nobody has said which one: in both."""
+    return say(key, lang, **params) if lang else f"{say(key, 'en', **params)} / {say(key, 'zh', **params)}"
+
+
 @contextmanager
 def in_both_languages() -> Iterator[None]:
     """Around whatever reads the command line: the library's faults leave it in both languages, our own as they are."""

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from gridloop.doors.cli.common import data_dir_option, django_on
+from gridloop.doors.cli.faults import refused
 from gridloop.kernel.texts import say
 
 _SHOWN = 15  # places, devices
@@ -22,9 +23,9 @@ _LOOK = 1.0  # seconds between two looks at a run that is in the worker's hands
 @click.option("--detect", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="detect.yaml as it is to be.")
 @click.option("--days", default=14, show_default=True, type=click.IntRange(1, 90), help="So many days back.")
 @click.option("--publish", is_flag=True, help="Put it to work afterwards, when nothing speaks against it.")
-@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", help="Language of what is said.")
+@click.option("--lang", type=click.Choice(["zh", "en"]), help="Language of what is said (zh; what is refused in both).")
 @data_dir_option
-def rehearse(pack: str, file: Path | None, days: int, publish: bool, lang: str, data_dir: Path | None) -> None:
+def rehearse(pack: str, file: Path | None, days: int, publish: bool, lang: str | None, data_dir: Path | None) -> None:
     """Run the detectors of PACK over the last days of signals and print what would be different.
 
     Without --detect as they are: what a pack would raise before it is switched on. Nothing is told to anybody.
@@ -40,19 +41,18 @@ def rehearse(pack: str, file: Path | None, days: int, publish: bool, lang: str, 
         except Invalid as fault:
             for wrong in fault.errors:
                 line = wrong.pointer.rpartition("/")[2]
-                click.echo(
-                    f"{file}:{line}: {say(wrong.key, lang, **wrong.params)}" if file else say(wrong.key, lang, **wrong.params), err=True
-                )
+                said = refused(lang, wrong.key, **wrong.params)
+                click.echo(f"{file}:{line}: {said}" if file else said, err=True)
             sys.exit(1)
-        row = _run(asked, lang)
+        row = _run(asked, lang or "zh")
         if row.status != "done":
-            raise click.ClickException(say("doors.rehearse_failed", lang, id=asked, fault=row.fault or row.status))
+            raise click.ClickException(refused(lang, "doors.rehearse_failed", id=asked, fault=row.fault or row.status))
         report = selectors.rehearsal_report(SYSTEM, row)
-        for line in _told(report or {}, lang):
+        for line in _told(report or {}, lang or "zh"):
             click.echo(line)
         if publish:
             made = actions.publish_detectors(SYSTEM, asked)
-            click.echo(say("doors.rehearse_published", lang, version=selectors.version(made)[2]))
+            click.echo(say("doors.rehearse_published", lang or "zh", version=selectors.version(made)[2]))
 
 
 def _run(asked: int, lang: str) -> Any:

@@ -409,6 +409,17 @@ def test_what_is_asked_wrongly_is_told(options: list[str], zh: str, en: str, rul
         assert wanted in result.stderr
 
 
+def test_who_names_no_language_is_refused_in_both(rules: Path, tmp_path: Path) -> None:
+    refused = run("/nowhere.yaml", write(tmp_path, "csv"))
+    assert refused.exit_code == 1
+    assert "is neither a pack's folder nor" in refused.stderr
+    assert "不是场景包文件夹" in refused.stderr
+    assert "不是场景包文件夹" not in run("/nowhere.yaml", write(tmp_path, "csv"), "--lang", "en").stderr
+    rules.write_text(RULES.replace("longer: 1h", "longer: 1 hour"), encoding="utf-8")
+    (line,) = run(rules, write(tmp_path, "csv")).stderr.splitlines()
+    assert line.count("detect.yaml:10: ") == 2
+
+
 def test_files_and_rules_that_are_not_there(rules: Path, tmp_path: Path) -> None:
     assert "没有要读的文件" in run(rules, tmp_path / "none.csv").stderr
     assert "silent_home, smoke, thermal_fire" in run("fire", write(tmp_path, "csv")).stderr

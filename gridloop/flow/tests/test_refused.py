@@ -10,8 +10,9 @@ from gridloop.flow.memory import Notes
 from gridloop.flow.rules import ProcessFault
 from gridloop.flow.spiff import CelScriptEngine
 from gridloop.flow.tests.diagrams import STANDARD, TASK, draw, line
+from gridloop.flow.xml_words import plain, words_of
 from gridloop.kernel.expressions import Expression, ExpressionFault
-from gridloop.kernel.texts import all_texts
+from gridloop.kernel.texts import all_texts, say
 
 ASK = f'<bpmn:userTask id="ask" {TASK} />'
 LOST = ASK.replace('"ask"', '"lost"')
@@ -60,8 +61,8 @@ WRONG = [
     ("flow.start", "small", draw(f'{ASK}<bpmn:endEvent id="closed" />')),
     ("flow.default", "check_result", STANDARD.replace(b' default="to_rework_from_check_result"', b"")),
     ("flow.no_shape", "closed", STANDARD.replace(b'bpmnElement="closed"', b'bpmnElement="close"')),
-    ("flow.xml", "definitions", b"<html></html>"),
-    ("flow.xml", "definitions", b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x>&e;</x>'),
+    ("flow.root", "definitions", b"<html></html>"),
+    ("flow.doctype", "definitions", b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x>&e;</x>'),
     ("flow.xml", "definitions", b"not xml"),
     ("flow.too_large", "definitions", b" " * 1_000_001),
 ]
@@ -74,6 +75,54 @@ def test_refused_with_file_and_element(key: str, element: str, xml: bytes) -> No
         load_process(xml, name)
     assert (refused.value.key, refused.value.element, refused.value.file) == (key, element, name)
     assert key in all_texts()
+
+
+# What the libraries find, how they begin to say it, and how we say it
+LIBRARY: list[tuple[str, int, str, bytes]] = [
+    ("definitions", 1, "flow.xml_empty", b""),
+    ("definitions", 1, "flow.xml_none", b"not xml"),
+    ("definitions", 5, "flow.xml_extra", b"<a>\n\n\n</a>\n<b/>"),
+    ("definitions", 3, "flow.xml_open", b"<a>\n<b>\n"),
+    ("definitions", 3, "flow.xml_mismatch", b"<a>\n<b>\n</c></a>"),
+    ("definitions", 2, "flow.xml_comment", b"<a>\n<!-- a"),
+    ("definitions", 2, "flow.xml_amp", b"<a>\na & b</a>"),
+    ("definitions", 2, "flow.xml_less", b'<a>\n<b c="1 < 2"/></a>'),
+    ("definitions", 2, "flow.xml_twice", b'<a>\n<b c="1" c="2"/></a>'),
+    ("definitions", 2, "flow.xml_quotes", b"<a>\n<b c=1/></a>"),
+    ("definitions", 2, "flow.xml_quotes", b'<a>\n<b c"1"/></a>'),
+    ("definitions", 2, "flow.xml_prefix", b'<a>\n<b gridloop:c="1"/></a>'),
+    ("definitions", 2, "flow.xml_utf8", b"<a>\n\xff\xfe</a>"),
+    ("ask", 4, "flow.unknown_attribute", line(ASK.replace('id="ask"', 'id="ask" colour="red"'))),
+    ("small", 4, "flow.xml_text", line(ASK).replace(b"<bpmn:startEvent", b"hello<bpmn:startEvent", 1)),
+    ("small", 4, "flow.xml_place", line(ASK).replace(b"<bpmn:startEvent", b"<bpmn:incoming>f</bpmn:incoming><bpmn:startEvent", 1)),
+    ("small", 4, "flow.attribute", line(ASK).replace(b'isExecutable="true"', b'isExecutable="yes"')),
+    ("ask", 4, "flow.xml_id", line(ASK).replace(b'id="closed"', b'id="ask"')),
+    ("ask", 4, "flow.attribute", line(ASK.replace(" />", '><bpmn:multiInstanceLoopCharacteristics behavior="x" /></bpmn:userTask>'))),
+    ("zz", 4, "flow.missing", line('<bpmn:sequenceFlow id="zz" sourceRef="start" />')),
+]
+
+
+@pytest.mark.parametrize(("element", "at", "key", "xml"), LIBRARY, ids=[f"{key}-{n}" for n, (_, _, key, _) in enumerate(LIBRARY)])
+def test_what_the_libraries_find_is_told_in_the_reader_s_language(element: str, at: int, key: str, xml: bytes) -> None:
+    """With its place; the library's words stand behind it, without addresses of namespaces."""
+    with pytest.raises(ProcessFault) as refused:
+        load_process(xml, "small.bpmn")
+    fault = refused.value
+    assert (fault.key, fault.element, fault.line, fault.params["what"].key) == ("flow.xml", element, at, key)
+    for lang in ("zh", "en"):
+        what = fault.params["what"].said(lang)
+        assert "{" not in what.replace("{'", "")
+        assert len(fault.params["detail"]) < 220
+        told = say(fault.key, lang, **fault.params)
+        assert what in told
+        assert "http" not in told
+
+
+def test_words_nobody_has_foreseen_are_kept() -> None:
+    assert words_of("something new\nand more").key == "flow.xml_other"
+    assert plain("something new\nand more") == "something new"
+    assert plain("") == ""
+    assert len(plain("x" * 1000)) == 201
 
 
 def test_file_name_is_the_process_id() -> None:

@@ -18,7 +18,7 @@ from gridloop.kernel import clock
 from gridloop.kernel.errors import Forbidden, NotFound
 from gridloop.kernel.viewer import PUBLIC, SYSTEM
 from gridloop.notices import handlers, selectors
-from gridloop.notices.actions import TAKEN_SECONDS, deliver
+from gridloop.notices.actions import TAKEN_SECONDS, command, deliver
 from gridloop.notices.models import Delivery
 from gridloop.notices.tests.conftest import OWNER, PHONE, PLATE, Book
 from gridloop.registry.actions import erase_person, load
@@ -44,7 +44,7 @@ def parked(plate: str = PLATE) -> str:
 def work() -> None:
     while handlers.run():
         pass
-    while deliver():
+    while deliver() or command():
         pass
 
 

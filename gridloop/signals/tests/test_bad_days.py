@@ -18,13 +18,14 @@ from gridloop.detection.rules import HOUR, Detector
 from gridloop.journal.frame import scoped
 from gridloop.journal.models import Fact
 from gridloop.kernel import clock
-from gridloop.kernel.errors import Forbidden
+from gridloop.kernel.errors import Forbidden, NotFound
 from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.sdk.signals import Signal, partition_of
 from gridloop.signals import selectors
-from gridloop.signals.actions import release_detector
+from gridloop.signals.actions import emit, gone_silent, release_detector
 from gridloop.signals.alarms import moment
+from gridloop.signals.api import outcome_of
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.models import Alarm
@@ -32,6 +33,7 @@ from gridloop.signals.tests.homes import (
     ALL,
     BUSY,
     DOOR,
+    GRID,
     HOT,
     SILENT,
     START,
@@ -44,6 +46,7 @@ from gridloop.signals.tests.homes import (
     register,
 )
 from gridloop.signals.tests.test_detect import HOMES, begun, expected, rows, run
+from gridloop.signals.tests.test_effects import cases, run_all
 
 
 def sent(log: PostgresLog) -> list[Signal]:
@@ -111,6 +114,25 @@ def test_a_device_that_floods_is_limited_and_nobody_else(county: Cast, log: Post
     with scoped(SYSTEM):
         (line,) = said(selectors.doctor(SYSTEM), "signals.doctor_flood")
     assert "h000-door_open: 6600 readings of a day" in line
+
+
+def test_who_floods_is_still_told_of_once_and_of_others_all_as_without_it(county: Cast, log: PostgresLog) -> None:
+    """A sensor gone mad among whose readings a fire stands: its own alarm comes from what passes, nobody else's differs in anything."""
+    register(HOMES)
+    signals = [s for s in day(HOMES, 120) if s.device != "h000-temperature"]
+    mad = [reading("h000", TEMPERATURE, at(0.5) + timedelta(milliseconds=10 * n), 70.0 if n < 24_000 else 20.0) for n in range(36_000)]
+    work = begun(log, ALL)
+    receive(log, sorted([*signals, *mad], key=lambda s: s.at))
+    for hours in (0.6, 0.7, 2.1):
+        run(work, at(hours))
+    device = work.keys.numbers["device"]["h000-temperature"]
+    assert work.taking.passed.flood == {device: 36_000 - 7 * work.taking.fair.most}, "six minutes of sending, in seven of receipt"
+    want = expected(signals, ALL, moment(work.engine.watermark - 1))
+    mine = [t for t in rows() if t.key == "h000-temperature"]
+    assert [t for t in rows() if t not in mine] == want
+    assert [(t.detector, t.what) for t in mine] == [("homes.hot", "raised"), ("homes.hot", "cleared")]
+    assert mine[0].at == at(0.5) + timedelta(minutes=2)
+    assert sorted(s.data["what"] for s in sent(log) if s.data["key"] == "h000-temperature") == ["cleared", "raised"]
 
 
 def test_a_wrong_clock_moves_nobody_s_time_but_its_own(county: Cast, log: PostgresLog) -> None:
@@ -189,6 +211,28 @@ def test_a_gateway_s_death_is_one_thing_and_not_many_silent_homes(many: int, log
         assert Counter(Alarm.objects.values_list("told", flat=True)) == {"passed": many - 2, "told": 2}
 
 
+def test_the_case_of_the_gateway_says_what_it_explains(many: int, log: PostgresLog, county: Cast) -> None:
+    work = begun(log, [HEARD])
+    for minute in [*range(0, 180, 20), *range(540, 720, 20)]:
+        moment_ = START + timedelta(minutes=minute)
+        with clock.fixed(moment_ + timedelta(seconds=20)):
+            heard = [(n, kind) for n in range(many) for kind in (DOOR, WATER) if kind == WATER or minute < 540 or n > 1]
+            log.append([reading(f"h{n:03d}", kind, moment_) for n, kind in heard])
+    run(work, at(7))
+    with clock.fixed(at(4)):
+        emit([gone_silent(f"h00{n}-{DOOR}", at(3), at(4), GRID[:12] if n else "") for n in range(2)])
+        run_all()
+    (alone,) = [case.code for case in cases() if case.same_thing == f"h000-{DOOR}"]
+    (code,) = [case.code for case in cases() if case.same_thing == GRID[:12]]
+    desk = county.operator
+    assert selectors.held_by(desk, code) == [selectors.HeldAlarms("homes.heard", "homes.heard", many, 0, 0)]
+    assert selectors.held_by(desk, alone) == [], "one device explains nothing of others"
+    with pytest.raises(NotFound):
+        selectors.held_by(county.west_operator, code)
+    run(work, at(12))
+    assert outcome_of(desk, code)["held"] == [{"name": "homes.heard", "title": "homes.heard", "waiting": 0, "told": 2, "passed": many - 2}]
+
+
 def test_homes_that_are_silent_while_their_village_is_heard_are_told(many: int, log: PostgresLog) -> None:
     work = begun(log, [HEARD])
     for minute in range(0, 400, 20):
@@ -240,6 +284,83 @@ def test_a_detector_that_raises_far_too_much_is_held_back_until_somebody_has_loo
     with scoped(SYSTEM):
         assert Fact.objects.filter(action="detector_released").count() == 1
         assert selectors.held_detectors(SYSTEM) == []
+
+
+SPILL = Detector("homes.spill", 1, rules.Sequence(pick(DOOR), pick(WATER), 5 * rules.MINUTE), by="household")  # over after a minute
+BOSS = SampleLogin("boss", "值班长", None, "duty_commander", "9901", None)
+
+
+def spill(log: PostgresLog, homes: range, when: datetime) -> None:
+    for kind, after in ((DOOR, 0), (WATER, 60)):
+        moment_ = when + timedelta(seconds=after)
+        with clock.fixed(moment_ + timedelta(seconds=20)):
+            log.append([reading(f"h{n:03d}", kind, moment_) for n in homes])
+
+
+@pytest.mark.parametrize("down", [False, True], ids=["at work", "nobody at work"])
+def test_what_happened_while_its_detector_was_held_back_is_told_late_when_it_is_let_go(
+    many: int, log: PostgresLog, monkeypatch: pytest.MonkeyPatch, down: bool
+) -> None:
+    """An alarm of something that happened is over by the time somebody has looked; that says nothing, and it is not lost."""
+    monkeypatch.setenv("GRIDLOOP_ALARMS_AN_HOUR", "50")
+    work = begun(log, [SPILL])
+    spill(log, range(60), at(0.1))  # too many at once: what goes beyond the hour's share is counted only
+    run(work, at(0.3))
+    spill(log, range(60, 65), at(1))
+    run(work, at(1.2))
+    with scoped(SYSTEM):
+        assert Counter(Alarm.objects.values_list("told", "reason")) == {("passed", "flood"): 55}
+    assert sent(log) == []
+    load_users([BOSS])
+    if down:
+        work.end()
+    release_detector(viewer_for(user_id_of("boss") or 0), "homes.spill")
+    again = AtWork("again", lambda: [SPILL]) if down else work
+    run(again, at(1.5))
+    told = sent(log)
+    assert sorted((s.data["what"], s.data["key"]) for s in told) == [
+        (what, f"h{n:03d}") for what in ("cleared", RAISED) for n in range(60, 65)
+    ]
+    assert {s.data["late"] for s in told} == {True}
+    with scoped(SYSTEM):
+        assert Counter(Alarm.objects.values_list("told", flat=True)) == {"told": 5, "passed": 50}, "what is older than an hour is over"
+        assert selectors.held_detectors(SYSTEM) == []
+    run(again, at(1.9))
+    assert len(sent(log)) == 10, "once"
+
+
+def test_what_happened_is_no_flood_when_its_detector_is_let_go_too_soon(
+    many: int, log: PostgresLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRIDLOOP_ALARMS_AN_HOUR", "50")
+    work = begun(log, [SPILL])
+    for n, minute in enumerate((6, 12, 18)):
+        spill(log, range(60 * n, 60 * n + 60), at(minute / 60))
+        run(work, at(minute / 60 + 0.08))
+    load_users([BOSS])
+    release_detector(viewer_for(user_id_of("boss") or 0), "homes.spill")
+    run(work, at(0.6))
+    assert sent(log) == []
+    with scoped(SYSTEM):
+        assert Counter(Alarm.objects.values_list("told", "reason")) == {("passed", "flood"): 150}
+        assert [row["name"] for row in selectors.held_detectors(SYSTEM)] == ["homes.spill"], "it is still too much"
+
+
+def test_what_happened_during_a_village_s_silence_that_explains_it_is_not_told(many: int, log: PostgresLog) -> None:
+    """Water runs behind a closed door only because no door is heard: over when all are heard again, and nobody's matter."""
+    held = rules.All((rules.Sequence(pick(TEMPERATURE), pick(TEMPERATURE), 5 * rules.MINUTE), rules.Not(rules.Count(pick(DOOR), 1, HOUR))))
+    work = begun(log, [Detector("homes.odd", 1, held, by="household")])
+    for minute in (*range(0, 60, 20), 300, 301, *range(420, 500, 20)):
+        moment_ = START + timedelta(minutes=minute)
+        with clock.fixed(moment_ + timedelta(seconds=20)):
+            kinds = (DOOR, WATER) if minute not in (300, 301) else (TEMPERATURE,)
+            log.append([reading(f"h{n:03d}", kind, moment_) for n in range(many) for kind in kinds if kind != TEMPERATURE or n < 3])
+        if minute == 301:
+            run(work, at(5.2))
+    run(work, at(8.5))
+    with scoped(SYSTEM):
+        assert Counter(Alarm.objects.values_list("told", "reason")) == {("passed", "silence"): 3}
+    assert sent(log) == []
 
 
 def test_a_clock_set_back_lets_the_detectors_begin_anew(county: Cast, log: PostgresLog) -> None:

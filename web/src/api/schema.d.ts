@@ -2300,10 +2300,15 @@ export interface components {
             /** Points */
             points: components["schemas"]["Point"][];
         };
-        /** CaseOutcomeOut */
+        /**
+         * CaseOutcomeOut
+         * @description ``held``: of the case of a village whose devices fell silent together, what that explains.
+         */
         CaseOutcomeOut: {
             /** Alarms */
             alarms: components["schemas"]["WitnessOut"][];
+            /** Held */
+            held: components["schemas"]["HeldAlarmsOut"][];
             /** Proposals */
             proposals: components["schemas"]["SensorProposalOut"][];
         };
@@ -3306,6 +3311,22 @@ export interface components {
             valid_from: string | null;
             /** Valid To */
             valid_to: string | null;
+        };
+        /**
+         * HeldAlarmsOut
+         * @description Alarms of a detector that wait while the case's village is unheard; of the others ``told`` late, or ``passed``: over by then.
+         */
+        HeldAlarmsOut: {
+            /** Name */
+            name: string;
+            /** Passed */
+            passed: number;
+            /** Title */
+            title: string;
+            /** Told */
+            told: number;
+            /** Waiting */
+            waiting: number;
         };
         /**
          * HeldDetectorOut

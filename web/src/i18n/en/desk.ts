@@ -182,7 +182,8 @@ export default {
   },
   outcome: {
     title: "How alarms turned out", precision: "Share true", true: "True", false: "False", unclear: "Unclear", waiting: "Under way", interval: " ({low}–{high})", notYet: "Not known yet", none: "No case has come of it yet",
-    by: "Look by", device: "Device", place: "Village", ofCase: "Was the alarm true?", open: "not known yet", ask: "This alarm was", why: "It was false because of", said: "Noted",
+    by: "Look by", device: "Device", place: "Village", ofCase: "Was the alarm true?", heldBack: "Alarms that wait because the village's devices are unheard",
+    waits: "“{title}”: {n} wait; those that last are told when the devices are heard again", released: "“{title}”: {told} told late; {passed} were over when the devices were heard again", open: "not known yet", ask: "This alarm was", why: "It was false because of", said: "Noted",
     because: "{what} ({why})", reason: { device: "the device", normal: "normal activity", known: "known beforehand", test: "a test", other: "something else", found_untrue: "found untrue on the spot" },
   },
   proposal: {

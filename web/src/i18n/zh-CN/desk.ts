@@ -169,7 +169,8 @@ export default {
   },
   outcome: {
     title: "预警准不准", precision: "属实比例", true: "属实", false: "误报", unclear: "不清楚", waiting: "办理中", interval: "（{low}–{high}）", notYet: "还没有结论", none: "还没有由它产生的事件",
-    by: "按什么看", device: "设备", place: "村社", ofCase: "预警是否属实", open: "还没有结论", ask: "这次预警：", why: "误报原因：", said: "已记下判定",
+    by: "按什么看", device: "设备", place: "村社", ofCase: "预警是否属实", heldBack: "因全村设备失联而暂缓的预警",
+    waits: "“{title}”{n} 条暂缓：设备恢复后仍然如此的再补发", released: "“{title}”已补发 {told} 条；{passed} 条恢复时已解除，不再发出", open: "还没有结论", ask: "这次预警：", why: "误报原因：", said: "已记下判定",
     because: "{what}（{why}）", reason: { device: "设备问题", normal: "正常活动", known: "事先已知", test: "测试", other: "其他", found_untrue: "现场核实不属实" },
   },
   proposal: {
