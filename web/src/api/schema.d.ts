@@ -540,7 +540,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Devices of one's territory and units, with counts by status */
+        /** Devices of one's territory and units, counted by status */
         get: operations["gridloop_registry_api_devices"];
         put?: never;
         post?: never;
