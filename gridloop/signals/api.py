@@ -119,6 +119,7 @@ class HeldDetectorOut(Schema):
 
     name: str
     title: str
+    sentence: str
     since: datetime
     alarms: int
 
@@ -151,11 +152,12 @@ class PrecisionQuery(Schema):
 class PrecisionOut(Schema):
     """Alarms by what they turned out to be; ``waiting``: their cases are under way. ``precision`` with its 95 % interval is of true and
 
-    false ones alone, null without any.
+    false ones alone, null without any. ``sentence``: what a detector waits for, empty where there is none.
     """
 
     name: str
     title: str
+    sentence: str
     true: int
     false: int
     unclear: int
@@ -214,10 +216,14 @@ class OutcomeIn(Schema):
 
 
 class WitnessOut(Schema):
-    """An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so. ``title`` and ``device_name`` as people say."""
+    """An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so. ``title`` and ``device_name`` as people say;
+
+    ``sentence``: what the detector waits for, empty when the device told it by itself.
+    """
 
     detector: str
     title: str
+    sentence: str
     device: str
     device_name: str
     at: datetime
@@ -241,7 +247,15 @@ def _precision(one: selectors.Precision) -> dict[str, Any]:
     counts = one.counts
     low, high = counts.interval or (None, None)
     numbers = {"true": counts.true, "false": counts.false, "unclear": counts.unclear, "waiting": counts.waiting}
-    return {"name": one.name, "title": one.title, **numbers, "precision": counts.precision, "low": low, "high": high}
+    return {
+        "name": one.name,
+        "title": one.title,
+        "sentence": one.sentence,
+        **numbers,
+        "precision": counts.precision,
+        "low": low,
+        "high": high,
+    }
 
 
 @router.get("/proposals", response=SensorProposalPage, summary="What repeated false alarms of devices propose")
@@ -255,6 +269,7 @@ def _titled(viewer: Viewer, shape: type[Schema], rows: Sequence[Any]) -> list[di
     devices = selectors.device_names(viewer, [row.device for row in rows])
     made = {
         "title": lambda row: selectors.detector_title(viewer, row.detector),
+        "sentence": lambda row: matcher().sentence(row.detector, viewer.lang),
         "device_name": lambda row: devices.get(row.device, ""),
         "unit": lambda row: unit_of(row.detector, viewer.lang),
     }

@@ -62,9 +62,9 @@ class Api:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
-    def device(self, at: Spot, code: str, name: str) -> None:
+    def device(self, at: Spot, code: str, name: str, kind: str = "manhole") -> None:
         """On record, by its name: that is what the titles of its cases say."""
-        body = {"kind": "manhole", "name": name, "place": {"lon": at[0], "lat": at[1]}}
+        body = {"kind": kind, "name": name, "place": {"lon": at[0], "lat": at[1]}}
         answer = self._client.put(f"/api/v1/devices/{code}", json=body)
         assert answer.is_success, answer.text
 

@@ -292,10 +292,15 @@ def test_a_detector_is_called_by_its_title(river: River) -> None:
     assert [one["unit"] for one in outcome["proposals"]] == ["m"]
     (row,) = client.get("/api/v1/detectors/precision").json()["items"]
     assert (row["name"], row["title"]) == (HIGH, "水位超警戒")
+    (pack,) = [one for one in client.get("/api/v1/packs").json()["items"] if one["name"] == "water_level"]
+    (printed,) = [one for one in pack["detectors"] if one["name"] == "high_water"]
+    assert [one["sentence"] for one in (*outcome["alarms"], row)] == [printed["sentence_zh"]] * 2, "as the pack's page prints it"
     with scoped(SYSTEM):
         HeldDetector.objects.create(detector=HIGH, since=START, alarms=10_001)
     (held,) = selectors.held_detectors(replace(operator, lang="en"))
-    assert (held["name"], held["title"]) == (HIGH, "High water")
+    assert (held["name"], held["title"], held["sentence"]) == (HIGH, "High water", printed["sentence_en"])
+    for by_itself_or_gone in ("water_level:rain", "water_level.no_more", "no_pack.high_water"):
+        assert outcomes.matcher().sentence(by_itself_or_gone, "zh") == ""
     line = next(one for one in selectors.doctor(SYSTEM) if one[2] == "signals.doctor_held")
     assert "水位超警戒" in say(line[2], "zh", **line[3])
     assert "High water" in say(line[2], "en", **line[3])

@@ -3316,6 +3316,8 @@ export interface components {
             alarms: number;
             /** Name */
             name: string;
+            /** Sentence */
+            sentence: string;
             /**
              * Since
              * Format: date-time
@@ -4054,7 +4056,7 @@ export interface components {
          * PrecisionOut
          * @description Alarms by what they turned out to be; ``waiting``: their cases are under way. ``precision`` with its 95 % interval is of true and
          *
-         *     false ones alone, null without any.
+         *     false ones alone, null without any. ``sentence``: what a detector waits for, empty where there is none.
          */
         PrecisionOut: {
             /** False */
@@ -4067,6 +4069,8 @@ export interface components {
             name: string;
             /** Precision */
             precision: number | null;
+            /** Sentence */
+            sentence: string;
             /** Title */
             title: string;
             /** True */
@@ -5739,7 +5743,9 @@ export interface components {
         };
         /**
          * WitnessOut
-         * @description An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so. ``title`` and ``device_name`` as people say.
+         * @description An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so. ``title`` and ``device_name`` as people say;
+         *
+         *     ``sentence``: what the detector waits for, empty when the device told it by itself.
          */
         WitnessOut: {
             /**
@@ -5757,6 +5763,8 @@ export interface components {
             outcome: string;
             /** Reason */
             reason: string;
+            /** Sentence */
+            sentence: string;
             /** Stated */
             stated: boolean;
             /** Title */
