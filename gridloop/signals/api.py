@@ -207,6 +207,12 @@ class AcceptedProposalOut(Schema):
     wish: float | None = None
 
 
+class DismissIn(Schema):
+    """``note``: why it is not followed; of a case's proposal it stands in the trace of the case."""
+
+    note: str = Field("", max_length=400)
+
+
 class OutcomeIn(Schema):
     """``reason`` of a false alarm: device, normal, known, test or other."""
 
@@ -296,9 +302,9 @@ def accept_proposal(request: HttpRequest, proposal_id: int) -> Any:
     return {"id": row.pk, "kind": row.kind}
 
 
-@router.post("/proposals/{proposal_id}/dismiss", response={204: None}, summary="Put a proposal aside")
-def dismiss_proposal(request: HttpRequest, proposal_id: int) -> Status[None]:
-    deciding.dismiss_proposal(need(request, "device.read"), proposal_id)
+@router.post("/proposals/{proposal_id}/dismiss", response={204: None}, summary="Put a proposal aside, and say why")
+def dismiss_proposal(request: HttpRequest, proposal_id: int, body: DismissIn | None = None) -> Status[None]:
+    deciding.dismiss_proposal(need(request, "device.read"), proposal_id, body.note if body else "")
     return Status(204, None)
 
 

@@ -1230,7 +1230,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Put a proposal aside */
+        /** Put a proposal aside, and say why */
         post: operations["gridloop_signals_api_dismiss_proposal"];
         delete?: never;
         options?: never;
@@ -3004,6 +3004,17 @@ export interface components {
             items: components["schemas"]["DayOfDevicesOut"][];
             /** Worst */
             worst: components["schemas"]["FailingDeviceOut"][];
+        };
+        /**
+         * DismissIn
+         * @description ``note``: why it is not followed; of a case's proposal it stands in the trace of the case.
+         */
+        DismissIn: {
+            /**
+             * Note
+             * @default
+             */
+            note: string;
         };
         /** DraftIn */
         DraftIn: {
@@ -7801,7 +7812,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DismissIn"] | null;
+            };
+        };
         responses: {
             /** @description No Content */
             204: {
