@@ -141,11 +141,12 @@ def _devices(viewer: Viewer, views: Iterable[Any]) -> list[dict[str, Any]]:
     return rows
 
 
-@router.get("/devices", response=schemas.DevicePage, summary="Devices of one's territory and units, with counts by status")
+@router.get("/devices", response=schemas.DevicePage, summary="Devices of one's territory and units, counted by status")
 def devices(request: HttpRequest, query: Query[schemas.DeviceQuery]) -> dict[str, Any]:
     viewer = need(request, "device.read")
     page = selectors.devices(viewer, **query.model_dump())
-    return {"items": _devices(viewer, page.items), "next": page.next, "counts": selectors.device_counts(viewer, query.region)}
+    counts = selectors.device_counts(viewer, q=query.q, region=query.region, kind=query.kind)
+    return {"items": _devices(viewer, page.items), "next": page.next, "counts": counts}
 
 
 @router.get("/devices/map", response=schemas.DeviceMap, summary="Where the devices of the same question stand")

@@ -202,7 +202,9 @@ def devices(
 
 
 def _asked(viewer: Viewer, q: str, region: str, kind: str, status: str) -> Q:
-    where = scope.devices(viewer) & Q(region_code__startswith=region)
+    where = scope.devices(viewer)
+    if region:  # an empty one would be a condition, too, and the counts would leave the index for it
+        where &= Q(region_code__startswith=region)
     if kind:
         where &= Q(kind=kind)
     if status:
@@ -356,10 +358,9 @@ def named_place(viewer: Viewer, device: str, *, household: str = "", place: str 
 
 
 @reading
-def device_counts(viewer: Viewer, region: str = "") -> dict[str, int]:
-    """How many devices of the viewer's scope have each status."""
-    where = scope.devices(viewer) & (Q(region_code__startswith=region) if region else Q())
-    rows = Device.objects.filter(where).values_list("status").annotate(Count("pk"))
+def device_counts(viewer: Viewer, *, q: str = "", region: str = "", kind: str = "") -> dict[str, int]:
+    """How many devices of the same question have each status, whichever status is asked for; one statement."""
+    rows = Device.objects.filter(_asked(viewer, q, region, kind, "")).values_list("status").annotate(Count("pk"))
     return dict.fromkeys(Device.Status.values, 0) | dict(rows)
 
 

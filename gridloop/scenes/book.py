@@ -99,6 +99,10 @@ class RowBook:
         """What people call a detector (``pack.name``), or what a device tells by itself (``pack:kind``); its name when nobody knows it."""
         return selectors.title_of(self.installed(), name, lang)
 
+    def sentence(self, name: str, lang: str) -> str:
+        """What a detector waits for, in words; '' when it is none or nobody knows it."""
+        return selectors.sentence_of(self.installed(), name, lang)
+
     def kinds_called(self, lang: str) -> dict[str, tuple[str, str]]:
         """What people call kinds of readings, and the unit of each."""
         kinds = selectors.kinds().items()

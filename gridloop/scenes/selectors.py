@@ -165,6 +165,17 @@ def title_of(installed: Sequence[Installed], name: str, lang: str) -> str:
     return name
 
 
+def sentence_of(installed: Sequence[Installed], name: str, lang: str) -> str:
+    """What a detector (``pack.name``) waits for, by its pack's newest version; '' of what a device tells by itself and of one gone."""
+    pack, _, detector = name.partition(".")
+    for one in installed:
+        if one.name == pack:
+            return next(
+                (said.sentence_en if lang == "en" else said.sentence_zh for said in told(one.version_id) if said.name == detector), ""
+            )
+    return ""
+
+
 @lru_cache(maxsize=1024)
 def _versions(name: str, version_id: int) -> dict[str, int]:
     """By detector of a pack's version: the first of the versions up to it that all define it in the same way."""

@@ -120,6 +120,7 @@ class HeldDetectorOut(Schema):
 
     name: str
     title: str
+    sentence: str
     since: datetime
     alarms: int
 
@@ -152,11 +153,12 @@ class PrecisionQuery(Schema):
 class PrecisionOut(Schema):
     """Alarms by what they turned out to be; ``waiting``: their cases are under way. ``precision`` with its 95 % interval is of true and
 
-    false ones alone, null without any.
+    false ones alone, null without any. ``sentence``: what a detector waits for, empty where there is none.
     """
 
     name: str
     title: str
+    sentence: str
     true: int
     false: int
     unclear: int
@@ -206,6 +208,12 @@ class AcceptedProposalOut(Schema):
     wish: float | None = None
 
 
+class DismissIn(Schema):
+    """``note``: why it is not followed; of a case's proposal it stands in the trace of the case."""
+
+    note: str = Field("", max_length=400)
+
+
 class OutcomeIn(Schema):
     """``reason`` of a false alarm: device, normal, known, test or other."""
 
@@ -215,10 +223,14 @@ class OutcomeIn(Schema):
 
 
 class WitnessOut(Schema):
-    """An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so. ``title`` and ``device_name`` as people say."""
+    """An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so. ``title`` and ``device_name`` as people say;
+
+    ``sentence``: what the detector waits for, empty when the device told it by itself.
+    """
 
     detector: str
     title: str
+    sentence: str
     device: str
     device_name: str
     at: datetime
@@ -255,7 +267,15 @@ def _precision(one: selectors.Precision) -> dict[str, Any]:
     counts = one.counts
     low, high = counts.interval or (None, None)
     numbers = {"true": counts.true, "false": counts.false, "unclear": counts.unclear, "waiting": counts.waiting}
-    return {"name": one.name, "title": one.title, **numbers, "precision": counts.precision, "low": low, "high": high}
+    return {
+        "name": one.name,
+        "title": one.title,
+        "sentence": one.sentence,
+        **numbers,
+        "precision": counts.precision,
+        "low": low,
+        "high": high,
+    }
 
 
 @router.get("/proposals", response=SensorProposalPage, summary="What repeated false alarms of devices propose")
@@ -269,6 +289,7 @@ def _titled(viewer: Viewer, shape: type[Schema], rows: Sequence[Any]) -> list[di
     devices = selectors.device_names(viewer, [row.device for row in rows])
     made = {
         "title": lambda row: selectors.detector_title(viewer, row.detector),
+        "sentence": lambda row: matcher().sentence(row.detector, viewer.lang),
         "device_name": lambda row: devices.get(row.device, ""),
         "unit": lambda row: unit_of(row.detector, viewer.lang),
     }
@@ -296,9 +317,9 @@ def accept_proposal(request: HttpRequest, proposal_id: int) -> Any:
     return {"id": row.pk, "kind": row.kind}
 
 
-@router.post("/proposals/{proposal_id}/dismiss", response={204: None}, summary="Put a proposal aside")
-def dismiss_proposal(request: HttpRequest, proposal_id: int) -> Status[None]:
-    deciding.dismiss_proposal(need(request, "device.read"), proposal_id)
+@router.post("/proposals/{proposal_id}/dismiss", response={204: None}, summary="Put a proposal aside, and say why")
+def dismiss_proposal(request: HttpRequest, proposal_id: int, body: DismissIn | None = None) -> Status[None]:
+    deciding.dismiss_proposal(need(request, "device.read"), proposal_id, body.note if body else "")
     return Status(204, None)
 
 

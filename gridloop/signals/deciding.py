@@ -62,11 +62,14 @@ def _still_open(viewer: Viewer, proposal_id: int) -> Proposal:
     return row
 
 
-def _decide(viewer: Viewer, row: Proposal, status: str, **more: str) -> None:
+def _decide(viewer: Viewer, row: Proposal, status: str, note: str = "") -> None:
     with elevated():
         row.status, row.decided_at, row.decided_by = status, clock.now(), viewer.name
         row.save(update_fields=["status", "decided_at", "decided_by"])
-        data = {"proposal": row.pk, "kind": row.kind, "detector": row.detector, "device": row.device, "status": status, **more}
+        data: dict[str, Any] = {"proposal": row.pk, "kind": row.kind, "detector": row.detector, "device": row.device, "status": status}
+        if note.strip():
+            about = f"case:{row.case_code}" if row.case_code else f"device:{row.device}"
+            data["note"] = seal(note.strip(), subject=about, purpose="case_note", case=row.case_code or None)
         if row.case_code:
             append(f"case:{row.case_code}", "proposal_decided", data, viewer, row.case_code)
         else:
@@ -131,10 +134,10 @@ def _again(alarm: Alarm, row: Proposal) -> Signal:
 
 
 @verb("device.read")
-def dismiss_proposal(viewer: Viewer, proposal_id: int) -> None:
-    """It is not followed; by who might have followed it."""
+def dismiss_proposal(viewer: Viewer, proposal_id: int, note: str = "") -> None:
+    """It is not followed, and why; by who might have followed it."""
     kind = Kind(selectors.proposal(viewer, proposal_id).kind)
     needed = {Kind.MAINTENANCE: "device.edit", Kind.THRESHOLD: "process.edit"}.get(kind, "task.act")
     if not viewer.can(needed):
         raise Forbidden("journal.forbidden", permission=needed)
-    _decide(viewer, _still_open(viewer.within(needed), proposal_id), Status.DISMISSED)
+    _decide(viewer, _still_open(viewer.within(needed), proposal_id), Status.DISMISSED, note)

@@ -32,6 +32,10 @@ class Matcher(Protocol):
         """What people call a detector (``pack.name``), or what a device tells by itself (``pack:kind``); its name when nobody knows it."""
         ...
 
+    def sentence(self, name: str, lang: str) -> str:
+        """What a detector waits for, in words; '' when it is none or nobody knows it."""
+        ...
+
     def kinds_called(self, lang: str) -> Mapping[str, tuple[str, str]]:
         """What people call kinds of readings, and the unit of each."""
         ...

@@ -113,14 +113,19 @@ def _meta(tag: str) -> dict[str, Any]:
 
 @reading
 def held_detectors(viewer: Viewer) -> list[dict[str, Any]]:
-    """Name, title, since when, and how many alarms it raised in that hour and since."""
+    """Name, title, sentence, since when, and how many alarms it raised in that hour and since."""
     rows = HeldDetector.objects.order_by("since", "detector")
-    return [{"name": row.detector, "title": detector_title(viewer, row.detector), "since": row.since, "alarms": row.alarms} for row in rows]
+    return [{"name": row.detector, **detector_words(viewer, row.detector), "since": row.since, "alarms": row.alarms} for row in rows]
 
 
 def detector_title(viewer: Viewer, name: str) -> str:
     """What the viewer calls it; see ``messages.Matcher``."""
     return matcher().title(name, viewer.lang)
+
+
+def detector_words(viewer: Viewer, name: str) -> dict[str, str]:
+    """``title`` and ``sentence`` in the viewer's language; see ``messages.Matcher``."""
+    return {"title": detector_title(viewer, name), "sentence": matcher().sentence(name, viewer.lang)}
 
 
 @reading
@@ -200,11 +205,12 @@ PLACE_DIGITS = 12  # of a region code: the village
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """How alarms of a detector, device or place turned out; ``title``: what people call it."""
+    """How alarms of a detector, device or place turned out; ``title``: what people call it; ``sentence``: what a detector waits for."""
 
     name: str
     title: str
     counts: Counts
+    sentence: str = ""
 
 
 @reading
@@ -226,7 +232,8 @@ def precisions(viewer: Viewer, by: str = "detector", detector: str = "", device:
         titles = device_names(viewer, most)
     else:
         titles = {one: detector_title(viewer, one) for one in most}
-    return [Precision(one, titles.get(one, ""), counts_of(found[one])) for one in most]
+    said = {one: matcher().sentence(one, viewer.lang) for one in most} if by == "detector" else {}
+    return [Precision(one, titles.get(one, ""), counts_of(found[one]), said.get(one, "")) for one in most]
 
 
 def device_names(viewer: Viewer, codes: list[str]) -> dict[str, str]:

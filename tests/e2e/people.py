@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -60,9 +62,9 @@ class Api:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
-    def device(self, at: Spot, code: str, name: str) -> None:
+    def device(self, at: Spot, code: str, name: str, kind: str = "manhole") -> None:
         """On record, by its name: that is what the titles of its cases say."""
-        body = {"kind": "manhole", "name": name, "place": {"lon": at[0], "lat": at[1]}}
+        body = {"kind": kind, "name": name, "place": {"lon": at[0], "lat": at[1]}}
         answer = self._client.put(f"/api/v1/devices/{code}", json=body)
         assert answer.is_success, answer.text
 
@@ -124,6 +126,15 @@ class Screen:
     def _arrive(self) -> None:
         self.tab.wait_for_url(lambda where: where.startswith(self.url + self._home) and not where.startswith(f"{self.url}/login/"))
         self._there = True
+
+    def log_in_again(self, act: Callable[[], None], back_at: str) -> None:
+        """The session has ended unseen; ``act`` finds it out and is asked to log in, and whoever does stands where they stood."""
+        self.tab.context.clear_cookies()
+        act()
+        self.tab.wait_for_url(re.compile(r"/login/\?next="))
+        self.tab.locator(f"button[value={self.user}]").click()
+        self.tab.wait_for_url(re.compile(re.escape(self.url + back_at) + r"(\?.*)?$"))
+        self._sessions[str(self.user)] = self.tab.context.cookies()
 
     @property
     def page(self) -> Page:

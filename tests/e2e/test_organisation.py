@@ -85,6 +85,36 @@ def test_a_unit_its_duty_its_people_and_its_week(deployment: Deployment, desk: C
     assert duty["commander"]["name"] == person
 
 
+def test_a_duty_half_filled_in_outlives_a_refusal_a_reload_and_the_session(desk: Callable[..., Desk]) -> None:
+    admin = organisation(desk)
+    page = admin.page
+
+    def opened() -> Locator:
+        page.locator("main .tree .name").first.click()
+        page.get_by_role("button", name="新增职责").click()
+        return page.get_by_role("dialog", name="新增职责")
+
+    form = opened()
+    pick(page, form.get_by_role("combobox", name="类型"), "01002", "01002")
+    form.get_by_label("从", exact=True).fill("08:30")
+    form.get_by_label("到", exact=True).fill("17:30")
+    page.route("**/duties", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    form.get_by_role("button", name="保存").click()
+    expect(form.get_by_role("alert")).to_have_text("连不上服务器，请检查网络后重试")
+    page.unroute("**/duties")
+    page.reload()
+    form = opened()
+    expect(form.get_by_text("已恢复上次填写")).to_be_visible()
+    expect(form.get_by_label("从", exact=True)).to_have_value("08:30")
+
+    admin.log_in_again(lambda: form.get_by_role("button", name="保存").click(), "/admin/org")
+    form = opened()
+    expect(form.get_by_label("到", exact=True)).to_have_value("17:30")
+    expect(form.locator(".el-select").filter(has_text="01002")).to_be_visible()
+    form.get_by_role("button", name="重新填写").click()
+    expect(form.get_by_label("从", exact=True)).to_have_value("")
+
+
 def test_territory_changes_from_a_day_on_and_the_old_map_stays(deployment: Deployment, desk: Callable[..., Desk]) -> None:
     api = deployment.api("admin")
     grid = api.get("/api/v1/regions", level="grid", limit=200)["items"][-1]  # far from the sample worker's
@@ -105,6 +135,15 @@ def test_territory_changes_from_a_day_on_and_the_old_map_stays(deployment: Deplo
     cut_across(page, canvas, sheet)
     sheet.get_by_label("偏西北的一块 名称").fill(f"西北{mark}")
     sheet.get_by_label("偏东南的一块 名称").fill(f"东南{mark}")
+    page.reload()  # neither the line nor the names are lost
+    page.get_by_role("tab", name="区域").click()
+    page.get_by_label("区域名称、拼音、代码").fill(micro["code"])
+    page.keyboard.press("Enter")
+    page.get_by_role("row").filter(has_text=micro["code"]).get_by_role("button").click()
+    page.get_by_role("button", name="拆分", exact=True).click()
+    expect(sheet.get_by_text("已恢复上次填写")).to_be_visible()
+    expect(sheet.get_by_text("已点 2 个点")).to_be_visible()
+    expect(sheet.get_by_label("偏东南的一块 名称")).to_have_value(f"东南{mark}")
     sheet.get_by_role("button", name="保存").click()
     expect(page.get_by_text("已保存")).to_be_visible()
 

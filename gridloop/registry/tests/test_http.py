@@ -135,7 +135,7 @@ def test_devices(caller: Callable[..., Client]) -> None:
     (smoke, level) = get(admin, "devices")["items"]
     assert (smoke["subject"], smoke["owner_unit"]["name"], smoke["region_name"]) == ("F1", "城关街道", "一微网格")
     assert level["subject"] == "K1"
-    assert get(admin, "devices", status="unproved", kind="smoke")["counts"]["unproved"] == 2
+    assert get(admin, "devices", status="unproved")["counts"]["unproved"] == 2
     changed = admin.post("/api/v1/devices/smoke-1/status", {"status": "faulty"}, content_type="application/json")
     assert changed.json()["status"] == "faulty"
     assert len(admin.post("/api/v1/devices/smoke-1/secret").json()["secret"]) == 32

@@ -86,6 +86,33 @@ def test_devices_of_the_territory_and_of_ones_own_units() -> None:
         selectors.device(cast.viewer(county.OTHER_VILLAGE), "smoke-1")
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, {"unproved": 2, "silent": 40, "faulty": 10}),
+        ({"kind": "door"}, {"silent": 40, "faulty": 10}),
+        ({"q": "door-1"}, {"silent": 11}),
+        ({"q": "北门"}, {"faulty": 10}),
+        ({"q": "北门", "kind": "smoke"}, {}),
+        ({"region": county.OTHER_VILLAGE}, {"unproved": 1, "faulty": 10}),
+    ],
+    ids=lambda value: ",".join(f"{k}={v}" for k, v in value.items()) or "all",
+)
+def test_the_counts_are_of_what_the_words_find(asked: dict[str, str], found: dict[str, int]) -> None:
+    """Status by status as many as the list has pages for, and asked in one statement."""
+    rows = [DeviceRow(f"door-{n}", "door", county.GRID, status="silent") for n in range(40)]
+    rows += [DeviceRow(f"door-{n}", "door", county.OTHER_VILLAGE, name="北门磁", status="faulty") for n in range(40, 50)]
+    actions.load(SYSTEM, rows)
+    with CaptureQueriesContext(connection) as seen:
+        counts = selectors.device_counts(SYSTEM, **asked)
+    assert len([one for one in seen if "registry_device" in one["sql"]]) == 1
+    assert {status: n for status, n in counts.items() if n} == found
+    assert counts == {status: len(selectors.devices(SYSTEM, **asked, status=status, limit=200).items) for status in counts}
+    assert sum(selectors.device_counts(cast.viewer(county.GRID), **asked).values()) == len(
+        selectors.devices(cast.viewer(county.GRID), **asked, limit=200).items
+    ), "of one's own territory"
+
+
 def test_a_device_comes_to_life_falls_silent_and_comes_back() -> None:
     news = [("smoke-1", NOON, 1.0), ("smoke-1", NOON - timedelta(hours=1), 9.0), ("ghost", NOON, None)]
     assert actions.devices_heard(DOOR, news) == []  # heard for the first time is no coming back

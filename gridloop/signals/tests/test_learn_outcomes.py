@@ -221,6 +221,26 @@ def test_a_device_no_threshold_would_mend_is_to_be_looked_after(river: River) ->
     assert open_proposals(river) == [], "what was decided is not proposed again at once"
 
 
+def test_why_a_proposal_is_not_followed_stands_in_the_trace(river: River) -> None:
+    river.levels(1.0, 2.8, 3.1, 3.1)
+    code = river.case()
+    river.levels(1.1, 1.1)
+    (wish,) = selectors.proposals(river.people.operator, case=code)
+    token = issue_token(SYSTEM, river.people.operator.user_id or 0, name="test")
+    client = Client(headers={"Authorization": f"Bearer {token}"})
+    why = "水位刚退，闸门还没关 😀"
+    path = f"/api/v1/proposals/{wish.pk}/dismiss"
+    with clock.fixed(river.now + timedelta(minutes=3)):
+        assert client.post(path, {"note": "长" * 401}, content_type="application/json").status_code == 422
+        assert client.post(path, {"note": why}, content_type="application/json").status_code == 204
+        assert client.generic("POST", path).status_code == 409, "somebody has decided; no body is no reason"
+    assert selectors.proposal(SYSTEM, wish.pk).status == "dismissed"
+    trace = client.get(f"/api/v1/cases/{code}/trace", {"limit": 200}).json()["items"]
+    (told_so,) = [fact for fact in trace if fact["action"] == "proposal_decided"]
+    assert told_so["text"] == why
+    assert why not in str(told_so["data"]), "the chain has no words"
+
+
 def test_a_sensor_that_reads_normal_again_proposes_to_close(river: River) -> None:
     river.levels(1.0, 2.8, 3.1, 3.1)
     code = river.case()
@@ -292,10 +312,15 @@ def test_a_detector_is_called_by_its_title(river: River) -> None:
     assert [one["unit"] for one in outcome["proposals"]] == ["m"]
     (row,) = client.get("/api/v1/detectors/precision").json()["items"]
     assert (row["name"], row["title"]) == (HIGH, "水位超警戒")
+    (pack,) = [one for one in client.get("/api/v1/packs").json()["items"] if one["name"] == "water_level"]
+    (printed,) = [one for one in pack["detectors"] if one["name"] == "high_water"]
+    assert [one["sentence"] for one in (*outcome["alarms"], row)] == [printed["sentence_zh"]] * 2, "as the pack's page prints it"
     with scoped(SYSTEM):
         HeldDetector.objects.create(detector=HIGH, since=START, alarms=10_001)
     (held,) = selectors.held_detectors(replace(operator, lang="en"))
-    assert (held["name"], held["title"]) == (HIGH, "High water")
+    assert (held["name"], held["title"], held["sentence"]) == (HIGH, "High water", printed["sentence_en"])
+    for by_itself_or_gone in ("water_level:rain", "water_level.no_more", "no_pack.high_water"):
+        assert outcomes.matcher().sentence(by_itself_or_gone, "zh") == ""
     line = next(one for one in selectors.doctor(SYSTEM) if one[2] == "signals.doctor_held")
     assert "水位超警戒" in say(line[2], "zh", **line[3])
     assert "High water" in say(line[2], "en", **line[3])

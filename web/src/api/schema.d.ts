@@ -540,7 +540,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Devices of one's territory and units, with counts by status */
+        /** Devices of one's territory and units, counted by status */
         get: operations["gridloop_registry_api_devices"];
         put?: never;
         post?: never;
@@ -1230,7 +1230,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Put a proposal aside */
+        /** Put a proposal aside, and say why */
         post: operations["gridloop_signals_api_dismiss_proposal"];
         delete?: never;
         options?: never;
@@ -3010,6 +3010,17 @@ export interface components {
             /** Worst */
             worst: components["schemas"]["FailingDeviceOut"][];
         };
+        /**
+         * DismissIn
+         * @description ``note``: why it is not followed; of a case's proposal it stands in the trace of the case.
+         */
+        DismissIn: {
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
         /** DraftIn */
         DraftIn: {
             /**
@@ -3337,6 +3348,8 @@ export interface components {
             alarms: number;
             /** Name */
             name: string;
+            /** Sentence */
+            sentence: string;
             /**
              * Since
              * Format: date-time
@@ -4075,7 +4088,7 @@ export interface components {
          * PrecisionOut
          * @description Alarms by what they turned out to be; ``waiting``: their cases are under way. ``precision`` with its 95 % interval is of true and
          *
-         *     false ones alone, null without any.
+         *     false ones alone, null without any. ``sentence``: what a detector waits for, empty where there is none.
          */
         PrecisionOut: {
             /** False */
@@ -4088,6 +4101,8 @@ export interface components {
             name: string;
             /** Precision */
             precision: number | null;
+            /** Sentence */
+            sentence: string;
             /** Title */
             title: string;
             /** True */
@@ -5760,7 +5775,9 @@ export interface components {
         };
         /**
          * WitnessOut
-         * @description An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so. ``title`` and ``device_name`` as people say.
+         * @description An alarm of the case; ``outcome`` empty: not known yet; ``stated``: somebody said so. ``title`` and ``device_name`` as people say;
+         *
+         *     ``sentence``: what the detector waits for, empty when the device told it by itself.
          */
         WitnessOut: {
             /**
@@ -5778,6 +5795,8 @@ export interface components {
             outcome: string;
             /** Reason */
             reason: string;
+            /** Sentence */
+            sentence: string;
             /** Stated */
             stated: boolean;
             /** Title */
@@ -7814,7 +7833,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DismissIn"] | null;
+            };
+        };
         responses: {
             /** @description No Content */
             204: {

@@ -455,6 +455,7 @@ export interface PackDetector {
 export interface HeldDetector {
   name: string;
   title: string;
+  sentence: string;
   since: string;
   alarms: number;
 }
@@ -667,6 +668,8 @@ export interface DetectCheck {
 export interface Precision {
   name: string;
   title: string;
+  /** What a detector waits for; empty for devices, places and what a device tells by itself. */
+  sentence: string;
   true: number;
   false: number;
   unclear: number;
@@ -691,7 +694,7 @@ export interface SensorProposal {
 }
 
 export interface CaseOutcome {
-  alarms: { detector: string; title: string; device: string; device_name: string; at: string; outcome: string; reason: string; stated: boolean }[];
+  alarms: { detector: string; title: string; sentence: string; device: string; device_name: string; at: string; outcome: string; reason: string; stated: boolean }[];
   proposals: SensorProposal[];
   /** Of the case of a village whose devices fell silent together: other detectors' alarms that this explains. */
   held: { name: string; title: string; waiting: number; told: number; passed: number }[];

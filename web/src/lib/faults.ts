@@ -7,7 +7,7 @@ export interface FaultText {
   fields: string[];
 }
 
-type Say = (key: string, values?: Record<string, unknown>) => string;
+export type Say = (key: string, values?: Record<string, unknown>) => string;
 
 const KEYS: Record<number, string> = { 0: "fault.offline", 403: "fault.forbidden", 404: "fault.gone", 409: "fault.conflict", 429: "fault.busy", 503: "fault.busy" };
 

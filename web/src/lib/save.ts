@@ -1,9 +1,10 @@
 /** One form's sending: refusals stand at their field, the rest is said once; what was typed stays. */
 import { ref, watch, type Ref } from "vue";
 import { Problem } from "@/api/client";
+import { faultText, type Say } from "@/lib/faults";
 import { forgetTyped, keepTyped, readTyped } from "@/lib/kept";
 
-export function useSave() {
+export function useSave(say: Say) {
   const busy = ref(false);
   const faults = ref<Record<string, string>>({});
   const general = ref("");
@@ -27,7 +28,7 @@ export function useSave() {
         const name = fault.pointer.split("/")[1] ?? "";
         if (name) faults.value[name] = fault.message;
       }
-      if (!Object.keys(faults.value).length) general.value = error.fields[0]?.message ?? error.message;
+      if (!Object.keys(faults.value).length) general.value = error.fields[0]?.message ?? (error.detail || faultText(error, say).title);
       return false;
     } finally {
       busy.value = false;
@@ -44,8 +45,8 @@ export interface Keep {
 }
 
 /** A form that is filled anew each time it opens; with `keep`, what was typed and not sent comes back, after a reload, too. */
-export function useForm(open: Ref<boolean>, fill: () => void, keep?: Keep, store: Storage = sessionStorage) {
-  const form = useSave();
+export function useForm(say: Say, open: Ref<boolean>, fill: () => void, keep?: Keep, store: Storage = sessionStorage) {
+  const form = useSave(say);
   const restored = ref(false);
   const held = (): Record<string, unknown> => Object.fromEntries(Object.entries(keep?.fields ?? {}).map(([name, field]) => [name, field.value]));
   let key = "";

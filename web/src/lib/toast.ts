@@ -4,9 +4,7 @@ import "element-plus/es/components/notification/style/css";
 import { ElMessage } from "element-plus/es/components/message/index.mjs";
 import { ElNotification } from "element-plus/es/components/notification/index.mjs";
 import { h } from "vue";
-import { faultText } from "./faults";
-
-type Say = (key: string, values?: Record<string, unknown>) => string;
+import { faultText, type Say } from "./faults";
 
 export const done = (message: string): void => void ElMessage({ message, type: "success", duration: 2500, grouping: true });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { nextTick, ref } from "vue";
+import { Problem } from "@/api/client";
 import { useForm } from "@/lib/save";
 import { forgetAllTyped, forgetTyped, keepTyped, readTyped, useTyped } from "@/lib/kept";
 
@@ -70,7 +71,7 @@ describe("a form in a drawer", () => {
   function aForm(store: Storage, code = "d1", known = "Gate") {
     const open = ref(false);
     const name = ref("");
-    const form = useForm(open, () => (name.value = known), { key: () => `ann:device:${code}`, fields: { name } }, store);
+    const form = useForm((key) => key, open, () => (name.value = known), { key: () => `ann:device:${code}`, fields: { name } }, store);
     return { open, name, form };
   }
   it("has what was typed when it is opened again, after a reload, too", async () => {
@@ -105,5 +106,20 @@ describe("a form in a drawer", () => {
     name.value = "South gate";
     expect(await form.send(() => Promise.resolve())).toBe(true);
     expect([open.value, Object.keys(store)]).toEqual([false, []]);
+  });
+  it("says in words what failed, in the server's where it has any", async () => {
+    const { open, name, form } = aForm(aStore());
+    open.value = true;
+    await nextTick();
+    name.value = "North gate";
+    const answers: [Problem, string][] = [
+      [new Problem(0), "fault.offline"],
+      [new Problem(409, { title: "Not now", detail: "Somebody was faster." }), "Somebody was faster."],
+      [new Problem(422, { title: "No", errors: [{ pointer: "", message: "Too long" }] }), "Too long"],
+    ];
+    for (const [problem, said] of answers) {
+      expect(await form.send(() => Promise.reject(problem))).toBe(false);
+      expect([form.general.value, open.value, name.value]).toEqual([said, true, "North gate"]);
+    }
   });
 });

@@ -1,4 +1,5 @@
 import { call } from "@/api/client";
+import { forgetAllTyped } from "@/lib/kept";
 import { me } from "../lib/session";
 import { forget, keep } from "../queue/store";
 
@@ -7,6 +8,7 @@ export async function logOut(): Promise<void> {
   const user = me.value?.user;
   // allauth answers a successful log-out with 401 "not logged in"; only the session matters.
   await call("DELETE", "/_allauth/browser/v1/auth/session").catch(() => undefined);
+  forgetAllTyped();
   if (user) await forget(user);
   await keep("me", "", null);
   me.value = null;

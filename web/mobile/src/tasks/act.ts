@@ -20,7 +20,8 @@ export interface Doing {
 export function useAct() {
   const { t } = useI18n();
 
-  async function act(task: TaskItem, title: string, doing: Doing): Promise<Entry["state"]> {
+  /** `login`: it is kept, and goes by itself once the same person has logged in again. */
+  async function act(task: TaskItem, title: string, doing: Doing): Promise<Entry["state"] | "login"> {
     const body: Record<string, unknown> = {};
     if (doing.note) body["note"] = doing.note;
     if (doing.place) body["place"] = { ...doing.place };
@@ -36,6 +37,7 @@ export function useAct() {
       carry: "ahead",
     });
     const { state, error } = online.value ? await settle(entry.id) : entry;
+    if (state === "waiting" && error === "login") return "login";
     if (state === "refused") say(error || t("fault.unknown", { status: "–" }), true);
     else say(t(state === "sent" ? wordOf(doing.verb, task, "did") : "did.queued"));
     return state;

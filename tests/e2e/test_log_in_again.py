@@ -1,0 +1,81 @@
+"""A session ends on the phone while somebody works: after the log-in they stand where they stood, and nothing typed is lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import Deployment
+from tests.e2e.people import Phone, Spot
+from tests.house.product import until
+
+
+def _place(handler: Phone) -> str:
+    return urlsplit(handler.page.url).path
+
+
+def _opened(handler: Phone, code: str) -> str:
+    """The task's page, and where it is."""
+    handler.card(code).get_by_role("link").first.click()
+    expect(handler.page.locator("[data-status]")).to_be_visible()
+    return _place(handler)
+
+
+def test_a_reason_handed_in_after_the_session_ended_arrives(deployment: Deployment, phone: Callable[..., Phone], spot: Spot) -> None:
+    code = deployment.api("operator").dispatched(spot)
+    handler = phone("handler", spot)
+    where = _opened(handler, code)
+    handler.button("更多").click()
+    handler.button("退回").click()
+    sheet = handler.page.locator("dialog[open]")
+    sheet.get_by_label("说明").fill("井盖属于通信公司 😀")
+    handler.log_in_again(lambda: sheet.get_by_role("button", name="退回").click(), where)
+    expect(handler.page.get_by_text("已退回").first).to_be_visible()
+    assert "returned" in deployment.api("operator").actions(code)
+    assert "井盖属于通信公司 😀" in str(deployment.api("operator").get(f"/api/v1/cases/{code}/trace", limit=200))
+    expect(handler.page.locator("dialog[open]")).to_have_count(0)
+
+
+def test_a_result_with_its_photo_handed_in_after_the_session_ended_arrives_once(
+    deployment: Deployment, phone: Callable[..., Phone], photo: dict[str, object], photo_after: dict[str, object], spot: Spot
+) -> None:
+    code = deployment.api("operator").dispatched(spot)
+    handler = phone("handler", spot)
+    card = handler.card(code)
+    card.get_by_role("button", name="签收").click()
+    card.get_by_role("button", name="到场签到").click()
+    card.get_by_role("button", name="反馈结果").click()
+    sheet = handler.page.locator("dialog[open]")
+    handler.take("before", photo)
+    handler.take("after", photo_after)
+    sheet.get_by_role("button", name="已解决").click()
+    where = _place(handler)
+    handler.log_in_again(lambda: sheet.get_by_role("button", name="反馈结果").click(), where)
+    assert until(lambda: deployment.api("operator").case(code)["status"] in ("submitted", "checking"), 60)
+    assert deployment.api("operator").actions(code).count("submitted") == 1
+    assert len(deployment.api("operator").get(f"/api/v1/cases/{code}/evidence")["items"]) == 2
+    expect(handler.page.locator("dialog[open]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("reload", [True, False], ids=["reload", "log-in"])
+def test_a_sheet_half_filled_in_is_open_again(deployment: Deployment, phone: Callable[..., Phone], spot: Spot, reload: bool) -> None:
+    code = deployment.api("operator").dispatched(spot)
+    handler = phone("handler", spot)
+    where = _opened(handler, code)
+    handler.button("更多").click()
+    handler.button("退回").click()
+    sheet = handler.page.locator("dialog[open]")
+    sheet.get_by_label("说明").fill("还没写完")
+    expect(handler.page).to_have_url(re.compile("do=return"))
+    if reload:
+        handler.page.reload()
+    else:
+        handler.log_in_again(lambda: handler.page.reload(), where)
+    expect(sheet.get_by_label("说明")).to_have_value("还没写完")
+    sheet.get_by_role("button", name="关闭").click()
+    expect(handler.page).to_have_url(re.compile("^(?!.*do=)"))
+    assert deployment.api("operator").case(code)["status"] == "dispatched"
