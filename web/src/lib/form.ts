@@ -1,5 +1,5 @@
 /** The part of JSON Schema our task forms use, as fields to draw. Pure. */
-import type { JsonSchema } from "@/api/types";
+import type { JsonSchema } from "@/api/shared";
 
 export interface Field {
   name: string;
