@@ -86,7 +86,8 @@ bench: install-dev
 	@set -e; for file in $(filter-out bench/report.py,$(wildcard bench/*.py)); do echo "$$file"; .venv/bin/python $$file $(ARGS); done
 	@.venv/bin/python bench/report.py
 
-# every process killed again and again, the clock moved, the disk filled: as long as MINUTES says, 200 kills at least
+# every process killed again and again, the clock moved, the disk filled: as long as MINUTES says, 200 kills at least. Then every story of
+# every pack on the whole product, about 20 minutes more: a quarter of it is silent_home's five weeks, hour by hour
 MINUTES ?= 20
 soak: install-dev
 	@mkdir -p bench/results

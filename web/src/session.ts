@@ -1,7 +1,7 @@
 /** Who is logged in: read once, shared by every screen, refreshed to keep the deployment clock true. */
 import { computed, ref, shallowRef } from "vue";
 import { cookie, get, post, Problem } from "@/api/client";
-import type { Me } from "@/api/types";
+import type { Me } from "@/api/access";
 import { clockRate, setClock } from "@/lib/clock";
 import { forgetAllTyped } from "@/lib/kept";
 import { TOUR_ROLE, type RoleWord } from "@/screens/tour/steps";

@@ -1,4 +1,4 @@
-import type { TaskItem } from "@/api/types";
+import type { TaskItem } from "@/api/cases";
 import { describe, expect, it } from "vitest";
 import { counts, dialable, isCheck, mainVerb, sorted, wordOf } from "../src/tasks/rules";
 

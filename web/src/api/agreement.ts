@@ -2,9 +2,13 @@
  * Our hand-named shapes against the server's own description (schema.d.ts, made by `npm run api`). Types only: when the server changes
  * a shape in a way a screen would notice, this file no longer compiles, and the line says which shape.
  */
+import type { Me } from "./access";
+import type { CaseCounts, CaseDetail, CaseItem, CaseMap, CaseType, EvidenceItem, Fact, TaskItem } from "./cases";
 import type { Cockpit } from "./cockpit";
+import type { OnDuty, RegionDetail, RegionVersion, Shift, Staff, Unit, UnitDuty } from "./orgs";
+import type { Device } from "./registry";
+import type { Pack } from "./scenes";
 import type { components } from "./schema";
-import type * as our from "./types";
 
 type Theirs = components["schemas"];
 
@@ -24,23 +28,23 @@ type Wide<T> = T extends string
 type Fits<Server extends Wide<Ours>, Ours> = [Server, Ours];
 
 export type Agreement = [
-  Fits<Theirs["MeOut"], our.Me>,
-  Fits<Theirs["CaseItem"], our.CaseItem>,
-  Fits<Theirs["CaseDetail"], Omit<our.CaseDetail, "tasks">>,
-  Fits<Theirs["TaskOut"], Omit<our.TaskItem, "form">>,
-  Fits<Theirs["FactOut"], Omit<our.Fact, "text">>,
-  Fits<Theirs["EvidenceOut"], our.EvidenceItem>,
-  Fits<Theirs["Counts"], our.CaseCounts>,
-  Fits<Theirs["CaseMap"], our.CaseMap>,
-  Fits<Theirs["CaseTypeOut"], Omit<our.CaseType, "category">>,
-  Fits<Theirs["RegionDetail"], Omit<our.RegionDetail, "boundary">>,
-  Fits<Theirs["VersionOut"], our.RegionVersion>,
-  Fits<Theirs["UnitDutyOut"], Omit<our.UnitDuty, "hours">>,
-  Fits<Theirs["ShiftOut"], our.Shift>,
-  Fits<Theirs["UnitOut"], our.Unit>,
-  Fits<Theirs["StaffOut"], our.Staff>,
-  Fits<Theirs["DutyOut"], our.OnDuty>,
-  Fits<Theirs["DeviceOut"], our.Device>,
-  Fits<Theirs["PackOut"], our.Pack>,
+  Fits<Theirs["MeOut"], Me>,
+  Fits<Theirs["CaseItem"], CaseItem>,
+  Fits<Theirs["CaseDetail"], Omit<CaseDetail, "tasks">>,
+  Fits<Theirs["TaskOut"], Omit<TaskItem, "form">>,
+  Fits<Theirs["FactOut"], Omit<Fact, "text">>,
+  Fits<Theirs["EvidenceOut"], EvidenceItem>,
+  Fits<Theirs["Counts"], CaseCounts>,
+  Fits<Theirs["CaseMap"], CaseMap>,
+  Fits<Theirs["CaseTypeOut"], Omit<CaseType, "category">>,
+  Fits<Theirs["RegionDetail"], Omit<RegionDetail, "boundary">>,
+  Fits<Theirs["VersionOut"], RegionVersion>,
+  Fits<Theirs["UnitDutyOut"], Omit<UnitDuty, "hours">>,
+  Fits<Theirs["ShiftOut"], Shift>,
+  Fits<Theirs["UnitOut"], Unit>,
+  Fits<Theirs["StaffOut"], Staff>,
+  Fits<Theirs["DutyOut"], OnDuty>,
+  Fits<Theirs["DeviceOut"], Device>,
+  Fits<Theirs["PackOut"], Pack>,
   Fits<Theirs["CockpitOut"], Pick<Cockpit, "at">>,
 ];

@@ -1,5 +1,5 @@
 import { get } from "./client";
-import type { Severity } from "./types";
+import type { Severity } from "./shared";
 
 /**
  * `GET /api/v1/cockpit?region=` – the numbers of the caller's scope at the deployment clock.

@@ -1,5 +1,5 @@
 /** Re-computes the hash chain of a trace in the browser, so that the check mark is not just the server's word. */
-import type { Fact } from "@/api/types";
+import type { Fact } from "@/api/cases";
 
 export type ChainState = "intact" | "linked" | "broken";
 

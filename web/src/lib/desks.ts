@@ -1,5 +1,6 @@
 /** Desks one below another: who may take a case over from the desk that holds it. Pure. */
-import type { Named, Unit } from "@/api/types";
+import type { Unit } from "@/api/orgs";
+import type { Named } from "@/api/shared";
 
 /** The next desk below the one that holds the case; `desks` are all that answer for its place. */
 export function lowerDesk(desks: Unit[], holder: Named | null | undefined): Unit | null {

@@ -1,5 +1,6 @@
 /** Words of the domain that every screen shares: order, marks and groups; the sentences are in i18n. */
-import type { CaseItem, Severity } from "@/api/types";
+import type { CaseItem } from "@/api/cases";
+import type { Severity } from "@/api/shared";
 
 export const SEVERITIES: readonly Severity[] = [1, 2, 3, 4];
 

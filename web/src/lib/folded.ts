@@ -1,4 +1,4 @@
-import type { Fact } from "@/api/types";
+import type { Fact } from "@/api/cases";
 
 export interface Folded {
   /** The newest of them. */

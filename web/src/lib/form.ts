@@ -1,5 +1,5 @@
 /** The part of JSON Schema our task forms use, as fields to draw. Pure. */
-import type { JsonSchema } from "@/api/types";
+import type { JsonSchema } from "@/api/shared";
 
 export interface Field {
   name: string;
@@ -31,13 +31,17 @@ function optionsOf(schema: JsonSchema, lang: string): Field["options"] {
   return (schema.enum ?? []).map((value, i) => ({ value, label: names?.[i] ?? String(value) }));
 }
 
+/** What must be filled first, in the order it is named in: the server's store sorts properties by the length of their names. */
 export function fieldsOf(schema: JsonSchema | null | undefined, lang: string): Field[] {
-  return Object.entries(schema?.properties ?? {}).map(([name, property]) => ({
+  const must = schema?.required ?? [];
+  const place = (name: string): number => (must.includes(name) ? must.indexOf(name) : must.length);
+  const properties = Object.entries(schema?.properties ?? {}).sort(([a], [b]) => place(a) - place(b));
+  return properties.map(([name, property]) => ({
     name,
     label: titleOf(property, lang) ?? name,
     hint: hintOf(property, lang),
     kind: kindOf(property),
-    required: schema?.required?.includes(name) ?? false,
+    required: must.includes(name),
     options: optionsOf(property, lang),
     schema: property,
   }));

@@ -3,7 +3,7 @@
  * where SharedWorker is missing. The browser resumes a cut stream by Last-Event-ID; where the stream had to be opened anew, `reset` is
  * sent to the tabs, which then read everything again.
  */
-import type { LiveCase, LiveTask } from "@/api/types";
+import type { LiveCase, LiveTask } from "@/api/cases";
 
 export type LiveMessage =
   | { type: "case"; id: string; data: LiveCase }

@@ -1,7 +1,7 @@
 /** A masked read asked again for a purpose: what it opened is kept until the thing shown changes. */
 import { computed, ref, watch, type Ref } from "vue";
 import { Problem } from "@/api/client";
-import type { Look } from "@/api/types";
+import type { Look } from "@/api/shared";
 
 export function useLook<T>(read: (asked: Look) => Promise<T>, shown: Ref<unknown>) {
   const opened = ref<T | null>(null) as Ref<T | null>;

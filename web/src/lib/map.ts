@@ -1,5 +1,5 @@
 /** The base map: one PMTiles file of the county, a style without sprite or glyph server (labels are drawn with local fonts). */
-import type { Place, Point } from "@/api/types";
+import type { Place, Point } from "@/api/shared";
 import type { ExpressionSpecification, LayerSpecification, StyleSpecification } from "maplibre-gl";
 
 export const MAP_FILE = "/static/map/county.pmtiles";

@@ -1,7 +1,7 @@
 /** Cases on the map: points and clusters as the server gives them, and the ring around the open case. */
 import type { FeatureCollection, Point } from "geojson";
 import type { Map as GlMap } from "maplibre-gl";
-import type { CaseMap } from "@/api/types";
+import type { CaseMap } from "@/api/cases";
 import { bySeverity, FONTS, type Colours } from "./map";
 
 export function toFeatures(data: CaseMap | null): FeatureCollection<Point> {

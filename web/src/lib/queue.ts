@@ -2,7 +2,7 @@
  * The queue of the console: state + following messages = fresh state. A message names a case that changed; the caller reads those cases
  * under the same filters and gives the answer to `patched`: a case that is missing from the answer has left the list.
  */
-import type { CaseItem } from "@/api/types";
+import type { CaseItem } from "@/api/cases";
 import { byUrgency } from "./domain";
 
 export interface Queue {

@@ -1,5 +1,5 @@
 /** What a device's last value is of: a device may send several kinds, and its row holds the number alone. */
-import type { ReadingSeries } from "@/api/types";
+import type { ReadingSeries } from "@/api/signals";
 
 /** The kind whose newest step of time holds the value; null when none does, or when several of one moment do. */
 export function seriesOf(value: number | null, series: ReadingSeries[]): ReadingSeries | null {

@@ -1,5 +1,5 @@
 /** The status bar of a case, read from its trace: which steps are done and when, which is the one now. */
-import type { Fact } from "@/api/types";
+import type { Fact } from "@/api/cases";
 import { ENDED, STEPS, stepOf, type Step } from "./domain";
 
 export interface BarStep {

@@ -1,5 +1,5 @@
 /** Order and state of tasks. Pure. */
-import type { EvidenceItem, TaskItem } from "@/api/types";
+import type { EvidenceItem, TaskItem } from "@/api/cases";
 
 const instant = (iso: string | null | undefined): number => (iso ? Date.parse(iso) : Number.MAX_SAFE_INTEGER);
 

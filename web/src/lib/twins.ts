@@ -1,5 +1,6 @@
 /** Near twins of a case: open, within reach, the same type first, then the nearest. Pure. */
-import type { CaseItem, Place } from "@/api/types";
+import type { CaseItem } from "@/api/cases";
+import type { Place } from "@/api/shared";
 import { ENDED } from "./domain";
 import { pointOf } from "./map";
 

@@ -1,7 +1,7 @@
 // @vitest-environment node
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import type { Fact } from "@/api/types";
+import type { Fact } from "@/api/cases";
 import { canonical, checkChain } from "@/lib/chain";
 import { aFact } from "./make";
 

@@ -1,4 +1,4 @@
-import type { Unit } from "@/api/types";
+import type { Unit } from "@/api/orgs";
 import { lowerDesk } from "@/lib/desks";
 import { describe, expect, it } from "vitest";
 

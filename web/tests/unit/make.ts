@@ -1,5 +1,5 @@
 /** Shapes with sensible values for tests. */
-import type { CaseDetail, CaseItem, EvidenceItem, Fact, TaskItem } from "@/api/types";
+import type { CaseDetail, CaseItem, EvidenceItem, Fact, TaskItem } from "@/api/cases";
 
 export function aCase(change: Partial<CaseItem> = {}): CaseItem {
   return {

@@ -1,6 +1,7 @@
 // @vitest-environment node
 import { describe, expect, it } from "vitest";
-import type { CaseItem, Severity } from "@/api/types";
+import type { CaseItem } from "@/api/cases";
+import type { Severity } from "@/api/shared";
 import { byUrgency } from "@/lib/domain";
 import { emptyQueue, extended, neighbour, opened, patched, released } from "@/lib/queue";
 import { aCase } from "./make";

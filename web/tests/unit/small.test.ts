@@ -75,6 +75,10 @@ describe("forms", () => {
     expect(read("zh-CN")).toEqual(["怎么知道的", "先打电话", "电话联系上", "当面见到"]);
     expect(fieldsOf(visit, "en")[0]!.options.map((o) => o.value)).toEqual(["phone", "seen"]);
   });
+  it("begin with what must be filled, in the order named, however the server's store sorts them", () => {
+    const stored = { required: ["result", "how"], properties: { how: {}, words: {}, result: {} } };
+    expect(fieldsOf(stored, "zh-CN").map((f) => f.name)).toEqual(["result", "how", "words"]);
+  });
   it("know what is missing; nought is a value", () => {
     expect(missing(schema, { n: 0 })).toEqual(["result"]);
     expect(missing(null, {})).toEqual([]);

@@ -1,5 +1,5 @@
 import { get, Problem } from "@/api/client";
-import type { Me } from "@/api/types";
+import type { Me } from "@/api/access";
 import { setClock } from "@/lib/clock";
 import { computed, ref, shallowRef } from "vue";
 import { keep, kept } from "../queue/store";

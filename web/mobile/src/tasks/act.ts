@@ -1,4 +1,4 @@
-import type { TaskItem } from "@/api/types";
+import type { TaskItem } from "@/api/cases";
 import { useI18n } from "vue-i18n";
 import { online } from "../lib/network";
 import { user } from "../lib/session";

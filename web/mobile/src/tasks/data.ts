@@ -1,5 +1,7 @@
 import { get } from "@/api/client";
-import type { CaseDetail, CaseOutcome, EvidenceItem, Fact, Page, TaskItem } from "@/api/types";
+import type { CaseDetail, EvidenceItem, Fact, TaskItem } from "@/api/cases";
+import type { Page } from "@/api/shared";
+import type { CaseOutcome } from "@/api/signals";
 import { ref } from "vue";
 import { dialable } from "./rules";
 

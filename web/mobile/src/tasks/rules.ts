@@ -1,4 +1,5 @@
-import type { Severity, TaskItem } from "@/api/types";
+import type { TaskItem } from "@/api/cases";
+import type { Severity } from "@/api/shared";
 
 const CHECKS = ["approve", "reject"];
 /** The main action in the order in which the work goes; the first one allowed now is the big button. A check needs no signing first. */

@@ -49,6 +49,7 @@ export default {
     conflict: "This has changed meanwhile; the page has been refreshed.",
     busy: "The server is busy. Please try again shortly.",
   },
+  comma: ", ",
   act: {
     retry: "Try again", cancel: "Cancel", close: "Close", save: "Save", back: "Back", more: "Load more", restored: "What you typed last time and did not save is back.", anew: "Start afresh", open: "Open", search: "Search",
     confirm: "OK",

@@ -2,7 +2,7 @@
 import { useInfiniteQuery } from "@tanstack/vue-query";
 import { computed, type Ref } from "vue";
 import { get, type Query } from "@/api/client";
-import type { Page } from "@/api/types";
+import type { Page } from "@/api/shared";
 
 export function useList<T>(path: string, query: Ref<Query>, limit = 50, enabled: Ref<boolean> = computed(() => true)) {
   const list = useInfiniteQuery({

@@ -1,5 +1,6 @@
 /** What the operator decides before accepting, and the request it becomes. Pure. */
-import type { Candidate, CaseDetail, Named, Severity } from "@/api/types";
+import type { Candidate, CaseDetail } from "@/api/cases";
+import type { Named, Severity } from "@/api/shared";
 
 export interface Decision {
   unit: Named | null;

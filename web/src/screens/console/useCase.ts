@@ -2,7 +2,8 @@
 import { useQuery, useQueryClient } from "@tanstack/vue-query";
 import { computed, type Ref } from "vue";
 import { get } from "@/api/client";
-import type { CaseDetail, EvidenceItem, Fact, Page } from "@/api/types";
+import type { CaseDetail, EvidenceItem, Fact } from "@/api/cases";
+import type { Page } from "@/api/shared";
 import { gathered, onLive } from "@/live";
 
 export function useCase(code: Ref<string | null>) {

@@ -2,7 +2,8 @@
 import { useQuery, useQueryClient } from "@tanstack/vue-query";
 import { computed, onScopeDispose, ref, shallowRef, watch, type Ref } from "vue";
 import { get, type Query } from "@/api/client";
-import type { CaseCounts, CaseItem, Page } from "@/api/types";
+import type { CaseCounts, CaseItem } from "@/api/cases";
+import type { Page } from "@/api/shared";
 import type { Box } from "@/lib/domain";
 import { emptyQueue, extended, opened, patched, released, type Queue } from "@/lib/queue";
 import { gathered, onLive } from "@/live";
