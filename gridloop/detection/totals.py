@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from gridloop.detection.columns import Floats, Ints, Readings, Sorted, begins
+from gridloop.detection.columns import NOTHING, Floats, Ints, Readings, Sorted, begins, by_device, joined
 from gridloop.detection.parts import Arrays
 from gridloop.detection.rules import HOUR, Total
 
@@ -104,6 +104,32 @@ class Totals:
 
     def nbytes(self) -> int:
         return sum(column.nbytes for columns in (self._value, self._time) for column in columns.values())
+
+
+class Backwards:
+    """States that are read stretch by stretch back in time, as what was used: the first of each device waits for the one before it."""
+
+    def __init__(self, totals: Iterable[Total]) -> None:
+        self._totals = {total.kind: total for total in totals}
+        self._waiting = dict.fromkeys(self._totals, NOTHING)
+
+    def turned(self, found: Readings) -> Readings:
+        """Uses, and all that is no state. Of each device's states there is the very last: from it later ones go on."""
+        states = np.isin(found.kind, list(self._totals)) & ~np.isnan(found.value)
+        parts = [found.take(~states)]
+        for kind in np.unique(found.kind[states]).tolist():
+            parts += self._of(self._totals[kind], found.take(states & (found.kind == kind)))
+        return joined(parts)
+
+    def _of(self, total: Total, found: Readings) -> list[Readings]:
+        waiting = self._waiting[total.kind]
+        again = np.isin(waiting.device, found.device)
+        rows = by_device(joined([found, waiting.take(again)]))[0]
+        states, uses = rows.whole.take(rows.order), Totals([total]).turned(rows).whole
+        first = begins(states.device)
+        last = np.append(first[1:], True) & ~np.isin(states.device, waiting.device)
+        self._waiting[total.kind] = joined([waiting.take(~again), states.take(first)])
+        return [states.take(last), uses.take(uses.kind == total.use)]
 
 
 def _over_the_end(before: Floats, value: Floats, most: Floats) -> Floats:

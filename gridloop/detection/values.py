@@ -119,6 +119,7 @@ class Values:
 
     def _kinds(self, value: Any, path: Path) -> tuple[int, ...] | None:
         if value == ANY_KIND:
+            self._kinds_named |= set(self.kinds)
             return ()
         names = value if isinstance(value, list) else [value]
         if not names or len({str(name) for name in names}) < len(names):

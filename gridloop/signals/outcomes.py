@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, cast
 
+import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, OuterRef
@@ -16,8 +17,10 @@ from django.utils.module_loading import import_string
 from gridloop.cases.pushing import scenes
 from gridloop.cases.rules import END_STATUSES
 from gridloop.cases.selectors import sealed_values
+from gridloop.detection.columns import Readings, by_device
 from gridloop.detection.language import kind_number
 from gridloop.detection.rules import Detector
+from gridloop.detection.totals import Totals
 from gridloop.journal.actions import FULL, consume
 from gridloop.journal.frame import scoped
 from gridloop.journal.messages import FactRow
@@ -33,6 +36,7 @@ from gridloop.signals.judging import (
     TRUE,
     UNCLEAR,
     Counts,
+    Limited,
     better_limit,
     is_repeated,
     of_form,
@@ -42,6 +46,7 @@ from gridloop.signals.messages import ALARM, Matcher
 from gridloop.signals.models import Alarm, Proposal, Witness
 from gridloop.signals.readings import rows_of
 from gridloop.signals.rules import OWN_SOURCE
+from gridloop.signals.stream import milliseconds
 
 CONSUMER = "signals.outcomes"
 FORMS = ("submitted", "support_submitted")
@@ -49,6 +54,7 @@ DECIDING = ("verified", "found_untrue", "intake_rejected", "closed", "voided", "
 LOOKED_AT = timedelta(days=90)  # older outcomes say little of a device that may have been mended since
 MOST_LOOKED_AT = 12  # alarms of each outcome whose readings are looked up
 STILL = timedelta(minutes=30)  # after closing: what is put right takes its time to show
+STATE_BEFORE = timedelta(days=2)  # so far back the state before lies, of a meter that is read once a day
 QUIET = timedelta(days=14)  # a proposal somebody has turned down does not come back at once
 Kind, Status = Proposal.Kind, Proposal.Status
 
@@ -192,7 +198,7 @@ def _reached(detector: Detector, rows: list[Witness]) -> Iterator[float]:
     ends = dict(Alarm.objects.filter(id__in=[row.alarm for row in rows if row.alarm]).values_list("id", "ended"))
     for row in rows[:MOST_LOOKED_AT]:
         until = (ends.get(row.alarm) if row.alarm else None) or row.at + timedelta(hours=1)
-        if now is not None and (value := extreme(row.device, now.pick.kinds, row.at, until, now.up)) is not None:
+        if now is not None and (value := extreme(detector, now, row.device, row.at, until)) is not None:
             yield value
 
 
@@ -205,11 +211,22 @@ def unit_of(name: str, lang: str) -> str:
     return units.pop() if len(units) == 1 else ""
 
 
-def extreme(device: str, kinds: Collection[int], since: datetime, until: datetime, up: bool) -> float | None:
-    until = min(until, since + timedelta(days=1))
-    read = rows_of(device, since, until)
-    values = [row.value for row in read if row.value is not None and (not kinds or kind_number(row.kind) in kinds)]
-    return (max if up else min)(values, default=None)
+def extreme(detector: Detector, limited: Limited, device: str, since: datetime, until: datetime) -> float | None:
+    found = values_of(detector, limited, device, since, min(until, since + timedelta(days=1)))
+    return (max if limited.up else min)(found, default=None)
+
+
+def values_of(detector: Detector, limited: Limited, device: str, since: datetime, until: datetime) -> list[float]:
+    """What the detector's threshold goes by, in the order of time; of a meter's states what was used between two."""
+    rows = list(rows_of(device, since - STATE_BEFORE if detector.totals else since, until))
+    at, kind = [milliseconds(row.at) for row in rows], [kind_number(row.kind) for row in rows]
+    value = [np.nan if row.value is None else row.value for row in rows]
+    said = Readings.of(at, [0] * len(rows), kind, value, id=range(len(rows)))
+    read = Totals(detector.totals).turned(by_device(said)[0])
+    which = (read.time >= milliseconds(since)) & ~np.isnan(read.value)
+    if limited.pick.kinds:
+        which &= np.isin(read.kind, limited.pick.kinds)
+    return list(map(float, read.value[which]))
 
 
 def _add(row: Proposal) -> bool:
@@ -287,7 +304,10 @@ def _pair(detector: str, device: str, start: datetime, ended: datetime | None) -
     found = next((one for one in matcher().detectors() if one.id == detector), None)
     limited = threshold_of(found) if found else None
     last = devices_by_code(SYSTEM, [device]).get(device)
-    if limited is None or last is None or last.household:
+    if found is None or limited is None or last is None or last.household:
         return {}
-    before = extreme(device, limited.pick.kinds, start, ended or clock.now(), limited.up)
-    return {"before": before, "after": last.last_value, "limit": limited.limit}
+    now = clock.now()
+    before, after = extreme(found, limited, device, start, ended or now), last.last_value
+    if found.totals:
+        after = next(iter(values_of(found, limited, device, ended or start, now)[-1:]), None)
+    return {"before": before, "after": after, "limit": limited.limit}

@@ -17,7 +17,8 @@ import orjson
 from gridloop.detection import rules
 from gridloop.detection.columns import NOTHING, Bools, Ints, Readings, joined
 from gridloop.detection.language import kind_number
-from gridloop.detection.rules import HOUR, Condition, Pick
+from gridloop.detection.rules import HOUR, Condition, Pick, Total
+from gridloop.detection.totals import Backwards
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals import history
@@ -126,16 +127,23 @@ def decisive(conditions: Iterable[Condition]) -> list[Decisive]:
 
 
 def earlier(
-    before: int, since: int, numbers: Numbers, kinds: Kinds, lane: int | None = None, asked: Sequence[Decisive] = ()
+    before: int,
+    since: int,
+    numbers: Numbers,
+    kinds: Kinds,
+    lane: int | None = None,
+    asked: Sequence[Decisive] = (),
+    meters: Iterable[Total] = (),
 ) -> Iterator[Readings]:
     """Hour by hour backwards from the archive: of every device and kind the readings of the last hour in which there were any, and those
 
-    of the last hours in which there were decisive ones (``asked``).
+    of the last hours in which there were decisive ones (``asked``). Of ``meters`` what was used, and the last state.
     """
+    states = Backwards(meters)
     known: dict[int | Decisive, Ints] = {}  # by kind, and by what decides: how many were found of each device
     for hour in range((before - 1) // HOUR, since // HOUR - 1, -1):
         parts = [read(path, numbers, kinds, hour * HOUR, min(before, (hour + 1) * HOUR)) for path in files(hour, lane)]
-        found = joined(parts)
+        found = states.turned(joined(parts))
         wanted: list[tuple[int | Decisive, Bools, int]] = [(kind, found.kind == kind, 1) for kind in np.unique(found.kind).tolist()]
         wanted += [(one, one.among(found), one.least) for one in asked]
         new = np.zeros(len(found.time), np.bool_)

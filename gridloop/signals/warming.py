@@ -79,7 +79,8 @@ class Learning:
         self._past = Past(since, frontier, partitions, keys.devices, kinds, lane)
         self.begin = self._past.at
         asked = decisive(part for detector in detectors for part in conditions(detector))
-        self._earlier = earlier(self.begin, self.begin - LOOK_BACK, keys.devices, kinds, lane, asked)
+        meters = {total for detector in detectors for total in detector.totals}
+        self._earlier = earlier(self.begin, self.begin - LOOK_BACK, keys.devices, kinds, lane, asked, meters)
         self._last: list[Readings] | None = []  # those of before, until all are found
         self.back = (self.begin - 1) // HOUR - (self.begin - LOOK_BACK) // HOUR + 1  # hours it looks back over
 

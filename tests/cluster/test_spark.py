@@ -64,12 +64,14 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def drawn(homes: int, hours: int) -> list[dict[str, Any]]:
+    """Each home with two water meters: one sends what was used, one its state, which falls back now and then."""
     chance, rows = Random(5), []
     for number in range(homes):
-        at = START + chance.randrange(60 * MINUTE)
+        at, state = START + chance.randrange(60 * MINUTE), 500.0
         while at < START + hours * 60 * MINUTE:
-            kind = chance.choice(("door_open", "door_open", "door_open", "water_use", "temperature"))
-            value = chance.choice((20.0, 65.0, 85.0)) if kind == "temperature" else 1.0
+            kind = chance.choice(("door_open", "door_open", "door_open", "water_use", "water_total", "temperature"))
+            state += chance.choice((0.0, 3.0, 3.0, 3.0, -50.0)) if kind == "water_total" else 0.0
+            value = {"temperature": chance.choice((20.0, 65.0, 85.0)), "water_total": state}.get(kind, 1.0)
             rows.append({"device": f"h{number:03d}-{kind}", "household": f"h{number:03d}", "kind": kind, "at": at, "value": value})
             at += chance.choice((1, 2, 3, 5, 5, 8, 20, 20, 220)) * MINUTE + chance.randrange(1000)
     rows.sort(key=lambda row: (row["at"], row["device"]))
@@ -117,6 +119,8 @@ def test_spark_finds_the_alarms_of_one_process(master: str, rules: Path, tmp_pat
     }
     assert alarms(tmp_path / "many.jsonl") == found
     assert many.output.splitlines()[-1] == one.output.splitlines()[-1], "so many rows and alarms"
+    fell = [[line for line in each.output.splitlines() if "示数" in line] for each in (one, many)]
+    assert fell[0] == fell[1] != [], "so many states that fell back"
 
 
 def archived(folder: Path) -> None:

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridloop.detection import rules
-from gridloop.detection.columns import Readings, by_device
+from gridloop.detection.columns import Readings, by_device, joined
 from gridloop.detection.engine import Engine
 from gridloop.detection.language import LanguageFault, detectors
 from gridloop.detection.messages import Alarm
 from gridloop.detection.rules import HOUR, MINUTE, Detector, Pick, Total
 from gridloop.detection.tests.documents import KINDS
-from gridloop.detection.totals import Totals
+from gridloop.detection.totals import Backwards, Totals
 from gridloop.detection.values import Kind
 
 USE, STATE, DOOR = 0, 1, 2
@@ -107,6 +107,28 @@ def test_they_raise_what_their_uses_raise(drawn: list[tuple[int, int, float]], s
     assert (whole.fell_back, whole.too_much) == ({d: back.count(d) for d in {*back}}, {d: over.count(d) for d in {*over}})
 
 
+@settings(max_examples=80, deadline=None, database=None)
+@given(streams, st.integers(1, 400))
+def test_backwards_they_say_the_same_uses(drawn: list[tuple[int, int, float]], stretch: int) -> None:
+    found = states(drawn)
+    backwards, parts = Backwards([METER]), []
+    for begin in range(90 * 41 // stretch * stretch, -1, -stretch):
+        doors = Readings.of([begin * MINUTE], [0], [DOOR], [np.nan])
+        blank = Readings.of([begin * MINUTE], [0], [STATE], [np.nan])
+        piece = columns([one for one in found if begin <= one[0] < begin + stretch], STATE)
+        parts.append(backwards.turned(joined([piece, doors, blank])))
+    whole = joined(parts)
+    told = whole.take(whole.kind == USE)
+    assert sorted(zip(told.time.tolist(), told.device.tolist(), told.value.tolist(), strict=True)) == [
+        (minute * MINUTE, device, use) for minute, device, use in used(found)[0]
+    ]
+    left = whole.take((whole.kind == STATE) & ~np.isnan(whole.value))
+    last = {device: (minute * MINUTE, value) for minute, device, value in found}
+    assert {int(d): (int(t), float(v)) for t, d, v in zip(left.time, left.device, left.value, strict=True)} == last
+    assert len(left.time) == len(last)
+    assert (whole.kind == DOOR).sum() == np.isnan(whole.value).sum() / 2 == len(parts)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "use"),
     [
@@ -185,6 +207,12 @@ def test_a_detector_of_a_use_asks_for_the_meters_that_stand_for_it() -> None:
     assert found.totals == (Total(30, 12, 5000.0),)
     (other,) = detectors(document("gas_use"), WITH_METER, 1)
     assert other.totals == ()
+
+
+def test_a_detector_of_any_kind_asks_for_all_meters() -> None:
+    """Whoever is at work beside it then changes nothing for it."""
+    (found,) = detectors(document("any"), WITH_METER, 1)
+    assert found.totals == (Total(30, 12, 5000.0),)
 
 
 def test_naming_the_state_itself_is_refused_and_says_what_to_write() -> None:

@@ -147,7 +147,8 @@ class Telling:
     def _read(self, by: str, detector: Detector, run: Run) -> Iterator[str]:
         last = run.explained[by].last
         meters = {total.kind: total.use for total in detector.totals if total.kind in last}
-        wanted = (kinds_asked_for(detector) | set(meters)) or set(last)
+        asked = kinds_asked_for(detector)
+        wanted = asked | set(meters) if asked else set(last)
         names = {kind: f"{self.teller.kind(kind)}" for kind in wanted}
         read = [
             f"{names[kind]} {self._at(at)}" + ("" if value != value else f" ({number(value)})")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from gridloop.detection.engine import Engine, compiled_asked
 from gridloop.detection.explaining import Explained, Explanation
 from gridloop.detection.language import house_severity, kind_number
 from gridloop.detection.messages import Alarm, alarm_id
-from gridloop.detection.rules import DEVICE, Detector
+from gridloop.detection.rules import DEVICE, Detector, Total
 from gridloop.detection.vocabulary import FACTS, GROUPINGS, TIME, YES
 from gridloop.doors.cli.readings import Coded, Piece, moment
 from gridloop.kernel.errors import Invalid
@@ -98,11 +98,17 @@ def _fact(name: str, value: str, zone: str) -> float:
 
 
 class Run:
-    """The detectors at work on one stream. ``explain``: the name of a key whose every condition is to be told at the end."""
+    """The detectors at work on one stream. ``explain``: the name of a key whose every condition is to be told at the end. ``meters``: see
 
-    def __init__(self, detectors: Sequence[Detector], facts: Facts, lateness: int, explain: str = "") -> None:
+    ``Engine``.
+    """
+
+    def __init__(
+        self, detectors: Sequence[Detector], facts: Facts, lateness: int, explain: str = "", *, meters: Iterable[Total] = ()
+    ) -> None:
         self.detectors = {detector.id: detector for detector in detectors}
-        self.engine = Engine(detectors, lateness, _GRID, compiled=compiled_asked(os.environ.get("GRIDLOOP_DETECTION", "")))
+        compiled = compiled_asked(os.environ.get("GRIDLOOP_DETECTION", ""))
+        self.engine = Engine(detectors, lateness, _GRID, compiled=compiled, meters=meters)
         self.facts, self.explain = facts, explain
         self._used = {detector.by for detector in detectors}
         self.groupings = sorted(self._used - {DEVICE})

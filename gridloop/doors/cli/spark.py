@@ -20,7 +20,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gridloop.detection.rules import DEVICE, Detector
+from gridloop.detection.rules import DEVICE, Detector, Total
 from gridloop.doors.cli import own_history
 from gridloop.doors.cli.detecting import Facts, Run
 from gridloop.doors.cli.readings import ROWS, Names, Piece, Plan, columns_of, latest_of, piece_of
@@ -35,9 +35,10 @@ _ROW, _COUNTS = "row", "#"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What every executor is told; ``to``: up to which time, ms; ``columns``: by what they are."""
+    """What every executor is told; ``to``: up to which time, ms; ``columns``: by what they are; ``meters``: of all detectors there are."""
 
     detectors: Sequence[Detector]
+    meters: Sequence[Total]
     facts: Facts
     lateness: int
     names: Names
@@ -73,7 +74,7 @@ def over(task: Task) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordB
     """One partition's rows through an engine; alarms as JSON, and at the end what was counted."""
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        engine, counts = Run(task.detectors, task.facts, task.lateness), Counts()
+        engine, counts = Run(task.detectors, task.facts, task.lateness, meters=task.meters), Counts()
         for batch in batches:
             piece = piece_of(pa.Table.from_batches([batch]), task.columns, task.plan)
             counts.take(piece)
@@ -156,8 +157,9 @@ def _detected(
         to = latest_of(usable.agg(f.max(time).alias(columns["time"])).toArrow(), columns["time"], plan)
     found: list[dict[str, Any]] = []
     counts = Counts()
+    meters = [total for one in detectors for total in one.totals]
     for n, by in enumerate(dict.fromkeys(detector.by for detector in detectors)):
-        task = Task([one for one in detectors if one.by == by], facts, lateness, names, plan, columns, to)
+        task = Task([one for one in detectors if one.by == by], meters, facts, lateness, names, plan, columns, to)
         keyed, key = _keyed(session, rows, by, columns, names, plan)
         pieces = session.sparkContext.defaultParallelism * _PARTITIONS
         sorted_rows = keyed.repartition(pieces, key).sortWithinPartitions(time, "_order").select(*(f.col(f"`{name}`") for name in wanted))

@@ -10,8 +10,9 @@ import pytest
 
 from gridloop.cases.tests.kit import Cast
 from gridloop.detection import rules
+from gridloop.detection.language import kind_number
 from gridloop.detection.messages import CLEARED, RAISED
-from gridloop.detection.rules import DAY, HOUR, Detector
+from gridloop.detection.rules import DAY, HOUR, Detector, Total
 from gridloop.doors.cli.detecting import Facts, Run
 from gridloop.doors.cli.readings import Coded, Piece
 from gridloop.sdk.signals import Signal
@@ -86,3 +87,12 @@ def test_alarms_are_those_of_the_command(county: Cast, log: PostgresLog, learned
         got = [row for row in got if row[3] >= since or last.get(row[:2]) == row]
         want = [row for row in want if row[3] >= since or (last[row[:2]] == row and row[2] == RAISED)]
     assert got == want
+
+
+def test_a_run_tells_of_meters_none_of_its_detectors_asks_for() -> None:
+    """On Spark each grouping is a run of its own, and only the first counts what took no part."""
+    command = Run([HOT], Facts(), LATENESS, meters=[Total(kind_number("water_total"), kind_number(WATER), 5_000.0)])
+    numbers, none = np.array([milliseconds(START), milliseconds(START) + 1000], np.int64), np.zeros(2, np.int64)
+    command.step(Piece(numbers, coded(["w", "w"]), coded(["water_total"] * 2), np.array([5.0, 4.0]), none, none, None, {}))
+    assert command.finish(None) == []
+    assert command.passed() == {"late": 0, "ahead": 0, "again": 0, "fell_back": 1, "too_much": 0}

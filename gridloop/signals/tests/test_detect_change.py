@@ -10,12 +10,14 @@ import pytest
 
 from gridloop.cases.tests.kit import Cast
 from gridloop.detection import rules
+from gridloop.detection.language import kind_number
 from gridloop.detection.messages import CLEARED, RAISED
-from gridloop.detection.rules import HOUR, MINUTE, Detector, Pick
+from gridloop.detection.rules import HOUR, MINUTE, Detector, Pick, Total
 from gridloop.detection.schedules import Schedule, Span
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.viewer import SYSTEM
+from gridloop.registry.actions import load
 from gridloop.sdk.signals import Signal
 from gridloop.signals import alarms, detecting, history, past, selectors
 from gridloop.signals.alarms import moment
@@ -37,6 +39,7 @@ from gridloop.signals.tests.homes import (
     reading,
     receive,
     register,
+    sensor,
 )
 from gridloop.signals.tests.test_bad_days import sent
 from gridloop.signals.tests.test_detect import MINUTES, begun, expected, rows, run
@@ -235,7 +238,9 @@ def test_what_has_lasted_for_longer_than_a_detector_remembers_survives_a_new_ver
 
 BAND = Detector("homes.band", 1, rules.Threshold(pick(TEMPERATURE), 60.0, 50.0))
 RISEN = Detector("homes.risen", 1, rules.Rate(pick(TEMPERATURE), 20.0, 6 * HOUR, rules.UP))
-UNUSED = Detector("homes.unused", 1, rules.Absence(Pick(pick(WATER).kinds, at_least=5.0), 12 * HOUR), by="household")
+METER = Total(kind_number("water_total"), kind_number(WATER), 5_000.0)
+UNUSED = Detector("homes.unused", 1, rules.Absence(Pick(pick(WATER).kinds, at_least=5.0), 12 * HOUR), by="household", totals=(METER,))
+UNUSED_METER = replace(UNUSED, id="homes.unused_meter", by="device")
 LEFT_OPEN = Detector(
     "homes.left_open", 1, rules.Unanswered(Pick(pick(DOOR).kinds, at_least=1.0), Pick(pick(DOOR).kinds, at_most=0.0), HOUR)
 )
@@ -245,28 +250,38 @@ LEFT_OPEN = Detector(
 def test_what_was_said_since_without_deciding_anything_ends_nothing(
     county: Cast, log: PostgresLog, history_folder: Path, archived: bool
 ) -> None:
-    """For days a value stays between the limits, water only drips, a door says that it is ajar: what holds since before goes on."""
-    register(3)
-    detectors = [BAND, RISEN, UNUSED, LEFT_OPEN]
+    """For days a value stays between the limits, water only drips, a door says that it is ajar: what holds since before goes on.
+
+    One of the two meters sends its state.
+    """
+    register(4)
+    load(SYSTEM, [sensor("h003", "water_total")])
+    detectors = [BAND, RISEN, UNUSED, UNUSED_METER, LEFT_OPEN]
     work = begun(log, detectors)
     first = [
         reading("h000", TEMPERATURE, START + timedelta(minutes=1), 70.0),
         reading("h001", WATER, START + timedelta(minutes=1), 9.0),
         reading("h002", DOOR, START + timedelta(minutes=1), 1.0),
         reading("h002", TEMPERATURE, START + timedelta(minutes=1), 10.0),
+        reading("h003", "water_total", START + timedelta(minutes=1), 700.0),
+        reading("h003", "water_total", START + timedelta(minutes=2), 709.0),
     ]
     undecided = [
         reading(home, kind, START + timedelta(hours=hours), value)
         for hours in range(1, 5 * 24, 7)
         for home, kind, value in (("h000", TEMPERATURE, 55.0), ("h001", WATER, 0.1), ("h002", DOOR, 0.5))
     ]
-    receive(log, [*first, *undecided[:3], reading("h002", TEMPERATURE, START + timedelta(hours=6), 30.0), *undecided[3:]])
+    drips = [reading("h003", "water_total", START + timedelta(hours=hours), 709.0 + 0.1 * hours) for hours in range(1, 5 * 24, 7)]
+    warmer = reading("h002", TEMPERATURE, START + timedelta(hours=6), 30.0)
+    receive(log, sorted([*first, *undecided, *drips, warmer], key=lambda one: one.at))
     now = START + 5 * DAYS
     run(work, now)
     before = lasting()
     assert before == {
         "h000-temperature": START + timedelta(minutes=1),
         **dict.fromkeys(("h000", "h001", "h002"), START + timedelta(hours=12, minutes=1)),
+        "h001-water_use": START + timedelta(hours=12, minutes=1),
+        **dict.fromkeys(("h003", "h003-water_total"), START + timedelta(hours=12, minutes=2)),
         "h002-door_open": START + timedelta(hours=1, minutes=1),
         "h002-temperature": START + timedelta(hours=6),
     }
@@ -280,6 +295,12 @@ def test_what_was_said_since_without_deciding_anything_ends_nothing(
     run(work, now + timedelta(seconds=1))
     assert {one.version for one in work.detectors} == {2}
     assert lasting() == before
+    receive(log, [reading("h003", "water_total", now + timedelta(seconds=1), 709.0 + 0.1 * 113 + 4.0)])
+    run(work, now + timedelta(minutes=5))
+    assert lasting() == before, "less than the least since the last state"
+    receive(log, [reading("h003", "water_total", now + timedelta(minutes=6), 709.0 + 0.1 * 113 + 10.0)])
+    run(work, now + timedelta(minutes=10))
+    assert before.keys() - lasting().keys() == {"h003", "h003-water_total"}
 
 
 def test_a_silence_older_than_the_first_start_looks_back_is_found(county: Cast, log: PostgresLog, history_folder: Path) -> None:

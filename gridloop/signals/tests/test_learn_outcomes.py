@@ -15,6 +15,9 @@ from gridloop.access.actions import issue_token
 from gridloop.cases import actions as cases
 from gridloop.cases.models import Case
 from gridloop.cases.tests.kit import WEST, Cast
+from gridloop.detection import rules
+from gridloop.detection.language import kind_number
+from gridloop.detection.rules import Detector, Pick, Total
 from gridloop.flow.selectors import tasks_of
 from gridloop.journal.frame import scoped
 from gridloop.journal.models import Fact, Sealed
@@ -26,7 +29,7 @@ from gridloop.registry.actions import load
 from gridloop.registry.messages import DeviceRow
 from gridloop.registry.selectors import device as device_of
 from gridloop.sdk.signals import Signal
-from gridloop.signals import deciding, handlers, outcomes, selectors
+from gridloop.signals import deciding, handlers, judging, outcomes, selectors
 from gridloop.signals.actions import erase_subject, forget_outcomes
 from gridloop.signals.api import outcome_of
 from gridloop.signals.detecting import AtWork
@@ -193,6 +196,24 @@ def test_a_threshold_is_proposed_that_keeps_the_true_and_drops_the_false(river: 
     assert open_proposals(river) == []
     with pytest.raises(NotNow, match="proposal_over"):
         deciding.accept_threshold(river.people.admin, wish.pk)
+
+
+def test_how_far_a_meter_went_is_what_was_used_and_not_its_state(county: Cast, log: PostgresLog, history_folder: Any) -> None:
+    """A pump whose meter sends its state: what a threshold on the use was reached by, and what it used last."""
+    load(SYSTEM, [DeviceRow(code="pump-3", kind="electricity_meter", region_code=EAST_GRID, interval_seconds=3600)])
+    meter = Total(kind_number("electricity_total"), kind_number("electricity_use"), 20.0)
+    found = Detector("pumps.much", 1, rules.Threshold(Pick((meter.use,)), 5.0), totals=(meter,))
+    for n, state in enumerate((880.0, 881.0, 889.0, 896.0, 896.5)):
+        at = START + timedelta(hours=n)
+        with clock.fixed(at + timedelta(seconds=2)):
+            log.append([Signal(f"p{n}", "test", "pump-3", "electricity_total", at, state)])
+    limited = judging.threshold_of(found)
+    assert limited is not None
+    until = START + timedelta(hours=5)
+    with scoped(SYSTEM):
+        assert outcomes.extreme(found, limited, "pump-3", START + timedelta(hours=2), until) == 8.0
+        assert outcomes.values_of(found, limited, "pump-3", START + timedelta(hours=3), until) == [7.0, 0.5]
+        assert outcomes.extreme(found, limited, "pump-3", until, until) is None
 
 
 def test_a_device_no_threshold_would_mend_is_to_be_looked_after(river: River) -> None:
