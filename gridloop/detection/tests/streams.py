@@ -36,9 +36,7 @@ rates = st.builds(
 absences = st.builds(rules.Absence, picks, spans)
 leasts = st.sampled_from([1, 1, 2, 2, 3, 4, 5, 9])  # more than a step brings of a key, too
 counts = st.builds(rules.Count, picks, leasts, st.integers(1, 40), st.booleans(), st.integers(0, 5))
-distincts = st.builds(
-    rules.Distinct, picks, leasts, spans, st.sampled_from([rules.TOKEN, rules.DEVICE]), st.booleans(), st.integers(0, 5)
-)
+distincts = st.builds(rules.Distinct, picks, leasts, spans, st.sampled_from([rules.TOKEN, rules.DEVICE]), st.booleans(), st.integers(0, 5))
 dwells = st.builds(rules.Dwell, picks, st.integers(1, 12), st.sampled_from([None, (1,), (1, 3)]), st.one_of(st.none(), st.integers(1, 10)))
 sequences = st.builds(rules.Sequence, picks, picks, spans, spans)
 unanswereds = st.builds(rules.Unanswered, picks, picks, spans)

@@ -31,7 +31,7 @@ SENDS: Final[dict[str, tuple[str, ...]]] = {
     "smoke": ("smoke",),
     "door": ("door_open",),
     "motion": ("motion",),
-    "water_meter": ("water_use",),
+    "water_meter": ("water_total",),
     "gas_meter": ("gas_use",),
     "electricity_meter": ("electricity_use",),
     "thermal": ("thermal_spot", "temperature"),

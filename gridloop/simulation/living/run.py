@@ -23,7 +23,7 @@ TELL_EVERY = 10.0  # real seconds between posts of the readings that are due
 BREAKS_DOWN = 0.0002  # chance that a reading is a device's last one
 READINGS = {  # kind of signal and usual value by kind of device; others only say that they live
     "smoke": ("smoke", 0.0),
-    "water_meter": ("water_use", 12.0),
+    "water_meter": ("water_total", 12.0),  # what was used is added to its state
     "gas_meter": ("gas_use", 0.1),
     "electricity_meter": ("electricity_use", 0.3),
     "thermal": ("temperature", 24.0),
@@ -68,6 +68,7 @@ class Living:
         self.shown: dict[str, str] = {}  # of which case somebody took a photo last
         self.handed_back: set[int] = set()  # incidents whose handler said that it is none of theirs: now the desk knows
         self.at_desk: set[str] = set()  # cases seen waiting at the desk and not taken by us: a human has them
+        self._states: dict[str, float] = {}  # of meters
         self.env = simpy.rt.RealtimeEnvironment(factor=60.0 / speed, strict=False)
 
     def run(self, hours: float | None, devices: list[DeviceRow], tick: Callable[[Doing], None]) -> Doing:
@@ -173,6 +174,10 @@ class Living:
         at = clock.now().isoformat()
         kind, usual = READINGS.get(device.kind, ("device_status", 1.0))
         value = round(float(usual * self.world.random.uniform(0.6, 1.4)), 3) if kind != "device_status" else usual
+        if kind.endswith("_total"):
+            before = self._states.get(device.code)
+            began = float(self.world.random.integers(1_000, 90_000))
+            value = self._states[device.code] = began if before is None else round(before + value, 3)
         return {"id": f"{device.code}-{at}", "source": "sim", "device": device.code, "kind": kind, "at": at, "value": value}
 
     # ---- staff act -----------------------------------------------------------------------------------------------
