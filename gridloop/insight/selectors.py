@@ -95,5 +95,5 @@ def _latest(viewer: Viewer, row: Case) -> dict[str, Any]:
 
 def _force(viewer: Viewer, region: str, now: datetime) -> dict[str, int]:
     on_duty, staff = desk.force_counts(SYSTEM, region, now)
-    devices = registry.device_counts(viewer, region)
+    devices = registry.device_counts(viewer, region=region)
     return {"on_duty": on_duty, "staff": staff, "devices_online": devices.get("online", 0), "devices": sum(devices.values())}
