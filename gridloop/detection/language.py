@@ -111,7 +111,7 @@ class Reader(Values):
         if "detectors" not in parts:
             return ()
         named = self._named(parts["detectors"], ("detectors",))
-        if not 1 <= len(named) <= vocabulary.MOST_DETECTORS and isinstance(parts["detectors"], dict):
+        if isinstance(parts["detectors"], dict) and not 1 <= len(named) <= vocabulary.MOST_DETECTORS:
             self.fault(("detectors",), "how_many", least=1, most=vocabulary.MOST_DETECTORS)
         found = [self._detector(name, one, ("detectors", name), version) for name, one in named]
         return tuple(one for one in found if one is not None)
@@ -123,7 +123,7 @@ class Reader(Values):
         for name in value:
             if not vocabulary.WORD.fullmatch(name):
                 self.fault((*path, name), "id", value=short(name))
-        return [(name, one) for name, one in value.items() if vocabulary.WORD.fullmatch(name)]
+        return list(value.items())  # what stands under a wrong name is read too, so that all faults are told at once
 
     def _spans(self, value: Any, path: Path) -> Schedule | None:
         spans: list[Span] = []

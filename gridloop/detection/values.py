@@ -55,7 +55,8 @@ class Values:
         self.faults: list[Fault] = []
         self.schedules: dict[str, Schedule | None] = {}
         self._kinds_named: set[str] = set()  # kinds a detector has named so far
-        self._units: list[tuple[str, str] | None] = [None]  # of the kinds being spoken of: unit and its English; None when they differ
+        # of the kinds being spoken of: unit and its English; None when they differ, empty when the kinds themselves are wrong
+        self._units: list[tuple[str, ...] | None] = [None]
 
     def fault(self, path: Path, key: str, **params: Any) -> None:
         name = str(path[-1]) if path else "detect.yaml"
@@ -136,9 +137,9 @@ class Values:
         self._kinds_named |= set(names)
         return tuple(sorted(self.kinds[name].number for name in names))
 
-    def _unit(self, numbers: tuple[int, ...] | None) -> tuple[str, str] | None:
+    def _unit(self, numbers: tuple[int, ...] | None) -> tuple[str, ...] | None:
         if not numbers:
-            return None
+            return () if numbers is None else None
         units = {(kind.unit, kind.unit_en or kind.unit) for kind in self.kinds.values() if kind.number in numbers}
         return units.pop() if len(units) == 1 else None
 
@@ -170,8 +171,9 @@ class Values:
     def _figure(self, value: Any, path: Path, key: Key) -> float | None:
         """In the unit of the kinds, which may stand behind it."""
         units = self._units[-1]
-        if units is None:
-            self.fault(path, "units_differ")
+        if not units:
+            if units is None:
+                self.fault(path, "units_differ")
             return None
         if isinstance(value, str) and (match := vocabulary.FIGURE.fullmatch(value.strip())):
             if match[2] not in units:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -44,7 +43,6 @@ from gridloop.registry.tables import device_target, targets
 from gridloop.registry.things import HEARD_IN, hash_secret
 
 SECRET_LENGTH = 32
-DEVICE_KIND = re.compile(r"[a-z][a-z0-9_]{1,31}")
 
 
 def load(
@@ -84,8 +82,6 @@ def _foreign(viewer: Viewer, rows: Sequence[DeviceRow], units: Mapping[str, int]
             yield place, FieldFault("/lat", "registry.device_foreign")  # whatever its row says, it would stand with others
         elif row.code in taken:
             yield place, FieldFault("/code", "registry.device_taken", {"code": row.code})
-        elif not DEVICE_KIND.fullmatch(row.kind):
-            yield place, FieldFault("/kind", "registry.device_kind")
 
 
 _STAGED = f"""SELECT d.code, d.kind, d.region_code, d.owner_unit_id, d.interval_seconds,
@@ -184,8 +180,6 @@ def save_device(viewer: Viewer, row: DeviceRow, owner_unit: int | None) -> bool:
     """
     where = orgs.region_at(SYSTEM, row.lon, row.lat) if row.lon is not None and row.lat is not None else None
     fault = device_fault(replace(row, region_code=where or "-"))
-    if fault is None and not DEVICE_KIND.fullmatch(row.kind):
-        fault = FieldFault("/kind", "registry.device_kind")
     if fault is None and (where is None or not viewer.may("device.edit", where, (owner_unit,))):
         fault = FieldFault("/place", "registry.device_outside" if where is None else "registry.device_foreign")
     if fault is None and owner_unit is not None and not desk.units_by_id(SYSTEM, [owner_unit]):

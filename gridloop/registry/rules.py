@@ -154,6 +154,8 @@ def device_fault(row: DeviceRow) -> FieldFault | None:
         return fault
     if not re.fullmatch(r"[A-Za-z0-9_.:@-]{1,64}", row.code, re.ASCII):
         return FieldFault("/code", "registry.row_device_code", params={"code": row.code[:80]})
+    if not re.fullmatch(r"[a-z][a-z0-9_]{1,31}", row.kind):
+        return FieldFault("/kind", "registry.device_kind")
     if row.interval_seconds <= 0:
         return FieldFault("/interval_seconds", "registry.row_interval")
     return place_fault(row.lon, row.lat)

@@ -174,7 +174,7 @@ def _scalar(node: ScalarNode, path: Path, document: Document) -> Any:
         document.wrongs.append(Wrong(document.file, line, "scenes.tag"))
         return None
     if _TRAP.match(text):
-        document.wrongs.append(Wrong(document.file, line, "scenes.trap", (("value", text),)))
+        document.wrongs.append(Wrong(document.file, line, "scenes.trap_yes" if text.isalpha() else "scenes.trap", (("value", text),)))
         return text
     if text in _NULL:
         return None

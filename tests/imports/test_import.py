@@ -113,7 +113,7 @@ def test_people_with_rejects(tmp_path: Path) -> None:
     assert [(r["row"], r["姓名"], r["reason"].split(" / ")[0]) for r in sorted(rejects(file), key=lambda r: int(r["row"]))] == [
         ("3", "李四", "公民身份号码不正确（18 位、出生日期或校验位有误）"),
         ("4", "无处", "没有区划代码，也没有可以推定区划的上级记录"),
-        ("5", "无号", "缺少“code”"),
+        ("5", "无号", "缺少“人员编号”"),
         ("6", "重复", "与前面的记录重复：P1"),
         ("7", "远方", "没有代码为“880101001001001”的区划"),
     ]
@@ -123,10 +123,15 @@ def test_devices_find_their_region_by_coordinates(tmp_path: Path) -> None:
     county.settle()
     text = "设备编号,设备类型,经度,纬度,上报间隔\n"
     text += f"d1,smoke,{county.WEST + 0.001},{county.SOUTH + 0.001},60\nd2,smoke,0,0,60\nd3,smoke,far,0,60\n"
+    text += f"d4,飞碟,{county.WEST + 0.001},{county.SOUTH + 0.001},60\n"  # no word of the house: no rule would ever know it
     file = write(tmp_path / "devices.csv", text)
     run("devices", file, code=SOME_REFUSED)
     assert registry.device(SYSTEM, "d1").region_code == county.MICRO
-    assert [r["reason"].split(" / ")[0] for r in rejects(file)] == ["“lon”应为数字，不是“far”", "没有区划代码，坐标也不在任何网格内"]
+    assert [r["reason"].split(" / ")[0].partition("；")[0] for r in rejects(file)] == [
+        "“经度”应为数字，不是“far”",  # by the table's name for it
+        "没有区划代码，坐标也不在任何网格内",
+        "设备种类应为小写字母、数字和 _，例如 smoke",
+    ]
 
 
 def test_units_from_excel_and_a_dry_run(tmp_path: Path) -> None:

@@ -302,6 +302,14 @@ def test_a_full_buffer_forgets_the_oldest(tmp_path: Path) -> None:
         ("to: http://x\nreaders: [{reader: tcp_lines, port: 1, pattern: '(', push: {device: $.d, readings: [{kind: rain}]}}]", "pattern"),
         ("to: http://x\nreaders: [{reader: modbus_tcp, host: a, readings: [{device: a, kind: rain, at: 0}]}]", "GRIDLOOP_TOKEN"),
         ("to: [", "gateway.yaml"),
+        ("", "没有内容，请写“键: 值”"),
+        ("platform: {url: http://x}", "不认识的键“platform”，请更正或删去"),
+        ("to: http://x", "缺少“readers”，请加一行"),
+        ("to: http://x\nreaders: {a: 1}", "类型不对：须是 array，现在是 object ($.readers)"),
+        (
+            "to: http://x\nreaders: [{reader: modbus_tcp, host: a, readings: [{device: a, kind: rain, at: 70000}]}]",
+            "须是 int，<= 65535",
+        ),
     ],
 )
 def test_wrong_settings_say_what_and_where(tmp_path: Path, settings: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,7 @@ WRONG = [
     (one({"absence": {"kind": "any", "longer": "4000d"}}), "too_long", ("when", "absence", "longer")),
     (one({"absence": {"kind": "door_opne", "longer": "1d"}}), "no_kind", ("when", "absence", "kind")),
     (one({"absense": {"kind": "any", "longer": "1d"}}), "unknown_nearly", ("when", "absense")),
+    (one({"threshold": {**LEVEL, "kind": "water_lvel"}}), "no_kind", ("when", "threshold", "kind")),
     (one({"absence": {"kind": "any"}}), "missing", ("when", "absence")),
     (one({"absence": {"kind": "any", "longer": "1d"}, "threshold": LEVEL}), "one_operator", ("when",)),
     (one({"not": {"threshold": LEVEL}}), "always", ("when",)),
@@ -134,6 +135,14 @@ WRONG = [
 @pytest.mark.parametrize(("document", "key", "path"), WRONG, ids=[f"{key}-{number}" for number, (_, key, _) in enumerate(WRONG)])
 def test_a_mistake_is_told_where_it_stands(document: Any, key: str, path: tuple[Any, ...]) -> None:
     assert [(fault.key, fault.path) for fault in check_said(document)] == [(f"detection.{key}", ("detectors", "it", *path))]
+
+
+def test_a_wrong_name_hides_no_other_mistake() -> None:
+    part = one({"threshold": {**LEVEL, "at_least": "320 cm"}})["detectors"]["it"]
+    assert [(fault.key, fault.path) for fault in check_said({"detectors": {"高水位": part}})] == [
+        ("detection.id", ("detectors", "高水位")),
+        ("detection.unit", ("detectors", "高水位", "when", "threshold", "at_least")),
+    ]
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 from pathlib import Path
 from pkgutil import resolve_name
@@ -21,6 +22,14 @@ from gridloop.doors.logs import set_up
 from gridloop.sdk.readers import Reader
 
 READER_BOOK = "gridloop.project.devices"  # the project alone names adapters
+_PLACE = r"(?: - at `(?P<place>[^`]*)`)?$"
+_CHINESE = [
+    (rf"Object contains unknown field `(?P<name>[^`]*)`{_PLACE}", "不认识的键“{name}”，请更正或删去"),
+    (rf"Object missing required field `(?P<name>[^`]*)`{_PLACE}", "缺少“{name}”，请加一行"),
+    (rf"Expected `object`, got `null`{_PLACE}", "没有内容，请写“键: 值”"),
+    (rf"Expected `(?P<wanted>[^`]*)`, got `(?P<got>[^`]*)`{_PLACE}", "类型不对：须是 {wanted}，现在是 {got}"),
+    (rf"Expected `(?P<wanted>\w+)` (?P<limit>.+?){_PLACE}", "值不合要求：须是 {wanted}，{limit}"),
+]
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -56,7 +65,17 @@ def _settings(file: Path) -> Settings:
     try:
         return msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), Settings)
     except (ValueError, yaml.YAMLError) as fault:
-        raise click.ClickException(f"{file}: {' '.join(str(fault).split())}") from fault
+        raise click.ClickException(f"{file}: {_words(fault)}") from fault
+
+
+def _words(fault: Exception) -> str:
+    """What the library says of settings, in English, and what to do about it in Chinese."""
+    said = " ".join(str(fault).split())
+    for begins, chinese in _CHINESE:
+        if found := re.match(begins, said):
+            place = f" ({found['place']})" if found["place"] else ""
+            return f"{said} / {chinese.format(**found.groupdict())}{place}"
+    return said
 
 
 def _readers(file: Path, settings: Settings) -> list[tuple[str, Reader]]:
@@ -67,10 +86,10 @@ def _readers(file: Path, settings: Settings) -> list[tuple[str, Reader]]:
         try:
             reader = resolve_name(f"{READER_BOOK}:reader")(name, {key: value for key, value in words.items() if key != "reader"})
         except LookupError:
-            told = f"there is no reader {name!r}; there are: {', '.join(known)} / 没有读取器“{name}”"
+            told = f"there is no reader {name!r}; there are: {', '.join(known)} / 没有读取器“{name}”，可用：{', '.join(known)}"
             raise click.ClickException(f"{file}: readers[{number}]: {told}") from None
         except ValueError as fault:
-            raise click.ClickException(f"{file}: readers[{number}] ({name}): {' '.join(str(fault).split())}") from fault
+            raise click.ClickException(f"{file}: readers[{number}] ({name}): {_words(fault)}") from fault
         found.append((name, reader))
     return found
 
@@ -80,7 +99,7 @@ def _token(file: Path, settings: Settings) -> str:
         try:
             return (file.parent / settings.token_file).read_text(encoding="utf-8").strip()
         except OSError as fault:
-            raise click.ClickException(f"token_file: {fault}") from fault
+            raise click.ClickException(f"{file}: token_file: {fault} / 读不了令牌文件") from fault
     if token := os.environ.get("GRIDLOOP_TOKEN", ""):
         return token
     raise click.ClickException(f"{file}: token_file or GRIDLOOP_TOKEN is needed / 需要 token_file 或环境变量 GRIDLOOP_TOKEN")

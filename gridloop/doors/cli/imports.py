@@ -134,10 +134,16 @@ class Importer:
 
     def _chunk_done(self, count: int, rejects: list[Any]) -> None:
         for reject in rejects:
-            self.rejects.add(self._waiting[reject.index], reject.fault)
+            self._refuse(self._waiting[reject.index], reject.fault)
         for index in list(islice(self._waiting, count)):
             del self._waiting[index]
         self._show(f"{self.rows:,} rows / 行 …")
+
+    def _refuse(self, line: Line, fault: FieldFault) -> None:
+        """In the words of the table: it calls a field by its column's name."""
+        column = (self._columns or {}).get(fault.params.get("field", ""))
+        named = {**fault.params, "field": column} if column else fault.params
+        self.rejects.add(line, FieldFault(fault.pointer, fault.key, named))
 
     def _show(self, what: str) -> None:
         if time.monotonic() - self._shown > SHOW_EVERY:
@@ -161,7 +167,7 @@ class Importer:
             try:
                 values = self._values(line)
             except BadCell as bad:
-                self.rejects.add(line, bad.fault)
+                self._refuse(line, bad.fault)
                 continue
             if values is not None:
                 good.append((line, values))
@@ -170,7 +176,7 @@ class Importer:
             missing = next((name for name in required_of(self.kind.record) if name not in values), None)
             if missing:
                 key = "doors.import_no_region" if missing == "region_code" else "doors.import_missing"
-                self.rejects.add(line, FieldFault(f"/{missing}", key, {"field": missing}))
+                self._refuse(line, FieldFault(f"/{missing}", key, {"field": missing}))
             else:
                 yield line, self.kind.record(**values)
 

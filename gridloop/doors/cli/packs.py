@@ -66,7 +66,8 @@ def play_stories(packs: tuple[str, ...], live: str | None, story: str, data_dir:
     """Play the stories of packs (none named = all) with the real rules in memory, or on a running deployment."""
     loaded = load_all()
     if unknown := sorted(set(packs) - {one.name for one in loaded}):
-        raise click.ClickException(f"no scene pack {unknown[0]} / 没有场景包 {unknown[0]}")
+        names = ", ".join(one.name for one in loaded)
+        raise click.ClickException(f"no scene pack {unknown[0]}; there are / 没有场景包 {unknown[0]}，可用：{names}")
     asked = [one for one in loaded if not packs or one.name in packs]
     wrongs = [*(wrong for one in loaded for wrong in one.wrongs), *(wrong for one in asked for wrong in stories_of(one)[1])]
     if wrongs:

@@ -155,7 +155,9 @@ def test_play_command() -> None:
     answer = CliRunner().invoke(play_stories, ["illegal_parking"])
     assert answer.exit_code == 0, answer.output
     assert "8 / 8" in answer.output
-    assert CliRunner().invoke(play_stories, ["flying_cars"]).exit_code == 1
+    unknown = CliRunner().invoke(play_stories, ["flying_cars"])
+    assert unknown.exit_code == 1
+    assert "illegal_parking, near_water" in unknown.output
     none = CliRunner().invoke(play_stories, ["illegal_parking", "--story", "99"])
     assert none.exit_code == 1
     assert "--story" in none.output

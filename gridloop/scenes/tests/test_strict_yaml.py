@@ -13,11 +13,11 @@ from gridloop.sdk.pack import LimitsFile
 @pytest.mark.parametrize(
     ("text", "key", "line"),
     [
-        ("a: on", "scenes.trap", 1),
-        ("a: x\nb: No", "scenes.trap", 2),
+        ("a: on", "scenes.trap_yes", 1),
+        ("a: x\nb: No", "scenes.trap_yes", 2),
         ("a: 12:30", "scenes.trap", 1),
         ("a: 01002", "scenes.trap", 1),
-        ("on: x", "scenes.trap", 1),
+        ("on: x", "scenes.trap_yes", 1),
         ("5: x", "scenes.text_key", 1),
         ("a: 1\na: 2", "scenes.double_key", 2),
         ("a: &x 1\nb: *x", "scenes.anchor", 1),

@@ -39,7 +39,7 @@ const en: typeof zh = {
     error: "Could not load",
     offline: "You are offline and nothing is stored here yet",
     denied: "You may not see this",
-    denied_hint: "It is outside your duties. Ask the administrator of your unit if you need it.",
+    denied_hint: "It is outside your duties. Ask the security officer for a role if you need it.",
     missing: "Not found",
     no_page: "There is no such page: the address may be wrong. Go on from the bar below.",
     missing_hint: "It may be closed or handed on, or the link is wrong.",

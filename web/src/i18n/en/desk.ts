@@ -3,7 +3,7 @@ export default {
   shell: {
     nav: "Main navigation", skip: "Skip to content", live: "Live", reconnecting: "Reconnecting", clock: "Deployment clock", logOut: "Log out", account: "My account",
     sampleHint: "Sample data: people, places and cases are made up", denied: "No permission",
-    deniedText: "{name}, this page is outside your permissions. Ask an administrator for access.",
+    deniedText: "{name}, this page is outside your permissions. Ask the security officer for a role if you need it.",
     toHome: "Go to the start page", toPhone: "Report on the phone page", otherUser: "Log in as someone else", lost: "No such page",
     lostText: "The address may be mistyped, or the page has moved.",
   },

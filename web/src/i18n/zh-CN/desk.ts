@@ -3,7 +3,7 @@ export default {
   nav: { console: "事件台", tasks: "我的待办", cockpit: "驾驶舱", cases: "事件广场", homes: "住户", org: "组织", devices: "设备", packs: "场景", accounts: "账号与岗位", audit: "安全审计" },
   shell: {
     nav: "主导航", skip: "跳到正文", live: "实时", reconnecting: "重连中", clock: "部署时钟", logOut: "退出", account: "我的账号",
-    sampleHint: "演示数据：人名、地名、事件均为虚构", denied: "没有权限", deniedText: "{name}，这个页面不在您的权限之内。如需使用，请联系系统管理员授权。",
+    sampleHint: "演示数据：人名、地名、事件均为虚构", denied: "没有权限", deniedText: "{name}，这个页面不在您的权限之内。如需使用，请联系安全管理员授予岗位。",
     toHome: "回到首页", toPhone: "去手机页上报", otherUser: "换一个账号登录", lost: "没有这个页面", lostText: "地址可能写错了，或者页面已经搬走。",
   },
   audit: {
