@@ -77,11 +77,12 @@ def is_repeated(counts: Counts) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """The threshold a detector goes by."""
+    """The threshold a detector goes by. ``beyond``: another of its own, from which on there is an alarm whatever this one becomes."""
 
     pick: Pick
     limit: float
     up: bool
+    beyond: float | None = None
 
 
 def threshold_of(detector: Detector) -> Limited | None:
@@ -96,7 +97,8 @@ def threshold_of(detector: Detector) -> Limited | None:
     if len(found) > 1 and any(isinstance(part, rules.All | rules.Not) for part in parts):
         return None
     up = found[0].direction == rules.UP
-    return Limited(found[0].pick, (min if up else max)(part.limit for part in found), up)
+    limits = sorted({part.limit for part in found}, reverse=not up)
+    return Limited(found[0].pick, limits[0], up, limits[1] if len(limits) > 1 else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ def better_limit(now: Limited, true: Sequence[float], false: Sequence[float]) ->
     """
     sign = 1.0 if now.up else -1.0
     kept = min((sign * value for value in true), default=math.inf)
+    if now.beyond is not None:
+        kept = min(kept, sign * now.beyond)
     gone = [sign * value for value in false if sign * value < kept]
     if not gone or 2 * len(gone) < len(false):
         return None

@@ -94,13 +94,24 @@ def test_what_a_visit_finds_is_understood() -> None:
     }
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_limit_is_not_moved_past_another_of_the_same_detector(sign: float) -> None:
+    """From there on an alarm would come all the same."""
+    now = Limited(Pick(), sign * 2.5, sign > 0, sign * 4.0)
+    few = [sign * value for value in (2.6, 2.8, 4.5)]
+    better = better_limit(now, [], few)
+    assert better is not None
+    assert (2.8 < sign * better.limit <= 4.0, better.drops) == (True, 2)
+    assert better_limit(now, [], [sign * value for value in (2.6, 4.2, 4.5)]) is None, "most would come again"
+
+
 def test_one_threshold_is_found_wherever_it_stands() -> None:
     one = rules.Threshold(Pick((7,)), 2.5, 2.3)
     assert threshold_of(Detector("a", 1, rules.Hold(rules.Where(one, "key_place", 1), 60_000))) == Limited(Pick((7,)), 2.5, True)
     assert threshold_of(Detector("a", 1, rules.All((one, rules.Threshold(Pick((8,)), 1.0))))) is None
     assert threshold_of(Detector("a", 1, rules.Absence(Pick((7,)), DAY))) is None
     sooner = rules.Any_((rules.Threshold(Pick((7,)), 4.0), rules.Hold(one, 60_000)))
-    assert threshold_of(Detector("a", 1, sooner)) == Limited(Pick((7,)), 2.5, True), "the one that is reached first"
+    assert threshold_of(Detector("a", 1, sooner)) == Limited(Pick((7,)), 2.5, True, 4.0), "the one that is reached first"
     between = rules.All((one, rules.Not(rules.Threshold(Pick((7,)), 4.0))))
     assert threshold_of(Detector("a", 1, between)) is None
 
