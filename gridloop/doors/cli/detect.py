@@ -63,8 +63,8 @@ _ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq", ".xlsx", ".c
 def detect(rules: str, files: tuple[Path, ...], lang: str | None, **options: Any) -> None:
     """Run detectors over readings in files.
 
-    RULES is a pack's folder, a detect.yaml, or the name of a pack that comes with the program. FILES are CSV, JSON Lines or Parquet (also
-    packed), or folders of them, in the order of time.
+    RULES is a pack's folder, a detect.yaml, or the name of a pack that comes with the program. FILES are CSV or JSON Lines (also packed),
+    Parquet or Excel, or folders of them, in the order of time.
     """
     try:
         work = Work(rules, files, lang, **options)
@@ -101,6 +101,8 @@ class Work:
     def __init__(self, rules: str, files: tuple[Path, ...], lang: str | None, **options: Any) -> None:
         self.asked, self.lang = lang, lang or "zh"
         self.to, self.out, self.explain = None, options["out"], options["explain"]
+        if self.out is not None and not self.out.parent.is_dir():
+            raise Invalid("doors.detect_out", folder=self.out.parent)
         self.zone = _zone(options["zone"])
         self.known = Known.of().kinds
         self.document, before = _rules(rules)
@@ -260,6 +262,11 @@ class Work:
                 yield self._say(what, count=count, lateness=self.lateness)
         if self.unknown:
             yield self._say("unknown_kinds", kinds=", ".join(sorted(self.unknown)))
+            meant = {
+                one.lower(): name for name, kind in self.known.items() for one in (kind.called("zh"), kind.zh, kind.called("en"), kind.en)
+            }
+            if near := [f"--kind {name}={meant[name.lower()]}" for name in sorted(self.unknown) if name.lower() in meant]:
+                yield self._say("kinds_meant", options=" ".join(near))
         wanted = {kind for detector in self.detectors for kind in kinds_asked_for(detector)}
         stood_for = {total.use for detector in self.detectors for total in detector.totals if total.kind in self.read}
         if missing := wanted - self.read - stood_for:
@@ -280,7 +287,9 @@ class Work:
                 for by in {d.by for d in self.detectors}
             }
             for by in (detector.by for detector in {d.by: d for d in self.detectors}.values()):
-                yield self._say("no_key", wanted=self.explain, by=by, there=", ".join(keys.get(by, [])) or "-")
+                yield self._say(
+                    "no_key", wanted=self.explain, by=say(f"detection.say_key_{by}", self.lang), there=", ".join(keys.get(by, [])) or "-"
+                )
 
 
 def _files(path: Path) -> list[Path]:

@@ -308,6 +308,25 @@ def test_why_and_why_not(tmp_path: Path) -> None:
     assert told == "nothing was read of h9; household: h1, h2\n"
 
 
+def test_a_key_nothing_was_read_of_is_told_in_chinese(tmp_path: Path) -> None:
+    asked = ["silent_home", homes(tmp_path), "--only", "no_movement", "--column", "household=home", "--each", "home", "--explain"]
+    assert run(*asked, "h9").stdout == "没有读到 h9；读到的户有：h1, h2\n"
+
+
+def test_kinds_called_by_their_titles_are_recognised(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text(csv_text([("d1", "水位", "2026-05-01T00:00:00", "3"), ("d1", "odd", "2026-05-01T00:00:00", "3")]), encoding="utf-8")
+    told = run("water_level", path).stderr
+    assert "也许是：--kind 水位=water_level\n" in told
+
+
+def test_a_folder_for_the_alarms_that_is_not_there_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text(csv_text([("d1", "water_level", "2026-05-01T00:00:00", "3")]), encoding="utf-8")
+    refused = run("water_level", path, "--lang", "en", "--out", tmp_path / "none" / "alarms.csv")
+    assert (refused.exit_code, refused.stderr) == (1, f"Error: the folder {tmp_path / 'none'} of --out does not exist; make it first\n")
+
+
 def test_what_came_too_late_is_part_of_the_reason(rules: Path, tmp_path: Path) -> None:
     """The alarm of silence stands although there is a reading within the hour: it came when that had been told."""
     path = tmp_path / "late.csv"
