@@ -143,6 +143,9 @@ def earlier(
     known: dict[int | Decisive, Ints] = {}  # by kind, and by what decides: how many were found of each device
     for hour in range((before - 1) // HOUR, since // HOUR - 1, -1):
         parts = [read(path, numbers, kinds, hour * HOUR, min(before, (hour + 1) * HOUR)) for path in files(hour, lane)]
+        if not parts:  # most hours of a young deployment
+            yield NOTHING
+            continue
         found = states.turned(joined(parts))
         wanted: list[tuple[int | Decisive, Bools, int]] = [(kind, found.kind == kind, 1) for kind in np.unique(found.kind).tolist()]
         wanted += [(one, one.among(found), one.least) for one in asked]
