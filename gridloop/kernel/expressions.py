@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
+from gridloop.kernel.texts import Words
+
 # The library's command line, and what it needs for colours and prompts, is of no use here: it would be loaded by every process.
 sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))
 import cel  # noqa: E402
-
-from gridloop.kernel.texts import Words  # noqa: E402
 
 _FUNCTIONS = frozenset(
     (

@@ -179,6 +179,11 @@ class Phone(Screen):
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)
 
+    def begin_result(self, code: str) -> None:
+        """From the card of a task to its open sheet for the result: signed for and checked in."""
+        for name in ("签收", "到场签到", "反馈结果"):
+            self.card(code).get_by_role("button", name=name).click()
+
     def take(self, label: str, photo: dict[str, Any]) -> None:
         """One photo with the camera; it has been shrunk and stored when this returns."""
         before = self.page.locator(".shot").count()

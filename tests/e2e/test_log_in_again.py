@@ -7,7 +7,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.e2e.conftest import Deployment
 from tests.e2e.people import Phone, Spot
@@ -25,14 +25,20 @@ def _opened(handler: Phone, code: str) -> str:
     return _place(handler)
 
 
+def _handing_back(handler: Phone, why: str) -> Locator:
+    """The open sheet on which a task is handed back, with a reason."""
+    handler.button("更多").click()
+    handler.button("退回").click()
+    sheet = handler.page.locator("dialog[open]")
+    sheet.get_by_label("说明").fill(why)
+    return sheet
+
+
 def test_a_reason_handed_in_after_the_session_ended_arrives(deployment: Deployment, phone: Callable[..., Phone], spot: Spot) -> None:
     code = deployment.api("operator").dispatched(spot)
     handler = phone("handler", spot)
     where = _opened(handler, code)
-    handler.button("更多").click()
-    handler.button("退回").click()
-    sheet = handler.page.locator("dialog[open]")
-    sheet.get_by_label("说明").fill("井盖属于通信公司 😀")
+    sheet = _handing_back(handler, "井盖属于通信公司 😀")
     handler.log_in_again(lambda: sheet.get_by_role("button", name="退回").click(), where)
     expect(handler.page.get_by_text("已退回").first).to_be_visible()
     assert "returned" in deployment.api("operator").actions(code)
@@ -45,10 +51,7 @@ def test_a_result_with_its_photo_handed_in_after_the_session_ended_arrives_once(
 ) -> None:
     code = deployment.api("operator").dispatched(spot)
     handler = phone("handler", spot)
-    card = handler.card(code)
-    card.get_by_role("button", name="签收").click()
-    card.get_by_role("button", name="到场签到").click()
-    card.get_by_role("button", name="反馈结果").click()
+    handler.begin_result(code)
     sheet = handler.page.locator("dialog[open]")
     handler.take("before", photo)
     handler.take("after", photo_after)
@@ -66,10 +69,7 @@ def test_a_sheet_half_filled_in_is_open_again(deployment: Deployment, phone: Cal
     code = deployment.api("operator").dispatched(spot)
     handler = phone("handler", spot)
     where = _opened(handler, code)
-    handler.button("更多").click()
-    handler.button("退回").click()
-    sheet = handler.page.locator("dialog[open]")
-    sheet.get_by_label("说明").fill("还没写完")
+    sheet = _handing_back(handler, "还没写完")
     expect(handler.page).to_have_url(re.compile("do=return"))
     if reload:
         handler.page.reload()

@@ -86,10 +86,7 @@ def test_draft_of_a_result_survives_a_closed_page(
 ) -> None:
     code = deployment.api("operator").dispatched(spot)
     handler = phone("handler", spot)
-    card = handler.card(code)
-    card.get_by_role("button", name="签收").click()
-    card.get_by_role("button", name="到场签到").click()
-    card.get_by_role("button", name="反馈结果").click()
+    handler.begin_result(code)
     handler.take("after", photo)
     handler.page.locator("#submit-note").fill("换了新井盖")
     handler.page.reload()
