@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 from django.db import close_old_connections, connection
 
+from gridloop.journal import selectors
 from gridloop.journal.actions import append, consume, scoped
 from gridloop.journal.messages import FactRow
 from gridloop.kernel.viewer import SYSTEM
@@ -89,3 +91,25 @@ def test_two_consumers_keep_their_own_place() -> None:
     second: list[int] = []
     consume("two", lambda facts: second.extend(f.data["n"] for f in facts))
     assert (first, second) == ([1, 2], [1, 2])
+
+
+def rows_read(plan: dict[str, Any], table: str) -> float:
+    """Rows taken from a table by a plan that was carried out."""
+    own = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0) if plan.get("Relation Name") == table else 0
+    return own + sum(rows_read(one, table) for one in plan.get("Plans", []))
+
+
+def test_whether_a_consumer_waits_is_known_from_the_newest_fact_alone() -> None:
+    assert not selectors.waits(SYSTEM, "test"), "nobody asked yet"
+    for n in range(300):
+        add(n)
+    drain([])
+    assert not selectors.waits(SYSTEM, "test")
+    with scoped(SYSTEM), connection.cursor() as cursor:
+        cursor.execute("ANALYZE journal_fact")
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {selectors._WAITS}", ["test"])
+        assert rows_read(cursor.fetchone()[0][0]["Plan"], "journal_fact") == 1
+    late = Held(300)
+    assert not selectors.waits(SYSTEM, "test"), "not committed"
+    late.end()
+    assert selectors.waits(SYSTEM, "test")
