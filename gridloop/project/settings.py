@@ -27,7 +27,7 @@ def database(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     query = dict(item.split("=", 1) for item in parts.query.split("&") if "=" in item)
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "gridloop.journal.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
