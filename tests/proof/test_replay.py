@@ -140,14 +140,14 @@ def test_another_platform_s_file_becomes_cases_and_its_status_flows_back(proof: 
 
 @pytest.mark.shared_data
 @pytest.mark.timeout(900)
-def test_two_thousand_rows_of_the_whole_file(proof: Proof, tmp_path: Path) -> None:
+def test_a_thousand_rows_of_the_whole_file(proof: Proof, tmp_path: Path) -> None:
     source = shared_data() / "tainan_1999" / "requests_2015_2018.csv.gz"
     file = tmp_path / "first.csv"
     with gzip.open(source, "rt", encoding="utf-8", newline="") as packed, file.open("w", encoding="utf-8", newline="") as out:
-        out.writelines(line for line, _ in zip(packed, range(2001), strict=False))
+        out.writelines(line for line, _ in zip(packed, range(1001), strict=False))
     figures = replay(proof, file)
-    adds_up(figures, 2000)
-    assert figures["cases"] > 1000
+    adds_up(figures, 1000)
+    assert figures["cases"] > 500
 
 
 def test_the_simulated_county_makes_cases_and_closes_some(proof: Proof) -> None:
