@@ -43,7 +43,7 @@ _STAGE = """CREATE TEMPORARY TABLE IF NOT EXISTS history_stage (code text, type 
     address text, severity smallint, lon float8, lat float8, unit int, reported_at timestamptz, closed_at timestamptz, sources text,
     id bigint, text_id uuid, key text, said text) ON COMMIT DELETE ROWS"""
 _POSTED = """CREATE TEMPORARY TABLE IF NOT EXISTS history_posting (key bigint, cases bigint[]) ON COMMIT DELETE ROWS;
-    ALTER TABLE history_posting ALTER COLUMN cases SET STORAGE EXTERNAL"""  # as cases_posting has it, or it would be packed and unpacked again
+    ALTER TABLE history_posting ALTER COLUMN cases SET STORAGE EXTERNAL"""  # as cases_posting has it: else packed for nothing
 _KEEP = """INSERT INTO cases_case (id, code, type, title, severity, status, desk_waits, stage, region, desk_region, source, sources, scene,
     same_thing, lon, lat, address, text_sealed, reported_at, closed_at, updated_at, lead_unit_id, supporting_ids, unit_ids, staff_ids,
     handled_by, checked_by, doubts, returns, reworks, escalations, merged_count, supervised, ratings)
