@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Left
@@ -72,7 +71,7 @@ class Case(models.Model):
                 name="cases_case_one_open_per_thing",
             ),
         ]
-        indexes = [
+        indexes = [  # those of units, people and the ends of codes are made by migrations 0014 and 0019 alone
             models.Index(fields=["-reported_at", "-id"], name="cases_case_newest"),
             models.Index(fields=["lead_unit_id", "-reported_at", "-id"], name="cases_case_led"),
             models.Index(Left("region", 12), F("reported_at").desc(), F("id").desc(), name="cases_case_village"),
@@ -89,8 +88,6 @@ class Case(models.Model):
             models.Index(fields=["closed_at"], name="cases_case_closed", condition=Q(closed_at__isnull=False)),
             models.Index(fields=["type"], name="cases_case_type_prefix", opclasses=["varchar_pattern_ops"]),
             models.Index(fields=["lon", "lat"], name="cases_case_place"),
-            GinIndex(fields=["unit_ids"], name="cases_case_of_units", condition=~Q(unit_ids=[])),
-            GinIndex(fields=["staff_ids"], name="cases_case_of_staff", condition=~Q(staff_ids=[])),
             models.Index(fields=["reporter_id"], name="cases_case_reporter", condition=Q(reporter_id__isnull=False)),
         ]
 
