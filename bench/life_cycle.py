@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kit.history import age, write_history
+from kit.history import age, keep_history, write_history
 from kit.lives import CALLS, PEOPLE, Caller, Figures, Life, Merged, Phase, Place, lives
 from kit.record import percentile, record
 from kit.running import Callers, Product, processor_seconds, spent
@@ -77,11 +77,7 @@ def load(size: int, folder: Path) -> Deployment:
     callers.product.wait_ready(400)
     if size:
         file = write_history(callers, folder / "cases.csv", size)
-        began = time.perf_counter()
-        done = command("import", "cases", str(file), "--data-dir", str(callers.folder), seconds=3600)
-        if done.returncode:
-            raise SystemExit(f"import: {done.stderr[-500:]}")
-        record("historic_cases_imported", size / (time.perf_counter() - began), "cases/s", size)
+        keep_history(callers, file, size)
         age(callers)
     deployment = Deployment(size, callers)
     deployment.prepare()

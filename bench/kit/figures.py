@@ -231,6 +231,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "map_open": ("在办地图", "map of what is open"),
     "map_streets": ("街道地图", "map of some streets"),
     "historic_cases_imported": ("导入历史事件", "history imported"),
+    "historic_case_processor": ("导入一件历史事件的处理器时间", "processor time of one imported"),
+    "historic_case_processor_client": ("其中导入命令", "of it the command"),
     "history_imported_and_worded": ("导入历史事件（可检索）", "history imported, findable"),
     "history_imported": ("导入历史事件", "history imported"),
     "operator": ("县坐席", "operator"),

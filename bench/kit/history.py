@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import random
+import resource
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import psycopg
 
 from gridloop.cases.types import case_types
-from kit.running import Callers
+from kit.record import record
+from kit.running import Callers, spent
+from tests.house.product import command
 
 COLUMNS = ("code", "type", "region_code", "reported_at", "status", "closed_at", "severity", "address", "text", "lon", "lat", "source")
 YEARS = 2
@@ -41,6 +46,22 @@ def write_history(callers: Callers, file: Path, count: int) -> Path:
             row = (f"H{n:017d}", kinds[n % len(kinds)], grid, at.isoformat(), "closed", min(closed, end).isoformat(), 1 + n % 4)
             rows.writerow((*row, address, text, *place, "hotline"))
     return file
+
+
+def keep_history(callers: Callers, file: Path, count: int) -> None:
+    """The file by ``gridloop import cases``: cases a second, and what one costs all processes, which a busy machine changes less."""
+    began, own = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    done: list[CompletedProcess[str]] = []
+    used = spent(
+        callers.product, lambda: done.append(command("import", "cases", str(file), "--data-dir", str(callers.folder), seconds=3600))
+    )
+    if done[0].returncode:
+        raise SystemExit(f"import: {done[0].stderr[-500:]}")
+    record("historic_cases_imported", count / (time.perf_counter() - began), "cases/s", count)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    client = after.ru_utime + after.ru_stime - own.ru_utime - own.ru_stime
+    record("historic_case_processor", (client + used["postgres"]) / count * 1_000_000, "µs", count)
+    record("historic_case_processor_client", client / count * 1_000_000, "µs", count)
 
 
 _AGED = (

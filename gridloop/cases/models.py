@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Left
@@ -12,7 +11,7 @@ from django.db.models.functions import Left
 class Case(models.Model):
     """One matter brought to its end. Free text and reporter live in the sealed values beside the trace, not here."""
 
-    code = models.TextField(unique=True)
+    code = models.TextField()
     type = models.CharField(max_length=5)
     title = models.TextField()
     severity = models.SmallIntegerField()
@@ -59,6 +58,8 @@ class Case(models.Model):
 
     class Meta:
         constraints = [
+            # in the order of the characters, so that the same index finds a code's beginning
+            models.UniqueConstraint(fields=["code"], opclasses=["text_pattern_ops"], name="cases_case_one_of_code"),
             models.CheckConstraint(condition=Q(severity__gte=1, severity__lte=4), name="cases_case_severity_1_to_4"),
             models.CheckConstraint(condition=Q(stars__isnull=True) | Q(stars__gte=1, stars__lte=5), name="cases_case_stars_1_to_5"),
             models.CheckConstraint(
@@ -70,7 +71,7 @@ class Case(models.Model):
                 name="cases_case_one_open_per_thing",
             ),
         ]
-        indexes = [
+        indexes = [  # those of units, people and the ends of codes are made by migrations 0014 and 0019 alone
             models.Index(fields=["-reported_at", "-id"], name="cases_case_newest"),
             models.Index(fields=["lead_unit_id", "-reported_at", "-id"], name="cases_case_led"),
             models.Index(Left("region", 12), F("reported_at").desc(), F("id").desc(), name="cases_case_village"),
@@ -87,8 +88,6 @@ class Case(models.Model):
             models.Index(fields=["closed_at"], name="cases_case_closed", condition=Q(closed_at__isnull=False)),
             models.Index(fields=["type"], name="cases_case_type_prefix", opclasses=["varchar_pattern_ops"]),
             models.Index(fields=["lon", "lat"], name="cases_case_place"),
-            GinIndex(fields=["unit_ids"], name="cases_case_units"),
-            GinIndex(fields=["staff_ids"], name="cases_case_staff"),
             models.Index(fields=["reporter_id"], name="cases_case_reporter", condition=Q(reporter_id__isnull=False)),
         ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -148,3 +148,29 @@ def test_merged_split_and_renamed(cast: Cast) -> None:
         Case.objects.filter(code=made).update(title="垃圾外溢")
     assert found(cast.operator, "垃圾外溢") == {made}
     assert case_row(cast.operator, made).title == "垃圾外溢"
+
+
+@pytest.mark.django_db(databases=["default", "owner"])
+@pytest.mark.parametrize(
+    ("index", "asked"),
+    [
+        ("cases_case_one_of_code", "c.code = 'YL20260101000001'"),
+        ("cases_case_one_of_code", "c.code IN ('YL20260101000001', 'YL20260101000002')"),
+        ("cases_case_one_of_code", "c.code ~>=~ 'YL2026' AND c.code ~<~ 'YL2027'"),
+        ("cases_case_one_of_code", "c.code LIKE 'YL2026%'"),
+        ("cases_case_of_units", "{unit}"),
+        ("cases_case_of_units", "c.region LIKE '990101%' OR {scope}"),
+        ("cases_case_of_staff", "c.region LIKE '990101%' OR {scope}"),
+        ("cases_case_shared", "{scope} AND c.unit_ids IS DISTINCT FROM ARRAY[c.lead_unit_id]"),
+    ],
+)
+def test_what_is_asked_has_its_index(index: str, asked: str) -> None:
+    """The indexes of units and people leave out the cases that have none: the planner must see that what is asked does, too."""
+    with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT set_config('gridloop.units', '7', true), set_config('gridloop.staff', '9', true)")
+        cursor.execute("SELECT gl_cases_scope('none'), gl_cases_where('{\"unit\": \"7\"}')")
+        scope, unit = cursor.fetchone()
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN SELECT c.id FROM cases_case c WHERE {asked.format(scope=scope, unit=unit)}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert index in plan, plan

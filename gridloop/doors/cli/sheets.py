@@ -169,7 +169,7 @@ def _csv_blocks(path: Path, most: int) -> Iterator[Block | list[Line]]:
         _check_header(path, header)
         number = 2
         while lines := list(islice(text, most)):
-            quotes = sum(line.count('"') for line in lines)
+            quotes = "".join(lines).count('"')
             while quotes % 2 and len(lines) < 2 * most and (more := next(text, "")):  # the end is inside a cell of several lines
                 lines.append(more)
                 quotes += more.count('"')
