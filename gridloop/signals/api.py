@@ -116,9 +116,9 @@ def erase_person(request: HttpRequest, code: str, body: EraseIn) -> Any:
 
 
 class HeldDetectorOut(Schema):
-    """A detector of which nothing is told. ``why``: alarms, since it raised so many ``alarms``, more than people can take in an hour; fault,
+    """A detector of which nothing is told. ``why``: alarms, when it raised so many ``alarms``, more than people can take in an hour, or
 
-    since it cannot go on and was set aside: ``fault``, as the program says it.
+    fault, when it cannot go on and is set aside; ``fault``: with what, as the program says it.
     """
 
     name: str
@@ -135,12 +135,20 @@ class HeldDetectorsPage(Schema):
     next: str | None = None
 
 
-@router.get("/detectors/held", response=HeldDetectorsPage, summary="Detectors held back because of too many alarms, or set aside because they cannot go on")
+@router.get(
+    "/detectors/held",
+    response=HeldDetectorsPage,
+    summary="Detectors held back for too many alarms, or set aside for a fault",
+)
 def held_detectors(request: HttpRequest) -> dict[str, Any]:
     return {"items": selectors.held_detectors(need(request, "pack.read"))}
 
 
-@router.post("/detectors/{name}/release", response=HeldDetectorsPage, summary="Let a detector that was held back be told of again, or one set aside try again")
+@router.post(
+    "/detectors/{name}/release",
+    response=HeldDetectorsPage,
+    summary="Let a detector be told of again, or try again",
+)
 def release_detector(request: HttpRequest, name: str) -> dict[str, Any]:
     viewer = need(request, "pack.switch")
     actions.release_detector(viewer, name[:100])

@@ -109,18 +109,34 @@ def test_admin_switches_a_pack_off_and_on_and_sees_its_process(deployment: Deplo
     expect(admin.page.get_by_role("dialog").locator("svg").first).to_be_visible()
 
 
-def test_admin_releases_a_detector_that_was_held_back(deployment: Deployment, desk: Callable[..., Desk]) -> None:
+HELD = (
+    "INSERT INTO signals_helddetector (detector, since, alarms) VALUES (%s, now(), 12000)",
+    "12000 条",
+    "恢复发出",
+)
+ASIDE = (
+    "INSERT INTO signals_asidedetector (detector, version, since, fault, lane, until, position) "
+    "VALUES (%s, 1, now(), 'IndexError: index 7 is out of bounds', '', now(), '{}')",
+    "index 7 is out of bounds",
+    "再试一次",
+)
+
+
+@pytest.mark.parametrize(("row", "why", "button"), [HELD, ASIDE], ids=["too many alarms", "a fault"])
+def test_admin_releases_a_detector_that_was_held_back(
+    deployment: Deployment, desk: Callable[..., Desk], row: str, why: str, button: str
+) -> None:
     office = deployment.api("admin")
-    name = "a_pack.too_many"
+    name = "silent_home.silent_home" if button == "再试一次" else "a_pack.too_many"
     owner = json.loads((deployment.folder / "run.json").read_text(encoding="utf-8"))["urls"]["owner"]
     with psycopg.connect(owner, autocommit=True) as rows:
         rows.execute("SELECT set_config('gridloop.system', 'on', false)")
-        rows.execute("INSERT INTO signals_helddetector (detector, since, alarms) VALUES (%s, now(), 12000)", [name])
+        rows.execute(row, [name])
     admin = desk("admin")
-    admin.open("/admin/packs")
+    admin.open("/admin/packs" if row == HELD[0] else "/admin/packs/silent_home/detectors")
     held = admin.page.get_by_role("region", name="已暂停发出的检测器")
-    expect(held).to_contain_text("12000 条")
-    held.get_by_role("button", name="恢复发出").click()
+    expect(held).to_contain_text(why)
+    held.get_by_role("button", name=button).click()
     admin.page.get_by_role("button", name="是的").or_(admin.page.get_by_role("button", name="确定")).click()
     assert until(lambda: name not in [one["name"] for one in office.get("/api/v1/detectors/held")["items"]])
     expect(held).to_have_count(0)
