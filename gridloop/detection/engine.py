@@ -194,8 +194,9 @@ class Engine:
         return {running.detector.id: running.raising.quieted for running in self._running}
 
     def state_bytes(self) -> dict[str, int]:
-        """Bytes of state by detector, of all keys together."""
-        return {running.detector.id: sum(part.nbytes() for _, part in running.tree()) for running in self._running}
+        """Bytes of state by detector, of all keys together; by '' those of the states of meters, which all detectors share."""
+        own = {running.detector.id: sum(part.nbytes() for _, part in running.tree()) for running in self._running}
+        return own | ({"": meters} if (meters := self._totals.nbytes()) else {})
 
     def group(self, by: str, devices: ArrayLike, keys: ArrayLike) -> None:
         """Says whose devices are: key of the grouping for each, -1 for none. Holds for what is handed on from now."""

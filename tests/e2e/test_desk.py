@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import psycopg
+import pytest
 from PIL import Image
 from playwright.sync_api import Response, expect
 
@@ -127,7 +128,7 @@ def test_admin_releases_a_detector_that_was_held_back(
     deployment: Deployment, desk: Callable[..., Desk], row: str, why: str, button: str
 ) -> None:
     office = deployment.api("admin")
-    name = "silent_home.silent_home" if button == "再试一次" else "a_pack.too_many"
+    name = "silent_home.no_trace" if button == "再试一次" else "a_pack.too_many"
     owner = json.loads((deployment.folder / "run.json").read_text(encoding="utf-8"))["urls"]["owner"]
     with psycopg.connect(owner, autocommit=True) as rows:
         rows.execute("SELECT set_config('gridloop.system', 'on', false)")
