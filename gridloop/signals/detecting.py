@@ -95,11 +95,10 @@ class AtWork(Storing):
 
     def turn(self, look: Look | None = None) -> bool:
         """Take what the log has; True when more may be waiting. Nothing of a turn that fails stays."""
-        look = look or Look.take()
-        self._asked = {one.id for one in self._wanted()}
-        wanted = left(self._wanted(), look.aside)
+        look, wanted = look or Look.take(), self._wanted()
+        self._asked = {one.id for one in wanted}
         with self.blaming():
-            return self._turn(look, wanted)
+            return self._turn(look, left(wanted, look.aside))
 
     @contextmanager
     def blaming(self) -> Iterator[None]:
