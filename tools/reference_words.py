@@ -136,6 +136,8 @@ FACTS: dict[str, tuple[str, str]] = {
     "region_split": ("区划拆分", "Region split"),
     "roster_set": ("排班", "Roster set"),
     "detector_held": ("预警规则因预警过多暂停", "Detector held back: too many alarms"),
+    "detector_set_aside": ("预警规则出错搁置", "Detector set aside: it cannot go on"),
+    "detector_tried_again": ("预警规则再次启用", "Detector tried again"),
     "detector_released": ("预警规则恢复", "Detector released"),
     "signals_erased": ("信号数据删除", "Signals erased"),
     "staff_added": ("人员登记", "Person added to the staff"),

@@ -9,7 +9,7 @@ import io
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,6 +51,16 @@ NUMPY, NUMBA = "numpy", "numba"
 
 
 Around = Callable[[Condition, Part], Part]
+T = TypeVar("T")
+_NO_FAULT_OF_ITS = (MemoryError, OSError, ImportError)  # the machine's: any detector would have met with it
+
+
+class Faulty(Exception):
+    """Detectors that cannot go on, and what each met with. What all of the engine know is of no use afterwards."""
+
+    def __init__(self, faults: Sequence[tuple[Detector, Exception]]) -> None:
+        super().__init__("; ".join(f"{detector.id}: {type(fault).__name__}: {fault}" for detector, fault in faults))
+        self.faults = faults
 
 
 def built(condition: Condition, around: Around = lambda _, part: part) -> Part:
@@ -184,8 +194,9 @@ class Engine:
         return {running.detector.id: running.raising.quieted for running in self._running}
 
     def state_bytes(self) -> dict[str, int]:
-        """Bytes of state by detector, of all keys together."""
-        return {running.detector.id: sum(part.nbytes() for _, part in running.tree()) for running in self._running}
+        """Bytes of state by detector, of all keys together; by '' those of the states of meters, which all detectors share."""
+        own = {running.detector.id: sum(part.nbytes() for _, part in running.tree()) for running in self._running}
+        return own | ({"": meters} if (meters := self._totals.nbytes()) else {})
 
     def group(self, by: str, devices: ArrayLike, keys: ArrayLike) -> None:
         """Says whose devices are: key of the grouping for each, -1 for none. Holds for what is handed on from now."""
@@ -202,8 +213,12 @@ class Engine:
     def facts(self, by: str, name: str, values: ArrayLike) -> None:
         """A fact of every key of a grouping, NaN where it is not known: numbers, 1 and 0 for yes and no, or times. Holds from now on."""
         self._facts.setdefault(by, {})[name] = np.asarray(values, np.float64)
-        for gate in self._gates(by):
-            gate.changed(self.watermark)
+
+        def changed(running: _Running) -> None:
+            for gate in self._gates(by, running):
+                gate.changed(self.watermark)
+
+        self._each(changed)
 
     def enroll(self, by: str, keys: ArrayLike, at: ArrayLike) -> None:
         """Keys from which readings are expected from ``at`` on, one moment or each its own: the silence of one that never sends is
@@ -213,10 +228,13 @@ class Engine:
         known = np.asarray(keys, np.int64)
         self._grow(by, int(known.max(initial=-1)) + 1)
         since = np.maximum(np.broadcast_to(np.asarray(at, np.int64), known.shape), self.watermark)
-        for running in self._running:
+
+        def enroll(running: _Running) -> None:
             if running.detector.by == by:
                 for _, part in running.tree():
                     part.enroll(known, since)
+
+        self._each(enroll)
 
     def forget(self, devices: ArrayLike, keys: Mapping[str, ArrayLike], tokens: ArrayLike = ()) -> None:
         """As if nothing had ever been read of some devices, of some keys by grouping, or with some tokens in it; no alarm's end is told.
@@ -226,7 +244,8 @@ class Engine:
         gone, named = np.asarray(devices, np.int64), np.asarray(tokens, np.int64)
         self._reorder.forget(gone, named)
         self._totals.forget(gone)
-        for running in self._running:
+
+        def forget(running: _Running) -> None:
             by = running.detector.by
             of = gone if by == DEVICE else np.asarray(keys.get(by, ()), np.int64)
             of = of[of < self._sizes[by]]
@@ -234,6 +253,22 @@ class Engine:
                 part.forget(of)
                 part.forget_tokens(named)
             running.raising.forget(of.tolist())
+
+        self._each(forget)
+
+    def _each(self, act: Callable[[_Running], T]) -> list[T]:
+        """Of every detector; ``Faulty`` with all that cannot."""
+        out, faults = [], list[tuple[Detector, Exception]]()
+        for running in self._running:
+            try:
+                out.append(act(running))
+            except _NO_FAULT_OF_ITS:
+                raise
+            except Exception as fault:
+                faults.append((running.detector, fault))
+        if faults:
+            raise Faulty(faults) from faults[0][1]
+        return out
 
     def step(self, readings: Readings, received: Ints | None = None) -> list[Alarm]:
         """Takes a batch of the log and tells the alarms that are certain now, in the order of time, detector and key."""
@@ -256,11 +291,8 @@ class Engine:
         rows = self._totals.turned(rows)
         self._grow(DEVICE, int(rows.device.max(initial=-1)) + 1)
         views = {by: self._view(by, rows) for by in self._sizes}
-        found = [
-            (alarm.at, number, alarm.key, alarm)
-            for number, running in enumerate(self._running)
-            for alarm in running.step(views[running.detector.by], until)
-        ]
+        told = self._each(lambda running: running.step(views[running.detector.by], until))
+        found = [(alarm.at, number, alarm.key, alarm) for number, alarms in enumerate(told) for alarm in alarms]
         return [alarm for *_, alarm in sorted(found, key=lambda f: f[:3])]
 
     def _view(self, by: str, rows: Sorted) -> View:
@@ -289,13 +321,12 @@ class Engine:
                 for _, part in running.tree():
                     part.grow(size)
 
-    def _gates(self, by: str) -> Iterator[joining.Gate]:
-        """Those of a grouping, with its facts at hand."""
-        for running in self._running:
-            for _, part in running.tree():
-                if running.detector.by == by and isinstance(part, joining.Gate):
-                    part.facts = self._facts[by]
-                    yield part
+    def _gates(self, by: str, running: _Running) -> Iterator[joining.Gate]:
+        """A detector's, if it goes by a grouping, with its facts at hand."""
+        for _, part in running.tree():
+            if running.detector.by == by and isinstance(part, joining.Gate):
+                part.facts = self._facts[by]
+                yield part
 
     def leave_out(self, detectors: Collection[str]) -> None:
         """These are no longer at work."""
@@ -365,7 +396,8 @@ class Engine:
         for by in self._sizes:
             self._resize(by, max(self._sizes[by], sizes.get(by, 0)))
         for by in self._facts:
-            list(self._gates(by))
+            for running in self._running:
+                list(self._gates(by, running))
         return fresh
 
 

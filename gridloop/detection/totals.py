@@ -2,6 +2,7 @@
 
 A state that has run over its last digit is told from one that fell back by where it stood: just below a round number, now just above 0.
 What a step cannot have been (backwards; more than a connection gives in that time) is no use, and is counted for a person to see.
+A single state of 0 from which the meter comes back to where it was or beyond was none: what was used is counted from the state before it.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ class Totals:
     def __init__(self, totals: Iterable[Total]) -> None:
         self._totals = {total.kind: total for total in totals}
         self._kinds = np.array(sorted(self._totals), np.int64)
-        self._value: dict[int, Floats] = {}  # by kind: of each device its last state, NaN for none
-        self._time: dict[int, Ints] = {}
+        self._value: dict[int, Floats] = {}  # by kind: of each device its last state, NaN for none; the one before while that fell to 0
+        self._time: dict[int, Ints] = {}  # of the last state, its complement (below 0) when that fell to 0
         self.back: dict[int, int] = {}
         self.over: dict[int, int] = {}
 
@@ -55,17 +56,29 @@ class Totals:
         before, since = np.empty_like(value), np.empty_like(time)
         before[1:], since[1:] = value[:-1], time[:-1]
         first = begins(device)
-        before[first], since[first] = last[device[first]], when[device[first]]
+        stored, at = last[device[first]], when[device[first]]
+        dropped = (at < 0) & ~np.isnan(stored)
+        before[first], since[first] = np.where(dropped, 0, stored), np.where(dropped, ~at, at)
         most = total.most * np.maximum(time - since, HOUR) / HOUR
         use = value - before
         fell = np.flatnonzero(use < 0)
         use[fell] = _over_the_end(before[fell], value[fell], most[fell])
         known = ~np.isnan(use)
-        _count(self.back, device[fell][np.isnan(use[fell])])
+        fell = fell[~known[fell]]
+        _count(self.back, device[fell])
+        held = np.full(len(value), np.nan)  # what a state before the last was, when the last fell from it to 0
+        held[first] = np.where(dropped, stored, np.nan)
+        to_zero = fell[value[fell] == 0]
+        goes_on = to_zero[~np.append(first, True)[to_zero + 1]]
+        held[goes_on + 1] = before[goes_on]
+        again = value - held
+        use = np.where((again >= 0) & (again <= most), again, use)
         over = known & (use > most)
         _count(self.over, device[over])
         ends = np.append(first[1:], True)
         last[device[ends]], when[device[ends]] = value[ends], time[ends]
+        to_zero = to_zero[ends[to_zero]]
+        last[device[to_zero]], when[device[to_zero]] = before[to_zero], ~time[to_zero]
         return use, known & ~over
 
     def _grow(self, kind: int, size: int) -> None:
@@ -107,14 +120,21 @@ class Totals:
 
 
 class Backwards:
-    """States that are read stretch by stretch back in time, as what was used: the first of each device waits for the one before it."""
+    """States that are read stretch by stretch back in time, as what was used: the first of each device waits for the one before it, and
+
+    with a 0 the one after it. What still waits when there is no more before is told by ``rest``.
+    """
 
     def __init__(self, totals: Iterable[Total]) -> None:
         self._totals = {total.kind: total for total in totals}
         self._waiting = dict.fromkeys(self._totals, NOTHING)
+        self._lone = {kind: np.zeros(0, np.int64) for kind in self._totals}  # devices with a single state so far, a 0
 
     def turned(self, found: Readings) -> Readings:
-        """Uses, and all that is no state. Of each device's states there is the very last: from it later ones go on."""
+        """Uses, and all that is no state. Of each device's states there is the very last, and the one from which that fell to 0: from it
+
+        later ones go on.
+        """
         states = np.isin(found.kind, list(self._totals)) & ~np.isnan(found.value)
         parts = [found.take(~states)]
         for kind in np.unique(found.kind[states]).tolist():
@@ -126,10 +146,24 @@ class Backwards:
         again = np.isin(waiting.device, found.device)
         rows = by_device(joined([found, waiting.take(again)]))[0]
         states, uses = rows.whole.take(rows.order), Totals([total]).turned(rows).whole
-        first = begins(states.device)
-        last = np.append(first[1:], True) & ~np.isin(states.device, waiting.device)
-        self._waiting[total.kind] = joined([waiting.take(~again), states.take(first)])
-        return [states.take(last), uses.take(uses.kind == total.use)]
+        first, zero = begins(states.device), states.value == 0
+        last = np.append(first[1:], True)
+        open_ = first.copy()
+        open_[1:] |= first[:-1] & zero[:-1] & ~first[1:] & ~zero[1:]
+        self._waiting[total.kind] = joined([waiting.take(~again), states.take(open_)])
+        fresh, lone = last & ~np.isin(states.device, waiting.device), self._lone[total.kind]
+        fell = (fresh | last & np.isin(states.device, lone)) & zero & ~first & (uses.kind == total.kind)
+        lone = lone[~np.isin(lone, states.device)]
+        self._lone[total.kind] = np.append(lone, states.device[fresh & first & zero])
+        return [states.take(fresh | np.append(fell[1:], False)), uses.take((uses.kind == total.use) & ~open_)]
+
+    def rest(self) -> Readings:
+        """Uses that waited for states there are none of."""
+        parts = []
+        for kind, waiting in self._waiting.items():
+            uses = Totals([self._totals[kind]]).turned(by_device(waiting)[0]).whole
+            parts.append(uses.take(uses.kind == self._totals[kind].use))
+        return joined(parts)
 
 
 def _over_the_end(before: Floats, value: Floats, most: Floats) -> Floats:

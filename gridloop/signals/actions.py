@@ -30,7 +30,7 @@ from gridloop.signals import history
 from gridloop.signals.connection import KeptConnection
 from gridloop.signals.log import appending
 from gridloop.signals.messages import DEVICE_STATUS, Erasure
-from gridloop.signals.models import Alarm, Forgotten, HeldDetector, Irregular, Proposal, Seen, Trouble, Witness
+from gridloop.signals.models import Alarm, AsideDetector, Forgotten, HeldDetector, Irregular, Proposal, Seen, Trouble, Witness
 from gridloop.signals.positions import done_by_all
 from gridloop.signals.rules import OWN_SOURCE, SILENT_LEAST, Marks, Watch, erased, token_text
 from gridloop.signals.source import source
@@ -177,15 +177,20 @@ def forget_alarms(limit: int = 500, dry: bool = False) -> int:
 def release_detector(viewer: Viewer, name: str) -> None:
     """A detector that was held back because of too many alarms may be told of again. What lasts of its alarms is told,
 
-    and what happened within the last hour; see ``alarms``.
+    and what happened within the last hour; see ``alarms``. One that was set aside tries again, once it has learned from history.
     """
     desk.need_own(viewer, "pack.switch", "")
     with elevated():
-        row = HeldDetector.objects.select_for_update().filter(detector=name).first()
-        if row is None:
+        held = HeldDetector.objects.select_for_update().filter(detector=name).first()
+        aside = AsideDetector.objects.select_for_update().filter(detector=name).first()
+        if held is None and aside is None:
             raise NotFound("signals.not_held", name=name)
-        row.delete()
-        append("org", "detector_released", {"detector": name, "alarms": row.alarms}, viewer)
+        if held is not None:
+            held.delete()
+            append("org", "detector_released", {"detector": name, "alarms": held.alarms}, viewer)
+        if aside is not None:
+            aside.delete()
+            append("org", "detector_tried_again", {"detector": name, "version": aside.version}, viewer)
 
 
 def forget_outcomes(limit: int = 500, dry: bool = False) -> int:

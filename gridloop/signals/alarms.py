@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals.actions import emit
 from gridloop.signals.messages import ToldAlarm, alarm_signal
-from gridloop.signals.models import Alarm, HeldDetector
+from gridloop.signals.models import Alarm, AsideDetector, HeldDetector
 from gridloop.signals.stream import milliseconds
 
 LATE = timedelta(minutes=10)  # told so long after its moment, an alarm says that it is late
@@ -240,14 +241,16 @@ def reconcile(detectors: Collection[str], own: Own, active: Sequence[Found], at:
 
 
 def remembered() -> set[str]:
-    """Detectors that have open alarms or are held back."""
+    """Detectors that have open alarms, are held back or set aside."""
     open_ = Alarm.objects.filter(ended=None).values_list("detector", flat=True).distinct()
-    return {*open_, *HeldDetector.objects.values_list("detector", flat=True)}
+    stopped = (table.objects.values_list("detector", flat=True) for table in (HeldDetector, AsideDetector))
+    return {*open_, *chain.from_iterable(stopped)}
 
 
 def end_detectors(detectors: Collection[str], at: int, now: datetime) -> None:
     """Of detectors that are no more nothing lasts."""
     HeldDetector.objects.filter(detector__in=list(detectors)).delete()
+    AsideDetector.objects.filter(detector__in=list(detectors)).delete()
     reconcile(detectors, lambda _: True, [], at, lambda _: Ruling(Alarm.Told.PASSED), now)
 
 

@@ -116,13 +116,18 @@ def erase_person(request: HttpRequest, code: str, body: EraseIn) -> Any:
 
 
 class HeldDetectorOut(Schema):
-    """A detector of which nothing is told since it raised so many ``alarms``, more than people can take in an hour."""
+    """A detector of which nothing is told. ``why``: alarms, when it raised so many ``alarms``, more than people can take in an hour, or
+
+    fault, when it cannot go on and is set aside; ``fault``: with what, as the program says it.
+    """
 
     name: str
     title: str
     sentence: str
     since: datetime
+    why: str
     alarms: int
+    fault: str
 
 
 class HeldDetectorsPage(Schema):
@@ -130,12 +135,20 @@ class HeldDetectorsPage(Schema):
     next: str | None = None
 
 
-@router.get("/detectors/held", response=HeldDetectorsPage, summary="Detectors held back because of too many alarms")
+@router.get(
+    "/detectors/held",
+    response=HeldDetectorsPage,
+    summary="Detectors held back for too many alarms, or set aside for a fault",
+)
 def held_detectors(request: HttpRequest) -> dict[str, Any]:
     return {"items": selectors.held_detectors(need(request, "pack.read"))}
 
 
-@router.post("/detectors/{name}/release", response=HeldDetectorsPage, summary="Let a detector that was held back be told of again")
+@router.post(
+    "/detectors/{name}/release",
+    response=HeldDetectorsPage,
+    summary="Let a detector be told of again, or try again",
+)
 def release_detector(request: HttpRequest, name: str) -> dict[str, Any]:
     viewer = need(request, "pack.switch")
     actions.release_detector(viewer, name[:100])

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 import numpy as np
 
-from gridloop.detection.engine import Engine
+from gridloop.detection.engine import Engine, Faulty
 from gridloop.detection.messages import Alarm
 from gridloop.detection.rules import DEVICE, Detector, described
 from gridloop.journal.frame import scoped
@@ -23,6 +24,7 @@ from gridloop.kernel.errors import Unavailable
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.briefs import DeviceKeys
 from gridloop.signals import alarms, forgetting, positions, state, warming
+from gridloop.signals.aside import Suspects, forget_others, left
 from gridloop.signals.holding import fact_names, waits_for_silence
 from gridloop.signals.irregular import Noting
 from gridloop.signals.keys import Keys, everybody
@@ -47,7 +49,8 @@ class AtWork(Storing):
     """A lane's detectors with the worker that holds it. What is in memory may be ahead of what is stored: after any fault it is dropped
 
     and loaded again. ``beside``: called while something takes long; without it the lane is all there is, and what is not wanted here
-    is wanted nowhere. ``counts``: whether irregular readings are told by this lane; see ``irregular``.
+    is wanted nowhere. ``counts``: whether irregular readings are told by this lane; see ``irregular``. ``suspects``: of the lane, by those
+    who had it here before.
     """
 
     def __init__(
@@ -57,8 +60,11 @@ class AtWork(Storing):
         lane: Lane = WHOLE,
         beside: Callable[[], None] | None = None,
         counts: Callable[[], bool] = lambda: True,
+        suspects: Suspects | None = None,
     ) -> None:
+        self._suspects = suspects or Suspects()
         self._owner, self._wanted, self.lane, self._beside, self._counts = owner, wanted, lane, beside, counts
+        self._asked: set[str] = set()  # detectors that are wanted, also those set aside
         self.forget()
 
     def forget(self) -> None:
@@ -89,32 +95,48 @@ class AtWork(Storing):
 
     def turn(self, look: Look | None = None) -> bool:
         """Take what the log has; True when more may be waiting. Nothing of a turn that fails stays."""
-        look = look or Look.take()
-        wanted = tuple(self._wanted())
+        look, wanted = look or Look.take(), self._wanted()
+        self._asked = {one.id for one in wanted}
+        with self.blaming():
+            return self._turn(look, left(wanted, look.aside))
+
+    @contextmanager
+    def blaming(self) -> Iterator[None]:
+        """Around what the engine is asked to do: nothing of it stays after a fault, and a detector whose fault it is again is set aside."""
         try:
-            if not wanted and self.leases is None:
-                return self._beside is None and self._pass_by(look)
-            if self.leases is None:
-                if not self.claim(look):
-                    return False
-                self._look_around()
-                self.begin()
-            if look.erased:
-                self._forget_erased(look)
-            if wanted != self.detectors and (wanted := self._as_before(wanted)) != self.detectors:
-                self._change(wanted)
-            else:
-                self._warming = None
-            if self._warming and not self.detectors:
-                self._send_due()
-                return True  # nobody is at work: the log waits until they know what came before
-            return self._step(look) or self._warming is not None
+            yield
+        except Faulty as fault:
+            until, position = self.frontier, {p: lease.seq for p, lease in (self.leases or {}).items()}
+            self.forget()
+            self._suspects.note(fault, self.lane, until, position)
+            raise
         except BaseException:
             self.forget()
             raise
 
+    def _turn(self, look: Look, wanted: tuple[Detector, ...]) -> bool:
+        if not wanted and self.leases is None:
+            return self._beside is None and self._pass_by(look)
+        if self.leases is None:
+            if not self.claim(look):
+                return False
+            self._look_around()
+            self.begin()
+        if look.erased:
+            self._forget_erased(look)
+        if wanted != self.detectors and (wanted := self._as_before(wanted)) != self.detectors:
+            self._change(wanted)
+        else:
+            self._warming = None
+        if self._warming and not self.detectors:
+            self._send_due()
+            return True  # nobody is at work: the log waits until they know what came before
+        more = self._step(look)
+        self._suspects.passed(self.detectors, self.frontier)
+        return more or self._warming is not None
+
     def _pass_by(self, look: Look) -> bool:
-        more = state.pass_by(self.lane.consumer, self._owner, LEASE_SECONDS, self._partitions(look), (self.lane.tag,))
+        more = state.pass_by(self.lane.consumer, self._owner, LEASE_SECONDS, self._partitions(look), (self.lane.tag,), self._asked)
         if look.erased:
             forgetting.leave_none(self._owner, (), look.ends)
         return more
@@ -306,7 +328,7 @@ class AtWork(Storing):
         if self.leases is None:
             return False
         self._renewed = time.monotonic()
-        self._next = tuple(self._wanted())
+        self._next = left(self._wanted(), look.aside)
         self._engine(self._next)
         with scoped(SYSTEM):
             self.keys = Keys.load(self.lane.tag)
@@ -378,9 +400,10 @@ class AtWork(Storing):
         with scoped(SYSTEM):
             positions.stop_short()
             if self._beside is None:
-                gone = alarms.remembered() - {detector.id for detector in self._next}
+                gone = alarms.remembered() - self._asked
                 alarms.end_detectors(gone, self.engine.watermark, clock.now())
             self._reconcile(set(fresh), silent, clock.now())
+            forget_others(self.detectors)
             self._store(place)
         state.tidy(self._hold, self.lane.tag)
 

@@ -175,6 +175,21 @@ class HeldDetector(models.Model):
     alarms = models.IntegerField()  # within the hour, when it was held back
 
 
+class AsideDetector(models.Model):
+    """A detector that cannot go on, set aside so that the others can: until its definition has another version, or somebody lets it try
+
+    again. ``position``: how far its lane was when it failed, by partition; ``until``: the moment of the log it had come to.
+    """
+
+    detector = models.CharField(max_length=100, primary_key=True)
+    version = models.IntegerField()
+    since = models.DateTimeField()
+    fault = models.CharField(max_length=500)
+    lane = models.CharField(max_length=16)
+    until = models.DateTimeField()
+    position = models.JSONField()
+
+
 class Witness(models.Model):
     """An alarm, or a device's own, that opened or joined a case, and what the case has shown of it. One row a case, detector and key."""
 

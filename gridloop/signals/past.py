@@ -139,27 +139,37 @@ def earlier(
 
     of the last hours in which there were decisive ones (``asked``). Of ``meters`` what was used, and the last state.
     """
-    states = Backwards(meters)
-    known: dict[int | Decisive, Ints] = {}  # by kind, and by what decides: how many were found of each device
+    meters = tuple(meters)
+    states, known = Backwards(meters), _Known(asked, [meter.kind for meter in meters])
     for hour in range((before - 1) // HOUR, since // HOUR - 1, -1):
         parts = [read(path, numbers, kinds, hour * HOUR, min(before, (hour + 1) * HOUR)) for path in files(hour, lane)]
-        if not parts:  # most hours of a young deployment
-            yield NOTHING
-            continue
-        found = states.turned(joined(parts))
-        wanted: list[tuple[int | Decisive, Bools, int]] = [(kind, found.kind == kind, 1) for kind in np.unique(found.kind).tolist()]
-        wanted += [(one, one.among(found), one.least) for one in asked]
-        new = np.zeros(len(found.time), np.bool_)
-        for what, which, least in wanted:
+        # most hours of a young deployment have none
+        yield known.wanted(states.turned(joined(parts))) if parts else NOTHING
+    yield known.wanted(states.rest())
+
+
+class _Known:
+    """How many readings of each device were found, by kind and by what decides. ``meters``: kinds of states, of which all are wanted."""
+
+    def __init__(self, asked: Sequence[Decisive], meters: Sequence[int]) -> None:
+        self._asked, self._meters = asked, meters
+        self._counts: dict[int | Decisive, Ints] = {}
+
+    def wanted(self, found: Readings) -> Readings:
+        """Those of which too few were known before."""
+        looks: list[tuple[int | Decisive, Bools, int]] = [(kind, found.kind == kind, 1) for kind in np.unique(found.kind).tolist()]
+        looks += [(one, one.among(found), one.least) for one in self._asked]
+        new = np.isin(found.kind, self._meters) & ~np.isnan(found.value)
+        for what, which, least in looks:
             rows = np.flatnonzero(which)
             if len(rows):
                 counts = np.bincount(found.device[rows])
-                seen = known.get(what, np.zeros(0, np.int64))
+                seen = self._counts.get(what, np.zeros(0, np.int64))
                 seen = np.append(seen, np.zeros(max(0, len(counts) - len(seen)), np.int64))
                 new[rows[seen[found.device[rows]] < least]] = True
                 seen[: len(counts)] += counts
-                known[what] = seen
-        yield found.take(new)
+                self._counts[what] = seen
+        return found.take(new)
 
 
 def files(hour: int, lane: int | None = None) -> list[Path]:

@@ -24,7 +24,7 @@ from gridloop.signals.actions import GROUP_DIGITS, GROUP_WITHIN, is_mass_silence
 from gridloop.signals.alarms import SILENCE, moment, most_an_hour
 from gridloop.signals.irregular import AGAIN, UNKNOWN, WHYS, Day, day_before
 from gridloop.signals.judging import Counts
-from gridloop.signals.models import Alarm, HeldDetector, Proposal, Trouble, Witness
+from gridloop.signals.models import Alarm, AsideDetector, HeldDetector, Proposal, Trouble, Witness
 from gridloop.signals.outcomes import counts_of, matcher
 from gridloop.signals.positions import CONSUMERS, reached
 from gridloop.signals.source import source
@@ -68,14 +68,15 @@ def lags(viewer: Viewer) -> dict[str, Lag]:
 class Detecting:
     """How the detectors at work are, as of when their state was last stored: where the last lane stood then, ``latest``: where the first.
 
-    ``passed``: irregular readings since ever, by why; ``held``: detectors held back → alarms; ``hushed``: alarms that wait for others to
-    be heard.
+    ``passed``: irregular readings since ever, by why; ``held``: detectors held back → alarms; ``aside``: detectors set aside → the fault
+    and when; ``hushed``: alarms that wait for others to be heard.
     """
 
     until: datetime | None
     latest: datetime | None
     passed: dict[str, int]
     held: dict[str, int]
+    aside: dict[str, tuple[str, datetime]]
     hushed: int
     anew: tuple[datetime, str] | None = None  # when what was stored could not be read, and why
 
@@ -92,6 +93,7 @@ def detecting(viewer: Viewer) -> Detecting:
         latest=max(frontiers, default=None),
         passed={why: passed[why] for why in (*WHYS, AGAIN, UNKNOWN)},
         held=dict(HeldDetector.objects.order_by("detector").values_list("detector", "alarms")),
+        aside={row.detector: (row.fault, row.since) for row in AsideDetector.objects.order_by("detector")},
         hushed=Alarm.objects.filter(told=Alarm.Told.HELD, reason=SILENCE, ended=None).count(),
         anew=(moment(anew[0]), anew[1]) if anew else None,
     )
@@ -113,9 +115,13 @@ def _meta(tag: str) -> dict[str, Any]:
 
 @reading
 def held_detectors(viewer: Viewer) -> list[dict[str, Any]]:
-    """Name, title, sentence, since when, and how many alarms it raised in that hour and since."""
-    rows = HeldDetector.objects.order_by("since", "detector")
-    return [{"name": row.detector, **detector_words(viewer, row.detector), "since": row.since, "alarms": row.alarms} for row in rows]
+    """Name, title, sentence, since when and why: how many alarms it raised in that hour and since, or the fault it cannot go on with."""
+    held = [(row.since, row.detector, "alarms", row.alarms, "") for row in HeldDetector.objects.all()]
+    aside = [(row.since, row.detector, "fault", 0, row.fault) for row in AsideDetector.objects.all()]
+    return [
+        {"name": name, **detector_words(viewer, name), "since": since, "why": why, "alarms": alarms, "fault": fault}
+        for since, name, why, alarms, fault in sorted(held + aside)
+    ]
 
 
 def detector_title(viewer: Viewer, name: str) -> str:
@@ -173,6 +179,10 @@ def _doctor_of_detectors(viewer: Viewer) -> list[tuple[str, str, str, dict[str, 
     lines += [
         ("BAD", "detectors", "signals.doctor_held", {"name": _called(name), "alarms": alarms, "most": most_an_hour()})
         for name, alarms in found.held.items()
+    ]
+    lines += [
+        ("BAD", "detectors", "signals.doctor_aside", {"name": _called(name), "at": f"{since:%Y-%m-%d %H:%M} UTC", "fault": fault})
+        for name, (fault, since) in found.aside.items()
     ]
     if found.anew and clock.now() - found.anew[0] < timedelta(days=1):
         lines.append(("warn", "detectors", "signals.doctor_anew", {"at": f"{found.anew[0]:%Y-%m-%d %H:%M} UTC", "why": found.anew[1]}))

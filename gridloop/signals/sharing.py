@@ -10,12 +10,14 @@ import logging
 import math
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from gridloop.detection.rules import Detector
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals import alarms, detecting, forgetting, positions, state
+from gridloop.signals.aside import Suspects, left
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.keys import everybody
 from gridloop.signals.lanes import DEVICES, TOGETHER, WHOLE, Lane, parted, shared
@@ -33,14 +35,17 @@ class Crew:
         self._owner, self._wanted = owner, wanted
         self.held: dict[Lane, AtWork] = {}
         self._lanes: Mapping[Lane, tuple[Detector, ...]] = {}
+        self._asked = set[str]()  # detectors that are wanted, also those set aside
+        self._suspects = defaultdict[Lane, Suspects](Suspects)
         self._gone = set[str]()  # detectors with alarms that nobody wants
         self._known: set[Lane] | None = None  # lanes there were at the last look at what nobody detects on
         self._balanced = self._passed = -math.inf
 
     def turn(self) -> bool:
         """Every lane's turn; True when more may be waiting. A lane that fails is dropped, and the others have had theirs."""
-        look = Look.take()
-        self._lanes = shared(tuple(self._wanted()), sorted(look.ends))
+        look, wanted = Look.take(), tuple(self._wanted())
+        self._asked = {one.id for one in wanted}
+        self._lanes = shared(left(wanted, look.aside), sorted(look.ends))
         self._pass_by(look)
         if time.monotonic() - self._balanced > BALANCE_SECONDS:
             try:
@@ -98,7 +103,8 @@ class Crew:
         return sorted(free, key=lambda lane: lane != WHOLE)
 
     def _claimed(self, lane: Lane, look: Look) -> AtWork | None:
-        work = AtWork(self._owner, lambda: self._lanes.get(lane, ()), lane, self._keep, lambda: self._tells(lane))
+        wanted, tells = lambda: self._lanes.get(lane, ()), lambda: self._tells(lane)
+        work = AtWork(self._owner, wanted, lane, self._keep, tells, self._suspects[lane])
         if not work.claim(look):
             return None
         self.held[lane] = work
@@ -113,7 +119,8 @@ class Crew:
             self._look_around(fresh)
             for work in fresh:
                 if work.leases is not None:
-                    work.begin()
+                    with work.blaming():
+                        work.begin()
         except BaseException:
             for work in fresh:  # whose lane it was knows not what to do with it; it is free when its time is over
                 self.held.pop(work.lane, None)
@@ -127,11 +134,13 @@ class Crew:
         for rows in everybody():
             parts = parted(rows)
             for work in works:
-                work.learn(rows if work.lane.partition is None else parts.get(work.lane.partition, ()))
+                with work.blaming():
+                    work.learn(rows if work.lane.partition is None else parts.get(work.lane.partition, ()))
                 work.renew(also=bool(work.keys.fresh))
             self._keep()
         for work in works:
-            work.looked_around(began)
+            with work.blaming():
+                work.looked_around(began)
 
     def _keep(self) -> None:
         """While one lane takes long the others stay ours."""
@@ -160,9 +169,8 @@ class Crew:
         self._known = known
         for consumer in tags.keys() - {lane.consumer for lane in lately}:
             state.go_by(consumer, self._owner, detecting.LEASE_SECONDS, look.ends, tags[consumer])
-        wanted = {detector.id for detectors in self._lanes.values() for detector in detectors}
         if look.erased:
             forgetting.leave_none(self._owner, lately, look.ends)
-        self._gone = state.end_gone(wanted, self._gone)
+        self._gone = state.end_gone(self._asked, self._gone)
         if not self.held:
             alarms.send_due()

@@ -159,9 +159,14 @@ def give_up(consumer: str, owner: str, seconds: int, partitions: Collection[int]
         positions.release(lease)
 
 
-def pass_by(consumer: str, owner: str, seconds: int, partitions: Collection[int], tags: Collection[str]) -> bool:
-    """Nobody detects anything: the position goes along, so that the log can be trimmed; what was known is forgotten, alarms are over."""
-    end_gone(())
+def pass_by(
+    consumer: str, owner: str, seconds: int, partitions: Collection[int], tags: Collection[str], wanted: Collection[str] = ()
+) -> bool:
+    """Nobody detects anything: the position goes along, so that the log can be trimmed; what was known is forgotten, alarms are over but
+
+    for those of detectors that are wanted.
+    """
+    end_gone(wanted)
     go_by(consumer, owner, seconds, partitions, tags)
     return alarms.send_due() == alarms.AT_ONCE
 

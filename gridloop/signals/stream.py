@@ -138,7 +138,9 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The log's ends, asked for after the moment ``now``. ``erased``: somebody was, and not all lanes have forgotten it.
+    """The log's ends, asked for after the moment ``now``. ``erased``: somebody was, and not all lanes have forgotten it. ``aside``: ids and
+
+    versions of detectors that are set aside.
 
     Lanes that look together read and decode what they have in common once.
     """
@@ -146,6 +148,7 @@ class Look:
     now: datetime
     ends: Mapping[int, int]
     erased: bool
+    aside: frozenset[tuple[str, int]] = frozenset()
     _found: dict[tuple[int, int], list[Row]] = field(default_factory=dict)  # by partition and the sequence after which they come
 
     @classmethod
@@ -154,7 +157,9 @@ class Look:
         with scoped(SYSTEM), connection.cursor() as cursor:
             ends = source().ends()
             cursor.execute("SELECT EXISTS (SELECT FROM signals_forgotten)")  # no model: stories read columns where no database is
-            return cls(now, ends, bool(cursor.fetchone()[0]))
+            erased = bool(cursor.fetchone()[0])
+            cursor.execute("SELECT detector, version FROM signals_asidedetector")
+            return cls(now, ends, erased, frozenset(cursor.fetchall()))
 
     def read_anew(self) -> None:
         """What other lanes have read in this look may be from before an erasure that one has just forgotten."""

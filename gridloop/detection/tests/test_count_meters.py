@@ -31,7 +31,8 @@ RULES = [
 ]
 State = tuple[int, int, float]  # minute, device, value
 
-steps = st.sampled_from([0.0, 0.25, 0.5, 1.0, 6.0, 19.0, 500.0, -0.5, -900.0])
+GONE = -1e9  # says 0 once, and goes on as before; twice in a row so often
+steps = st.sampled_from([0.0, 0.25, 0.5, 1.0, 6.0, 19.0, 500.0, -0.5, -900.0, GONE, GONE, -2 * GONE])
 streams = st.lists(st.tuples(st.integers(1, 90), st.integers(0, 2), steps), max_size=40)
 
 
@@ -40,6 +41,10 @@ def states(drawn: list[tuple[int, int, float]]) -> list[State]:
     now, value, out = 0, [995.0, 10.0, 400.0], []
     for wait, device, step in drawn:
         now += wait
+        if abs(step) >= -GONE:
+            value[device] = 0.0 if step > 0 else value[device]  # it was exchanged
+            out.append((now, device, 0.0))
+            continue
         value[device] = (value[device] + step) % 1000
         out.append((now, device, value[device]))
     return out
@@ -48,8 +53,10 @@ def states(drawn: list[tuple[int, int, float]]) -> list[State]:
 def used(found: list[State]) -> tuple[list[State], list[int], list[int]]:
     """One after the other in plain Python: uses, devices that fell back and that rose too much."""
     last: dict[int, tuple[int, float]] = {}
+    held: dict[int, float] = {}  # what it was before it fell to 0
     uses, back, over = [], [], []
     for minute, device, value in found:
+        kept = held.pop(device, math.inf)
         if device in last:
             when, before = last[device]
             most = METER.most * max(minute - when, 60) / 60
@@ -58,8 +65,12 @@ def used(found: list[State]) -> tuple[list[State], list[int], list[int]]:
                 ends = [m * 10**n for m in (1, 6.5536, 1.6777216, 4.294967296) for n in range(4)]
                 on = [e - before + value for e in ends if e > before >= 0.9 * e and value <= 0.1 * e and e - before + value <= most]
                 use = min(on, default=math.nan)
+            if 0 <= value - kept <= most:
+                use = value - kept
             if math.isnan(use):
                 back.append(device)
+                if value == 0:
+                    held[device] = before
             elif use > most:
                 over.append(device)
             else:
@@ -108,24 +119,29 @@ def test_they_raise_what_their_uses_raise(drawn: list[tuple[int, int, float]], s
 
 
 @settings(max_examples=80, deadline=None, database=None)
-@given(streams, st.integers(1, 400))
+@given(streams, st.integers(5, 400))
 def test_backwards_they_say_the_same_uses(drawn: list[tuple[int, int, float]], stretch: int) -> None:
     found = states(drawn)
     backwards, parts = Backwards([METER]), []
-    for begin in range(90 * 41 // stretch * stretch, -1, -stretch):
+    end = max((minute for minute, *_ in found), default=0)
+    for begin in range(end // stretch * stretch, -1, -stretch):
         doors = Readings.of([begin * MINUTE], [0], [DOOR], [np.nan])
         blank = Readings.of([begin * MINUTE], [0], [STATE], [np.nan])
         piece = columns([one for one in found if begin <= one[0] < begin + stretch], STATE)
         parts.append(backwards.turned(joined([piece, doors, blank])))
-    whole = joined(parts)
+    whole = joined([*parts, backwards.rest()])
     told = whole.take(whole.kind == USE)
     assert sorted(zip(told.time.tolist(), told.device.tolist(), told.value.tolist(), strict=True)) == [
         (minute * MINUTE, device, use) for minute, device, use in used(found)[0]
     ]
     left = whole.take((whole.kind == STATE) & ~np.isnan(whole.value))
-    last = {device: (minute * MINUTE, value) for minute, device, value in found}
-    assert {int(d): (int(t), float(v)) for t, d, v in zip(left.time, left.device, left.value, strict=True)} == last
-    assert len(left.time) == len(last)
+    rows = by_device(columns(found, STATE))[0]
+    whole_, handed = Totals([METER]), Totals([METER])
+    whole_.turned(rows)
+    handed.turned(by_device(left)[0])
+    for name, column in whole_.dump().items():
+        np.testing.assert_array_equal(handed.dump()[name], column)
+    assert len(left.time) <= 2 * len({device for _, device, _ in found})
     assert (whole.kind == DOOR).sum() == np.isnan(whole.value).sum() / 2 == len(parts)
 
 
@@ -151,6 +167,37 @@ def test_a_wrap_is_told_from_a_reset(before: float, after: float, use: float | N
     rows = by_device(columns([(0, 0, before), (10, 0, after)], STATE))[0]
     turned = Totals([METER]).turned(rows)
     assert turned.value[turned.kind == USE].tolist() == ([] if use is None else [pytest.approx(use)])
+
+
+@pytest.mark.parametrize(
+    ("found", "uses"),
+    [
+        ([5.0, 0.0, 5.5], [0.5]),
+        ([5.0, 0.0, 5.0], [0.0]),
+        ([5.0, 0.0, 4.0], [4.0]),  # exchanged: a new register
+        ([5.0, 0.0, 0.0, 5.5], [0.0, 5.5]),  # it stayed there
+        ([500.0, 0.0, 521.0], []),  # more than a connection gives, from wherever
+        ([500.0, 0.0, 519.0], [19.0]),
+        ([5.0, 0.0, 5.5, 0.0, 6.0], [0.5, 0.5]),
+        ([5.0, 1.0, 5.5], [4.5]),  # any other fall may be a new register
+    ],
+)
+@pytest.mark.parametrize("whole", [True, False], ids=["at once", "one by one"])
+def test_a_single_0_in_between_is_no_use(found: list[float], uses: list[float], whole: bool) -> None:
+    totals, out = Totals([METER]), list[float]()
+    pieces = [[*enumerate(found)]] if whole else [[one] for one in enumerate(found)]
+    for piece in pieces:
+        turned = totals.turned(by_device(columns([(10 * n, 0, value) for n, value in piece], STATE))[0])
+        out += turned.value[turned.kind == USE].tolist()
+    assert out == uses
+
+
+def test_who_is_forgotten_at_0_begins_anew() -> None:
+    totals = Totals([METER])
+    totals.turned(by_device(columns([(0, 0, 5.0), (1, 0, 0.0)], STATE))[0])
+    totals.forget(np.array([0]))
+    turned = totals.turned(by_device(columns([(2, 0, 5.5), (3, 0, 6.0)], STATE))[0])
+    assert turned.value[turned.kind == USE].tolist() == [0.5]
 
 
 def test_a_long_silence_allows_more() -> None:

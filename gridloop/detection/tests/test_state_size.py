@@ -7,7 +7,7 @@ import numpy as np
 from gridloop.detection import rules
 from gridloop.detection.columns import Readings
 from gridloop.detection.engine import Engine
-from gridloop.detection.rules import DAY, DEVICE, HOUR, Condition, Detector, Pick
+from gridloop.detection.rules import DAY, DEVICE, HOUR, Condition, Detector, Pick, Total
 from gridloop.detection.snapshots import unpacked
 
 KEYS, START = 2_000, 20_000 * DAY
@@ -52,6 +52,17 @@ def test_nine_simple_operators_take_120_bytes() -> None:
     assert alarms > 50 * KEYS, "all of them had something to do"
     assert 60 < memory <= 120
     assert stored <= 1.5 * 120, "with the alarms that last just now"
+
+
+def test_states_of_meters_take_16_bytes_for_each_kind_that_comes() -> None:
+    meters = [Total(kind, 9, 20.0) for kind in (POWER.kinds[0], 8)]
+    engine = Engine([Detector("d", 1, rules.Absence(POWER, DAY))], 0, meters=meters)
+    engine.reserve(DEVICE, KEYS)
+    own = engine.state_bytes()
+    assert own.keys() == {"d"}
+    engine.step(Readings.of([START] * KEYS, range(KEYS), [POWER.kinds[0]] * KEYS, [5.0] * KEYS))
+    engine.finish()
+    assert engine.state_bytes() == own | {"": 16 * KEYS}
 
 
 def test_a_routine_takes_700_bytes() -> None:

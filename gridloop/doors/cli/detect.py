@@ -78,7 +78,7 @@ def detect(rules: str, files: tuple[Path, ...], lang: str | None, **options: Any
         raise click.ClickException(refused(lang, fault.key, **fault.params)) from fault
     except (SheetFault, OSError) as fault:
         raise click.ClickException(str(fault)) from fault
-    if work.wrong or work.passed["late"]:
+    if work.wrong or work.passed["late"] or not work.rows:
         sys.exit(1)
 
 
@@ -248,6 +248,8 @@ class Work:
     def told(self) -> Iterator[str]:
         """For the error output."""
         yield self._say("done", rows=self.rows, used=self.used - self.passed["late"] - self.passed["ahead"], **self.alarms.counts)
+        if not self.rows:
+            yield self._say("no_rows", files=", ".join(str(file) for file in self.files[:_SHOWN]))
         if self.wrong:
             yield (
                 self._say("bad", count=self.wrong, file=", ".join(self.rejected))

@@ -128,6 +128,7 @@ def _detectors(now: datetime) -> Iterator[Metric]:
     passed = {why: float(count) for why, count in found.passed.items()}
     yield _total_by("detectors_irregular_readings", "Readings that took no part, or of odd values (unit, reset)", "why", passed)
     yield _gauge("detectors_held", "Detectors held back because of too many alarms", len(found.held))
+    yield _gauge("detectors_aside", "Detectors set aside because they cannot go on", len(found.aside))
     yield _gauge("alarms_hushed", "Alarms of silence that wait for their village to be heard again", found.hushed)
 
 

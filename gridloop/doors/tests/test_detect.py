@@ -449,6 +449,16 @@ def test_files_and_rules_that_are_not_there(rules: Path, tmp_path: Path) -> None
     assert "detect.yaml:10: " in run(rules, write(tmp_path, "csv")).stderr
 
 
+@pytest.mark.parametrize("name", ["readings.csv", "readings.jsonl"])
+def test_files_without_a_row_are_told_as_such(name: str, rules: Path, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(HEADER if name.endswith("csv") else "", encoding="utf-8")
+    result = run(rules, path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"没有读到任何读数，因此没有研判：{path} 里没有数据行" in result.stderr
+    assert "nothing was read, so that nothing was looked at" in run(rules, path, "--lang", "en").stderr
+
+
 def test_a_folder_is_read_in_the_order_of_names(rules: Path, tmp_path: Path) -> None:
     folder = tmp_path / "history"
     for name, rows in (("2026-05-01/00/p1.jsonl", ROWS[:4]), ("2026-05-01/01/p1.jsonl", ROWS[4:])):

@@ -489,7 +489,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Detectors held back because of too many alarms */
+        /** Detectors held back because of too many alarms, or set aside because they cannot go on */
         get: operations["gridloop_signals_api_held_detectors"];
         put?: never;
         post?: never;
@@ -525,7 +525,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let a detector that was held back be told of again */
+        /** Let a detector that was held back be told of again, or one set aside try again */
         post: operations["gridloop_signals_api_release_detector"];
         delete?: never;
         options?: never;
@@ -3341,11 +3341,15 @@ export interface components {
         };
         /**
          * HeldDetectorOut
-         * @description A detector of which nothing is told since it raised so many ``alarms``, more than people can take in an hour.
+         * @description A detector of which nothing is told. ``why``: alarms, since it raised so many ``alarms``, more than people can take in an hour; fault,
+         *
+         *     since it cannot go on and was set aside: ``fault``, as the program says it.
          */
         HeldDetectorOut: {
             /** Alarms */
             alarms: number;
+            /** Fault */
+            fault: string;
             /** Name */
             name: string;
             /** Sentence */
@@ -3357,6 +3361,8 @@ export interface components {
             since: string;
             /** Title */
             title: string;
+            /** Why */
+            why: string;
         };
         /** HeldDetectorsPage */
         HeldDetectorsPage: {

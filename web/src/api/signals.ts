@@ -6,7 +6,10 @@ export interface HeldDetector {
   title: string;
   sentence: string;
   since: string;
+  /** Too many alarms, or a fault with which it cannot go on: then it is set aside. */
+  why: "alarms" | "fault";
   alarms: number;
+  fault: string;
 }
 
 export interface ReadingSeries {

@@ -149,6 +149,7 @@ export default {
     onThere: "在该单位启用", everywhere: "全域", switchedOn: "「{name}」已在{unit}启用", switchedOff: "「{name}」已在{unit}停用",
     badDiagram: "流程图无法显示", held: "已暂停发出的检测器", heldHint: "报警过多，先核对规则和设备；恢复后，仍在持续的报警会发出",
     heldSince: "{at} 起，{n} 条", notYours: "由值班长或管理员恢复", release: "恢复发出", releaseSure: "仍在持续的报警会立即发出。确定恢复？", released: "「{name}」已恢复发出",
+    aside: "已搁置", asideSince: "{at} 起反复出错，无法继续；其余检测器照常运行，它已发出的报警保持原样", asideDo: "改正规则并发布后自动恢复；如是程序问题，升级后点“再试一次”，会先从历史学好再运行", again: "再试一次", againSure: "会先从历史学好再运行；若仍然出错，会再次搁置。确定再试？", triedAgain: "「{name}」正在再试",
     law: "法律依据", basis: "已登记", noBasis: "未登记，不能启用",
     offNow: "停用", offSure: "停用后，{unit}不再有新信号按「{name}」立案；在办事件照常办完。确定停用？", offSureDetectors: "停用后，{unit}的「{name}」检测器不再报警，新信号也不再立案；在办事件照常办完。确定停用？",
     basisAsk: "本场景依据{law}。请填写批准在本地使用的文件名称和文号，将记入安全日志。", basisShort: "请写明文件名称和文号",
