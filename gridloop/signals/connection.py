@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 _REST = 0.5  # seconds unused after which the server may have gone without our noticing
+_TURN = 1.0  # seconds to wait for another thread; sooner than whoever is answered for gives up
 # Failing fast is the point: a request is answered within 2 s, whatever the server does. A lock that is not given fails the append before
 # its senders are answered for, so that what was refused is not kept a moment later.
 _OPTIONS: dict[str, Any] = {
@@ -33,7 +34,9 @@ class KeptConnection:
     @contextmanager
     def __call__(self) -> Iterator[psycopg.Connection[Any]]:
         """The connection outside of any transaction; what is left open is rolled back."""
-        with self._lock:
+        if not self._lock.acquire(timeout=_TURN):
+            raise psycopg.OperationalError("another thread holds the connection")
+        try:
             connection = self._checked()
             try:
                 yield connection
@@ -42,6 +45,8 @@ class KeptConnection:
                 self.close()
                 raise
             self._used = time.monotonic()
+        finally:
+            self._lock.release()
 
     def _checked(self) -> psycopg.Connection[Any]:
         if self._connection and time.monotonic() - self._used > _REST:
