@@ -84,8 +84,9 @@ class Reader:
                 return None
             signals: list[Signal] = []
             for start in range(0, len(items), STRIDE):
+                if start:
+                    await asyncio.sleep(0)
                 signals += self._signals(items[start : start + STRIDE])
-                await asyncio.sleep(0)
             return signals
         except _NOT_PLAIN:
             return None
