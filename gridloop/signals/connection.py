@@ -11,7 +11,6 @@ from typing import Any
 import psycopg
 
 _REST = 0.5  # seconds unused after which the server may have gone without our noticing
-_TURN = 1.0  # seconds to wait for another thread; sooner than whoever is answered for gives up
 # Failing fast is the point: a request is answered within 2 s, whatever the server does. A lock that is not given fails the append before
 # its senders are answered for, so that what was refused is not kept a moment later.
 _OPTIONS: dict[str, Any] = {
@@ -22,11 +21,12 @@ _OPTIONS: dict[str, Any] = {
 
 
 class KeptConnection:
-    """Lends one connection to one thread at a time; any fault closes it."""
+    """Lends one connection to one thread at a time; any fault closes it. ``turn``: seconds to wait for another thread, -1 for ever."""
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, turn: float = -1) -> None:
         self._url = url
         self._name = name
+        self._turn = turn
         self._lock = threading.Lock()
         self._connection: psycopg.Connection[Any] | None = None
         self._used = 0.0
@@ -34,7 +34,7 @@ class KeptConnection:
     @contextmanager
     def __call__(self) -> Iterator[psycopg.Connection[Any]]:
         """The connection outside of any transaction; what is left open is rolled back."""
-        if not self._lock.acquire(timeout=_TURN):
+        if not self._lock.acquire(timeout=self._turn):
             raise psycopg.OperationalError("another thread holds the connection")
         try:
             connection = self._checked()

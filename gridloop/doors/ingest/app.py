@@ -42,6 +42,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 WITHIN_SECONDS = 1.5  # answered within 2 s of the body's end, whatever the database does
+TURN_SECONDS = 1.0  # for the append before to end: what waits longer fails before its senders are answered for
 READ_SECONDS = 60.0  # for a whole body: one that drips is given up
 _COLLECT = 20_000  # objects made and still there before Python's collector looks for cycles: rows of a batch are none
 _MAPPED = 50  # events of a push between two looks at how many they are
@@ -280,7 +281,7 @@ class Process:
         if not url:
             await send({"type": "lifespan.startup.failed", "message": "GRIDLOOP_INGEST_URL is not set: start with `gridloop up`"})
             return
-        writer = Writer(appending(KeptConnection(url, "gridloop-ingest")))
+        writer = Writer(appending(KeptConnection(url, "gridloop-ingest", TURN_SECONDS)))
         senders = Senders(KeptConnection(url, "gridloop-ingest-auth"))
         pushes, faults = push_book()
         for fault in faults:

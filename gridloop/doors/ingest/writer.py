@@ -87,6 +87,7 @@ class Writer:
         self._recent = Recent()
         self._under_way: set[_Request] = set()  # neither durable nor refused; their keys count as known all the same
         self._queue: list[_Request] = []
+        self._queued = 0  # signals that no append has taken yet
         self._waiting = 0
         self._wake = asyncio.Event()
         self._full = asyncio.Event()
@@ -142,7 +143,8 @@ class Writer:
         self._waiting += len(request.signals)
         figures.WAITING.set(self._waiting)
         self._wake.set()
-        if sum(len(r.signals) for r in self._queue[:GATHER_SIGNALS]) >= GATHER_SIGNALS:
+        self._queued += len(request.signals)
+        if self._queued >= GATHER_SIGNALS:
             self._full.set()
             self._look()
 
@@ -150,6 +152,7 @@ class Writer:
         done, late = await asyncio.wait(waits, timeout=within)
         if late and request and not request.started:
             self._queue.remove(request)
+            self._queued -= len(request.signals)
             self._settle([request], Unavailable("signals.unavailable"))
         if late or any(f.exception() for f in done):
             raise Unavailable("signals.unavailable")
@@ -188,7 +191,7 @@ class Writer:
                 if crowd and not self._at_work:
                     await self._gather()
                 crowd = len(self._queue) > 1
-                taken, self._queue = self._queue, []
+                taken, self._queue, self._queued = self._queue, [], 0
                 for request in taken:
                     request.started = True
                 self._wake.clear()

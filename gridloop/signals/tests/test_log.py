@@ -34,9 +34,8 @@ def test_batches_packed_together_are_as_if_packed_alone() -> None:
     assert unpack(pack(told))[1].trace == told[1].trace
 
 
-def test_who_waits_too_long_for_the_connection_is_refused(monkeypatch: pytest.MonkeyPatch, database_urls: Urls) -> None:
-    monkeypatch.setattr("gridloop.signals.connection._TURN", 0.05)
-    kept = KeptConnection(database_urls.ingest, "test")
+def test_who_waits_too_long_for_the_connection_is_refused(database_urls: Urls) -> None:
+    kept = KeptConnection(database_urls.ingest, "test", 0.05)
     with kept(), ThreadPoolExecutor(1) as other, pytest.raises(Unavailable):
         other.submit(PostgresLog(kept, 1).append, [signal(1)]).result(10)
     with kept() as again:
