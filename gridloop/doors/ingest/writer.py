@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
@@ -182,23 +183,24 @@ class Writer:
 
     async def run(self) -> None:
         """Append until cancelled."""
+        loop = asyncio.get_running_loop()
         crowd = False  # whether requests come together: one alone need not wait for company
-        async with asyncio.TaskGroup() as group:
-            while True:
-                await self._wake.wait()
-                if self._at_work:
-                    await self._turn.wait()
-                if crowd and not self._at_work:
-                    await self._gather()
-                crowd = len(self._queue) > 1
-                taken, self._queue, self._queued = self._queue, [], 0
-                for request in taken:
-                    request.started = True
-                self._wake.clear()
-                self._full.clear()
-                self._at_work += 1
-                self._look()
-                group.create_task(self._append(taken))
+        while True:
+            await self._wake.wait()
+            if self._at_work:
+                await self._turn.wait()
+            if crowd and not self._at_work:
+                await self._gather()
+            crowd = len(self._queue) > 1
+            taken, self._queue, self._queued = self._queue, [], 0
+            for request in taken:
+                request.started = True
+            self._wake.clear()
+            self._full.clear()
+            self._at_work += 1
+            self._look()
+            append = loop.run_in_executor(self._threads, self._log.append, [s for r in taken for s in r.signals])
+            append.add_done_callback(partial(self._appended, taken, time.perf_counter()))
 
     def _look(self) -> None:
         """Whether another append may begin beside those at work: beside one, when there is enough to pack meanwhile."""
@@ -207,18 +209,15 @@ class Writer:
         else:
             self._turn.clear()
 
-    async def _append(self, taken: Sequence[_Request]) -> None:
-        started = time.perf_counter()
-        fault: Exception | None = None
-        signals = [s for r in taken for s in r.signals]
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._log.append, signals)
-        except Unavailable as unavailable:
-            fault = unavailable
-        except Exception as unexpected:  # the loop must go on: the senders hear of it, the log shows it
-            figures.LOG.exception("append failed", error=repr(unexpected))
-            fault = Unavailable("signals.unavailable")
+    def _appended(self, taken: Sequence[_Request], started: float, append: asyncio.Future[None]) -> None:
+        if append.cancelled():
+            return
         figures.APPEND_SECONDS.observe(time.perf_counter() - started)
         self._at_work -= 1
         self._look()
-        self._settle(taken, fault)
+        fault = append.exception()
+        if fault is None or isinstance(fault, Unavailable):
+            self._settle(taken, fault)
+        else:  # the loop must go on: the senders hear of it, the log shows it
+            figures.LOG.error("append failed", error=repr(fault), exc_info=fault)
+            self._settle(taken, Unavailable("signals.unavailable"))
