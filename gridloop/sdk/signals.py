@@ -13,6 +13,7 @@ import orjson
 import zstandard
 
 BATCH_SIGNALS = 500  # most signals in one batch of one partition
+_NOTHING: dict[str, Any] = {}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEVEL = 3  # zstandard: 1.3 times smaller than level 1 on readings, still under 1 ms for a full batch
 
@@ -135,22 +136,25 @@ def partition_of_name(name: str, partitions: int) -> int:
 
 def pack(signals: Sequence[Signal]) -> bytes:
     """Signals as compressed JSON rows; times are whole microseconds since 1970."""
-    rows = [
-        (
-            s.id,
-            s.source,
-            s.device,
-            s.kind,
-            microseconds(s.at),
-            s.value,
-            s.lon,
-            s.lat,
-            dict(s.data) if s.data else {},
-            *((s.trace,) if s.trace else ()),
-        )
-        for s in signals
-    ]
-    return zstandard.ZstdCompressor(level=_LEVEL).compress(orjson.dumps(rows))
+    return _compressor().compress(orjson.dumps(_rows(signals)))
+
+
+def pack_all(parts: Sequence[Sequence[Signal]]) -> list[bytes]:
+    """Each as ``pack`` makes it. The interpreter's lock is let go once for all of them: a busy process gives it back late."""
+    packed = _compressor().multi_compress_to_buffer([orjson.dumps(_rows(part)) for part in parts])
+    return [packed[n].tobytes() for n in range(len(packed))]
+
+
+def _compressor() -> zstandard.ZstdCompressor:
+    return zstandard.ZstdCompressor(level=_LEVEL)
+
+
+def _rows(signals: Sequence[Signal]) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for s in signals:
+        row = s.id, s.source, s.device, s.kind, microseconds(s.at), s.value, s.lon, s.lat, dict(s.data) if s.data else _NOTHING
+        rows.append((*row, s.trace) if s.trace else row)
+    return rows
 
 
 def unpack(data: bytes, kinds: Collection[str] | None = None) -> tuple[Signal, ...]:

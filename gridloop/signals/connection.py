@@ -21,11 +21,12 @@ _OPTIONS: dict[str, Any] = {
 
 
 class KeptConnection:
-    """Lends one connection to one thread at a time; any fault closes it."""
+    """Lends one connection to one thread at a time; any fault closes it. ``turn``: seconds to wait for another thread, -1 for ever."""
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, turn: float = -1) -> None:
         self._url = url
         self._name = name
+        self._turn = turn
         self._lock = threading.Lock()
         self._connection: psycopg.Connection[Any] | None = None
         self._used = 0.0
@@ -33,7 +34,9 @@ class KeptConnection:
     @contextmanager
     def __call__(self) -> Iterator[psycopg.Connection[Any]]:
         """The connection outside of any transaction; what is left open is rolled back."""
-        with self._lock:
+        if not self._lock.acquire(timeout=self._turn):
+            raise psycopg.OperationalError("another thread holds the connection")
+        try:
             connection = self._checked()
             try:
                 yield connection
@@ -42,6 +45,8 @@ class KeptConnection:
                 self.close()
                 raise
             self._used = time.monotonic()
+        finally:
+            self._lock.release()
 
     def _checked(self) -> psycopg.Connection[Any]:
         if self._connection and time.monotonic() - self._used > _REST:

@@ -16,7 +16,7 @@ import psycopg
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Unavailable
 from gridloop.kernel.hints import hint_worker
-from gridloop.sdk.signals import BATCH_SIGNALS, Batch, ServedLog, Signal, SignalLog, pack, partition_of, unpack
+from gridloop.sdk.signals import BATCH_SIGNALS, Batch, ServedLog, Signal, SignalLog, pack_all, partition_of, unpack
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 
@@ -55,12 +55,15 @@ class PostgresLog:
         if not signals:
             return
         at = clock.now()
+        parts = [
+            (partition, members[start : start + BATCH_SIGNALS])
+            for partition, members in sorted(self._split(signals).items())
+            for start in range(0, len(members), BATCH_SIGNALS)
+        ]
         rows = []
-        for partition, members in sorted(self._split(signals).items()):
-            for start in range(0, len(members), BATCH_SIGNALS):
-                part = members[start : start + BATCH_SIGNALS]
-                times = [s.at for s in part]
-                rows.append((partition, at, len(part), min(times), max(times), pack(part)))
+        for (partition, part), data in zip(parts, pack_all([part for _, part in parts]), strict=True):
+            times = [s.at for s in part]
+            rows.append((partition, at, len(part), min(times), max(times), data))
         try:
             with self._connect() as connection:
                 self._make_partitions(connection, {row[0] for row in rows})

@@ -20,7 +20,7 @@ from psycopg_pool import ConnectionPool
 
 from gridloop.doors.cli.database import Urls
 from gridloop.doors.cli.deployment import free_port
-from gridloop.doors.ingest.app import SignalsApp
+from gridloop.doors.ingest.app import TURN_SECONDS, SignalsApp
 from gridloop.doors.ingest.auth import Senders
 from gridloop.doors.ingest.writer import Writer
 from gridloop.kernel import clock
@@ -101,7 +101,7 @@ class Door:
         self.thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
     async def _serve(self) -> None:
-        self.writer = Writer(PostgresLog(KeptConnection(self.url, "test"), PARTITIONS))
+        self.writer = Writer(PostgresLog(KeptConnection(self.url, "test", TURN_SECONDS), PARTITIONS))
         senders = Senders(KeptConnection(self.url, "test-auth"))
         app = SignalsApp(self.writer, senders, READ_SECONDS, pushes()[0])
         self.server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=self.port, lifespan="off", log_level="warning"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import time
@@ -41,7 +42,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 WITHIN_SECONDS = 1.5  # answered within 2 s of the body's end, whatever the database does
+TURN_SECONDS = 1.0  # for the append before to end: what waits longer fails before its senders are answered for
 READ_SECONDS = 60.0  # for a whole body: one that drips is given up
+_COLLECT = 20_000  # objects made and still there before Python's collector looks for cycles: rows of a batch are none
 _MAPPED = 50  # events of a push between two looks at how many they are
 _mapper = ThreadPoolExecutor(1, "push")
 _APART = timedelta(microseconds=1)  # events of one push that say no time: readings of one device at one moment would be one
@@ -120,13 +123,15 @@ class SignalsApp:
 
     async def _read(self, headers: dict[str, str], receive: Receive) -> bytes:
         try:
-            return await asyncio.wait_for(_read(headers, receive), self._read_seconds)
+            async with asyncio.timeout(self._read_seconds):
+                return await _read(headers, receive)
         except TimeoutError:
             raise TooSlow("doors.too_slow") from None
 
     async def _within(self, looking: Awaitable[Sender]) -> Sender:
         try:
-            return await asyncio.wait_for(looking, WITHIN_SECONDS)
+            async with asyncio.timeout(WITHIN_SECONDS):
+                return await looking
         except TimeoutError:
             raise Unavailable("signals.unavailable") from None
 
@@ -276,7 +281,7 @@ class Process:
         if not url:
             await send({"type": "lifespan.startup.failed", "message": "GRIDLOOP_INGEST_URL is not set: start with `gridloop up`"})
             return
-        writer = Writer(appending(KeptConnection(url, "gridloop-ingest")))
+        writer = Writer(appending(KeptConnection(url, "gridloop-ingest", TURN_SECONDS)))
         senders = Senders(KeptConnection(url, "gridloop-ingest-auth"))
         pushes, faults = push_book()
         for fault in faults:
@@ -287,6 +292,9 @@ class Process:
             self._tasks.append(asyncio.create_task(MqttDoor(nats_url, writer, senders).run()))
         for task in self._tasks:
             task.add_done_callback(_end_process)
+        gc.collect()
+        gc.freeze()  # what is here now stays: the collector, whom rows on their way to the log call often, need not look through it
+        gc.set_threshold(_COLLECT)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in self._tasks:

@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Annotated, Any
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from gridloop.doors.ingest.body import BOM, MOST_ITEMS
 from gridloop.sdk.signals import Signal
@@ -43,20 +44,25 @@ class _Place(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     lat: float
 
 
-class _Item(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """An item that says everything itself."""
+_Never = Annotated[float, msgspec.Meta(gt=0, lt=0)]  # what no item may say, not even null
+
+
+class _Item(Signal, frozen=True, eq=False, forbid_unknown_fields=True, kw_only=True):
+    """An item that says everything itself: read straight into the signal it is, but for a place and a time in another zone."""
 
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LENGTH)]
     source: Annotated[str, msgspec.Meta(min_length=1, max_length=SOURCE_LENGTH)]
-    kind: str
-    at: Time
     device: Annotated[str, msgspec.Meta(max_length=DEVICE_LENGTH)] = ""
-    value: float | None = None
+    at: Time
+    lon: _Never = None  # type: ignore[assignment]
+    lat: _Never = None  # type: ignore[assignment]
+    trace: _Never = ""  # type: ignore[assignment]
+    data: dict[str, Any] | None = msgspec.field(default_factory=dict)  # type: ignore[assignment]
     place: _Place | None = None
-    data: dict[str, Any] | None = None
 
 
 _one = msgspec.json.Decoder(_Item).decode
+_lines = msgspec.json.Decoder(_Item).decode_lines
 _many = msgspec.json.Decoder(list[_Item]).decode
 
 
@@ -78,8 +84,9 @@ class Reader:
                 return None
             signals: list[Signal] = []
             for start in range(0, len(items), STRIDE):
+                if start:
+                    await asyncio.sleep(0)
                 signals += self._signals(items[start : start + STRIDE])
-                await asyncio.sleep(0)
             return signals
         except _NOT_PLAIN:
             return None
@@ -94,27 +101,34 @@ class Reader:
         except _NOT_PLAIN:
             return None
 
-    def _signals(self, items: Sequence[_Item]) -> list[Signal]:
+    def _signals(self, items: Sequence[_Item]) -> Sequence[Signal]:
         kinds = {item.kind for item in items}
         if OWN_SOURCE in {item.source for item in items} or not all(map(is_kind, kinds)) or not kinds.isdisjoint(self._keeps):
             raise ValueError
-        first, last, made = self._first, self._last, list[Signal]()
         for item in items:
-            at = item.at if item.at.tzinfo is UTC else item.at.astimezone(UTC)
-            if not first <= at <= last:
-                raise ValueError
-            value, place, data = item.value, item.place, item.data
-            if value is not None and not isfinite(value):
-                raise ValueError
-            if place is None and data is None:
-                made.append(Signal(item.id, item.source, item.device, item.kind, at, value))
-            else:
-                lon, lat = check_place(place.lon, place.lat) if place else (None, None)
-                made.append(Signal(item.id, item.source, item.device, item.kind, at, value, lon, lat, parse_data(data)))
-        return made
+            if item.at.tzinfo is not UTC:
+                force_setattr(item, "at", item.at.astimezone(UTC))
+        times = [item.at for item in items]
+        if not (self._first <= min(times) and max(times) <= self._last):
+            raise ValueError
+        if not isfinite(sum([item.value for item in items if item.value is not None])):
+            raise ValueError
+        return [_with_more(item) if item.place or item.data or item.data is None else item for item in items]
 
 
-def _items(body: bytes, ndjson: bool) -> list[_Item]:
-    if ndjson:
+def _with_more(item: _Item) -> Signal:
+    """An item that has a place or tells more, as a signal."""
+    lon, lat = check_place(item.place.lon, item.place.lat) if item.place else (None, None)
+    return Signal(item.id, item.source, item.device, item.kind, item.at, item.value, lon, lat, parse_data(item.data))
+
+
+def _items(body: bytes, ndjson: bool) -> Sequence[_Item]:
+    if not ndjson:
+        return _many(body) if body.lstrip()[:1] == b"[" else [_one(body)]
+    breaks = body.rstrip(b"\n").count(b"\n")
+    if body.count(b"}\n{") != breaks:
         return [_one(line) for line in body.split(b"\n") if line and not line.isspace()]
-    return _many(body) if body.lstrip()[:1] == b"[" else [_one(body)]
+    found = _lines(body)  # every line ends an object and the next begins one: it would also take several on one
+    if len(found) != breaks + 1:
+        raise ValueError
+    return found

@@ -88,9 +88,13 @@ all_bodies = st.builds(whole, st.lists(bytes_of, max_size=4), st.booleans(), hur
 Told = tuple[list[str], list[tuple[int, str, str]]] | str
 
 
+def words(signal: Signal) -> str:
+    """A signal by its words: a float that is -0.0 is not 0.0, and an int no float."""
+    return repr([getattr(signal, name) for name in Signal.__struct_fields__])
+
+
 def told(signals: list[Signal], rejected: list[dict[str, Any]]) -> Told:
-    """Signals by their words: a float that is -0.0 is not 0.0, and an int no float."""
-    return [repr(s) for s in signals], [(r["index"], r["error"], r["pointer"]) for r in rejected]
+    return [words(s) for s in signals], [(r["index"], r["error"], r["pointer"]) for r in rejected]
 
 
 def exactly(body: bytes, ndjson: bool) -> Told:
@@ -142,7 +146,7 @@ def test_the_door_answers_as_the_exact_rules_do(body: tuple[bytes, bool]) -> Non
 def test_an_item_taken_quickly_is_the_exact_one(item: object) -> None:
     quick = Reader(NOW).item(item)
     if quick is not None:
-        assert repr(parse_item(item, NOW)) == repr(quick)
+        assert words(parse_item(item, NOW)) == words(quick)
 
 
 def test_what_is_plain_takes_the_quick_way() -> None:
@@ -152,7 +156,7 @@ def test_what_is_plain_takes_the_quick_way() -> None:
     for body, ndjson in ((b"[" + b",".join(lines) + b"]", False), (b"\n".join(lines) + b"\n\n", True)):
         found = asyncio.run(reader.body(body, ndjson))
         assert found is not None
-        assert [repr(s) for s in found] == exactly(body, ndjson)[0]
+        assert [words(s) for s in found] == exactly(body, ndjson)[0]
     assert asyncio.run(reader.body(lines[0], False))
     assert reader.item(alarm) is not None
 
