@@ -127,7 +127,7 @@ export default {
     readings: "Readings", day: "Day", week: "Week", span: "Time range", mean: "Mean", low: "Lowest", high: "Highest", noReadings: "No readings in this time", noValues: "Heard {n} times in this time, without a value",
     listTab: "Devices", coverageTab: "Key places", trendTab: "Trend", searchPlace: "Name or code of a place", watched: "Watched", watchers: "By", uncovered: "By none", weak: "By none that is well", covered: "By one online",
     anyKind: "Any device", share: "{n} % watched by one online", noPlaces: "No key place fits", assigned: "assigned", metres: "{n} m", further: "and {n} more",
-    trend: "Status at the end of each day", devices: "Devices", failures: "Failures", worst: "Failing most often", noFailures: "None failed in this time", days: "{n} days", trendText: "{failures} failures in {days} days, {online} online now",
+    trend: "Status at the end of each day", devices: "Devices", failures: "Failures", worst: "Failing most often", noFailures: "None failed in this time", days: "{n} days", trendText: "{failures} failures in {days} days, {online} online now", trendSince: "no device had been heard before {day}",
     doubt: {
       late: "Last day: {n} readings ({share} %) came late; the clock may be slow, or it sends what it kept",
       ahead: "Last day: {n} readings ({share} %) are from the future; the clock is fast",

@@ -116,7 +116,7 @@ export default {
     readings: "读数", day: "一天", week: "一周", span: "时间范围", mean: "平均", low: "最低", high: "最高", noReadings: "这段时间没有读数", noValues: "这段时间上报 {n} 次，没有数值",
     listTab: "设备", coverageTab: "重点场所覆盖", trendTab: "运行趋势", searchPlace: "场所名称、编号", watched: "覆盖情况", watchers: "由谁看护", uncovered: "无设备", weak: "设备异常", covered: "有在线设备",
     anyKind: "任意设备", share: "{n}% 有在线设备", noPlaces: "没有符合条件的重点场所", assigned: "指定看护", metres: "{n} 米", further: "另有 {n} 台",
-    trend: "每天结束时的设备状态", devices: "台数", failures: "掉线次数", worst: "掉线最多的设备", noFailures: "这段时间没有设备掉线", days: "近 {n} 天", trendText: "近 {days} 天掉线 {failures} 次，现在在线 {online} 台",
+    trend: "每天结束时的设备状态", devices: "台数", failures: "掉线次数", worst: "掉线最多的设备", noFailures: "这段时间没有设备掉线", days: "近 {n} 天", trendText: "近 {days} 天掉线 {failures} 次，现在在线 {online} 台", trendSince: "{day} 之前还没有设备上报",
     doubt: {
       late: "最近一天 {n} 条读数（{share}%）迟到：时钟可能慢了，或上传积压",
       ahead: "最近一天 {n} 条读数（{share}%）的时间在未来：时钟快了",
