@@ -8267,6 +8267,12 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
+                     * Account
+                     * @description log-in of whoever sends it: 401 when the session is no longer theirs, never taken without a name
+                     * @default
+                     */
+                    account?: string;
+                    /**
                      * Address
                      * @default
                      */

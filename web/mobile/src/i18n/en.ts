@@ -192,6 +192,11 @@ const en: typeof zh = {
     refused: "Not taken: {why}",
     queued_title: "Stored on this phone",
     queued_hint: "There is no network now. It is sent by itself when you are online with this page open; no need to fill it in again.",
+    session_over_title: "Your session has ended",
+    session_over: "Your session has ended, and nothing was sent. Log in again with the same account and it goes by itself, or send it without a name.",
+    whose: "What you wrote and your photos are kept. Log in again to report in your name, or report without a name.",
+    login_again: "Log in again",
+    nameless: "Send without a name",
     emergency: "Danger to life, fire or crime: call 110 / 119 / 120 at once.",
   },
   me: {

@@ -183,6 +183,11 @@ export default {
     refused: "没有收下：{why}",
     queued_title: "已存在手机上",
     queued_hint: "现在没有网络。打开本页并联网后会自动上传，不用再填一次。",
+    session_over_title: "登录已失效",
+    session_over: "登录已失效，还没有上报。请用原账号重新登录，登录后自动上报；也可以不署名上报。",
+    whose: "填写的内容和照片都已保留。重新登录后以您的名义上报，也可以不署名上报。",
+    login_again: "重新登录",
+    nameless: "不署名上报",
     emergency: "人命关天、火情、违法犯罪，请直接拨打 110 / 119 / 120。",
   },
   me: {
