@@ -289,6 +289,7 @@ class SourceDetail(Schema):
     device: str
     device_name: str
     device_kind: str
+    device_place: str
     first_at: datetime
     last_at: datetime
     count: int

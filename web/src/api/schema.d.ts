@@ -4937,6 +4937,8 @@ export interface components {
             device_kind: string;
             /** Device Name */
             device_name: string;
+            /** Device Place */
+            device_place: string;
             /**
              * First At
              * Format: date-time
