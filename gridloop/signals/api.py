@@ -174,7 +174,10 @@ class PrecisionPage(Schema):
 
 
 class SensorProposalOut(Schema):
-    """``kind``: threshold, maintenance, close or reopen; ``title``: the detector's; ``data``: figures it rests on, readings in ``unit``."""
+    """``kind``: threshold, maintenance, close or reopen; ``title``: the detector's; ``data``: figures it rests on, readings in ``unit``.
+
+    ``mine``: the caller may follow it now; ``whose``: who has the task that closing would end.
+    """
 
     id: int
     kind: str
@@ -186,6 +189,8 @@ class SensorProposalOut(Schema):
     made_at: datetime
     data: dict[str, Any]
     unit: str
+    mine: bool
+    whose: str
 
 
 class SensorProposalPage(Schema):
@@ -292,6 +297,8 @@ def _titled(viewer: Viewer, shape: type[Schema], rows: Sequence[Any]) -> list[di
         "sentence": lambda row: matcher().sentence(row.detector, viewer.lang),
         "device_name": lambda row: devices.get(row.device, ""),
         "unit": lambda row: unit_of(row.detector, viewer.lang),
+        "mine": lambda row: deciding.follower(viewer, row)[0],
+        "whose": lambda row: deciding.follower(viewer, row)[1],
     }
     return [{name: made[name](row) if name in made else getattr(row, name) for name in shape.model_fields} for row in rows]
 

@@ -4832,6 +4832,8 @@ export interface components {
         /**
          * SensorProposalOut
          * @description ``kind``: threshold, maintenance, close or reopen; ``title``: the detector's; ``data``: figures it rests on, readings in ``unit``.
+         *
+         *     ``mine``: the caller may follow it now; ``whose``: who has the task that closing would end.
          */
         SensorProposalOut: {
             /** Case Code */
@@ -4855,10 +4857,14 @@ export interface components {
              * Format: date-time
              */
             made_at: string;
+            /** Mine */
+            mine: boolean;
             /** Title */
             title: string;
             /** Unit */
             unit: string;
+            /** Whose */
+            whose: string;
         };
         /** SensorProposalPage */
         SensorProposalPage: {

@@ -191,7 +191,7 @@ export default {
     thresholdNoTrue: "{device}: {false} false alarms of late, none true. A limit of {wish} instead of {limit} would drop {drops} of {of} false ones.",
     maintenance: "{device}: {false} false alarms of late, {true} true. No limit would mend that: have the device looked after.",
     close: "{device} has read normal again since {at}{pair}: the case could be closed.", reopen: "{device} still raises the alarm after closing{pair}: take it up again.", pair: " ({before} → {after})",
-    accept: { threshold: "Rehearse it", maintenance: "Send somebody", close: "Hand in", reopen: "Take up again" }, dismiss: "Put aside", why: "Why it is not followed", dismissed: "Put aside", others: { threshold: "For somebody with the right “Edit processes”", maintenance: "For somebody with the right “Edit devices”", close: "For somebody with the right “Act on tasks”", reopen: "For somebody with the right “Act on tasks”" },
+    accept: { threshold: "Rehearse it", maintenance: "Send somebody", close: "Hand in", reopen: "Take up again" }, dismiss: "Put aside", why: "Why it is not followed", whose: "For whoever has the task: {who}", dismissed: "Put aside", others: { threshold: "For somebody with the right “Edit processes”", maintenance: "For somebody with the right “Edit devices”", close: "For somebody with the right “Act on tasks”", reopen: "For somebody with the right “Act on tasks”" },
     done: { threshold: "Rehearse it, then publish", maintenance: "A case of device care opens", close: "Done", reopen: "Told again: a new case opens in a moment" },
   },
   tier: { draft: "Draft", bronze: "Bronze", silver: "Silver", gold: "Gold" },

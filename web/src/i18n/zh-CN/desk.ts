@@ -178,7 +178,7 @@ export default {
     thresholdNoTrue: "{device}近期误报 {false} 次，没有属实的。门限由 {limit} 改为 {wish}，可去掉 {of} 次误报中的 {drops} 次。",
     maintenance: "{device}近期误报 {false} 次、属实 {true} 次，调门限解决不了，建议派单检修设备。",
     close: "{device}的读数已于 {at} 恢复正常{pair}，建议办结。", reopen: "{device}结案后仍在报警{pair}，建议重新立案。", pair: "（{before} → {after}）",
-    accept: { threshold: "去试运行", maintenance: "派单检修", close: "采纳并提交", reopen: "重新立案" }, dismiss: "不采纳", why: "为什么不采纳", dismissed: "未采纳，已记入", others: { threshold: "由有“配置流程”权限的人员处理", maintenance: "由有“维护设备”权限的人员处理", close: "由有“办理任务”权限的人员处理", reopen: "由有“办理任务”权限的人员处理" },
+    accept: { threshold: "去试运行", maintenance: "派单检修", close: "采纳并提交", reopen: "重新立案" }, dismiss: "不采纳", why: "为什么不采纳", whose: "由任务承办人处理：{who}", dismissed: "未采纳，已记入", others: { threshold: "由有“配置流程”权限的人员处理", maintenance: "由有“维护设备”权限的人员处理", close: "由有“办理任务”权限的人员处理", reopen: "由有“办理任务”权限的人员处理" },
     done: { threshold: "已采纳，请试运行后发布", maintenance: "已转为设备维护事件", close: "已采纳", reopen: "已重新上报，稍后生成新事件" },
   },
   tier: { draft: "草稿", bronze: "铜", silver: "银", gold: "金" },
