@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
@@ -292,7 +292,7 @@ def proposals(request: HttpRequest, query: Query[SensorProposalQuery]) -> dict[s
 def _titled(viewer: Viewer, shape: type[Schema], rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Rows that name a detector and a device, with what the viewer calls them."""
     devices = selectors.device_names(viewer, [row.device for row in rows])
-    made = {
+    made: dict[str, Callable[[Any], Any]] = {
         "title": lambda row: selectors.detector_title(viewer, row.detector),
         "sentence": lambda row: matcher().sentence(row.detector, viewer.lang),
         "device_name": lambda row: devices.get(row.device, ""),
