@@ -233,6 +233,13 @@ def me(viewer: Viewer) -> UserRow:
     return _row(user, list(active_grants(user.pk)))
 
 
+@reading
+def need_account(viewer: Viewer, username: str) -> None:
+    """Refused (401 at the door) unless the caller is this account: its session has ended, or somebody else's has begun."""
+    if viewer.user_id is None or not User.objects.filter(pk=viewer.user_id, username=username).exists():
+        raise BadToken("access.session_over")
+
+
 def may_administer(viewer: Viewer, region: str) -> bool:
     """Whether the region lies in the administrator's own territory."""
     return viewer.system or any(region.startswith(prefix) for prefix in viewer.regions)

@@ -14,6 +14,7 @@ from ninja import Field, Query, Router, Status
 from ninja.errors import ValidationError
 
 from gridloop.access.api import need, open_door, signed_in, viewer_for_request
+from gridloop.access.selectors import need_account
 from gridloop.cases import actions, assisting, export, present, selectors
 from gridloop.cases.messages import Report
 from gridloop.cases.rules import STATUSES
@@ -336,6 +337,8 @@ _REPORT_BODY = {
 def report(request: HttpRequest) -> Status[dict[str, Any]]:
     viewer = viewer_for_request(request)
     body = _read_report(request)
+    if body.account:
+        need_account(viewer, body.account)
     with scoped(viewer):  # the photos and the case, or nothing
         photos = [evidence.add_with_report(viewer, f) for f in request.FILES.getlist("photos")[:MAX_PHOTOS]]
         new = Report(

@@ -250,6 +250,7 @@ def _source(row: Case, source: Source, values: dict[str, Any], device: DeviceVie
         "device": source.device,
         "device_name": device.name if device else "",
         "device_kind": device.kind if device else "",
+        "device_place": device.place_name if device else "",
         "first_at": source.first_at,
         "last_at": source.last_at,
         "count": source.count,

@@ -31,6 +31,9 @@ class ReportIn(Schema):
     evidence: list[str] = Field(default_factory=list, max_length=9)
     region: str = Field("", max_length=18)
     plate: str = Field("", max_length=12)
+    account: str = Field(
+        "", max_length=150, description="log-in of whoever sends it: 401 when the session is no longer theirs, never taken without a name"
+    )
     origin: str = Field("", max_length=60, description="the sending platform; machines only")
     origin_id: str = Field("", max_length=120, description="its own number: the same one twice is one report")
 
@@ -286,6 +289,7 @@ class SourceDetail(Schema):
     device: str
     device_name: str
     device_kind: str
+    device_place: str
     first_at: datetime
     last_at: datetime
     count: int

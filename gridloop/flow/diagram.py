@@ -67,6 +67,8 @@ ATTRIBUTES = {
     "multiInstanceLoopCharacteristics": {"items", "item"},
 }
 KINDS = ("bool", "int", "text", "duration", "list")
+PHOTOS = ("before", "after", "scene")  # kinds of evidence a form may ask for
+FROM_CASE = ("household",)  # what a case may fill in
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +302,18 @@ class Reader:
             Draft202012Validator.check_schema(form)
         except (ValueError, SchemaError) as error:
             raise self.fault(element, "flow.form", detail=str(error).splitlines()[0]) from error
+        self._screen_words(element, form)
         return dict(form)
+
+    def _screen_words(self, element: Element, form: Any) -> None:
+        """What a form says to screens beside JSON Schema: the photos it wants, and what the case fills in."""
+        photos = form.get("x-photos", [])
+        told = isinstance(photos, list) and all(isinstance(one, dict) and isinstance(one.get("title"), str) for one in photos)
+        if not told or not all(one.get("kind") in PHOTOS for one in photos):
+            raise self.fault(element, "flow.form_photos", known=", ".join(PHOTOS))
+        for name, part in form.get("properties", {}).items():
+            if isinstance(part, dict) and part.get("x-from", FROM_CASE[0]) not in FROM_CASE:
+                raise self.fault(element, "flow.form_from", name=name, value=str(part["x-from"]), known=", ".join(FROM_CASE))
 
     def _call(self, node: Element, names: tuple[str, ...], diagram: Diagram) -> CallInfo:
         operation = node.get(OURS + "operation")

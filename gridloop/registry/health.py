@@ -59,7 +59,10 @@ def days_of(spans: Iterable[tuple[date, datetime, datetime]], changes: list[Stat
 
 @reading
 def device_trend(viewer: Viewer, *, region: str = "", kind: str = "", days: int = 30) -> tuple[list[DayOfDevices], list[FailingDevice]]:
-    """How the devices of today stood at the end of each of the last days, how many failed in it, and which failed most often."""
+    """How the devices of today stood at the end of each of the last days, how many failed in it, and which failed most often.
+
+    Days before any of them was heard are left out: nobody was away then, nobody was there yet. Today always stands.
+    """
     where = scope.devices(viewer) & Q(region_code__startswith=region)
     if kind:
         where &= Q(kind=kind)
@@ -73,6 +76,8 @@ def device_trend(viewer: Viewer, *, region: str = "", kind: str = "", days: int 
         told.setdefault(day, []).append((before, after, number))
     found: list[DayOfDevices] = []
     for day, _, _ in reversed(spans):
+        if found and not told.get(day) and counts[Device.Status.UNPROVED] == counts.total():
+            break
         failures = sum(number for _, after, number in told.get(day, ()) if after in FAILED)
         found.append(DayOfDevices(day, {status: counts[status] for status in Device.Status.values}, failures))
         for before, after, number in told.get(day, ()):  # back to how they stood at the end of the day before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
@@ -187,7 +187,10 @@ class PrecisionPage(Schema):
 
 
 class SensorProposalOut(Schema):
-    """``kind``: threshold, maintenance, close or reopen; ``title``: the detector's; ``data``: figures it rests on, readings in ``unit``."""
+    """``kind``: threshold, maintenance, close or reopen; ``title``: the detector's; ``data``: figures it rests on, readings in ``unit``.
+
+    ``mine``: the caller may follow it now; ``whose``: who has the task that closing would end.
+    """
 
     id: int
     kind: str
@@ -199,6 +202,8 @@ class SensorProposalOut(Schema):
     made_at: datetime
     data: dict[str, Any]
     unit: str
+    mine: bool
+    whose: str
 
 
 class SensorProposalPage(Schema):
@@ -300,11 +305,13 @@ def proposals(request: HttpRequest, query: Query[SensorProposalQuery]) -> dict[s
 def _titled(viewer: Viewer, shape: type[Schema], rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Rows that name a detector and a device, with what the viewer calls them."""
     devices = selectors.device_names(viewer, [row.device for row in rows])
-    made = {
+    made: dict[str, Callable[[Any], Any]] = {
         "title": lambda row: selectors.detector_title(viewer, row.detector),
         "sentence": lambda row: matcher().sentence(row.detector, viewer.lang),
         "device_name": lambda row: devices.get(row.device, ""),
         "unit": lambda row: unit_of(row.detector, viewer.lang),
+        "mine": lambda row: deciding.follower(viewer, row)[0],
+        "whose": lambda row: deciding.follower(viewer, row)[1],
     }
     return [{name: made[name](row) if name in made else getattr(row, name) for name in shape.model_fields} for row in rows]
 

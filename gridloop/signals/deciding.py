@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from gridloop.cases import actions as cases
+from gridloop.cases.present import case_tasks
 from gridloop.cases.selectors import case_row
 from gridloop.detection.language import house_severity
 from gridloop.flow.selectors import tasks_of
@@ -47,9 +48,13 @@ def state_outcome(viewer: Viewer, code: str, outcome: str, reason: str = "", not
         append(f"case:{code}", "outcome_stated", data, viewer, code)
 
 
-def _need_case(viewer: Viewer, code: str) -> None:
+def _works_on(viewer: Viewer, code: str) -> bool:
     row = case_row(viewer, code)
-    if not viewer.may("task.act", row.region, row.unit_ids, named=viewer.staff_id in row.staff_ids):
+    return viewer.may("task.act", row.region, row.unit_ids, named=viewer.staff_id in row.staff_ids)
+
+
+def _need_case(viewer: Viewer, code: str) -> None:
+    if not _works_on(viewer, code):
         raise Forbidden("signals.outcome_not_yours", code=code)
 
 
@@ -116,6 +121,18 @@ def accept_relook(viewer: Viewer, proposal_id: int) -> None:
             emit([_again(alarm, row)])
 
 
+def follower(viewer: Viewer, row: Proposal) -> tuple[bool, str]:
+    """Whether the viewer may follow it now, and whose the task is that it would end."""
+    if row.kind != Kind.CLOSE:
+        return viewer.can(_needed(row.kind)) and (row.kind != Kind.REOPEN or _works_on(viewer, row.case_code)), ""
+    for task in case_tasks(viewer, row.case_code):
+        if task["status"] in ("open", "accepted") and (wanted := _ENDS.get(task["stage"])) is not None:
+            asks = wanted == "submit" and (task["must"] or (task["form"] or {}).get("required"))  # a form or a photo: not by one click
+            whose = " · ".join(one["name"] for one in (task["unit"], task["assignee"]) if one)
+            return wanted in task["verbs"] and not asks, whose
+    return False, ""
+
+
 def _end(viewer: Viewer, row: Proposal) -> None:
     ended = calendar_for(viewer, row.region).local(datetime.fromisoformat(row.data["ended"]))
     note = say("signals.seen_again", viewer.lang, device=row.device, at=f"{ended:%Y-%m-%d %H:%M}")
@@ -133,11 +150,14 @@ def _again(alarm: Alarm, row: Proposal) -> Signal:
     return Signal(f"{alarm.pk.hex}:again:{row.pk}", OWN_SOURCE, alarm.device, ALARM, clock.now(), severity, data=data)
 
 
+def _needed(kind: str) -> str:
+    return {Kind.MAINTENANCE: "device.edit", Kind.THRESHOLD: "process.edit"}.get(Kind(kind), "task.act")
+
+
 @verb("device.read")
 def dismiss_proposal(viewer: Viewer, proposal_id: int, note: str = "") -> None:
     """It is not followed, and why; by who might have followed it."""
-    kind = Kind(selectors.proposal(viewer, proposal_id).kind)
-    needed = {Kind.MAINTENANCE: "device.edit", Kind.THRESHOLD: "process.edit"}.get(kind, "task.act")
+    needed = _needed(selectors.proposal(viewer, proposal_id).kind)
     if not viewer.can(needed):
         raise Forbidden("journal.forbidden", permission=needed)
     _decide(viewer, _still_open(viewer.within(needed), proposal_id), Status.DISMISSED, note)

@@ -115,6 +115,39 @@ def test_a_duty_half_filled_in_outlives_a_refusal_a_reload_and_the_session(desk:
     expect(form.get_by_label("从", exact=True)).to_have_value("")
 
 
+def test_a_week_half_rostered_outlives_another_page_and_the_session(desk: Callable[..., Desk]) -> None:
+    admin = organisation(desk)
+    page = admin.page
+    today = (datetime.now(UTC) + timedelta(hours=8)).date().isoformat()
+
+    def opened() -> Locator:
+        page.locator("main .tree .name").first.click()
+        return page.locator(".days")
+
+    week = opened()
+    before = week.locator(".shift").count()
+    page.get_by_role("button", name=f"加一班 {today}").click()
+    week.get_by_role("combobox", name="姓名").click(force=True)
+    page.locator(".el-select-dropdown__item:visible").first.click()
+    week.get_by_label("结束").last.fill(f"{today}T23:15")
+    admin.open("/admin/devices")
+    admin.open("/admin/org")
+    week = opened()
+    expect(week.get_by_text("已恢复上次填写")).to_be_visible()
+    page.get_by_role("button", name="下一周").click()
+    expect(week.get_by_text("已恢复上次填写")).to_have_count(0)  # each week is a form of its own
+    page.get_by_role("button", name="本周", exact=True).click()
+    expect(week.get_by_text("已恢复上次填写")).to_be_visible()
+
+    admin.log_in_again(lambda: page.get_by_role("button", name="保存本周").click(), "/admin/org")
+    week = opened()
+    expect(week.locator(".shift")).to_have_count(before + 1)
+    assert f"{today}T23:15" in [field.input_value() for field in week.get_by_label("结束").all()]
+    week.get_by_role("button", name="重新填写").click()
+    expect(week.locator(".shift")).to_have_count(before)
+    expect(page.get_by_role("button", name="保存本周")).to_be_disabled()
+
+
 def test_territory_changes_from_a_day_on_and_the_old_map_stays(deployment: Deployment, desk: Callable[..., Desk]) -> None:
     api = deployment.api("admin")
     grid = api.get("/api/v1/regions", level="grid", limit=200)["items"][-1]  # far from the sample worker's
@@ -179,13 +212,22 @@ def test_a_grid_team_is_joined_and_left(deployment: Deployment, desk: Callable[.
     person = api.get("/api/v1/staff", limit=200)["items"][-1]
     admin = organisation(desk, "区域")
     page = admin.page
-    page.get_by_label("区域名称、拼音、代码").fill(grid["code"])
-    page.keyboard.press("Enter")
-    page.get_by_role("row").filter(has_text=grid["code"]).first.get_by_role("button").click()
-    team = page.locator(".side")
+
+    def opened() -> Locator:
+        page.get_by_label("区域名称、拼音、代码").fill(grid["code"])
+        page.keyboard.press("Enter")
+        page.get_by_role("row").filter(has_text=grid["code"]).first.get_by_role("button").click()
+        return page.locator(".side")
+
+    team = opened()
     pick(page, team.get_by_role("combobox", name="姓名"), person["name"], person["code"])
     team.get_by_role("combobox", name="角色").click(force=True)
     page.get_by_role("option", name="网格指导员").click()
+    page.reload()  # neither the person nor the role is lost
+    page.get_by_role("tab", name="区域").click()
+    team = opened()
+    expect(team.locator(".el-select").filter(has_text=person["name"])).to_be_visible()
+    expect(team.locator(".el-select").filter(has_text="网格指导员")).to_be_visible()
     team.get_by_role("button", name="加入").click()
     expect(page.get_by_text("已加入网格团队")).to_be_visible()
     expect(team.locator(".members").get_by_text(person["name"])).to_be_visible()

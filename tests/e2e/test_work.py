@@ -36,6 +36,8 @@ def test_grid_worker_says_why_a_sensors_alarm_was_none(deployment: Deployment, p
     worker = phone("worker", worker_spot)
     card = worker.page.get_by_role("article").filter(has_text="灶间探头")
     card.get_by_role("button", name="去核实").click()
+    spoke = worker.page.locator("dd", has_text="e2e-smoke").get_by_role("link", name="灶间探头")
+    expect(spoke).to_have_attribute("href", "/admin/devices?device=e2e-smoke")
     worker.button("不属实").click()
     sheet = worker.page.locator("dialog[open]")
     sheet.get_by_role("button", name="正常活动").click()
@@ -64,7 +66,7 @@ def test_result_without_photo_is_stopped_with_a_hint(deployment: Deployment, pho
     card.get_by_role("button", name="反馈结果").click()
     sheet = handler.page.locator("dialog[open]")
     sheet.get_by_role("button", name="反馈结果").click()
-    expect(sheet.get_by_role("alert")).to_have_text("请先拍一张处置后的照片")
+    expect(sheet.get_by_role("alert")).to_have_text("请先拍照：处置后")
     assert deployment.api("operator").case(code)["status"] == "handling"
 
 

@@ -319,3 +319,30 @@ def test_wrong_settings_say_what_and_where(tmp_path: Path, settings: str, said: 
     done = CliRunner().invoke(cli, ["gateway", "--check", str(file)])
     assert done.exit_code == 1, done.output
     assert said in done.output
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ("    port: 70000", 4),
+        ("    readings: [{device: a, kind: rain, at: 0}, {device: a,\n      kind: rain, at: 70000}]", 5),
+        ("    prot: 502", 4),
+        ("    readings: {", 4),
+        ("    readings: 1: 2", 4),
+    ],
+    ids=["value", "deep", "unknown", "open bracket", "no yaml"],
+)
+def test_wrong_settings_name_their_line(tmp_path: Path, wrong: str, line: int) -> None:
+    file = tmp_path / "gateway.yaml"
+    rest = "" if "readings" in wrong else "\n    readings: [{device: a, kind: rain, at: 0}]"
+    file.write_text(f"to: http://x\nreaders:\n  - reader: modbus_tcp\n{wrong}{rest}\n    host: a\n", encoding="utf-8")
+    done = CliRunner().invoke(cli, ["gateway", "--check", str(file)])
+    assert done.exit_code == 1, done.output
+    assert f"{file}:{line}: " in done.output
+
+
+def test_wrong_settings_of_a_second_reader_name_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.yaml"
+    good = "reader: modbus_tcp, host: a, readings: [{device: a, kind: rain, at: 0}]"
+    file.write_text(f"to: http://x\nreaders:\n  - {{{good}}}\n  - {{reader: modbus}}\n", encoding="utf-8")
+    assert f"{file}:4: readers[1]: " in CliRunner().invoke(cli, ["gateway", "--check", str(file)]).output

@@ -19,7 +19,7 @@ from gridloop.detection.sentences import Teller, zone_names
 from gridloop.detection.vocabulary import DURATION, GROUPINGS, UNITS
 from gridloop.doors.cli.detect_output import Alarms, Telling, kinds_asked_for
 from gridloop.doors.cli.detecting import Facts, Runs, pair, read_devices, told_time
-from gridloop.doors.cli.faults import refused
+from gridloop.doors.cli.faults import refused, refused_as
 from gridloop.doors.cli.imports import Rejects
 from gridloop.doors.cli.own_history import hours
 from gridloop.doors.cli.readings import USUAL, Names, Plan, moment, pieces
@@ -144,7 +144,7 @@ class Work:
         check_detect(self.document, Known.of())
         if self.document.wrongs:
             for wrong in sorted(self.document.wrongs):
-                click.echo(refused(self.asked, wrong.words.key, **dict(wrong.words.params)), err=True)
+                click.echo(refused_as(self.asked, wrong.words), err=True)
             sys.exit(1)
         self.calendar = WorkingCalendar(tz=self.zone)
         found = made(self.document.data, self.known, 1, calendar=self.calendar)

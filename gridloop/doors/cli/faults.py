@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import click
 
-from gridloop.kernel.texts import say
+from gridloop.kernel.texts import Words, say
 
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 _KINDS = {"integer": "doors.click_integer", "float": "doors.click_number", "UUID": "doors.click_uuid"}
@@ -65,6 +65,11 @@ class Wrong(click.UsageError):
 def refused(lang: str | None, key: str, **params: Any) -> str:
     """In the language that was asked for; nobody has said which one: in both."""
     return say(key, lang, **params) if lang else f"{say(key, 'en', **params)} / {say(key, 'zh', **params)}"
+
+
+def refused_as(lang: str | None, words: Words) -> str:
+    """The same of words that are already put together, such as a file's fault with its line."""
+    return refused(lang, words.key, **dict(words.params))
 
 
 @contextmanager

@@ -50,9 +50,9 @@ def gateway(file: Path, check: bool) -> None:
 
     What could not be sent yet waits on disk.
     """
-    settings = _settings(file)
-    readers = {f"{number} {name}": reader for number, (name, reader) in enumerate(_readers(file, settings), 1)}
-    token = _token(file, settings)
+    settings, lines = _settings(file)
+    readers = {f"{number} {name}": reader for number, (name, reader) in enumerate(_readers(lines, settings), 1)}
+    token = _token(lines, settings)
     if check:
         click.echo(f"{len(readers)} readers / 个读取器: " + ", ".join(readers))
         return
@@ -61,11 +61,51 @@ def gateway(file: Path, check: bool) -> None:
         asyncio.run(_run(settings, readers, file.parent / settings.buffer, token))
 
 
-def _settings(file: Path) -> Settings:
+class Lines:
+    """Where in the file a part of the settings stands, by the place the library names (``$.readers[0].port``)."""
+
+    def __init__(self, file: Path, root: yaml.Node | None) -> None:
+        self.file, self._root = file, root
+
+    def fault(self, fault: Exception, within: str = "$", prefix: str = "") -> click.ClickException:
+        said = " ".join(str(fault).split())
+        place = re.search(r" - at `\$([^`]*)`$", said)
+        unknown = re.search(r"unknown field `([^`]*)`", said)
+        path = within + (place[1] if place else "") + (f".{unknown[1]}" if unknown else "")
+        return self.refused(path, f"{prefix}{_words(fault)}")
+
+    def refused(self, path: str, said: str) -> click.ClickException:
+        return click.ClickException(f"{self.file}:{self._line(path)}: {said}")
+
+    def _line(self, path: str) -> int:
+        """Of the part, or of the nearest one around it."""
+        node, line = self._root, 1
+        for name, number in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path):
+            if isinstance(node, yaml.MappingNode):
+                found = [(key, value) for key, value in node.value if key.value == name]
+            elif isinstance(node, yaml.SequenceNode) and number:
+                found = [(part, part) for part in node.value[int(number) : int(number) + 1]]
+            else:
+                found = []
+            if not found:
+                break
+            line, node = found[0][0].start_mark.line + 1, found[0][1]
+        return line
+
+
+def _settings(file: Path) -> tuple[Settings, Lines]:
+    lines = Lines(file, None)
     try:
-        return msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), Settings)
+        text = file.read_text(encoding="utf-8")
+        lines = Lines(file, yaml.compose(text, yaml.SafeLoader))
+        return msgspec.convert(yaml.safe_load(text), Settings), lines
+    except yaml.MarkedYAMLError as fault:
+        open_end = "end>" in str(fault.problem)  # a bracket nobody closed: where it opens, not where the file ends
+        mark = (fault.context_mark if open_end else fault.problem_mark) or fault.problem_mark
+        told = f"no YAML: {fault.problem} / 不是正确的 YAML，请核对这里的缩进、冒号、引号和括号"
+        raise click.ClickException(f"{file}:{mark.line + 1 if mark else 1}: {told}") from fault
     except (ValueError, yaml.YAMLError) as fault:
-        raise click.ClickException(f"{file}: {_words(fault)}") from fault
+        raise lines.fault(fault) from fault
 
 
 def _words(fault: Exception) -> str:
@@ -78,31 +118,31 @@ def _words(fault: Exception) -> str:
     return said
 
 
-def _readers(file: Path, settings: Settings) -> list[tuple[str, Reader]]:
+def _readers(lines: Lines, settings: Settings) -> list[tuple[str, Reader]]:
     found = []
     known = resolve_name(f"{READER_BOOK}:readers")()
     for number, words in enumerate(settings.readers):
-        name = str(words.get("reader", ""))
+        name, within = str(words.get("reader", "")), f"$.readers[{number}]"
         try:
             reader = resolve_name(f"{READER_BOOK}:reader")(name, {key: value for key, value in words.items() if key != "reader"})
         except LookupError:
             told = f"there is no reader {name!r}; there are: {', '.join(known)} / 没有读取器“{name}”，可用：{', '.join(known)}"
-            raise click.ClickException(f"{file}: readers[{number}]: {told}") from None
+            raise lines.refused(f"{within}.reader", f"readers[{number}]: {told}") from None
         except ValueError as fault:
-            raise click.ClickException(f"{file}: readers[{number}] ({name}): {_words(fault)}") from fault
+            raise lines.fault(fault, within, f"readers[{number}] ({name}): ") from fault
         found.append((name, reader))
     return found
 
 
-def _token(file: Path, settings: Settings) -> str:
+def _token(lines: Lines, settings: Settings) -> str:
     if settings.token_file:
         try:
-            return (file.parent / settings.token_file).read_text(encoding="utf-8").strip()
+            return (lines.file.parent / settings.token_file).read_text(encoding="utf-8").strip()
         except OSError as fault:
-            raise click.ClickException(f"{file}: token_file: {fault} / 读不了令牌文件") from fault
+            raise lines.refused("$.token_file", f"token_file: {fault} / 读不了令牌文件") from fault
     if token := os.environ.get("GRIDLOOP_TOKEN", ""):
         return token
-    raise click.ClickException(f"{file}: token_file or GRIDLOOP_TOKEN is needed / 需要 token_file 或环境变量 GRIDLOOP_TOKEN")
+    raise lines.refused("$", "token_file or GRIDLOOP_TOKEN is needed / 需要 token_file 或环境变量 GRIDLOOP_TOKEN")
 
 
 async def _run(settings: Settings, readers: dict[str, Reader], file: Path, token: str) -> None:

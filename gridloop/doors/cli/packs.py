@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from gridloop.doors.cli.common import data_dir_option, django_on, refuse_moved_clock, running_environment
+from gridloop.doors.cli.faults import refused_as
 from gridloop.scenes.loading import Known, Loaded, load, load_all, signal_kinds
 from gridloop.scenes.rules import tier, told_detectors
 from gridloop.scenes.schema import PUBLISHED, publish
@@ -16,7 +17,7 @@ from gridloop.scenes.stories.reading import kinds_of, missing_sorts, stories_of
 from gridloop.scenes.stories.running import Result, play_in_memory
 
 _SHOWN = 10  # faults
-LANGUAGE = click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", help="Language of the faults.")
+LANGUAGE = click.option("--lang", type=click.Choice(["zh", "en"]), help="Language of what is said (zh; what is refused in both).")
 
 
 def _folders(paths: tuple[Path, ...]) -> list[Loaded]:
@@ -34,7 +35,7 @@ def _folders(paths: tuple[Path, ...]) -> list[Loaded]:
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--write-schema", is_flag=True, help="Write docs/reference/pack.schema.json and end.")
 @LANGUAGE
-def check_packs(paths: tuple[Path, ...], write_schema: bool, lang: str) -> None:
+def check_packs(paths: tuple[Path, ...], write_schema: bool, lang: str | None) -> None:
     """Check scene packs strictly; prints file:line: what is wrong, or the tier of each pack."""
     if write_schema:
         publish()
@@ -43,14 +44,14 @@ def check_packs(paths: tuple[Path, ...], write_schema: bool, lang: str) -> None:
     packs = _folders(paths)
     wrongs = [wrong for one in packs for wrong in (*one.wrongs, *stories_of(one)[1], *missing_sorts(one))]
     for wrong in wrongs:
-        click.echo(wrong.said(lang))
+        click.echo(refused_as(lang, wrong.words))
     kinds = signal_kinds()
     for one in packs:
         if one.pack is not None:
             part = one.pack.pack
             click.echo(f"{one.name} {part.version} {tier(part.needs, kinds_of(one))}: {part.title.zh} / {part.title.en}")
             for detector in told_detectors(one.pack, kinds):
-                click.echo(f"    {detector.name}: {detector.sentence_zh if lang == 'zh' else detector.sentence_en}")
+                click.echo(f"    {detector.name}: {detector.sentence_en if lang == 'en' else detector.sentence_zh}")
     if not packs:
         click.echo("no scene pack found / 没有找到场景包", err=True)
     if wrongs or not packs:
@@ -58,21 +59,44 @@ def check_packs(paths: tuple[Path, ...], write_schema: bool, lang: str) -> None:
 
 
 @click.command("play-stories")
-@click.argument("packs", nargs=-1)
+@click.argument("packs", nargs=-1, metavar="[PACK|FOLDER]...")
 @click.option("--live", metavar="URL", help="Play over HTTP on the running deployment at this address and compare the facts.")
 @click.option("--story", default="", metavar="TEXT", help="Only stories whose file's name begins so, such as 01.")
+@LANGUAGE
 @data_dir_option
-def play_stories(packs: tuple[str, ...], live: str | None, story: str, data_dir: Path | None) -> None:
-    """Play the stories of packs (none named = all) with the real rules in memory, or on a running deployment."""
-    loaded = load_all()
-    if unknown := sorted(set(packs) - {one.name for one in loaded}):
-        names = ", ".join(one.name for one in loaded)
-        raise click.ClickException(f"no scene pack {unknown[0]}; there are / 没有场景包 {unknown[0]}，可用：{names}")
-    asked = [one for one in loaded if not packs or one.name in packs]
+def play_stories(packs: tuple[str, ...], live: str | None, story: str, lang: str | None, data_dir: Path | None) -> None:
+    """Play the stories of packs (none named = all) with the real rules in memory, or on a running deployment.
+
+    A pack is named, or its folder given, its stories' folder, or a folder of packs; it stands in for the program's of the same name.
+    """
+    loaded, names = _asked(packs)
+    asked = [one for one in loaded if not names or one.name in names]
     wrongs = [*(wrong for one in loaded for wrong in one.wrongs), *(wrong for one in asked for wrong in stories_of(one)[1])]
     if wrongs:
-        raise click.ClickException("\n".join(str(wrong) for wrong in wrongs[:_SHOWN]))
-    _show(_live(loaded, packs, live, story, data_dir) if live else play_in_memory(loaded, packs, story=story))
+        raise click.ClickException("\n".join(refused_as(lang, wrong.words) for wrong in wrongs[:_SHOWN]))
+    _show(_live(loaded, names, live, story, data_dir) if live else play_in_memory(loaded, names, story=story))
+
+
+def _asked(words: tuple[str, ...]) -> tuple[list[Loaded], tuple[str, ...]]:
+    """All packs there are then, and the names of those that were asked for."""
+    packs = {one.name: one for one in load_all()}
+    names: list[str] = []
+    for word in words:
+        folder = Path(word)
+        if word in packs:
+            names.append(word)
+        elif not folder.is_dir():
+            raise click.ClickException(
+                f"no scene pack {word}, and no folder; there are / 没有场景包 {word}，也没有这个文件夹，可用：{', '.join(packs)}"
+            )
+        else:
+            is_stories = folder.resolve().name == "stories" and (folder.resolve().parent / "pack.yaml").is_file()
+            found = _folders((folder.resolve().parent if is_stories else folder,))
+            if not found:
+                raise click.ClickException(f"no scene pack found in {word} / {word} 里没有找到场景包")
+            packs |= {one.name: one for one in found}
+            names += [one.name for one in found]
+    return [packs[name] for name in sorted(packs)], tuple(names)
 
 
 def _live(loaded: list[Loaded], packs: tuple[str, ...], url: str, story: str, data_dir: Path | None) -> Iterator[Result]:

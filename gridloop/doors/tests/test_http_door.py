@@ -75,6 +75,19 @@ def test_a_report_sent_by_nobody_and_again_after_log_in_is_the_same(cast: Cast) 
     assert "Idempotent-Replayed" not in other.headers, "known by key and content together"
 
 
+def test_a_report_in_somebodys_name_is_not_taken_as_nobodys(cast: Cast) -> None:
+    def named(client: Client) -> Any:
+        body = {"text": "路灯坏了", "place": PLACE, "account": "worker"}
+        return client.post("/api/v1/reports", body, content_type="application/json", headers={"Idempotency-Key": "k-1"})
+
+    for client in (Client(), logged_in("handler")):  # the session has ended, or is somebody else's
+        refused = named(client)
+        assert (refused.status_code, refused.json()["type"]) == (401, "urn:gridloop:access.session_over")
+    with scoped(SYSTEM):
+        assert Source.objects.count() == 0
+    assert named(logged_in("worker")).status_code == 201, "the same key goes through after the log-in"
+
+
 def test_nobody_reads_the_answer_of_an_account(cast: Cast) -> None:
     first = say(logged_in("worker"))
     assert "Idempotent-Replayed" not in say(Client()).headers

@@ -38,3 +38,29 @@ def test_a_story_that_cannot_be_read_ends_it_and_says_where(spoilt: Path) -> Non
 def test_stories_of_other_packs_are_played(spoilt: Path) -> None:
     found = CliRunner().invoke(packs.play_stories, ["silent_home", "--story", "09"])
     assert (found.exit_code, found.output.splitlines()[-1]) == (0, "1 / 1")
+
+
+def test_a_pack_from_elsewhere_is_played_by_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "silent_home"
+    shutil.copytree(PACKS / "silent_home", folder)
+    (story,) = (folder / "stories").glob("09_*.yaml")
+    story.write_text(story.read_text(encoding="utf-8").replace("场景: ", "场景: 别处的", 1), encoding="utf-8")
+    for word in (folder, folder / "stories", tmp_path):
+        found = CliRunner().invoke(packs.play_stories, [str(word), "--story", "09"])
+        assert (found.exit_code, found.output.splitlines()[-1]) == (0, "1 / 1"), found.output
+        assert "别处的" in found.output, "the folder's story, not the program's"
+
+
+def test_a_folder_without_packs_and_a_name_of_none_say_so(tmp_path: Path) -> None:
+    for word, said in ((str(tmp_path), "no scene pack found in"), ("flying_cars", "no scene pack flying_cars, and no folder; there are")):
+        found = CliRunner().invoke(packs.play_stories, [word])
+        assert (found.exit_code, said in found.output) == (1, True), found.output
+
+
+def test_a_story_that_cannot_be_read_is_told_in_the_language_asked_for(spoilt: Path) -> None:
+    both, zh, en = (
+        CliRunner().invoke(packs.play_stories, ["thermal_fire", *lang]).output for lang in ([], ["--lang", "zh"], ["--lang", "en"])
+    )
+    assert zh.removeprefix("Error: ").strip() in both
+    assert en.removeprefix("Error: ").strip() in both
+    assert zh != en

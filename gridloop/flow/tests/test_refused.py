@@ -24,6 +24,12 @@ def extended(inner: str) -> str:
     return CALL % f"<bpmn:extensionElements>{inner}</bpmn:extensionElements>"
 
 
+def asking(form: str) -> bytes:
+    return line(
+        ASK.replace(" />", f"><bpmn:extensionElements><gridloop:form>{form}</gridloop:form></bpmn:extensionElements></bpmn:userTask>")
+    )
+
+
 WRONG = [
     ("flow.script", "work", line('<bpmn:scriptTask id="work"><bpmn:script>import os</bpmn:script></bpmn:scriptTask>')),
     ("flow.script", "rule", line('<bpmn:businessRuleTask id="rule" />')),
@@ -46,6 +52,8 @@ WRONG = [
         "ask",
         line(ASK.replace(" />", f">{BAD_FORM}</bpmn:userTask>")),
     ),
+    ("flow.form_photos", "ask", asking('{"x-photos": [{"kind": "selfie", "title": "自拍"}]}')),
+    ("flow.form_from", "ask", asking('{"properties": {"who": {"type": "string", "x-from": "person"}}}')),
     ("flow.many", "ask", line(ASK.replace(" />", "><bpmn:multiInstanceLoopCharacteristics /></bpmn:userTask>"))),
     ("flow.end_name", "finished", line(ASK).replace(b'"closed"', b'"finished"')),
     (

@@ -131,6 +131,9 @@ def test_command(tmp_path: Path) -> None:
     answer = CliRunner().invoke(check_packs, [str(pack), "--lang", "en"])
     assert answer.exit_code == 1
     assert "illegal_parking/limits.yaml:4: stages.handle.limit has the wrong value never" in answer.output
+    both = CliRunner().invoke(check_packs, [str(pack)]).output
+    assert "stages.handle.limit has the wrong value never" in both, "nobody said which language: in both"
+    assert "stages.handle.limit 的值 never 不正确" in both
     assert CliRunner().invoke(check_packs, [str(tmp_path / "illegal_parking" / "stories")]).exit_code == 1
 
 

@@ -273,8 +273,11 @@ def test_a_sensor_that_reads_normal_again_proposes_to_close(river: River) -> Non
     with pytest.raises(NotFound):
         selectors.proposals(river.people.west_operator, case=code)
     with clock.fixed(river.now + timedelta(minutes=3)):
+        assert deciding.follower(river.people.urban, wish) == (True, deciding.follower(river.people.operator, wish)[1])
+        assert deciding.follower(river.people.operator, wish)[0] is False, "the task is another's"
+        assert deciding.follower(river.people.operator, wish)[1], "whose it is, is said"
         with pytest.raises(NotNow):
-            deciding.accept_relook(river.people.operator, wish.pk)  # the task is another's
+            deciding.accept_relook(river.people.operator, wish.pk)
         assert selectors.proposal(SYSTEM, wish.pk).status == "open", "nothing of a refused one stays"
         deciding.accept_relook(river.people.urban, wish.pk)
     with scoped(SYSTEM):

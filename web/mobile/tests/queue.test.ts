@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { after, type Entry, nextStep, pause, readProblem, ready, recovered, retried, unsent } from "../src/queue/rules";
+import { after, type Entry, mayGoNameless, nameless, needsLogin, nextStep, pause, readProblem, ready, recovered, retried, unsent } from "../src/queue/rules";
 
 const entry = (more: Partial<Entry> = {}): Entry => ({
   id: "e1",
@@ -51,6 +51,23 @@ describe("what goes next", () => {
   it("rests when it is over", () => {
     expect(nextStep(entry({ state: "sent" }))).toEqual({ do: "rest" });
     expect(nextStep(entry({ state: "refused" }))).toEqual({ do: "rest" });
+  });
+});
+
+describe("after the session ended", () => {
+  const hers = { ...withPhotos, user: "worker", body: { text: "井盖坏了" } };
+  const refused = after(after(hers, { kind: "photo", photo: "p1", server: "71" }, 0), { kind: "login" }, 0);
+
+  it("waits for its maker, who may choose to send a report without a name", () => {
+    expect([needsLogin(hers, "worker"), needsLogin(refused, "worker"), needsLogin(hers, null), needsLogin(entry(), null)]).toEqual([false, true, true, false]);
+    expect([null, "worker", "handler"].map((user) => mayGoNameless(refused, user))).toEqual([true, true, false]);
+    expect(mayGoNameless({ ...refused, kind: "verb" }, null)).toBe(false);
+  });
+
+  it("goes as nobody's then, with its photos inside and nothing of the account", () => {
+    const now = nameless(refused, "k2");
+    expect(now).toMatchObject({ user: null, key: "k2", carry: "inside", error: null, body: { text: "井盖坏了" }, photos: withPhotos.photos });
+    expect([nextStep(now), ready(now, null, 0)]).toEqual([{ do: "body" }, true]);
   });
 });
 

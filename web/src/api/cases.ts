@@ -94,6 +94,7 @@ export interface SourceRow {
   device: string;
   device_name: string;
   device_kind: string;
+  device_place: string;
   first_at: string;
   last_at: string;
   count: number;

@@ -41,6 +41,8 @@ export interface CallOptions {
   /** Give the same key again to repeat a write safely (outbox). */
   key?: string;
   signal?: AbortSignal;
+  /** Without the session: whoever is logged in is not told to the server. */
+  nameless?: boolean;
 }
 
 const settings = { lang: "zh-CN", unauthorised: (): void => {}, reached: (_yes: boolean): void => {} };
@@ -110,7 +112,7 @@ export async function call<T>(method: string, path: string, options: CallOptions
   try {
     answer = await fetch(address(path, options.query), {
       method,
-      credentials: "same-origin",
+      credentials: options.nameless ? "omit" : "same-origin",
       headers: headersFor(method, options),
       body: options.form ?? (options.body === undefined ? null : JSON.stringify(options.body)),
       signal: options.signal ?? null,

@@ -4838,6 +4838,8 @@ export interface components {
         /**
          * SensorProposalOut
          * @description ``kind``: threshold, maintenance, close or reopen; ``title``: the detector's; ``data``: figures it rests on, readings in ``unit``.
+         *
+         *     ``mine``: the caller may follow it now; ``whose``: who has the task that closing would end.
          */
         SensorProposalOut: {
             /** Case Code */
@@ -4861,10 +4863,14 @@ export interface components {
              * Format: date-time
              */
             made_at: string;
+            /** Mine */
+            mine: boolean;
             /** Title */
             title: string;
             /** Unit */
             unit: string;
+            /** Whose */
+            whose: string;
         };
         /** SensorProposalPage */
         SensorProposalPage: {
@@ -4943,6 +4949,8 @@ export interface components {
             device_kind: string;
             /** Device Name */
             device_name: string;
+            /** Device Place */
+            device_place: string;
             /**
              * First At
              * Format: date-time
@@ -8272,6 +8280,12 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
+                    /**
+                     * Account
+                     * @description log-in of whoever sends it: 401 when the session is no longer theirs, never taken without a name
+                     * @default
+                     */
+                    account?: string;
                     /**
                      * Address
                      * @default

@@ -59,4 +59,9 @@ export interface JsonSchema {
   minLength?: number;
   maxLength?: number;
   default?: unknown;
+  /** What the case knows already and the form begins with. */
+  "x-from"?: "household";
+  /** The photos a form asks for, in groups; none said: before and after. The last group is the one that must have any. */
+  "x-photos"?: { kind: PhotoKind; title: string; "x-title-en"?: string }[];
 }
+export type PhotoKind = "before" | "after" | "scene";

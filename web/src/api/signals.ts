@@ -55,6 +55,10 @@ export interface SensorProposal {
   data: { true?: number; false?: number; limit?: number; wish?: number; keeps?: number; drops?: number; of?: number; before?: number | null; after?: number | null; ended?: string | null };
   /** Of the limits and readings in `data`; empty when they have none. */
   unit: string;
+  /** Whether I may follow it now. */
+  mine: boolean;
+  /** Who has the task that closing would end. */
+  whose: string;
 }
 
 export interface CaseOutcome {

@@ -1,5 +1,5 @@
 /** The part of JSON Schema our task forms use, as fields to draw. Pure. */
-import type { JsonSchema } from "@/api/shared";
+import type { JsonSchema, PhotoKind } from "@/api/shared";
 
 export interface Field {
   name: string;
@@ -45,6 +45,26 @@ export function fieldsOf(schema: JsonSchema | null | undefined, lang: string): F
     options: optionsOf(property, lang),
     schema: property,
   }));
+}
+
+export interface PhotoGroup {
+  kind: PhotoKind;
+  label: string;
+}
+
+/** The groups of photos a form asks for; null where it says nothing of them. */
+export function photosOf(schema: JsonSchema | null | undefined, lang: string): PhotoGroup[] | null {
+  const said = schema?.["x-photos"];
+  return said?.length ? said.map((group) => ({ kind: group.kind, label: titleOf(group, lang) ?? group.title })) : null;
+}
+
+/** The answers a form begins with: what the case knows, where nothing else was typed. */
+export function begun(schema: JsonSchema | null | undefined, typed: Record<string, unknown>, known: { household?: string | null }): Record<string, unknown> {
+  const from = Object.entries(schema?.properties ?? {}).flatMap(([name, field]) => {
+    const value = field["x-from"] && known[field["x-from"]];
+    return value ? [[name, value] as const] : [];
+  });
+  return { ...Object.fromEntries(from), ...typed };
 }
 
 /** Names of the fields that must be filled and are not. */

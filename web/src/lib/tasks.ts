@@ -28,6 +28,9 @@ export function pair(items: EvidenceItem[]): { before: EvidenceItem[]; after: Ev
   return { before: items.filter((item) => !after.includes(item)), after };
 }
 
+/** Whether there is a before and an after to look at: a visit's photos show what was found, and nothing was changed. */
+export const compares = (items: EvidenceItem[]): boolean => items.some((item) => item.kind === "after") || !items.some((item) => item.task !== null && item.kind === "scene");
+
 /** The text key of a task's state: work in the field is signed for, a decision at a desk is not. */
 export function stateKey(task: Pick<TaskItem, "status" | "stage">): string {
   const signed = task.stage === "handle" || task.stage === "support";

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { address, cookie, headersFor, newKey, Problem, readProblem } from "@/api/client";
 import { faultText } from "@/lib/faults";
 import { folded } from "@/lib/folded";
-import { fieldsOf, missing } from "@/lib/form";
+import { begun, fieldsOf, missing, photosOf } from "@/lib/form";
 import { seriesOf } from "@/lib/reading";
-import { byTimeLeft, isLate, pair, stateKey } from "@/lib/tasks";
+import { byTimeLeft, compares, isLate, pair, stateKey } from "@/lib/tasks";
 import { treeOf } from "@/lib/tree";
 import { metres, twinsOf } from "@/lib/twins";
 import { changed, fromAddress, toQuery } from "@/screens/cases/filters";
@@ -78,6 +78,17 @@ describe("forms", () => {
   it("begin with what must be filled, in the order named, however the server's store sorts them", () => {
     const stored = { required: ["result", "how"], properties: { how: {}, words: {}, result: {} } };
     expect(fieldsOf(stored, "zh-CN").map((f) => f.name)).toEqual(["result", "how", "words"]);
+  });
+  it("say which photos they want, and begin with what the case knows", () => {
+    const visit = { "x-photos": [{ kind: "scene" as const, title: "探访照片", "x-title-en": "Photos of the visit" }], properties: { household: { "x-from": "household" as const }, words: {} } }; // prettier-ignore
+    expect([photosOf(visit, "zh-CN"), photosOf(visit, "en")?.[0]?.label, photosOf(schema, "en")]).toEqual([[{ kind: "scene", label: "探访照片" }], "Photos of the visit", null]);
+    expect(begun(visit, { words: "在家" }, { household: "H-1" })).toEqual({ household: "H-1", words: "在家" });
+    expect(begun(visit, { household: "" }, { household: "H-1" })).toEqual({ household: "" });
+    expect(begun(visit, {}, { household: null })).toEqual({});
+  });
+  it("compare no before and after of a visit", () => {
+    const seen = { ...aPhoto("a", "scene"), task: "t" };
+    expect([[seen], [seen, aPhoto("b", "after")], [aPhoto("c", "scene")]].map(compares)).toEqual([false, true, true]);
   });
   it("know what is missing; nought is a value", () => {
     expect(missing(schema, { n: 0 })).toEqual(["result"]);

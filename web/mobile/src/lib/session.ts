@@ -11,7 +11,11 @@ export const stale = ref(false);
 export const user = computed(() => me.value?.user ?? null);
 export const hasTasks = computed(() => me.value?.permissions.includes("task.read") ?? false);
 
+/** Who worked here until the session ended; null after a log-out, and on a phone nobody ever logged in on. */
+export const ended = ref<string | null>(null);
+
 const PHONE = ""; // not a person's row: who used this phone last
+const LAST = "last";
 let loading: Promise<void> | undefined;
 
 export function loadMe(): Promise<void> {
@@ -24,11 +28,14 @@ async function fetchMe(): Promise<void> {
     me.value = await get<Me>("/api/v1/me");
     stale.value = false;
     setClock(me.value.clock);
+    ended.value = null;
     await keep("me", PHONE, me.value);
+    await keep(LAST, PHONE, me.value.user);
   } catch (fault) {
     if (!(fault instanceof Problem)) throw fault;
     if (fault.status === 401) {
       me.value = null;
+      ended.value = (await kept<string | null>(LAST, PHONE))?.value ?? null;
       await keep("me", PHONE, null);
     } else {
       me.value = (await kept<Me | null>("me", PHONE))?.value ?? null;
@@ -36,6 +43,13 @@ async function fetchMe(): Promise<void> {
     }
   }
   known.value = true;
+}
+
+/** After a log-out: nobody works here any more. */
+export async function forgetWho(): Promise<void> {
+  await keep("me", PHONE, null);
+  await keep(LAST, PHONE, null);
+  me.value = ended.value = null;
 }
 
 export function toLogin(next: string = location.pathname + location.search): void {

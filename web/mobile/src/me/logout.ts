@@ -1,7 +1,7 @@
 import { call } from "@/api/client";
 import { forgetAllTyped } from "@/lib/kept";
-import { me } from "../lib/session";
-import { forget, keep } from "../queue/store";
+import { forgetWho, me } from "../lib/session";
+import { forget } from "../queue/store";
 
 /** Ends the session on the server, then drops what this person has read on the phone. */
 export async function logOut(): Promise<void> {
@@ -10,7 +10,6 @@ export async function logOut(): Promise<void> {
   await call("DELETE", "/_allauth/browser/v1/auth/session").catch(() => undefined);
   forgetAllTyped();
   if (user) await forget(user);
-  await keep("me", "", null);
-  me.value = null;
+  await forgetWho();
   location.assign("/login/?next=/m/");
 }

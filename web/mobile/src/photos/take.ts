@@ -1,4 +1,5 @@
 import { newKey } from "@/api/client";
+import type { PhotoKind } from "@/api/shared";
 import { goodEnough, QUALITIES, refusal, shrunk, takenAt } from "./rules";
 import type { Place } from "../lib/place";
 
@@ -8,7 +9,7 @@ export interface Photo {
   sha256: string | null;
   at: string;
   place: Place | null;
-  label: "before" | "after" | "report";
+  label: PhotoKind | "report";
 }
 
 /** Text keyed failure: the screen shows `t(message)`. */

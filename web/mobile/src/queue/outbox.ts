@@ -2,7 +2,7 @@ import { newKey } from "@/api/client";
 import { computed, shallowRef, watch } from "vue";
 import { returns } from "../lib/network";
 import type { Photo } from "../photos/take";
-import { after, type Entry, nextStep, ready, recovered, retried, unsent } from "./rules";
+import { after, type Entry, mayGoNameless, nameless, nextStep, ready, recovered, retried, unsent } from "./rules";
 import { sendBody, sendPhoto } from "./send";
 import { plain, store } from "./store";
 
@@ -68,6 +68,15 @@ export async function again(id: string): Promise<void> {
   const entry = await store.outbox.get(id);
   if (!entry) return;
   await store.outbox.put(retried(entry, newKey()));
+  await reload();
+  wake(true);
+}
+
+/** Its maker chose to send it without a name. */
+export async function sendNameless(id: string): Promise<void> {
+  const entry = await store.outbox.get(id);
+  if (!entry || !mayGoNameless(entry, currentUser())) return;
+  await store.outbox.put(nameless(entry, newKey()));
   await reload();
   wake(true);
 }

@@ -106,6 +106,22 @@ export function retried(entry: Entry, key: string): Entry {
   return { ...entry, key, state: "waiting", tries: 0, nextAt: 0, error: null };
 }
 
+/** Whether it waits for its maker to log in. */
+export function needsLogin(entry: Entry, user: string | null): boolean {
+  return entry.state === "waiting" && (entry.error === "login" || (entry.user !== null && entry.user !== user));
+}
+
+/** Whether it may go without its maker's name: a report, and nobody else is logged in who could choose that. */
+export function mayGoNameless(entry: Entry, user: string | null): boolean {
+  return entry.kind === "report" && needsLogin(entry, user) && (user === null || user === entry.user);
+}
+
+/** The same report as nobody's: what was uploaded under the account stays behind, its photos go inside again. */
+export function nameless(entry: Entry, key: string): Entry {
+  const photos = entry.photos.map((photo) => ({ ...photo, server: null }));
+  return { ...retried(entry, key), user: null, carry: "inside", photos };
+}
+
 /** What a refused call means; status 0 = the server was not reached. `words` are the server's own sentences. */
 export function readProblem(status: number, words: readonly string[]): Outcome {
   if (status === 0) return { kind: "offline" };

@@ -18,19 +18,24 @@ export async function sendPhoto(id: string): Promise<Outcome> {
 export async function sendBody(entry: Entry): Promise<Outcome> {
   return tried(async () => {
     const inside = entry.carry === "inside" && entry.photos.length > 0;
-    const answer = inside ? await upload<Answer>(entry.path, await reportForm(entry), entry.key) : await sendJson(entry);
+    const answer = inside ? await upload<Answer>(entry.path, await reportForm(entry), entry.key, nameless(entry)) : await sendJson(entry);
     return { kind: "done", answer };
   });
 }
 
+/** A report is taken without an account too, so it says whose it is: after the session ended it is refused, not taken as nobody's. */
 function sendJson(entry: Entry): Promise<Answer> {
   const evidence = entry.photos.map((photo) => photo.server).filter((id) => id !== null);
-  const body = { ...entry.body, ...(evidence.length ? { evidence } : {}) };
-  return call("POST", entry.path, { body, key: entry.key, signal: AbortSignal.timeout(UPLOAD_MS) });
+  const account = entry.kind === "report" && entry.user !== null ? { account: entry.user } : {};
+  const body = { ...entry.body, ...account, ...(evidence.length ? { evidence } : {}) };
+  return call("POST", entry.path, { body, key: entry.key, signal: AbortSignal.timeout(UPLOAD_MS), nameless: nameless(entry) });
 }
 
-function upload<T>(path: string, form: FormData, key: string): Promise<T> {
-  return call<T>("POST", path, { form, key, signal: AbortSignal.timeout(UPLOAD_MS) });
+/** What was made without a name goes without one, whoever has logged in meanwhile. */
+const nameless = (entry: Entry): boolean => entry.user === null;
+
+function upload<T>(path: string, form: FormData, key: string, nameless = false): Promise<T> {
+  return call<T>("POST", path, { form, key, signal: AbortSignal.timeout(UPLOAD_MS), nameless });
 }
 
 async function reportForm(entry: Entry): Promise<FormData> {

@@ -127,7 +127,7 @@ export default {
     readings: "Readings", day: "Day", week: "Week", span: "Time range", mean: "Mean", low: "Lowest", high: "Highest", noReadings: "No readings in this time", noValues: "Heard {n} times in this time, without a value",
     listTab: "Devices", coverageTab: "Key places", trendTab: "Trend", searchPlace: "Name or code of a place", watched: "Watched", watchers: "By", uncovered: "By none", weak: "By none that is well", covered: "By one online",
     anyKind: "Any device", share: "{n} % watched by one online", noPlaces: "No key place fits", assigned: "assigned", metres: "{n} m", further: "and {n} more",
-    trend: "Status at the end of each day", devices: "Devices", failures: "Failures", worst: "Failing most often", noFailures: "None failed in this time", days: "{n} days", trendText: "{failures} failures in {days} days, {online} online now",
+    trend: "Status at the end of each day", devices: "Devices", failures: "Failures", worst: "Failing most often", noFailures: "None failed in this time", days: "{n} days", trendText: "{failures} failures in {days} days, {online} online now", trendSince: "no device had been heard before {day}",
     doubt: {
       late: "Last day: {n} readings ({share} %) came late; the clock may be slow, or it sends what it kept",
       ahead: "Last day: {n} readings ({share} %) are from the future; the clock is fast",
@@ -192,7 +192,7 @@ export default {
     thresholdNoTrue: "{device}: {false} false alarms of late, none true. A limit of {wish} instead of {limit} would drop {drops} of {of} false ones.",
     maintenance: "{device}: {false} false alarms of late, {true} true. No limit would mend that: have the device looked after.",
     close: "{device} has read normal again since {at}{pair}: the case could be closed.", reopen: "{device} still raises the alarm after closing{pair}: take it up again.", pair: " ({before} → {after})",
-    accept: { threshold: "Rehearse it", maintenance: "Send somebody", close: "Hand in", reopen: "Take up again" }, dismiss: "Put aside", why: "Why it is not followed", dismissed: "Put aside", others: { threshold: "For somebody with the right “Edit processes”", maintenance: "For somebody with the right “Edit devices”", close: "For somebody with the right “Act on tasks”", reopen: "For somebody with the right “Act on tasks”" },
+    accept: { threshold: "Rehearse it", maintenance: "Send somebody", close: "Hand in", reopen: "Take up again" }, dismiss: "Put aside", why: "Why it is not followed", whose: "For whoever has the task: {who}", dismissed: "Put aside", others: { threshold: "For somebody with the right “Edit processes”", maintenance: "For somebody with the right “Edit devices”", close: "For somebody with the right “Act on tasks”", reopen: "For somebody with the right “Act on tasks”" },
     done: { threshold: "Rehearse it, then publish", maintenance: "A case of device care opens", close: "Done", reopen: "Told again: a new case opens in a moment" },
   },
   tier: { draft: "Draft", bronze: "Bronze", silver: "Silver", gold: "Gold" },

@@ -116,7 +116,7 @@ export default {
     readings: "读数", day: "一天", week: "一周", span: "时间范围", mean: "平均", low: "最低", high: "最高", noReadings: "这段时间没有读数", noValues: "这段时间上报 {n} 次，没有数值",
     listTab: "设备", coverageTab: "重点场所覆盖", trendTab: "运行趋势", searchPlace: "场所名称、编号", watched: "覆盖情况", watchers: "由谁看护", uncovered: "无设备", weak: "设备异常", covered: "有在线设备",
     anyKind: "任意设备", share: "{n}% 有在线设备", noPlaces: "没有符合条件的重点场所", assigned: "指定看护", metres: "{n} 米", further: "另有 {n} 台",
-    trend: "每天结束时的设备状态", devices: "台数", failures: "掉线次数", worst: "掉线最多的设备", noFailures: "这段时间没有设备掉线", days: "近 {n} 天", trendText: "近 {days} 天掉线 {failures} 次，现在在线 {online} 台",
+    trend: "每天结束时的设备状态", devices: "台数", failures: "掉线次数", worst: "掉线最多的设备", noFailures: "这段时间没有设备掉线", days: "近 {n} 天", trendText: "近 {days} 天掉线 {failures} 次，现在在线 {online} 台", trendSince: "{day} 之前还没有设备上报",
     doubt: {
       late: "最近一天 {n} 条读数（{share}%）迟到：时钟可能慢了，或上传积压",
       ahead: "最近一天 {n} 条读数（{share}%）的时间在未来：时钟快了",
@@ -179,7 +179,7 @@ export default {
     thresholdNoTrue: "{device}近期误报 {false} 次，没有属实的。门限由 {limit} 改为 {wish}，可去掉 {of} 次误报中的 {drops} 次。",
     maintenance: "{device}近期误报 {false} 次、属实 {true} 次，调门限解决不了，建议派单检修设备。",
     close: "{device}的读数已于 {at} 恢复正常{pair}，建议办结。", reopen: "{device}结案后仍在报警{pair}，建议重新立案。", pair: "（{before} → {after}）",
-    accept: { threshold: "去试运行", maintenance: "派单检修", close: "采纳并提交", reopen: "重新立案" }, dismiss: "不采纳", why: "为什么不采纳", dismissed: "未采纳，已记入", others: { threshold: "由有“配置流程”权限的人员处理", maintenance: "由有“维护设备”权限的人员处理", close: "由有“办理任务”权限的人员处理", reopen: "由有“办理任务”权限的人员处理" },
+    accept: { threshold: "去试运行", maintenance: "派单检修", close: "采纳并提交", reopen: "重新立案" }, dismiss: "不采纳", why: "为什么不采纳", whose: "由任务承办人处理：{who}", dismissed: "未采纳，已记入", others: { threshold: "由有“配置流程”权限的人员处理", maintenance: "由有“维护设备”权限的人员处理", close: "由有“办理任务”权限的人员处理", reopen: "由有“办理任务”权限的人员处理" },
     done: { threshold: "已采纳，请试运行后发布", maintenance: "已转为设备维护事件", close: "已采纳", reopen: "已重新上报，稍后生成新事件" },
   },
   tier: { draft: "草稿", bronze: "铜", silver: "银", gold: "金" },
