@@ -489,7 +489,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Detectors held back because of too many alarms, or set aside because they cannot go on */
+        /** Detectors held back for too many alarms, or set aside for a fault */
         get: operations["gridloop_signals_api_held_detectors"];
         put?: never;
         post?: never;
@@ -525,7 +525,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let a detector that was held back be told of again, or one set aside try again */
+        /** Let a detector be told of again, or try again */
         post: operations["gridloop_signals_api_release_detector"];
         delete?: never;
         options?: never;
@@ -3341,9 +3341,9 @@ export interface components {
         };
         /**
          * HeldDetectorOut
-         * @description A detector of which nothing is told. ``why``: alarms, since it raised so many ``alarms``, more than people can take in an hour; fault,
+         * @description A detector of which nothing is told. ``why``: alarms, when it raised so many ``alarms``, more than people can take in an hour, or
          *
-         *     since it cannot go on and was set aside: ``fault``, as the program says it.
+         *     fault, when it cannot go on and is set aside; ``fault``: with what, as the program says it.
          */
         HeldDetectorOut: {
             /** Alarms */
