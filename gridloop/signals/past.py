@@ -141,11 +141,12 @@ def earlier(
     """
     meters = tuple(meters)
     states, known = Backwards(meters), _Known(asked, [meter.kind for meter in meters])
-    for hour in range((before - 1) // HOUR, since // HOUR - 1, -1):
+    last = since // HOUR
+    for hour in range((before - 1) // HOUR, last - 1, -1):
         parts = [read(path, numbers, kinds, hour * HOUR, min(before, (hour + 1) * HOUR)) for path in files(hour, lane)]
         # most hours of a young deployment have none
-        yield known.wanted(states.turned(joined(parts))) if parts else NOTHING
-    yield known.wanted(states.rest())
+        found = known.wanted(states.turned(joined(parts))) if parts else NOTHING
+        yield found if hour > last else joined([found, known.wanted(states.rest())])
 
 
 class _Known:
