@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache, partial
 from typing import Any, Literal
 
 from django.http import HttpRequest
@@ -305,13 +306,14 @@ def proposals(request: HttpRequest, query: Query[SensorProposalQuery]) -> dict[s
 def _titled(viewer: Viewer, shape: type[Schema], rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Rows that name a detector and a device, with what the viewer calls them."""
     devices = selectors.device_names(viewer, [row.device for row in rows])
+    follower = cache(partial(deciding.follower, viewer))  # reads the tasks of the row's case
     made: dict[str, Callable[[Any], Any]] = {
         "title": lambda row: selectors.detector_title(viewer, row.detector),
         "sentence": lambda row: matcher().sentence(row.detector, viewer.lang),
         "device_name": lambda row: devices.get(row.device, ""),
         "unit": lambda row: unit_of(row.detector, viewer.lang),
-        "mine": lambda row: deciding.follower(viewer, row)[0],
-        "whose": lambda row: deciding.follower(viewer, row)[1],
+        "mine": lambda row: follower(row)[0],
+        "whose": lambda row: follower(row)[1],
     }
     return [{name: made[name](row) if name in made else getattr(row, name) for name in shape.model_fields} for row in rows]
 
