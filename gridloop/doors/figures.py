@@ -32,6 +32,7 @@ PUSH_LAG = Histogram(
 OVERRUNS = Counter("gridloop_push_overruns_total", "Screens too slow, told to read afresh")
 JOB_RUNS = Counter("gridloop_job_runs_total", "Turns of background jobs", ["job", "outcome"])
 JOB_SECONDS = Histogram("gridloop_job_seconds", "One turn of a job", ["job"], buckets=(0.01, 0.05, 0.25, 1, 5, 30, 120, 600))
+JOB_PROCESSOR = Counter("gridloop_job_processor_seconds_total", "Processor time of a job's own thread", ["job"])
 JOB_LAST = Gauge("gridloop_job_last_success_timestamp_seconds", "When a job last ended well", ["job"], multiprocess_mode="max")
 
 

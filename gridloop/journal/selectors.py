@@ -148,13 +148,13 @@ def lag(viewer: Viewer) -> dict[str, int]:
 
 
 # the newest fact alone is compared: asked whether any is newer, PostgreSQL guesses that most are and reads the whole trace to find none
-_WAITS = """SELECT EXISTS (SELECT 1 FROM journal_consumer c, (SELECT tx, id FROM journal_fact ORDER BY tx DESC, id DESC LIMIT 1) f
-WHERE c.name = %s AND (f.tx, f.id) > (c.tx, c.fact_id))"""
+_WAITS = """SELECT EXISTS (SELECT 1 FROM (SELECT tx, id FROM journal_fact ORDER BY tx DESC, id DESC LIMIT 1) f
+WHERE NOT EXISTS (SELECT 1 FROM journal_consumer c WHERE c.name = %s AND (c.tx, c.fact_id) >= (f.tx, f.id)))"""
 
 
 @reading
 def waits(viewer: Viewer, name: str) -> bool:
-    """Whether a consumer has facts before it, final or not yet."""
+    """Whether a consumer has facts before it, final or not yet. One that was never there has all of them."""
     with connection.cursor() as cursor:
         cursor.execute(_WAITS, [name])
         return bool(cursor.fetchone()[0])

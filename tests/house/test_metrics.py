@@ -55,6 +55,8 @@ def test_one_address_tells_of_every_process(tmp_path: Path) -> None:
         assert all("no-such-case" not in dict(k)["route"] and "<" in dict(k)["route"] for k in cases), "the template, never a code"
         assert all(value == 0 for value in found["gridloop_scrape_failed"].values())
         assert {dict(k)["process"] for k in found["gridloop_process_resident_bytes"]} >= {"web", "push", "ingest", "worker", "edge"}
+        jobs = {dict(k)["job"]: seconds for k, seconds in found["gridloop_job_processor_seconds_total"].items()}
+        assert jobs["notices.deliver"] > 0, "what each job computes is told apart"
         assert found["gridloop_database_connections_max"][()] > sum(found["gridloop_database_connections"].values()) > 3
         # counters of things that have not happened yet have no sample: the families must be declared all the same
         declared = set(found) | {f"{name}{suffix}" for name in found for suffix in ("_total", "_bucket")}

@@ -96,7 +96,7 @@ class Loop:
 
         state = self.states[job.name]
         state.busy_since = time.time()
-        began = time.perf_counter()
+        began, computed = time.perf_counter(), time.thread_time()
         clear_contextvars()
         bind_contextvars(job=job.name)
         try:
@@ -119,6 +119,7 @@ class Loop:
         finally:
             state.runs += 1
             figures.JOB_SECONDS.labels(job.name).observe(time.perf_counter() - began)
+            figures.JOB_PROCESSOR.labels(job.name).inc(time.thread_time() - computed)
             state.busy_since = 0.0
             close_old_connections()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import close_old_connections, connection
+from django.test.utils import CaptureQueriesContext
 
 from gridloop.journal import selectors
 from gridloop.journal.actions import append, consume, scoped
@@ -100,9 +101,10 @@ def rows_read(plan: dict[str, Any], table: str) -> float:
 
 
 def test_whether_a_consumer_waits_is_known_from_the_newest_fact_alone() -> None:
-    assert not selectors.waits(SYSTEM, "test"), "nobody asked yet"
+    assert not selectors.waits(SYSTEM, "test"), "there is nothing"
     for n in range(300):
         add(n)
+    assert selectors.waits(SYSTEM, "test"), "who asks for the first time gets all"
     drain([])
     assert not selectors.waits(SYSTEM, "test")
     with scoped(SYSTEM), connection.cursor() as cursor:
@@ -113,3 +115,13 @@ def test_whether_a_consumer_waits_is_known_from_the_newest_fact_alone() -> None:
     assert not selectors.waits(SYSTEM, "test"), "not committed"
     late.end()
     assert selectors.waits(SYSTEM, "test")
+
+
+def test_a_look_that_finds_nothing_locks_and_writes_nothing() -> None:
+    add(1)
+    drain([])
+    with CaptureQueriesContext(connection) as seen:
+        assert consume("test", lambda facts: None) == 0
+    asked = [one["sql"] for one in seen if not one["sql"].startswith(("BEGIN", "COMMIT", "SELECT set_config"))]
+    assert len(asked) == 1, asked
+    assert "FOR UPDATE" not in asked[0]
