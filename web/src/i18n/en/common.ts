@@ -49,7 +49,8 @@ export default {
     conflict: "This has changed meanwhile; the page has been refreshed.",
     busy: "The server is busy. Please try again shortly.",
   },
-  comma: ", ",
+  formWrong: { date: "This is no date: choose one, or clear it", dates: "No dates: {names}. Choose one, or clear the field" },
+  comma: ", ", semicolon: "; ", colon: ": ",
   act: {
     retry: "Try again", cancel: "Cancel", close: "Close", save: "Save", back: "Back", more: "Load more", restored: "What you typed last time and did not save is back.", anew: "Start afresh", open: "Open", search: "Search",
     confirm: "OK",

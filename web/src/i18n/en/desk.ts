@@ -23,7 +23,7 @@ export default {
   case: {
     gap: "{n} m off", progress: "Progress", now: "now", trace: "Trace", chainHint: "This browser re-computed the hash of every fact and checked the links",
     chain: { intact: "Chain intact ({n} facts)", linked: "Facts linked ({n})", broken: "Chain broken, tell the administrator" },
-    enlarge: "Enlarge picture {n}", mergedN: "{n} merged", reworksN: "Rework {n}", mergedInto: "Merged into {code}", lead: "Lead", limit: " limit", waitsUntil: "Waits until", drafts: "Drafts", draft: { summary: "Draft a summary", reply: "Draft a reply" }, draftNote: "Written by a language model: check it before use. It is sent nowhere by itself.", split: "Make it a case of its own", splitAsk: "Make “{text}” a case of its own?", splitDone: "Split off as {code}", guessedPlace: "(place found from the address, off by about {m} m)", doubts: "Doubts about closing: to be reviewed",
+    enlarge: "Enlarge picture {n}", mergedN: "{n} merged", reworksN: "Rework {n}", mergedInto: "Merged into {code}", lead: "Lead", limit: "Limit", limitOf: "{stage} limit", waitsUntil: "Waits until", drafts: "Drafts", draft: { summary: "Draft a summary", reply: "Draft a reply" }, draftNote: "Written by a language model: check it before use. It is sent nowhere by itself.", split: "Make it a case of its own", splitAsk: "Make “{text}” a case of its own?", splitDone: "Split off as {code}", guessedPlace: "(place found from the address, off by about {m} m)", doubts: "Doubts about closing: to be reviewed",
     text: "What happened", noText: "No description", openReporter: "Open the reporter", noReporter: "No name or number was left", reporter: "Reporter", sources: "Sources", sourcesN: "{n} in all", evidence: "Evidence", tasks: "Tasks",
     nobody: "Nobody responsible", rating: "Rating", starsN: "{n} stars", byReporters: "Reporters ({n})", byCentre: "Centre", supervision: "Supervised", replyBy: "answer by {at}", rateHint: "The centre rates once", trackPage: "Open the reporter's page", type: "Type", severity: "Level",
     statusWord: "Status", reportedAt: "Reported", place: "Place", region: "Area", unit: "Unit", source: "Source", code: "Code", title: "Title",
@@ -40,7 +40,7 @@ export default {
     candidates: "Candidate units", press: "press", choose: "to choose", proposal: "Proposal", noUnit: "the competent unit", sure: "{n}% sure", unsure: "Unsure", alike: "Maybe the same matter ({n}%):", compare: "Compare and merge", fared: "such proposals: {n}, taken: {right}",
     load: "{n} open", noCandidates: "No candidate; choose another unit below", other: "Another unit", otherHint: "Search units",
     supporting: "Supporting units", supportingHint: "One or more", note: "Instruction", noteHint: "Optional", reason: "Reason",
-    reasonNeeded: "Give a reason (required)", updown: "move", dispatchWord: "dispatch", help: "help", dispatchTo: "Dispatch {name}",
+    reasonNeeded: "Give a reason (required)", updown: "move", dispatchWord: "dispatch", searchWord: "search", help: "help", dispatchTo: "Dispatch {name}",
     acceptPlain: "Accept and dispatch", routeTo: "Re-route to {name}", handDown: "Hand down to {name}", handedDown: "Handed down to {name}", dispatched: "Dispatched to {name}", accepted: "Accepted and dispatched",
     map: "Map of cases", mergeTitle: "Merge the same matter", noTwins: "No other open case within 500 m", twins: "Nearby cases", metres: "{n} m",
     thisCase: "This case", otherCase: "Into", mergeHint: "This case ends; its sources and evidence move to the other, where work goes on.",
@@ -125,7 +125,7 @@ export default {
     coverage: "Reach (metres)", saved: "{code} saved", secret: "New secret",
     secretOnce: "Shown this once; older secrets have ended:", faulty: "Call it faulty", mended: "Call it online",
     readings: "Readings", day: "Day", week: "Week", span: "Time range", mean: "Mean", low: "Lowest", high: "Highest", noReadings: "No readings in this time", noValues: "Heard {n} times in this time, without a value",
-    listTab: "Devices", coverageTab: "Key places", trendTab: "Trend", searchPlace: "Name or code of a place", watched: "Watched", watchers: "By", uncovered: "By none", weak: "By none that is well", covered: "By one online",
+    listTab: "Devices", coverageTab: "Key places", trendTab: "Trend", searchPlace: "Name or code of a place", watched: "Watched", watchers: "By", uncovered: "By none", weak: "By none online", covered: "By one online",
     anyKind: "Any device", share: "{n} % watched by one online", noPlaces: "No key place fits", assigned: "assigned", metres: "{n} m", further: "and {n} more",
     trend: "Status at the end of each day", devices: "Devices", failures: "Failures", worst: "Failing most often", noFailures: "None failed in this time", days: "{n} days", trendText: "{failures} failures in {days} days, {online} online now", trendSince: "no device had been heard before {day}",
     doubt: {

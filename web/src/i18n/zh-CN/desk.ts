@@ -22,7 +22,7 @@ export default {
   case: {
     gap: "相距 {n} 米", progress: "办理进度", now: "进行中", trace: "流转", chainHint: "本机重新计算了每一条记录的哈希并核对前后相连",
     chain: { intact: "存证完整（{n} 条）", linked: "前后相连（{n} 条）", broken: "存证不完整，请上报管理员" },
-    enlarge: "放大第 {n} 张图片", mergedN: "合并 {n}", reworksN: "返工 {n}", mergedInto: "已并入 {code}", lead: "主办", limit: "时限", waitsUntil: "等候至", drafts: "大模型起草", draft: { summary: "起草摘要", reply: "起草答复" }, draftNote: "由大模型起草，请核对后使用；不会自动发出。", split: "拆为另一件", splitAsk: "将“{text}”拆为另一件事件？", splitDone: "已拆为 {code}", guessedPlace: "（位置按地址推定，误差约 {m} 米）", doubts: "结案存疑，需复核",
+    enlarge: "放大第 {n} 张图片", mergedN: "合并 {n}", reworksN: "返工 {n}", mergedInto: "已并入 {code}", lead: "主办", limit: "时限", limitOf: "{stage}时限", waitsUntil: "等候至", drafts: "大模型起草", draft: { summary: "起草摘要", reply: "起草答复" }, draftNote: "由大模型起草，请核对后使用；不会自动发出。", split: "拆为另一件", splitAsk: "将“{text}”拆为另一件事件？", splitDone: "已拆为 {code}", guessedPlace: "（位置按地址推定，误差约 {m} 米）", doubts: "结案存疑，需复核",
     text: "情况", noText: "没有文字说明", openReporter: "调阅上报人", noReporter: "没有留下姓名、电话", reporter: "上报人", sources: "来源", sourcesN: "共 {n} 次", evidence: "凭证", tasks: "任务",
     nobody: "无人承办", rating: "评价", starsN: "{n} 星", byReporters: "上报人（{n}）", byCentre: "中心", supervision: "督办", replyBy: "{at} 前答复", rateHint: "中心评价一次", trackPage: "打开群众查询页", type: "类型", severity: "等级", statusWord: "状态",
     reportedAt: "上报时间", place: "地点", region: "区域", unit: "承办单位", source: "来源", code: "编号", title: "标题", left: "剩余时间",
@@ -37,7 +37,7 @@ export default {
     empty: { todo: "没有待派的事件", doing: "没有在办的事件", done: "没有办结的事件", all: "没有符合条件的事件" },
     candidates: "候选单位", press: "按", choose: "选择", proposal: "建议", noUnit: "由主管单位承办", sure: "把握 {n}%", unsure: "拿不准", alike: "可能是同一件事（{n}%）：", compare: "对照合并", fared: "此类建议 {n} 次，采纳 {right} 次", load: "在手 {n}",
     noCandidates: "没有候选单位，可在下面另选", other: "其他单位", otherHint: "搜索单位", supporting: "协办单位", supportingHint: "可选多个",
-    note: "交办意见", noteHint: "可空", reason: "理由", reasonNeeded: "请写明理由（必填）", updown: "上下", dispatchWord: "派遣", help: "帮助",
+    note: "交办意见", noteHint: "可空", reason: "理由", reasonNeeded: "请写明理由（必填）", updown: "上下", dispatchWord: "派遣", searchWord: "搜索", help: "帮助",
     dispatchTo: "派遣 {name}", acceptPlain: "受理并派遣", routeTo: "改派 {name}", handDown: "下派 {name}", handedDown: "已下派 {name}", dispatched: "已派遣 {name}", accepted: "已受理并派遣", map: "事件地图",
     mergeTitle: "合并同一件事", noTwins: "附近 500 米内没有其他在办事件", twins: "附近事件", metres: "{n} 米", thisCase: "本件", otherCase: "并入",
     mergeHint: "本件结束，来源和凭证全部转到对方，办理在对方继续。", mergeInto: "并入 {code}", mergeNote: "同一地点同一件事，并入 {code}",
