@@ -92,6 +92,8 @@ export default {
     typeHint: "Pick a type, or write its first digits for a class (e.g. 06)", hours: "Hours (may be empty: at all times)", hoursFrom: "From", hoursTo: "To", hoursHint: "Empty: at all times",
     endDuty: "End", endDutySure: "No longer competent from today on. End it?", dutyGiven: "Duty given", dutyEnded: "Duty ended",
     roster: "Roster", weekBefore: "Week before", thisWeek: "This week", weekAfter: "Week after", noShift: "Nobody", addShift: "Add a shift", saveWeek: "Save this week", rosterSaved: "Roster saved",
+    weekChanged: "Somebody else has changed this week since you began, and you have not saved yet:", shiftCame: "New: {name} ({role}) {span}", shiftWent: "Gone: {name} ({role}) {span}",
+    weekBoth: "Put both together", weekMine: "Keep mine only", weekTheirs: "Take theirs",
     role: "Role", from: "From", to: "To", remove: "Remove",
     team: "Grid team", noTeam: "No grid team yet", teamAbove: "Served by the team of the region above ({code})", teamSize: "Team", join: "Join", joined: "Joined the grid team", leaveTeam: "Leave",
     leaveTeamSure: "Leave the grid team from today on?", leftTeam: "{name} has left the grid team",

@@ -84,6 +84,8 @@ export default {
     typeHint: "选一个类型，或输入前几位编号表示一类（如 06）", hours: "受理时间（可空，表示全天）", hoursFrom: "从", hoursTo: "到", hoursHint: "留空表示全天",
     endDuty: "终止", endDutySure: "从今天起不再负责。确定终止？", dutyGiven: "已赋予职责", dutyEnded: "已终止职责",
     roster: "排班", weekBefore: "上一周", thisWeek: "本周", weekAfter: "下一周", noShift: "未排班", addShift: "加一班", saveWeek: "保存本周", rosterSaved: "排班已保存",
+    weekChanged: "您修改后还没有保存，这一周已被别人改过：", shiftCame: "新增：{name}（{role}）{span}", shiftWent: "去掉：{name}（{role}）{span}",
+    weekBoth: "两边合在一起", weekMine: "只保留我的", weekTheirs: "用对方的",
     role: "角色", from: "开始", to: "结束", remove: "删除",
     team: "网格团队", noTeam: "还没有网格团队", teamAbove: "由上级网格（{code}）的团队负责", teamSize: "团队", join: "加入", joined: "已加入网格团队", leaveTeam: "退出",
     leaveTeamSure: "从今天起退出网格团队。确定？", leftTeam: "{name} 已退出网格团队",
