@@ -171,7 +171,8 @@ def test_a_week_that_somebody_else_has_changed_meanwhile_is_told_and_nothing_is_
 
     admin = organisation(desk)
     page = admin.page
-    week, note = page.locator(".days"), page.get_by_role("alert")
+    week = page.locator(".days")
+    note = week.get_by_role("alert")
 
     def opened() -> None:
         search = page.get_by_label("单位名称、代码")
@@ -200,7 +201,7 @@ def test_a_week_that_somebody_else_has_changed_meanwhile_is_told_and_nothing_is_
     page.get_by_role("button", name="保存本周").click()
     expect(page.get_by_text("排班已保存")).to_be_visible()
 
-    week.get_by_role("button", name="删除").first.click()
+    week.get_by_role("button", name="删除").last.click()  # theirs; they take mine off
     theirs("B")
     page.get_by_role("button", name="保存本周").click()
     expect(note).to_contain_text("去掉：甲某")
