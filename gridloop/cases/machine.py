@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from gridloop.cases.forms import form_fault, steering
 from gridloop.cases.restart import at_dispatch
 from gridloop.cases.rules import (
     CENTRE,
@@ -29,10 +30,8 @@ from gridloop.cases.rules import (
     Situation,
     TaskData,
     case_verbs,
-    form_fault,
     rater_of,
     reporter_subject,
-    steering,
     task_verbs,
 )
 from gridloop.cases.steps import Steps

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jsonschema import Draft202012Validator
-
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.errors import FieldFault, Invalid
 from gridloop.kernel.viewer import Viewer
@@ -360,35 +358,3 @@ def report_source(viewer: Viewer, asked: str) -> str:
         fault = FieldFault("/source", "cases.source_not_yours", {"source": asked, "allowed": ", ".join(allowed)})
         raise Invalid(fault.key, errors=(fault,), **fault.params)
     return asked or allowed[0]
-
-
-def form_fault(form: Mapping[str, Any] | None, answers: Mapping[str, Any]) -> FieldFault | None:
-    """The first thing wrong with the answers to a task's form (a JSON Schema)."""
-    if form is None:
-        return None
-    wrong = next(
-        iter(sorted(Draft202012Validator(form).iter_errors(dict(answers)), key=lambda one: list(map(str, one.absolute_path)))), None
-    )
-    if wrong is None:
-        return None
-    if wrong.validator == "required":
-        name = next((name for name in wrong.validator_value if name not in wrong.instance), "")
-        return FieldFault(f"/form/{name}", "cases.form_missing", {"name": titled(form, name)})
-    path = [str(one) for one in wrong.absolute_path]
-    if path:
-        return FieldFault("/form" + "".join(f"/{one}" for one in path), "cases.form_wrong", {"name": titled(form, path[0])})
-    known = form.get("properties", {})
-    others = ", ".join(str(name)[:40] for name in answers if name not in known)
-    return FieldFault("/form", "cases.form_other", {"names": others, "known": ", ".join(titled(form, name) for name in known)})
-
-
-def titled(form: Mapping[str, Any], name: str) -> str:
-    """What people call a field of a form."""
-    return str(form.get("properties", {}).get(name, {}).get("title", name))
-
-
-def steering(form: Mapping[str, Any] | None, answers: Mapping[str, Any]) -> dict[str, Any]:
-    """The answers a process may go by: choices and yes or no. Words of people's own are none: they stay sealed."""
-    fields = (form or {}).get("properties", {})
-    chosen = {name for name, field in fields.items() if field.get("type") == "boolean" or "enum" in field or "oneOf" in field}
-    return {name: answer for name, answer in answers.items() if name in chosen and name not in ("case", "params")}

@@ -104,7 +104,7 @@ def answers(operation: str, world: dict[str, Any]) -> tuple[list[str], set[int]]
     seen: set[int] = set()
 
     @seed(7)
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES, database=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
     @given(case=made, caller=st.sampled_from(CALLERS), real=st.booleans(), pick=st.integers(0, 1))
     def ask(case: Case, caller: str | None, real: bool, pick: int) -> None:
         if real and case.path_parameters:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -146,6 +147,67 @@ def test_a_week_half_rostered_outlives_another_page_and_the_session(desk: Callab
     week.get_by_role("button", name="重新填写").click()
     expect(week.locator(".shift")).to_have_count(before)
     expect(page.get_by_role("button", name="保存本周")).to_be_disabled()
+
+
+def test_a_week_that_somebody_else_has_changed_meanwhile_is_told_and_nothing_is_lost(
+    deployment: Deployment, desk: Callable[..., Desk]
+) -> None:
+    api = deployment.api("admin")
+    mark = uuid.uuid4().hex[:6]
+    unit, region = f"week-{mark}", api.get("/api/v1/regions", level="county")["items"][0]["code"]
+    number = api.post("/api/v1/units", {"code": unit, "name": f"轮值站{mark}", "kind": "station", "region": region})["id"]
+    for code, name in ((f"A-{mark}", "甲某"), (f"B-{mark}", "乙某")):
+        api.post("/api/v1/staff", {"code": code, "name": name, "unit": number})
+    day = datetime.now(UTC) + timedelta(hours=8)
+    monday = (day - timedelta(days=day.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = day.date().isoformat()
+
+    def theirs(*codes: str) -> None:
+        span = {"starts_at": f"{today}T09:00:00+08:00", "ends_at": f"{today}T12:00:00+08:00"}
+        week = {"start": f"{monday:%Y-%m-%dT%H:%M:%S}+08:00", "end": f"{monday + timedelta(days=7):%Y-%m-%dT%H:%M:%S}+08:00"}
+        api.post(
+            f"/api/v1/units/{number}/roster", {**week, "shifts": [{"staff": f"{one}-{mark}", "role": "member", **span} for one in codes]}
+        )
+
+    admin = organisation(desk)
+    page = admin.page
+    week = page.locator(".days")
+    note = week.get_by_role("alert")
+
+    def opened() -> None:
+        search = page.get_by_label("单位名称、代码")
+        search.fill(unit)
+        search.press("Enter")
+        page.locator("main .tree .name").filter(has_text=f"轮值站{mark}").click()
+
+    def typed() -> None:
+        page.get_by_role("button", name=f"加一班 {today}").click()
+        week.get_by_role("combobox", name="姓名").last.click(force=True)
+        page.locator(".el-select-dropdown__item:visible").filter(has_text="甲某").click()
+
+    opened()
+    typed()
+    theirs("B")
+    page.get_by_role("button", name="保存本周").click()  # looks again first
+    expect(note).to_contain_text(re.compile("已被别人改过.*新增：乙某", re.DOTALL))
+    expect(page.get_by_role("button", name="保存本周")).to_be_disabled()
+    assert admin.axe("a week that two have changed") == []
+    admin.open("/admin/org")  # and a reload loses neither what was typed nor what is to be told
+    opened()
+    expect(note).to_contain_text("新增：乙某")
+    expect(week.locator(".shift")).to_have_count(1)
+    note.get_by_role("button", name="两边合在一起").click()
+    expect(week.locator(".shift")).to_have_count(2)
+    page.get_by_role("button", name="保存本周").click()
+    expect(page.get_by_text("排班已保存")).to_be_visible()
+
+    week.get_by_role("button", name="删除").last.click()  # theirs; they take mine off
+    theirs("B")
+    page.get_by_role("button", name="保存本周").click()
+    expect(note).to_contain_text("去掉：甲某")
+    note.get_by_role("button", name="用对方的").click()
+    expect(note).to_have_count(0)
+    expect(week.locator(".shift")).to_have_count(1)
 
 
 def test_territory_changes_from_a_day_on_and_the_old_map_stays(deployment: Deployment, desk: Callable[..., Desk]) -> None:

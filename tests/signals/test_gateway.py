@@ -328,9 +328,14 @@ def test_wrong_settings_say_what_and_where(tmp_path: Path, settings: str, said: 
         ("    readings: [{device: a, kind: rain, at: 0}, {device: a,\n      kind: rain, at: 70000}]", 5),
         ("    prot: 502", 4),
         ("    readings: {", 4),
+        ("    readings: [{device: a, kind: rain\n    unit: 1", 4),
+        ("    readings: [{device: a,\n      kind: rain}\n    unit: 1", 4),
+        ("    readings: [{device: a},\n      {kind: rain at: 1: 2}]", 5),
+        ("    readings: 'a", 4),
         ("    readings: 1: 2", 4),
+        ("    readings:\n    - a\n   - b", 6),
     ],
-    ids=["value", "deep", "unknown", "open bracket", "no yaml"],
+    ids=["value", "deep", "unknown", "open bracket", "two open", "outer open", "colon within", "open quote", "no yaml", "indent"],
 )
 def test_wrong_settings_name_their_line(tmp_path: Path, wrong: str, line: int) -> None:
     file = tmp_path / "gateway.yaml"

@@ -71,7 +71,7 @@ def lookers(cast: Cast) -> tuple[int, tuple[Viewer, ...]]:
 told = st.tuples(texts, texts, st.sampled_from([EAST_GRID, WEST_GRID]), st.sampled_from([0.5, 1, 1.5, 13, 15, 200]), st.booleans())
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(told, max_size=8), words=st.lists(texts, min_size=1, max_size=4))
 def test_posted_words_are_found_as_like_finds_them(
     lookers: tuple[int, tuple[Viewer, ...]], rows: list[tuple[str, str, str, float, bool]], words: list[str]

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from gridloop.cases.forms import form_fault, steering
 from gridloop.cases.machine import Machine
-from gridloop.cases.rules import NewCase, form_fault, steering
+from gridloop.cases.rules import NewCase
 from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.scenes.loading import load_all
@@ -24,6 +25,8 @@ FORM: dict[str, Any] = {
         "result": {"title": "结果", "oneOf": [{"const": "safe", "title": "平安"}, {"const": "away", "title": "外出"}]},
         "words": {"title": "情况", "type": "string"},
         "case": {"title": "案", "enum": ["x"]},
+        "day": {"title": "日期", "x-title-en": "Day", "type": "string", "format": "date"},
+        "next": {"title": "下次上门", "x-title-en": "Next visit", "type": "string", "format": "date-time"},
     },
 }
 
@@ -71,6 +74,15 @@ def test_a_desk_that_has_lowered_it_is_not_overruled_by_a_repetition() -> None:
         ({}, "/form/result", "cases.form_missing"),
         ({"result": "gone"}, "/form/result", "cases.form_wrong"),
         ({"result": "safe", "more": 1}, "/form", "cases.form_other"),
+        *(
+            ({"result": "safe", "day": said}, "/form/day", "cases.form_date")
+            for said in ("", "明天", "2026-02-30", "20261130", "2026-11-30T08:30:00Z", "２０２６-11-30")
+        ),
+        *(
+            ({"result": "safe", "next": said}, "/form/next", "cases.form_moment")
+            for said in ("", "2026-11-30", "2026-11-30T08:30", "2026-11-30T25:00:00+08:00", "2026-11-30 08:30:00+08:00")
+        ),
+        ({"result": "safe", "day": 20261130}, "/form/day", "cases.form_wrong"),
     ],
 )
 def test_wrong_answers_are_named(answers: dict[str, Any], pointer: str, key: str) -> None:
@@ -78,7 +90,9 @@ def test_wrong_answers_are_named(answers: dict[str, Any], pointer: str, key: str
     assert fault is not None
     assert (fault.pointer, fault.key) == (pointer, key)
     assert not re.search("[a-z]{4}", said := say(fault.key, "zh", **fault.params).replace("more", "")), said
-    assert form_fault(FORM, {"result": "safe", "words": "在院里"}) is None
+    if pointer in ("/form/day", "/form/next"):
+        assert not re.search("[\u4e00-\u9fff]", said := say(fault.key, "en", **fault.params)), said
+    assert form_fault(FORM, {"result": "safe", "words": "在院里", "day": "2028-02-29", "next": "2026-11-30T08:30:00+08:00"}) is None
     assert form_fault(None, {"any": 1}) is None
 
 

@@ -48,7 +48,7 @@ def viewers(cast: Cast) -> tuple[Viewer, ...]:
     return (SYSTEM, cast.operator, cast.west_operator, cast.handler, cast.citizen)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(reports=st.lists(st.tuples(texts, texts, st.sampled_from([HERE, THERE])), max_size=5), words=st.lists(texts, min_size=1, max_size=6))
 def test_words_are_found_as_like_finds_them(
     viewers: tuple[Viewer, ...], reports: list[tuple[str, str, tuple[float, float]]], words: list[str]

@@ -415,7 +415,6 @@ TestCaseLife = CaseLife.TestCase
 TestCaseLife.settings = settings(
     max_examples=int(os.environ.get("GRIDLOOP_TEST_LIVES", "100")),
     stateful_step_count=35,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     derandomize="GRIDLOOP_TEST_LIVES" not in os.environ,
     phases=[Phase.explicit, Phase.generate],  # a failing life is printed as it was: making it small takes minutes

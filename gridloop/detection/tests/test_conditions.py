@@ -32,7 +32,7 @@ from gridloop.detection.tests.streams import (
 def test_engine_is_reference(name: str) -> None:
     raised = 0
 
-    @settings(max_examples=40, deadline=None, database=None)
+    @settings(max_examples=40, database=None)
     @given(st.lists((LEAVES | JOINED)[name], min_size=3, max_size=3), st.sampled_from(["device", "device", "place"]), crowds, arrivals)
     def same(conditions: list[Any], by: str, readings: list[Reading], how: Arrival) -> None:
         nonlocal raised
@@ -55,7 +55,7 @@ def test_a_step_brings_fewer_readings_of_a_key_than_are_counted(most: int) -> No
     assert found([rule], readings, Arrival(1, most=most, grid=9)) == raised
 
 
-@settings(max_examples=25, deadline=None, database=None)
+@settings(max_examples=25, database=None)
 @given(st.lists(LEAVES["distinct"], min_size=3, max_size=3), st.builds(busy, st.integers(0, 2**20), st.just(150), st.just(20)), arrivals)
 def test_many_keys_at_once(conditions: list[Any], readings: list[Reading], how: Arrival) -> None:
     """Different names are looked up for all keys together while there are many, and then key by key."""
@@ -64,7 +64,7 @@ def test_many_keys_at_once(conditions: list[Any], readings: list[Reading], how: 
     assert found(asked, readings, large) == alarms(asked, readings, END, WORLD)
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150, database=None)
 @given(detectors, st.one_of(streams, crowds), arrivals)
 def test_any_conditions(rule: Detector, readings: list[Reading], how: Arrival) -> None:
     assert found([rule], readings, how) == alarms([rule], readings, END, WORLD)

@@ -96,7 +96,7 @@ def told(alarms: list[Alarm]) -> list[tuple[object, ...]]:
     return [(alarm.detector, alarm.key, alarm.start, alarm.at, alarm.what) for alarm in alarms]
 
 
-@settings(max_examples=80, deadline=None, database=None)
+@settings(max_examples=80, database=None)
 @given(streams, st.integers(0, 2**16), st.integers(1, 9))
 def test_they_raise_what_their_uses_raise(drawn: list[tuple[int, int, float]], seed: int, size: int) -> None:
     found, end = states(drawn), 90 * 41 * MINUTE
@@ -118,7 +118,7 @@ def test_they_raise_what_their_uses_raise(drawn: list[tuple[int, int, float]], s
     assert (whole.fell_back, whole.too_much) == ({d: back.count(d) for d in {*back}}, {d: over.count(d) for d in {*over}})
 
 
-@settings(max_examples=80, deadline=None, database=None)
+@settings(max_examples=80, database=None)
 @given(streams, st.integers(5, 400))
 def test_backwards_they_say_the_same_uses(drawn: list[tuple[int, int, float]], stretch: int) -> None:
     found = states(drawn)

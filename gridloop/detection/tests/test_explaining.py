@@ -15,7 +15,7 @@ from gridloop.detection.tests.streams import END, LATENESS, WORLD, columns, dete
 
 
 @given(st.lists(detectors, min_size=1, max_size=2), streams, st.integers(0, 3), st.integers(1, 9))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_alarms_of_the_key_are_those_of_the_engine(found: list[Detector], readings: list[Reading], device: int, most: int) -> None:
     by = found[0].by
     key = device if by == rules.DEVICE else WORLD.groups["place"].get(device, -1)

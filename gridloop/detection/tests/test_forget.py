@@ -58,7 +58,7 @@ def without(told: list[Step], devices: set[int]) -> list[Step]:
     return [([one for one in readings if one.device not in devices], latest) for readings, latest in told]
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150, database=None)
 @given(detectors, streams, st.integers(0, 2**16), st.booleans())
 @example(detector(rules.All((rules.Count(Pick(), 1, 30), rules.Not(rules.Absence(Pick(), 9)))), "place", quiet=40), busy(1, 80), 3, False)
 @example(detector(rules.All((rules.Count(Pick(), 2, 9), rules.Not(rules.Dwell(Pick(), 5))))), busy(2, 80), 4, True)

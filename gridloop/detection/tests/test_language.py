@@ -60,7 +60,7 @@ def check_said(document: Any) -> list[Fault]:
 
 @pytest.mark.parametrize("name", [*documents.LEAVES, "joined"])
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_detector_can_be_written(name: str, data: st.DataObject) -> None:
     detector = data.draw(documents.detectors(documents.LEAVES.get(name, documents.conditions)))
     document = written(detector)
@@ -73,7 +73,7 @@ def test_every_detector_can_be_written(name: str, data: st.DataObject) -> None:
 @given(
     st.one_of(junk, st.fixed_dictionaries({"detectors": junk}), st.fixed_dictionaries({"detectors": st.fixed_dictionaries({"aa": junk})}))
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_anything_at_all_is_told_off(document: Any) -> None:
     found = check_said(document)
     assert found
@@ -81,7 +81,7 @@ def test_anything_at_all_is_told_off(document: Any) -> None:
 
 
 @given(spoiled())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_spoiled_document_is_told_off_or_right(document: Any) -> None:
     found = check_said(document)
     wrong_by_schema = next(SCHEMA.iter_errors(document), None)

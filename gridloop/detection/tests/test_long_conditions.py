@@ -129,7 +129,7 @@ arrivals = st.builds(
 def test_engine_is_reference_over_weeks(name: str) -> None:
     raised = 0
 
-    @settings(max_examples=12 if name in ("routine", "silence") else 30, deadline=None, database=None)
+    @settings(max_examples=12 if name in ("routine", "silence") else 30, database=None)
     @given(st.lists(LONG[name], min_size=2, max_size=2), st.sampled_from(["device", "place"]), histories, arrivals)
     def same(conditions: list[Any], by: str, readings: list[Reading], how: Arrival) -> None:
         nonlocal raised
@@ -146,7 +146,7 @@ def test_engine_is_reference_over_weeks(name: str) -> None:
 def test_every_operator_with_those_that_think_in_days(one: str) -> None:
     raised = 0
 
-    @settings(max_examples=10, deadline=None, database=None)
+    @settings(max_examples=10, database=None)
     @given(together(one), histories, arrivals)
     def same(rule: Detector, readings: list[Reading], how: Arrival) -> None:
         nonlocal raised

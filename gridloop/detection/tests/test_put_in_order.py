@@ -24,7 +24,7 @@ def one(time: int, device: int = 0) -> Readings:
     return Readings.of([time], [device], [0])
 
 
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=60, database=None)
 @given(detectors, streams, st.integers(0, 2**16), st.integers(1, 9))
 def test_who_is_late_does_not_depend_on_batches(rule: Detector, readings: list[Reading], seed: int, grid: int) -> None:
     """In an order far beyond the lateness: what is late is the same for any batches, and the rest raises what it raises alone."""
@@ -111,7 +111,7 @@ def test_whole_buckets_wait_and_come_out_in_parts_at_the_end() -> None:
 
 
 @given(st.lists(st.integers(0, 2**43 - 1)), st.booleans())
-@settings(max_examples=80, deadline=None, database=None)
+@settings(max_examples=80, database=None)
 def test_stable_order(numbers: list[int], beyond: bool) -> None:
     column = np.array([*numbers, 2**50] if beyond else numbers, np.int64)  # 2**50 does not fit the packed sort
     assert stable_order(column).tolist() == sorted(range(len(column)), key=lambda row: column[row])

@@ -48,7 +48,7 @@ def open_by_the_wall(spans: list[Span], calendar: WorkingCalendar, at: datetime)
     return False
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300, database=None)
 @given(st.lists(spans, min_size=1, max_size=3), st.sampled_from([BERLIN, "Asia/Shanghai", "Australia/Sydney", "Asia/Kathmandu"]), moments)
 def test_it_is_open_by_the_clock_on_the_wall(of: list[Span], zone: str, at: datetime) -> None:
     calendar = WorkingCalendar(DAYS, tz=zone)

@@ -51,7 +51,7 @@ def numbers_of(part: Any) -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("name", [*documents.LEAVES, "joined"])
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_sentence_without_a_hole_names_every_number(name: str, data: st.DataObject) -> None:
     detector = data.draw(documents.detectors(documents.LEAVES.get(name, documents.conditions)))
     for teller in TELLERS.values():
@@ -122,7 +122,7 @@ def _other_figures(part: Any, name: str, value: Any) -> Iterator[Any]:
 
 
 @given(documents.detectors())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_differs_is_told_differently(detector: Detector) -> None:
     for lang, teller in TELLERS.items():
         told = teller.sentence(detector)

@@ -24,7 +24,7 @@ QUIET = Detector("q", 1, rules.Count(Pick(), 1, 5), quiet=100)
 SILENT = Detector("s", 1, rules.Absence(Pick(), 50))
 
 
-@settings(max_examples=40, deadline=None, database=None)
+@settings(max_examples=40, database=None)
 @given(detectors, streams, st.integers(0, 2**16))
 def test_snapshot_of_a_restored_engine_is_the_same(rule: Detector, readings: list[Reading], seed: int) -> None:
     engine = engine_for([rule], WORLD, 3)
@@ -71,7 +71,7 @@ def test_a_changed_definition_begins_anew_and_is_named() -> None:
     assert again.step(Readings.of([600, 700], [0, 0], [0, 0]))[-1].start == 660
 
 
-@settings(max_examples=40, deadline=None, database=None)
+@settings(max_examples=40, database=None)
 @given(detectors, streams, st.integers(0, 2**16))
 def test_a_new_detector_is_warmed_up_from_history(rule: Detector, readings: list[Reading], seed: int) -> None:
     """From then on it raises what it would have raised had it always been there."""

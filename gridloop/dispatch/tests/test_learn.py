@@ -59,7 +59,7 @@ def test_a_label_there_is_no_room_for_is_left_out() -> None:
     assert learner.examples("c") == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.lists(st.integers(0, MARKS - 1), max_size=12), st.sampled_from("abcde")), max_size=40))
 def test_whatever_it_learns_its_chances_are_chances(examples: list[tuple[list[int], str]]) -> None:
     learner = Learner.empty(room=8)

@@ -23,7 +23,7 @@ from gridloop.doors.cli.faults import refused, refused_as
 from gridloop.doors.cli.imports import Rejects
 from gridloop.doors.cli.own_history import hours
 from gridloop.doors.cli.readings import USUAL, Names, Plan, moment, pieces
-from gridloop.doors.cli.sheets import SheetFault
+from gridloop.doors.cli.sheets import SheetFault, opened_text
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.errors import Invalid
 from gridloop.kernel.texts import say
@@ -76,8 +76,10 @@ def detect(rules: str, files: tuple[Path, ...], lang: str | None, **options: Any
                 click.echo(line)
     except Invalid as fault:
         raise click.ClickException(refused(lang, fault.key, **fault.params)) from fault
-    except (SheetFault, OSError) as fault:
+    except SheetFault as fault:
         raise click.ClickException(str(fault)) from fault
+    except OSError as fault:
+        raise click.ClickException(refused(lang, "doors.detect_os", file=fault.filename or "", detail=fault.strerror or fault)) from fault
     if work.wrong or work.passed["late"] or not work.rows:
         sys.exit(1)
 
@@ -90,7 +92,8 @@ def _rules(path: str) -> tuple[Document, str]:
     for file, before in candidates:
         if file.is_file():
             name = f"{before.rstrip('.')}/detect.yaml" if before else file.name
-            return read(file.read_text(encoding="utf-8"), name), before
+            with opened_text(file) as text:
+                return read(text.read(), name), before
     packs = ", ".join(sorted(one.parent.name for one in PACKS.glob("*/detect.yaml")))
     raise Invalid("doors.detect_no_rules", path=path, packs=packs)
 

@@ -21,8 +21,9 @@ from gridloop.detection.messages import Alarm, alarm_id
 from gridloop.detection.rules import DEVICE, Detector, Total
 from gridloop.detection.vocabulary import FACTS, GROUPINGS, TIME, YES
 from gridloop.doors.cli.readings import Coded, Piece, moment
+from gridloop.doors.cli.sheets import opened_text
 from gridloop.kernel.errors import Invalid
-from gridloop.kernel.texts import say
+from gridloop.kernel.texts import Words as Text
 
 _YES = {"yes": 1.0, "true": 1.0, "1": 1.0, "是": 1.0, "no": 0.0, "false": 0.0, "0": 0.0, "否": 0.0}
 _GRID = 1_000
@@ -45,7 +46,7 @@ class Facts:
 
     def read(self, path: Path, zone: str) -> None:
         """A CSV: the first column is a grouping and holds its keys, the others are facts; an empty cell is not known."""
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with opened_text(path) as file:
             rows = csv.DictReader(file)
             by = (rows.fieldnames or [""])[0]
             if by not in GROUPINGS:
@@ -57,7 +58,7 @@ class Facts:
 
 def read_devices(path: Path) -> dict[str, dict[str, str]]:
     """By grouping: device → whose it is. A CSV with the columns ``device`` and groupings."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with opened_text(path) as file:
         rows = csv.DictReader(file)
         columns = rows.fieldnames or []
         wrong = [name for name in columns if name != DEVICE and name not in GROUPINGS]
@@ -93,7 +94,7 @@ def _fact(name: str, value: str, zone: str) -> float:
         except ValueError:
             found = None
     if found is None or found != found:
-        raise Invalid("doors.detect_fact_value", name=name, value=value, wanted=say(f"doors.detect_wanted_{what}"))
+        raise Invalid("doors.detect_fact_value", name=name, value=value, wanted=Text(f"doors.detect_wanted_{what}"))
     return found
 
 

@@ -100,12 +100,28 @@ def _settings(file: Path) -> tuple[Settings, Lines]:
         lines = Lines(file, yaml.compose(text, yaml.SafeLoader))
         return msgspec.convert(yaml.safe_load(text), Settings), lines
     except yaml.MarkedYAMLError as fault:
-        open_end = "end>" in str(fault.problem)  # a bracket nobody closed: where it opens, not where the file ends
-        mark = (fault.context_mark if open_end else fault.problem_mark) or fault.problem_mark
         told = f"no YAML: {fault.problem} / 不是正确的 YAML，请核对这里的缩进、冒号、引号和括号"
-        raise click.ClickException(f"{file}:{mark.line + 1 if mark else 1}: {told}") from fault
+        raise click.ClickException(f"{file}:{_line_of(fault, text)}: {told}") from fault
     except (ValueError, yaml.YAMLError) as fault:
         raise lines.fault(fault) from fault
+
+
+_OPENS, _CLOSES = (yaml.FlowMappingStartToken, yaml.FlowSequenceStartToken), (yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
+
+
+def _line_of(fault: yaml.MarkedYAMLError, text: str) -> int:
+    """Where it is to be mended: of a bracket or quote that nobody closed where it opens, not where the library noticed."""
+    if fault.problem == "found unexpected end of stream" and fault.context_mark:
+        return int(fault.context_mark.line) + 1
+    seen = int(fault.problem_mark.line) + 1 if fault.problem_mark else 1
+    opened: list[int] = []
+    with contextlib.suppress(yaml.YAMLError):
+        for token in yaml.scan(text, yaml.SafeLoader):
+            if isinstance(token, _OPENS):
+                opened.append(int(token.start_mark.line) + 1)
+            elif isinstance(token, _CLOSES) and opened:
+                opened.pop()
+    return max((line for line in opened if line <= seen), default=seen)
 
 
 def _words(fault: Exception) -> str:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -143,7 +143,21 @@ def _encoding(path: Path) -> str:
             return encoding
         except UnicodeDecodeError:
             continue
-    raise SheetFault(path.name, "neither UTF-8 nor GB18030 text", "编码不是 UTF-8 或 GB18030")
+    raise _no_text(path)
+
+
+def _no_text(path: Path) -> SheetFault:
+    return SheetFault(path.name, "neither UTF-8 nor GB18030 text", "编码不是 UTF-8 或 GB18030")
+
+
+@contextmanager
+def opened_text(path: Path) -> Iterator[TextIO]:
+    """A small file to be read whole."""
+    try:
+        with path.open(encoding=_encoding(path), newline="") as file:
+            yield file
+    except UnicodeDecodeError as fault:  # behind what the encoding was guessed from
+        raise _no_text(path) from fault
 
 
 def read_blocks(path: Path, most: int) -> Iterator[Block | list[Line]]:

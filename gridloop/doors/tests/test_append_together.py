@@ -142,7 +142,7 @@ numbers = st.integers(0, 6)
 signals = st.builds(reading, numbers, numbers) | st.builds(alarm, numbers)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(signals, max_size=8), max_size=5))
 def test_what_is_new_is_what_a_look_at_one_after_the_other_finds(requests: list[list[Signal]]) -> None:
     expected, known = list[tuple[int, int]](), set[object]()

@@ -439,6 +439,31 @@ def test_who_names_no_language_is_refused_in_both(rules: Path, tmp_path: Path) -
     assert line.count("detect.yaml:10: ") == 2
 
 
+@pytest.mark.parametrize(
+    ("asked", "en", "zh"),
+    [
+        (["{bad}", "{good}"], "neither UTF-8 nor GB18030", "编码不是"),
+        (["{rules}", "{bad}"], "neither UTF-8 nor GB18030", "编码不是"),
+        (["{rules}", "{good}", "--facts", "{bad}"], "neither UTF-8 nor GB18030", "编码不是"),
+        (["{rules}", "{good}", "--devices", "{bad}"], "neither UTF-8 nor GB18030", "编码不是"),
+        (["{rules}", "{good}", "--devices", "{late}"], "neither UTF-8 nor GB18030", "编码不是"),
+        (["{rules}", "{good}", "--out", "/proc/alarms.csv"], "cannot be read or written (No such file", "不能读写 /proc/alarms.csv"),
+        (["{rules}", "{good}", "--fact", "lives_alone=maybe"], "yes or no is needed", "应为是/否"),
+        (["{rules}", "{good}", "--packs", "x"], "No such option", "没有选项"),
+        (["{rules}"], "Missing argument", "缺少参数"),
+    ],
+)
+def test_whatever_is_refused_is_refused_in_both(asked: list[str], en: str, zh: str, rules: Path, tmp_path: Path) -> None:
+    bad, late = tmp_path / "bad.csv", tmp_path / "late.csv"
+    bad.write_bytes(b"\xff\xfe\x00,\n\xff\xff")
+    late.write_bytes(b"device,household\n" + b"a,b\n" * 50_000 + b"\xff\xff,b\n")
+    files = {"rules": rules, "good": write(tmp_path, "csv"), "bad": bad, "late": late}
+    done = CliRunner().invoke(cli, ["detect", *(one.format(**files) for one in asked)])
+    assert (done.exit_code, isinstance(done.exception, SystemExit)) == (done.exit_code or 1, True)
+    last = done.stderr.splitlines()[-1]
+    assert (en in last, zh in last, re.search("[\u4e00-\u9fff]", last.partition(" / ")[0])) == (True, True, None), last
+
+
 def test_files_and_rules_that_are_not_there(rules: Path, tmp_path: Path) -> None:
     assert "没有要读的文件" in run(rules, tmp_path / "none.csv").stderr
     assert "silent_home, smoke, thermal_fire" in run("fire", write(tmp_path, "csv")).stderr

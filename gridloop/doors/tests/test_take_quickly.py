@@ -128,7 +128,7 @@ def _at_eight(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "now", lambda: NOW)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(all_bodies)
 @example((b'[{"id":"a\tb","source":"s","kind":"k","at":"2026-05-01T08:00:00Z"}]', False))
 @example((b'[{"id":"a","source":"s","kind":"k","at":"2026-05-01T08:00:00Z","data":{"b":-0,"c":18446744073709551616}}]', False))
@@ -141,7 +141,7 @@ def test_the_door_answers_as_the_exact_rules_do(body: tuple[bytes, bool]) -> Non
     assert taken(*body) == exactly(*body)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(items)
 def test_an_item_taken_quickly_is_the_exact_one(item: object) -> None:
     quick = Reader(NOW).item(item)

@@ -7,7 +7,7 @@ import struct
 import zlib
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -169,13 +169,13 @@ KNOWN = {
 }
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(st.sampled_from(HEADS), st.binary(max_size=400))
 def test_hostile_bytes_are_a_fault_never_a_crash(head: bytes, rest: bytes) -> None:
     assert verdict(head + rest) in KNOWN
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(GOOD), st.data())
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_damaged_picture_is_refused_or_shown_clean(content: bytes, data: st.DataObject) -> None:

@@ -51,7 +51,7 @@ def made(process: Process, act: tuple[str, str], state: dict[str, Any], data: di
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(case=CASE, params=st.booleans(), moves=st.lists(st.tuples(st.integers(0, 20), GIVEN), max_size=9))
 def test_memory_makes_the_step_the_engine_makes(name: str, case: dict[str, Any], params: bool, moves: list[tuple[int, Any]]) -> None:
     process = PROCESSES[name]

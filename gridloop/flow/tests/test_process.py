@@ -248,7 +248,7 @@ def test_condition_over_missing_data_fails_safely() -> None:
         process.start({"case": {}})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_walk_keeps_a_small_sound_state(data: st.DataObject) -> None:
     """Laws: refs are never reused, what is open is what was opened and neither done nor cancelled, the state stays under 2 KB."""

@@ -112,7 +112,7 @@ def test_reminders_fall_inside_office_hours() -> None:
 
 
 @given(STARTS, STARTS, st.integers(0, 60), st.sampled_from(["m", "h", "d", "wh", "wd"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_law_a_later_start_never_ends_earlier(a: datetime, b: datetime, amount: int, unit: str) -> None:
     first, second = sorted((a, b))
     limit = Duration(amount, unit)
@@ -120,7 +120,7 @@ def test_law_a_later_start_never_ends_earlier(a: datetime, b: datetime, amount: 
 
 
 @given(STARTS, st.integers(0, 40), st.integers(0, 40), st.sampled_from(["m", "h", "d", "wh", "wd"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_law_limits_add_up(start: datetime, a: int, b: int, unit: str) -> None:
     through = due_at(due_at(start, Duration(a, unit), CALENDAR), Duration(b, unit), CALENDAR)
     if unit == "wd" and a == 0:  # 0wd on a rest day is the next working day, which then is the first day and not counted
@@ -130,7 +130,7 @@ def test_law_limits_add_up(start: datetime, a: int, b: int, unit: str) -> None:
 
 
 @given(STARTS, st.integers(0, 80))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_law_working_limits_end_at_work_and_last_as_long_as_they_say(start: datetime, amount: int) -> None:
     end = due_at(start, Duration(amount, "wh"), CALENDAR)
     assert any(begin <= end <= stop for begin, stop in CALENDAR.ranges(CALENDAR.local(end).date()))
@@ -140,7 +140,7 @@ def test_law_working_limits_end_at_work_and_last_as_long_as_they_say(start: date
 
 
 @given(STARTS, st.integers(1, 40), st.sampled_from(["m", "h", "d", "wh", "wd"]), st.floats(0, 2), st.floats(0, 2))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_law_reminders_keep_their_order(start: datetime, amount: int, unit: str, a: float, b: float) -> None:
     limit = Duration(amount, unit)
     end = due_at(start, limit, CALENDAR)
@@ -150,6 +150,6 @@ def test_law_reminders_keep_their_order(start: datetime, amount: int, unit: str,
 
 
 @given(STARTS, st.timedeltas(timedelta(), timedelta(hours=50)), st.timedeltas(timedelta(), timedelta(hours=50)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_law_office_time_adds_up(start: datetime, a: timedelta, b: timedelta) -> None:
     assert add_working(add_working(start, a, CALENDAR), b, CALENDAR) == add_working(start, a + b, CALENDAR)

@@ -94,7 +94,7 @@ def test_nearest_measures_metres_not_degrees() -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_law_every_point_lies_in_at_most_one_region_and_brute_force_agrees(data: st.DataObject) -> None:
     number = st.integers(0, 12)
     seeds = data.draw(st.lists(st.tuples(number, number, st.integers(1, 6), st.integers(1, 6)), min_size=1, max_size=12))
@@ -109,7 +109,7 @@ def test_law_every_point_lies_in_at_most_one_region_and_brute_force_agrees(data:
 
 
 @given(st.floats(0, 20), st.floats(0, 20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_law_a_partition_leaves_no_point_out(x: float, y: float) -> None:
     triangles = shapely.delaunay_triangles(shapely.MultiPoint([(0, 0), (20, 0), (0, 20), (20, 20), (7, 3), (11, 13), (4, 17)]))
     parts = list(triangles.geoms)
@@ -140,7 +140,7 @@ def test_gcj02_agrees_with_published_points(wgs: tuple[float, float], gcj: tuple
 
 
 @given(st.floats(73, 135), st.floats(18, 54))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_law_gcj02_comes_back(lon: float, lat: float) -> None:
     assert geo.gcj02_to_wgs84(*geo.wgs84_to_gcj02(lon, lat)) == pytest.approx((lon, lat), abs=1e-7)
 

@@ -118,7 +118,7 @@ class TestLaw(TestCase):
     """Whatever happens, every past map stays as it was."""
 
     @given(st.lists(st.sampled_from(["rename", "split", "merge", "redraw"]), min_size=1, max_size=6), st.data())
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     def test_past_maps_do_not_change(self, steps: list[str], data: st.DataObject) -> None:
         actions.load(SYSTEM, cast.regions())
         day, number = MARCH, 10

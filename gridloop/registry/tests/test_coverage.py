@@ -78,7 +78,7 @@ def test_pages_follow_each_other_and_only_ones_own_territory_is_told() -> None:
     assert selectors.coverage(cast.viewer(county.OTHER_VILLAGE))[0].items == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1))
 def test_the_tree_finds_what_measuring_every_pair_finds(seed: int) -> None:
     chance = np.random.default_rng(seed)

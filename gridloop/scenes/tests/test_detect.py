@@ -62,7 +62,7 @@ def test_an_empty_or_shapeless_file_is_told_off(text: str, tmp_path: Path) -> No
 
 
 @given(spoiled())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_whatever_is_written_is_right_or_told_with_its_line(document: Any) -> None:
     text = json.dumps(document, indent=1)  # JSON is YAML, each part on a line of its own; what breaks lines elsewhere is escaped
     found = read(text, "detect.yaml")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gridloop.kernel.texts import all_texts, say
@@ -106,7 +106,6 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from([*GOOD, "place", "data", "x"]), json_values))
 def test_anything_is_either_a_signal_that_can_be_stored_or_refused(item: dict[str, Any]) -> None:
     try:

@@ -43,7 +43,7 @@ def order_of(log: Log) -> list[tuple[int, int]]:
 times = st.lists(st.integers(1, 400), max_size=2 * _READ + 20).map(sorted)
 
 
-@settings(max_examples=80, deadline=None, database=None)
+@settings(max_examples=80, database=None)
 @given(st.dictionaries(st.integers(0, 3), times, min_size=1), st.integers(0, 2**16))
 def test_every_batch_comes_once_and_in_the_order_of_the_log(partitions: dict[int, list[int]], seed: int) -> None:
     chance, log = Random(seed), Log(partitions)
@@ -76,7 +76,7 @@ def test_what_came_while_enough_waited_is_not_passed_over() -> None:
     assert [(batch.partition, batch.seq) for batch in out] == order_of(log)
 
 
-@settings(max_examples=80, deadline=None, database=None)
+@settings(max_examples=80, database=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 200_000)), max_size=300), st.integers(0, 2**16))
 def test_a_flood_is_limited_the_same_whatever_its_batches(rows: list[tuple[int, int]], seed: int) -> None:
     rows.sort(key=lambda row: row[1])

@@ -4,7 +4,9 @@ import zh from "../src/i18n/zh-CN";
 import { KINDS } from "../src/report/rules";
 
 function paths(node: unknown, at = ""): string[] {
-  if (typeof node !== "object" || node === null) return [`${at}${(String(node).match(/\{\w+\}/g) ?? []).sort().join("")}`];
+  // the one and the many of a count have the same figures
+  const figures = (text: string): string[] => [...new Set(text.split(" | ").map((form) => (form.match(/\{\w+\}/g) ?? []).sort().join("")))];
+  if (typeof node !== "object" || node === null) return figures(String(node)).map((one) => at + one);
   return Object.entries(node).flatMap(([key, value]) => paths(value, `${at}.${key}`));
 }
 

@@ -16,6 +16,6 @@ export function faultText(error: unknown, say: Say): FaultText {
   if (!(error instanceof Problem)) return { title: say("fault.unknown", { status: "–" }), detail: "", fields: [] };
   const own = say(KEYS[error.status] ?? "fault.unknown", { status: error.status });
   const title = error.title || own;
-  const fields = error.fields.map((f) => [f.pointer?.replace(/^[#/]+/, ""), f.message].filter(Boolean).join("："));
+  const fields = error.fields.map((f) => [f.pointer?.replace(/^[#/]+/, ""), f.message].filter(Boolean).join(say("colon")));
   return { title, detail: error.detail === title ? "" : error.detail, fields };
 }

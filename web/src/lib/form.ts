@@ -1,11 +1,12 @@
 /** The part of JSON Schema our task forms use, as fields to draw. Pure. */
 import type { JsonSchema, PhotoKind } from "@/api/shared";
+import { fromInput, toInput } from "./territory";
 
 export interface Field {
   name: string;
   label: string;
   hint: string;
-  kind: "text" | "long" | "number" | "choice" | "yesno" | "date";
+  kind: "text" | "long" | "number" | "choice" | "yesno" | "date" | "moment";
   required: boolean;
   options: { value: string | number; label: string }[];
   schema: JsonSchema;
@@ -22,6 +23,7 @@ function kindOf(schema: JsonSchema): Field["kind"] {
   if (schema.type === "boolean") return "yesno";
   if (schema.type === "number" || schema.type === "integer") return "number";
   if (schema.format === "date") return "date";
+  if (schema.format === "date-time") return "moment";
   return schema.format === "textarea" || (schema.maxLength ?? 0) > 120 ? "long" : "text";
 }
 
@@ -70,4 +72,29 @@ export function begun(schema: JsonSchema | null | undefined, typed: Record<strin
 /** Names of the fields that must be filled and are not. */
 export function missing(schema: JsonSchema | null | undefined, values: Record<string, unknown>): string[] {
   return (schema?.required ?? []).filter((name) => values[name] === undefined || values[name] === null || values[name] === "");
+}
+
+const OFFSET = /T.*(Z|[+-]\d{2}:\d{2})$/;
+
+/** A day, or a moment with its zone, as the server reads them. */
+function readable(kind: Field["kind"], value: unknown): boolean {
+  const at = typeof value === "string" ? Date.parse(value) : NaN;
+  if (Number.isNaN(at)) return false;
+  return kind === "date" ? new Date(at).toISOString().slice(0, 10) === value : OFFSET.test(value as string);
+}
+
+/** Names of the days and times that cannot be read, such as one half typed. */
+export function unread(schema: JsonSchema | null | undefined, values: Record<string, unknown>): string[] {
+  const dated = Object.entries(schema?.properties ?? {}).filter(([, field]) => ["date", "moment"].includes(kindOf(field)));
+  return dated.filter(([name, field]) => values[name] !== undefined && !readable(kindOf(field), values[name])).map(([name]) => name);
+}
+
+/** What an answer looks like in its input; moments by the clock of the place. */
+export const typedOf = (kind: Field["kind"], value: unknown): string =>
+  !readable(kind, value) ? "" : kind === "date" ? (value as string) : toInput(value as string);
+
+/** And the answer again. Nothing typed is no answer, half a date an answer that cannot be read. */
+export function answerOf(kind: Field["kind"], typed: string, half: boolean): string | undefined {
+  if (!typed) return half ? "" : undefined;
+  return kind === "date" ? typed : fromInput(typed.slice(0, 16));
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { address, cookie, headersFor, newKey, Problem, readProblem } from "@/api/client";
 import { faultText } from "@/lib/faults";
 import { folded } from "@/lib/folded";
-import { begun, fieldsOf, missing, photosOf } from "@/lib/form";
+import { answerOf, begun, fieldsOf, missing, photosOf, typedOf, unread } from "@/lib/form";
 import { seriesOf } from "@/lib/reading";
 import { byTimeLeft, compares, isLate, pair, stateKey } from "@/lib/tasks";
 import { treeOf } from "@/lib/tree";
@@ -38,7 +38,7 @@ describe("the client", () => {
 describe("faults in words", () => {
   it("prefer the server's sentence and list the fields", () => {
     const text = faultText(new Problem(422, { title: "缺少说明", detail: "缺少说明", errors: [{ pointer: "/note", message: "必填" }] }), say);
-    expect(text).toEqual({ title: "缺少说明", detail: "", fields: ["note：必填"] });
+    expect(text).toEqual({ title: "缺少说明", detail: "", fields: ["notecolon必填"] });
   });
   it("fall back to ours by status", () => {
     expect(faultText(new Problem(0), say).title).toBe("fault.offline");
@@ -89,6 +89,17 @@ describe("forms", () => {
   it("compare no before and after of a visit", () => {
     const seen = { ...aPhoto("a", "scene"), task: "t" };
     expect([[seen], [seen, aPhoto("b", "after")], [aPhoto("c", "scene")]].map(compares)).toEqual([false, true, true]);
+  });
+  it("take days and moments by the clock of the place, and say what cannot be read", () => {
+    const dated = { properties: { day: { format: "date" }, next: { format: "date-time" }, words: {} } };
+    expect(fieldsOf(dated, "en").map((f) => f.kind)).toEqual(["date", "moment", "text"]);
+    expect([answerOf("date", "2026-11-30", false), answerOf("moment", "2026-11-30T08:30", false)]).toEqual(["2026-11-30", "2026-11-30T08:30:00+08:00"]);
+    expect([typedOf("date", "2026-11-30"), typedOf("moment", "2026-11-30T00:30:00Z")]).toEqual(["2026-11-30", "2026-11-30T08:30"]);
+    expect([answerOf("date", "", false), answerOf("date", "", true)]).toEqual([undefined, ""]);
+    expect(unread(dated, { day: "2026-11-30", next: "2026-11-30T08:30:00+08:00", words: "x" })).toEqual([]);
+    expect(unread(dated, { words: "明天" })).toEqual([]);
+    for (const day of ["", "明天", "2026-02-30", "11/30/2026", 20261130]) expect([day, unread(dated, { day })]).toEqual([day, ["day"]]);
+    for (const next of ["", "2026-11-30", "2026-11-30T08:30"]) expect([next, unread(dated, { next })]).toEqual([next, ["next"]]);
   });
   it("know what is missing; nought is a value", () => {
     expect(missing(schema, { n: 0 })).toEqual(["result"]);

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { createI18n } from "vue-i18n";
 import type { Texts } from "@/i18n";
 import enCommon from "@/i18n/en/common";
 import enDesk from "@/i18n/en/desk";
@@ -21,6 +22,8 @@ function flat(texts: Texts, above = ""): Map<string, string> {
 
 const zh = flat({ ...zhCommon, ...zhDesk });
 const en = flat({ ...enCommon, ...enDesk });
+/** The one and the many of a count; Chinese needs no two. */
+const forms = (text: string): string[] => text.split(" | ");
 const holes = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1]!).sort();
 
 function sources(folder: string): string[] {
@@ -33,13 +36,18 @@ function sources(folder: string): string[] {
 describe("the two languages", () => {
   it("have the same keys", () => expect([...en.keys()].sort()).toEqual([...zh.keys()].sort()));
   it("fill the same holes", () => {
-    for (const [key, text] of zh) expect([key, holes(en.get(key)!)]).toEqual([key, holes(text)]);
+    for (const [key, text] of zh) for (const form of forms(en.get(key)!)) expect([key, holes(form)]).toEqual([key, holes(text)]);
   });
   it("leave no sentence untranslated", () => {
     for (const [key, text] of en) expect([key, /[\u4e00-\u9fff]/.test(text)]).toEqual([key, false]);
   });
   it("use no character that the message compiler reads as syntax", () => {
-    for (const texts of [zh, en]) for (const [key, text] of texts) expect([key, /[@|]/.test(text)]).toEqual([key, false]);
+    for (const [key, text] of [...zh, ...[...en].flatMap(([key, text]) => forms(text).map((form) => [key, form] as const))]) expect([key, /[@|]/.test(text)]).toEqual([key, false]);
+  });
+  it("say one of a thing without its plural, by the number in {n}", () => {
+    for (const [key, text] of en) if (text.includes(" | ")) expect([key, forms(text).length, holes(text).includes("n")]).toEqual([key, 2, true]);
+    const { t } = createI18n({ legacy: false, locale: "en", messages: { en: { ...enCommon, ...enDesk } } }).global;
+    expect([0, 1, 2].map((n) => t("pack.offIn", { n }))).toEqual(["off in 0 units", "off in 1 unit", "off in 2 units"]);
   });
 });
 

@@ -3,7 +3,7 @@ export default {
     title: "Household away", none: "Nothing told; long silence in the home raises an alarm", now: "Away", span: "{since} to {till}", back: "Back home", stay: "Not going", sure: "The home is watched again at once. Sure?", yes: "End it",
     add: "Record an absence", since: "Leaving", till: "Coming back", save: "Save", hint: "While they are away, silence raises no alarm; it does when they should be back and all stays silent.", added: "Absence recorded", ended: "Ended; the home is watched again",
     denied: "You may not record when a household is away", unknown: "No such household, or not in your territory", fault: "That did not work; please try again later", about: "What households tell of being away, so that nobody is alarmed for nothing",
-    search: "Beginning of a name, whole phone or citizen id", find: "Find", start: "Find somebody who lives there first; a silent home's case lets you record it directly.", nobody: "Nobody found in your territory", phone: "Record when a household is away",
+    search: "Start of a name, whole phone or ID", find: "Find", start: "Find somebody who lives there first; a silent home's case lets you record it directly.", nobody: "Nobody found in your territory", phone: "Record when a household is away",
     wrong: { unread: "Fill in when they leave and come back", order: "The time of coming back must be after that of leaving", over: "The time of coming back is over already", long: "An absence lasts, and is told ahead, 366 days at most" },
   },
   product: "Gridloop",
@@ -49,7 +49,8 @@ export default {
     conflict: "This has changed meanwhile; the page has been refreshed.",
     busy: "The server is busy. Please try again shortly.",
   },
-  comma: ", ",
+  formWrong: { date: "This is no date: choose one, or clear it", dates: "No dates: {names}. Choose one, or clear the field" },
+  comma: ", ", semicolon: "; ", colon: ": ",
   act: {
     retry: "Try again", cancel: "Cancel", close: "Close", save: "Save", back: "Back", more: "Load more", restored: "What you typed last time and did not save is back.", anew: "Start afresh", open: "Open", search: "Search",
     confirm: "OK",

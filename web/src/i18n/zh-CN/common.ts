@@ -45,6 +45,7 @@ export default {
     conflict: "这件事的状态已变，已为您刷新",
     busy: "服务器繁忙，请稍后再试",
   },
-  comma: "、",
+  formWrong: { date: "这不是日期，请选择或清空", dates: "不是日期：{names}。请选择或清空" },
+  comma: "、", semicolon: "；", colon: "：",
   act: { retry: "重试", cancel: "取消", close: "关闭", save: "保存", back: "返回", more: "加载更多", restored: "已恢复上次填写、还没有保存的内容。", anew: "重新填写", open: "打开", search: "搜索", confirm: "确定" },
 };
