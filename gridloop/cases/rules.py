@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jsonschema import Draft202012Validator
-
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.errors import FieldFault, Invalid
 from gridloop.kernel.viewer import Viewer
@@ -366,6 +364,8 @@ def form_fault(form: Mapping[str, Any] | None, answers: Mapping[str, Any]) -> Fi
     """The first thing wrong with the answers to a task's form (a JSON Schema)."""
     if form is None:
         return None
+    from jsonschema import Draft202012Validator  # 100 ms: live screens load this module and check no form
+
     wrong = next(
         iter(sorted(Draft202012Validator(form).iter_errors(dict(answers)), key=lambda one: list(map(str, one.absolute_path)))), None
     )
