@@ -14,7 +14,6 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from gridloop.evidence.messages import Alike, Camera
-from gridloop.kernel.geo import distance_m
 
 FAR_M: Final = 500.0  # from the case's place, for a photo or a check-in
 EARLY: Final = timedelta(minutes=10)  # before the task was there
@@ -97,4 +96,6 @@ def of_repeats(closed_before: Sequence[str], within_s: float, reported_since: in
 
 
 def _metres(one: tuple[float, float], other: tuple[float, float]) -> int:
+    from gridloop.kernel.geo import distance_m  # NumPy: live screens load this module and measure nothing
+
     return round(float(distance_m(*one, *other)))

@@ -27,7 +27,6 @@ from gridloop.journal.rows import Rows, ask_together
 from gridloop.journal.selectors import reading, scoped
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
-from gridloop.kernel.geo import distance_m, reach
 from gridloop.kernel.viewer import SYSTEM, Viewer
 
 COUNT_LIMIT = 10_000
@@ -400,6 +399,8 @@ def before_closing(
 
     and the codes of other cases of the type that were closed at the place from ``since`` to ``until``, the last first.
     """
+    from gridloop.kernel.geo import distance_m, reach  # NumPy: live screens load this module and measure nothing
+
     asked: list[tuple[str, list[Any]]] = [(_VISITS.sql, [code, VISITS_BEFORE, now])]
     if place is not None:
         lon, lat = place

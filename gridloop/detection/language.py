@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from gridloop.detection.schedules import Schedule, Span
 from gridloop.detection.values import Fault, Kind, Path, Values, milliseconds, short
 from gridloop.detection.vocabulary import FACTS, ONE_OF, OPERATORS, TIME, YES, Key
 from gridloop.kernel.durations import WorkingCalendar
+from gridloop.kernel.hashing import token_of
 
 _MONDAY = 4 * DAY  # 5 January 1970: windows of whole weeks begin on Mondays
 _STANDARD = datetime(2025, 1, 15, tzinfo=UTC)
@@ -30,11 +30,6 @@ class LanguageFault(ValueError):
 def kind_number(name: str) -> int:
     """A number for a kind that stays the same whatever else the catalogue holds."""
     return zlib.crc32(name.encode())
-
-
-def token_of(name: str) -> int:
-    """A number for whom or what a reading names, 63 bits, 0 for ''."""
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big") >> 1 or 1 if name else 0
 
 
 def house_severity(severity: int) -> int:

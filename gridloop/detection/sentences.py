@@ -9,12 +9,13 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from gridloop.detection import rules
-from gridloop.detection.language import detectors, house_severity, token_of, utc_offset
+from gridloop.detection.language import detectors, house_severity, utc_offset
 from gridloop.detection.rules import DAY, HOUR, MINUTE, Condition, Detector, Pick
 from gridloop.detection.schedules import ANY, Schedule, Span
 from gridloop.detection.values import Kind
 from gridloop.detection.vocabulary import ABOVE_ZERO
 from gridloop.kernel.durations import WorkingCalendar
+from gridloop.kernel.hashing import token_of
 from gridloop.kernel.texts import say
 
 VALUE, SEEN = "value", "seen"  # a kind by what it measures, or by what happened

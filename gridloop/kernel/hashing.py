@@ -51,3 +51,8 @@ def new_key() -> bytes:
 def commitment(key: bytes, value: Any) -> str:
     """HMAC-SHA-256 of the canonical JSON of the value: proves the value while the key lives, says nothing after."""
     return hmac.new(key, canonical(value), hashlib.sha256).hexdigest()
+
+
+def token_of(name: str) -> int:
+    """A number for whom or what a reading names, 63 bits, 0 for ''."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big") >> 1 or 1 if name else 0

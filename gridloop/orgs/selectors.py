@@ -9,7 +9,7 @@ from datetime import date, datetime
 from django.db.models import Q, QuerySet
 
 from gridloop.journal.selectors import reading
-from gridloop.kernel import clock, geo
+from gridloop.kernel import clock
 from gridloop.kernel.durations import OFFICE_HOURS, Ranges, WorkingCalendar
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import Viewer
@@ -263,6 +263,8 @@ def nearest_staff(
     viewer: Viewer, lon: float, lat: float, region: str = "", role: str = "", limit: int = 5, unit_ids: Iterable[int] = ()
 ) -> list[NearStaff]:
     """Staff with a known position, closest first; optionally by the region and role of an assignment, or by unit."""
+    from gridloop.kernel import geo  # NumPy and Shapely: every process loads this module, few ask for places
+
     where = Q(lon__isnull=False, lat__isnull=False)
     if region or role:
         day = _today(viewer, region)

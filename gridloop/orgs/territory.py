@@ -6,19 +6,21 @@ import threading
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import Count, Q
 
 from gridloop.journal.frame import noted
 from gridloop.journal.selectors import reading
-from gridloop.kernel import geo
 from gridloop.kernel.errors import Invalid, NotFound
 from gridloop.kernel.viewer import Viewer
 from gridloop.orgs.briefs import DatedRegion, LevelBrief, Page, RegionAt, RegionBrief, RegionView
 from gridloop.orgs.models import Level, Region
 from gridloop.orgs.rules import joined_names
+
+if TYPE_CHECKING:
+    from gridloop.kernel import geo
 
 MAX_LIMIT = 200
 _BRIEF = ("code", "name", "level_id", "parent_code", "lon", "lat", "households", "population")
@@ -76,6 +78,8 @@ def _index() -> geo.RegionIndex:
                 "SELECT 1 FROM orgs_region c WHERE c.parent_code = r.code AND c.valid_to IS NULL AND c.boundary IS NOT NULL)"
             )
             rows = cursor.fetchall()
+        from gridloop.kernel import geo  # NumPy and Shapely: every process loads this module, few ask for places
+
         index = geo.RegionIndex([code for code, _ in rows], [geo.from_wkb(boundary) for _, boundary in rows])
         _kept = _Kept(version, index)
     return index
@@ -148,6 +152,8 @@ def region(viewer: Viewer, code: str, day: date | None = None) -> RegionView:
     found = chain.get(code)
     if found is None:
         raise NotFound("orgs.region_unknown", code=code)
+    from gridloop.kernel import geo
+
     boundary = Region.objects.filter(in_force(day), code=code).values_list("boundary", flat=True).get()
     ordered = sorted(chain.values(), key=lambda r: len(r.code))
     return RegionView(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -63,6 +64,17 @@ DOCTORS = (
     "gridloop.notices.selectors.doctor",
 )  # what rooms tell `gridloop doctor`
 
+# The city's own log-in (OpenID Connect), when the administrator named one. It opens accounts that exist; it never makes any.
+OIDC = {
+    "ISSUER": os.environ.get("GRIDLOOP_OIDC_ISSUER", ""),
+    "CLIENT_ID": os.environ.get("GRIDLOOP_OIDC_CLIENT_ID", ""),
+    "CLIENT_SECRET": os.environ.get("GRIDLOOP_OIDC_CLIENT_SECRET", ""),
+    "NAME": os.environ.get("GRIDLOOP_OIDC_NAME", "统一身份认证"),
+    "CLAIM": os.environ.get("GRIDLOOP_OIDC_CLAIM", "preferred_username"),
+    "MATCH": os.environ.get("GRIDLOOP_OIDC_MATCH", "username"),
+}
+OIDC_ON = bool(OIDC["ISSUER"] and OIDC["CLIENT_ID"])
+
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -86,8 +98,7 @@ INSTALLED_APPS = [
     "allauth.headless",
     "allauth.idp.oidc",
     "allauth.socialaccount",
-    "allauth.socialaccount.providers.openid_connect",
-    "ninja",  # its templates and scripts for /api/docs
+    *(["allauth.socialaccount.providers.openid_connect"] if OIDC_ON else []),  # 100 ms of each process: it brings requests
 ]
 AUTH_USER_MODEL = "access.User"
 MIDDLEWARE = [
@@ -142,16 +153,6 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_USER_VERIFICATION = "required"  # a passkey alone logs in: holding the device is not enough
 MFA_TOTP_ISSUER = "Gridloop 网格闭环"
-# The city's own log-in (OpenID Connect), when the administrator named one. It opens accounts that exist; it never makes any.
-OIDC = {
-    "ISSUER": os.environ.get("GRIDLOOP_OIDC_ISSUER", ""),
-    "CLIENT_ID": os.environ.get("GRIDLOOP_OIDC_CLIENT_ID", ""),
-    "CLIENT_SECRET": os.environ.get("GRIDLOOP_OIDC_CLIENT_SECRET", ""),
-    "NAME": os.environ.get("GRIDLOOP_OIDC_NAME", "统一身份认证"),
-    "CLAIM": os.environ.get("GRIDLOOP_OIDC_CLAIM", "preferred_username"),
-    "MATCH": os.environ.get("GRIDLOOP_OIDC_MATCH", "username"),
-}
-OIDC_ON = bool(OIDC["ISSUER"] and OIDC["CLIENT_ID"])
 SOCIALACCOUNT_ADAPTER = "gridloop.access.identity.IdentityAdapter"
 SOCIALACCOUNT_AUTO_SIGNUP = False
 SOCIALACCOUNT_LOGIN_ON_GET = True  # a form would be refused by our own policy at the redirect to another origin; the state is checked
@@ -176,10 +177,12 @@ SOCIALACCOUNT_PROVIDERS = {
 USERSESSIONS_TRACK_ACTIVITY = False  # a write at every request for nothing anybody reads
 ROOT_URLCONF = "gridloop.project.urls"
 WSGI_APPLICATION = "gridloop.project.wsgi.application"
+# the templates of /api/docs; as an installed app it would be loaded by every process and command, and only the web answers by it
+API_LIBRARY = Path(str(find_spec("ninja").origin)).parent  # type: ignore[union-attr]  # it is installed
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [ROOT / "gridloop" / "doors" / "http" / "templates"],
+        "DIRS": [ROOT / "gridloop" / "doors" / "http" / "templates", API_LIBRARY / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

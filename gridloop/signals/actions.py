@@ -13,11 +13,11 @@ from django.conf import settings
 from django.db import connection
 
 from gridloop.cases.actions import erase_reporters_named
-from gridloop.detection.language import token_of
 from gridloop.journal.actions import append, drop, elevated, erase_naming, verb
 from gridloop.journal.frame import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
+from gridloop.kernel.hashing import token_of
 from gridloop.kernel.retention import kept
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import desk

@@ -13,8 +13,8 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from gridloop.detection.language import token_of
 from gridloop.kernel.errors import FieldFault
+from gridloop.kernel.hashing import token_of
 from gridloop.sdk.signals import Signal
 
 PAST = timedelta(days=400)  # older than any sensible store-and-forward buffer: a device whose clock was reset

@@ -10,6 +10,8 @@ import httpx
 import oidc_provider_mock
 import pytest
 from allauth.socialaccount.models import SocialAccount
+from allauth.socialaccount.providers import registry
+from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
@@ -36,6 +38,7 @@ def city(provider: str, cast: Cast, settings: Settings) -> str:
     app = CLIENT | {"settings": {"server_url": provider}}
     settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [app]}}
     settings.OIDC_ON = True
+    registry.register(OpenIDConnectProvider)  # as the installed app does, which the settings name for a city with its own log-in
     settings.OIDC = {"NAME": "统一身份认证", "CLAIM": "preferred_username", "MATCH": "username"}
     return provider
 

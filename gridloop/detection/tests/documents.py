@@ -8,12 +8,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from gridloop.detection import rules
-from gridloop.detection.language import holds_at_first, house_severity, token_of
+from gridloop.detection.language import holds_at_first, house_severity
 from gridloop.detection.rules import DAY, HOUR, MINUTE, Condition, Detector, Pick
 from gridloop.detection.schedules import ANY, REST, WORKING, Schedule, Span
 from gridloop.detection.values import Kind
 from gridloop.detection.vocabulary import ABOVE_ZERO, FACTS, GROUPINGS, NUMBER, TIME, WEEK, YES
 from gridloop.kernel.durations import WorkingCalendar
+from gridloop.kernel.hashing import token_of
 
 KINDS = {
     "door_open": Kind(11, "", "门磁开合", "Door opened", "开门", "door opening"),

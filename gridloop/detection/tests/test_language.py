@@ -19,7 +19,6 @@ from gridloop.detection.language import (
     detectors,
     house_severity,
     kind_number,
-    token_of,
     utc_offset,
 )
 from gridloop.detection.rules import DAY, HOUR, Pick, described
@@ -27,6 +26,7 @@ from gridloop.detection.tests import documents
 from gridloop.detection.tests.documents import CALENDAR, KINDS, junk, spoiled, written
 from gridloop.detection.values import Fault
 from gridloop.kernel.durations import WorkingCalendar
+from gridloop.kernel.hashing import token_of
 from gridloop.kernel.texts import all_texts
 
 SCHEMA = Draft202012Validator({"$ref": "#/$defs/DetectFile", "$defs": vocabulary.schema_definitions()})

@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 import psycopg
 from psycopg import sql
 
+from gridloop.doors.cli.loading import loading
+
 OWNER, APP, INGEST = "gridloop_owner", "gridloop_app", "gridloop_ingest"
 OLDEST = 150000  # PostgreSQL 15
 
@@ -152,4 +154,5 @@ def setup_django(urls: Urls | None = None) -> None:
     if urls:
         os.environ.update(urls.environment())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gridloop.project.settings")
-    django.setup()
+    with loading():
+        django.setup()

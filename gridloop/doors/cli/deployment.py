@@ -24,6 +24,8 @@ from gridloop.doors.cli.database import APP, INGEST, OWNER, Urls
 
 ROOT = Path(__file__).resolve().parents[3]
 _SOCKET_LIMIT = 90
+# of the supervisor's environment: what only it may know, and a wish that would let every process compile every module at each start
+_NOT_HANDED_ON = ("DATABASE_URL", "NATS_URL", "GRIDLOOP_OWNER_URL", "PYTHONDONTWRITEBYTECODE")
 _MARKS = ("deployment.json", "secrets.json", "run.json")
 _NOT_THEIRS = {"lost+found", "logs", "run", "postgres", "nats", "caddy", "evidence", "static", "history"}
 
@@ -144,7 +146,7 @@ class Deployment:
 
     def environment(self, urls: Urls, nats_url: str, *, public_url: str, hosts: list[str], sample: bool) -> dict[str, str]:
         """What every child gets. The owner's URL is not among it: only ``prepare`` and administrators' commands get that one."""
-        kept = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "NATS_URL", "GRIDLOOP_OWNER_URL")}
+        kept = {k: v for k, v in os.environ.items() if k not in _NOT_HANDED_ON}
         return kept | {
             "GRIDLOOP_DATA_DIR": str(self.folder),
             "GRIDLOOP_APP_URL": urls.app,

@@ -10,6 +10,7 @@ import click
 
 from gridloop.doors.cli import settings_files
 from gridloop.doors.cli.faults import in_both_languages
+from gridloop.doors.cli.loading import loading
 
 # name: (module:command, one line for --help)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -50,7 +51,9 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        with loading():
+            _structlog_without_rich()
+            command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
     def make_context(self, *arguments: Any, **more: Any) -> click.Context:
@@ -64,6 +67,20 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def _structlog_without_rich() -> None:
+    """structlog brings rich for lines in colour wherever rich is installed, 100 ms of each process, and has no word to refuse it.
+
+    Our lines have no colour: while structlog is loaded rich is not to be had; who draws tables with rich gets it afterwards.
+    """
+    if "structlog" in sys.modules or "rich" in sys.modules:
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment]  # Python's own way to say that an import fails
+    try:
+        importlib.import_module("structlog")
+    finally:
+        del sys.modules["rich"]
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

@@ -13,6 +13,7 @@ import click
 from gridloop.doors import logs
 from gridloop.doors.cli.common import attach, data_dir_option
 from gridloop.doors.cli.deployment import Deployment
+from gridloop.doors.cli.loading import loading
 from gridloop.doors.cli.supervisor import die_with_parent
 from gridloop.doors.figures_folder import use_folder
 from gridloop.kernel import tracing
@@ -68,7 +69,8 @@ def web(uds: Path | None, listen: str, workers: int, data_dir: Path | None) -> N
     from granian import Granian
     from granian.constants import Interfaces
 
-    _application()
+    with loading():  # the workers share what is loaded: their collectors would write into it
+        _application()
     host, port = _host_port(listen)
     server = Granian(
         f"{_WSGI}:application",
@@ -89,11 +91,13 @@ def web(uds: Path | None, listen: str, workers: int, data_dir: Path | None) -> N
 
 
 def _asgi(name: str, uds: Path | None, listen: str) -> None:
-    import uvicorn
+    with loading():
+        import uvicorn
 
+        app = importlib.import_module(f"gridloop.doors.{name}.app").app
     host, port = _host_port(listen)
     uvicorn.run(
-        f"gridloop.doors.{name}.app:app",
+        app,
         host=host,
         port=port,
         uds=str(uds) if uds else None,
@@ -145,4 +149,6 @@ def worker(jobs: tuple[str, ...], data_dir: Path | None) -> None:
     if unknown := set(jobs) - {row[0] for row in table}:
         raise click.UsageError(f"no such job: {', '.join(sorted(unknown))} / 没有这个后台任务")
     name = "worker" if not jobs else f"worker-{os.getpid()}"
-    run(load(table), deployment.run / f"{name}.json")
+    with loading():
+        loaded = load(table)
+    run(loaded, deployment.run / f"{name}.json")

@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from gridloop.detection.columns import LATEST, Bools, Floats, Ints
-from gridloop.detection.language import token_of
 from gridloop.doors.cli import own_history
 from gridloop.doors.cli.sheets import Block, Line, SheetFault, open_packed, read_blocks
 from gridloop.kernel.errors import FieldFault, Invalid
+from gridloop.kernel.hashing import token_of
 
 ROWS = 65_536  # of a piece
 USUAL = {  # the columns looked for when none is named

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-import pyarrow as pa
-import pyarrow.csv as pa_csv
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ENCODINGS = ("utf-8-sig", "gb18030")  # Excel in China saves CSV as GBK
 _PROBE = 1 << 20
@@ -53,6 +53,8 @@ class Block:
 
     def lines(self, which: Any) -> list[Line]:
         """The rows at these places, as ``read_sheet`` gives them; those without any cell left out."""
+        import pyarrow as pa
+
         rows = self.cells.take(pa.array(which, pa.int64())).to_pylist()
         return [
             Line(self.number + int(at), {name: cell.strip() for name, cell in row.items()})
@@ -209,6 +211,9 @@ def _plain(text: str, header: list[str], delimiter: str) -> pa.Table | None:
         return None
     if '"' in text and '"' in _QUOTED[delimiter].sub("", text):
         return None
+    import pyarrow as pa  # 38 MB: the web loads this module, and only who imports a table pays them
+    import pyarrow.csv as pa_csv
+
     data = text.encode()
     try:
         return pa_csv.read_csv(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 
 import click
-import qrcode
 
 from gridloop.access.rules import ROLES, SAMPLE_ROLES
 from gridloop.doors.cli.deployment import Deployment
@@ -16,6 +15,8 @@ _ON_PHONES = ("citizen", "worker", "handler", "officer")
 
 def qr(text: str) -> str:
     """A QR code drawn with half blocks."""
+    import qrcode  # with the pictures it could draw: only a start with --lan pays it
+
     code = qrcode.QRCode(border=2)
     code.add_data(text)
     out = io.StringIO()

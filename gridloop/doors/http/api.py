@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
-from ninja.openapi.docs import Swagger
+from ninja.openapi.docs import ABS_TPL_PATH, Swagger
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
 
@@ -162,9 +162,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _database_down(request, error) if isinstance(error, OperationalError | InterfaceError) else _unexpected(request, error)
 
 
+class _OwnScripts(Swagger):
+    """The page with the library's own scripts: as it is no installed app, it would take the one whose scripts come from elsewhere."""
+
+    template_cdn = str(ABS_TPL_PATH / "swagger.html")
+
+
 def docs(request: HttpRequest) -> HttpResponse:
     """``/api/docs``: the description to read and try, with scripts of our own origin only."""
-    return Swagger().render_page(request, api)
+    return _OwnScripts().render_page(request, api)
 
 
 __all__ = ["api", "docs", "language", "server_error", "track_api"]

@@ -13,16 +13,18 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from nats.aio.msg import Msg
 
 from gridloop.doors.ingest import figures
 from gridloop.doors.ingest.auth import Sender, Senders, Unauthorized
 from gridloop.kernel.errors import Fault
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg  # the supervisor, too, writes what NATS is to believe: it needs no client
 
 SUBJECT = "$SYS.REQ.USER.AUTH"
 OWN_USER = "gridloop"
