@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Left
+from django.db.models import Q
 
 
 class Case(models.Model):
@@ -71,10 +70,9 @@ class Case(models.Model):
                 name="cases_case_one_open_per_thing",
             ),
         ]
-        indexes = [  # those of units, people and the ends of codes are made by migrations 0014 and 0019 alone
+        indexes = [  # those of units, people, villages and the ends of codes are made by migrations 0014, 0019 and 0020 alone
             models.Index(fields=["-reported_at", "-id"], name="cases_case_newest"),
             models.Index(fields=["lead_unit_id", "-reported_at", "-id"], name="cases_case_led"),
-            models.Index(Left("region", 12), F("reported_at").desc(), F("id").desc(), name="cases_case_village"),
             models.Index(fields=["region"], name="cases_case_region_prefix", opclasses=["text_pattern_ops"]),
             models.Index(fields=["severity", "stage_due_at"], name="cases_case_todo", condition=Q(desk_waits=True)),
             models.Index(

@@ -20,6 +20,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -49,6 +50,10 @@ class Model:
     decided: Counter[str] = field(default_factory=Counter)
     stamp: int = 0
 
+    @cached_property
+    def labels(self) -> Path:
+        return self.folder / "labels.json"
+
     @property
     def version(self) -> str:
         return self.folder.name
@@ -65,9 +70,15 @@ def root() -> Path:
 def current() -> str:
     """The version in use, '' before anything was learned."""
     try:
-        return (root() / "current").read_text(encoding="utf-8").strip()
+        return _beneath(settings.DATA_DIR, "current").read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return ""
+
+
+@cache
+def _beneath(data_dir: Path, name: str) -> Path:
+    """A proposal asks five times: what is looked at each time is the file, not how it is called."""
+    return data_dir / "models" / name
 
 
 def reader() -> Model | None:
@@ -93,8 +104,9 @@ def _opened(write: bool) -> Model | None:
     with _lock:
         model = _open.get(write)
         try:
-            if model is None or model.folder != root() / version:
-                model = _open[write] = _load(root() / version, write)
+            folder = _beneath(settings.DATA_DIR, version)
+            if model is None or model.folder != folder:
+                model = _open[write] = _load(folder, write)
             else:
                 _refresh(model)  # the writer too: another worker may have learned since
         except (OSError, ValueError, KeyError) as why:
@@ -117,11 +129,10 @@ def _load(folder: Path, write: bool) -> Model:
 
 def _refresh(model: Model) -> None:
     """Read labels and counts again when the worker has written them since."""
-    path = model.folder / "labels.json"
-    stamp = path.stat().st_mtime_ns
+    stamp = model.labels.stat().st_mtime_ns
     if stamp == model.stamp:
         return
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(model.labels.read_text(encoding="utf-8"))
     for head, learner in model.heads.items():
         learner.labels, learner.counts = content["heads"][head]
     model.decided = Counter(content["decided"])
@@ -168,7 +179,7 @@ def keep_labels(model: Model) -> None:
     """Write labels and counts whole, after the rows they belong to."""
     heads = {head: (learner.labels, learner.counts) for head, learner in model.heads.items()}
     content = {"heads": heads, "decided": model.decided}
-    _replace(model.folder / "labels.json", json.dumps(content, ensure_ascii=False))
+    _replace(model.labels, json.dumps(content, ensure_ascii=False))
 
 
 def put_in_use(model: Model) -> None:

@@ -123,6 +123,7 @@ def test_a_week_half_rostered_outlives_another_page_and_the_session(desk: Callab
 
     def opened() -> Locator:
         page.locator("main .tree .name").first.click()
+        expect(page.locator(".days .day")).to_have_count(7)  # what is counted next has come
         return page.locator(".days")
 
     week = opened()

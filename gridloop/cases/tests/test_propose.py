@@ -320,8 +320,8 @@ def test_a_proposal_costs_little(cast: Cast, learners: Path) -> None:
     decided(cast, "楼下的灯箱晃眼睛", times=ENOUGH, type=LAMP)
     drain()
     took = []
-    for _ in range(50):
-        began = time.perf_counter()
+    for _ in range(200):
+        began = time.thread_time()
         proposal(kind_of("楼下的灯箱晃眼睛", "app", EAST), "楼下的灯箱晃眼睛", "app", EAST)
-        took.append(time.perf_counter() - began)
-    assert min(took) < 0.005, "the machine may be busy with other tests; bench/routing.py has the percentiles"
+        took.append(time.thread_time() - began)
+    assert min(took) < 0.005, "of processor: others may be at work here; bench/routing.py has the time and its percentiles"
