@@ -28,7 +28,7 @@ from tests.live.conftest import SCALE
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("GRIDLOOP_CHROMIUM") or next(
-    (p for p in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(p).exists()), None
+    (p for p in ("/usr/bin/chromium-headless-shell", "/usr/bin/chromium", "/usr/bin/google-chrome") if Path(p).exists()), None
 )
 START_SECONDS = 300  # the sample county is made at first start, and other tests share the machine
 STEP_MS = 20_000

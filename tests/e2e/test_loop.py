@@ -59,7 +59,8 @@ def test_operator_accepts_a_proposal_of_the_queue_in_three_keys_and_ten_seconds(
     took = time.monotonic() - began
     assert operator.page.evaluate("() => window.keys") <= 3
     assert took < 10 * crowd(), f"{took:.1f} s"
-    assert office.actions(code).count("case_accepted") == before + 1
+    facts = office.actions(code)
+    assert facts.count("case_accepted") == before + 1, (code, facts)
 
 
 def test_from_alarm_to_five_stars(
