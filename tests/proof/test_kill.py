@@ -442,14 +442,21 @@ def _every_notice_went_out_once(proof: Proof, traffic: Traffic) -> None:
     assert until(lambda: waiting() == 0, 60)
     told = Counter(row[0] for row in proof.sql("SELECT case_code FROM notices_delivery WHERE template = 'received' AND status = 'sent'"))
     assert {code: told[code] for code in traffic.reported.values()} == dict.fromkeys(traffic.reported.values(), 1)
-    settled = proof.sql(
-        "SELECT d.id::text, d.channel, d.status, count(f.*) FROM notices_delivery d LEFT JOIN journal_fact f ON f.case_code = d.case_code "
-        "AND f.action IN ('notice_sent', 'notice_failed') AND f.data ->> 'delivery' = d.id::text GROUP BY 1, 2, 3"
-    )
-    assert {facts for _, _, _, facts in settled} == {1}
-    outbox = [json.loads(line) for path in (proof.folder / "outbox").glob("*.jsonl") for line in path.read_text("utf-8").splitlines()]
-    messages = {m["id"]: m for m in outbox}  # a sender that died after sending repeats under the same id
-    assert set(messages) == {delivery for delivery, _, status, _ in settled if status == "sent"}
+    messages: dict[str, Any] = {}
+
+    def unlike() -> list[Any]:
+        """Deliveries without their one fact or their message: a limit of a case still open may tell somebody at any moment."""
+        waiting()
+        settled = proof.sql(
+            "SELECT d.id::text, d.status, count(f.*) FROM notices_delivery d LEFT JOIN journal_fact f ON f.case_code = d.case_code "
+            "AND f.action IN ('notice_sent', 'notice_failed') AND f.data ->> 'delivery' = d.id::text GROUP BY 1, 2"
+        )
+        outbox = [json.loads(line) for path in (proof.folder / "outbox").glob("*.jsonl") for line in path.read_text("utf-8").splitlines()]
+        messages.update({m["id"]: m for m in outbox})  # a sender that died after sending repeats under the same id
+        sent = {delivery for delivery, status, _ in settled if status == "sent"}
+        return sorted({delivery for delivery, _, facts in settled if facts != 1} | (sent ^ set(messages)))
+
+    assert until(lambda: unlike() == [], 60), proof.sql("SELECT * FROM notices_delivery WHERE id = ANY (%s::uuid[])", unlike()[:10])
     asked: dict[str, list[Any]] = {plate: [] for plate in traffic.cars}
     for message in messages.values():
         for plate in PLATE.findall(message["text"]):  # whole plates: one of seven signs may begin one of eight
