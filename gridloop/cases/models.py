@@ -70,7 +70,7 @@ class Case(models.Model):
                 name="cases_case_one_open_per_thing",
             ),
         ]
-        indexes = [  # those of units, people, villages and the ends of codes are made by migrations 0014, 0019 and 0020 alone
+        indexes = [  # those of units, people, villages, tiles and the ends of codes are made by migrations 0014 and 0019 to 0021 alone
             models.Index(fields=["-reported_at", "-id"], name="cases_case_newest"),
             models.Index(fields=["lead_unit_id", "-reported_at", "-id"], name="cases_case_led"),
             models.Index(fields=["region"], name="cases_case_region_prefix", opclasses=["text_pattern_ops"]),
@@ -85,7 +85,6 @@ class Case(models.Model):
             ),
             models.Index(fields=["closed_at"], name="cases_case_closed", condition=Q(closed_at__isnull=False)),
             models.Index(fields=["type"], name="cases_case_type_prefix", opclasses=["varchar_pattern_ops"]),
-            models.Index(fields=["lon", "lat"], name="cases_case_place"),
             models.Index(fields=["reporter_id"], name="cases_case_reporter", condition=Q(reporter_id__isnull=False)),
         ]
 

@@ -25,10 +25,9 @@ _CELL = 0.01  # degrees: reports of one type in one such cell come in one after 
 
 Statement = tuple[str, list[Any]]
 
-_INSIDE = "lon BETWEEN %s AND %s AND lat BETWEEN %s AND %s AND reported_at >= %s AND status <> ALL(%s)"
+_INSIDE = "id = ANY ((SELECT gl_cases_near(%s, %s, %s, %s, %s))::bigint[]) AND status <> ALL(%s)"
 _NEAR = Rows(Case, f"WHERE type = %s AND {_INSIDE} AND (NOT %s OR same_thing = '') FOR UPDATE")
-# by place first: "the newest" alone would tempt the database to walk through all cases there are
-_AROUND = Rows(Case, f"WHERE {_INSIDE} ORDER BY id + 0 DESC LIMIT {COMPARED}")
+_AROUND = Rows(Case, f"WHERE {_INSIDE} ORDER BY id DESC LIMIT {COMPARED}")
 
 
 def _locks(texts: Iterable[str]) -> Statement:

@@ -215,15 +215,16 @@ def case_map(viewer: Viewer, wanted: CaseFilter, zoom: float) -> dict[str, Any]:
     Clusters hold every open case, and of all others the newest 10,000; ``more``: there are others.
     """
     most = EVERY if wanted.box in OPEN_BOXES or wanted.overdue else COUNT_LIMIT
-    columns = ("code", "lon", "lat", "severity", "status", "title")
-    points = list(found(wanted, POINTS_LIMIT + 1, placed=True).order_by().values(*columns))
-    if len(points) <= POINTS_LIMIT:
-        return {"points": points, "clusters": [], "more": False}
     cell = 360.0 / 2 ** max(0.0, min(zoom, 20.0)) * 60 / 512
     words = orjson.dumps(_words_of(wanted, placed=True)).decode()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT lon, lat, cases, worst FROM gl_cases_clusters(%s::jsonb, %s, %s)", [words, most, cell])
-        clusters = [{"lon": r[0], "lat": r[1], "count": r[2], "worst": r[3]} for r in cursor.fetchall()]
+    with connection.cursor() as cursor:  # ids where they are few, else clusters: what was found is not found again
+        cursor.execute("SELECT ids, lon, lat, cases, worst FROM gl_cases_mapped(%s::jsonb, %s, %s, %s)", [words, most, POINTS_LIMIT, cell])
+        rows = cursor.fetchall()
+    if rows[0][0] is not None:
+        columns = ("code", "lon", "lat", "severity", "status", "title")
+        placed = Case.objects.filter(id__in=RawSQL("SELECT unnest(%s::bigint[])", [rows[0][0]])).order_by()
+        return {"points": list(placed.values(*columns)), "clusters": [], "more": False}
+    clusters = [{"lon": lon, "lat": lat, "count": count, "worst": worst} for _, lon, lat, count, worst in rows]
     return {"points": [], "clusters": clusters, "more": sum(c["count"] for c in clusters) >= COUNT_LIMIT and most == COUNT_LIMIT}
 
 
@@ -371,8 +372,8 @@ _VISITS = Rows(
 )
 _NEAR_CLOSED = Rows(
     Case,
-    """WHERE type = %s AND status = 'closed' AND closed_at BETWEEN %s AND %s AND lon BETWEEN %s AND %s AND lat BETWEEN %s AND %s
-    AND code <> %s ORDER BY closed_at DESC""",
+    """WHERE type = %s AND status = 'closed' AND closed_at BETWEEN %s AND %s
+    AND id = ANY ((SELECT gl_cases_near(%s, %s, %s, %s, '-infinity'))::bigint[]) AND code <> %s ORDER BY closed_at DESC""",
 )
 
 

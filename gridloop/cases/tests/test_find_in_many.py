@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gridloop.cases.history import columns_of, keep_historic, ready
 from gridloop.cases.messages import HistoricCase
 from gridloop.cases.models import Case
-from gridloop.cases.selectors import COUNT_LIMIT, CaseFilter, case_counts, case_map, case_page, case_total
+from gridloop.cases.selectors import COUNT_LIMIT, POINTS_LIMIT, CaseFilter, case_counts, case_map, case_page, case_total
 from gridloop.cases.tests.kit import EAST, WEST, Cast
 from gridloop.journal.actions import scoped
 from gridloop.kernel import clock
@@ -24,6 +24,7 @@ VILLAGE, OTHER = f"{EAST}200", f"{EAST}201"
 REGIONS = (VILLAGE, f"{VILLAGE}001001", f"{VILLAGE}001002", f"{VILLAGE}002001", f"{VILLAGE}010001", f"{OTHER}001001", f"{WEST}200001001")
 MANY = 11_500  # so that a village holds more than are counted, and a fortnight's postings are larger than what is looked up at once
 LETTERS = "占道经"
+BOXES = ((121.6, 29.19, 121.7, 29.21), (121.62, 29.19, 121.65, 29.21), (121.64, 29.2, 121.641, 29.2), (121.64, 29.25, 121.65, 29.26))
 
 
 def sees(*regions: str, units: frozenset[int] = frozenset()) -> Viewer:
@@ -85,6 +86,15 @@ def test_everybody_finds_and_counts_what_is_theirs(many: tuple[list[HistoricCase
             said = [r for r in theirs if words in r.text]
             assert shown(viewer, CaseFilter(q=words)) == [r.code for r in said[:60]], (regions, words)
             assert case_total(viewer, CaseFilter(q=words)) == total(len(said)), (regions, words)
+        for west, south, east, north in BOXES:
+            inside = [r for r in theirs if west <= (r.lon or 0) <= east and south <= (r.lat or 0) <= north]
+            box = CaseFilter(bbox=(west, south, east, north))
+            assert shown(viewer, box) == [r.code for r in inside[:60]], (regions, units, box)
+            assert case_total(viewer, box) == total(len(inside))
+            found = case_map(viewer, box, 14)
+            assert sum(c["count"] for c in found["clusters"]) + len(found["points"]) == min(len(inside), COUNT_LIMIT)
+            if len(inside) <= POINTS_LIMIT:
+                assert {point["code"] for point in found["points"]} == {r.code for r in inside}
         grid = [r for r in theirs if r.region_code.startswith(f"{VILLAGE}001")]
         assert shown(viewer, CaseFilter(region=f"{VILLAGE}001")) == [r.code for r in grid[:60]]
         assert case_total(viewer, CaseFilter(region=f"{VILLAGE}001", q="道经")) == total(sum("道经" in r.text for r in grid))
@@ -96,6 +106,31 @@ def shown(viewer: Viewer, wanted: CaseFilter) -> list[str]:
 
 def total(count: int) -> int | str:
     return count if count <= COUNT_LIMIT else f"{COUNT_LIMIT}+"
+
+
+DEGREES = st.floats(-89.9, 89.9) | st.integers(-44_000, 44_000).map(lambda n: n / 500)  # also the very edges of tiles
+
+
+@settings(max_examples=200)
+@given(
+    corner=st.tuples(DEGREES, DEGREES),
+    size=st.tuples(st.floats(0, 0.03), st.floats(0, 0.03)),
+    part=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+def test_every_place_in_a_box_lies_in_its_tiles(corner: tuple[float, float], size: tuple[float, float], part: tuple[float, float]) -> None:
+    west, south = 2 * corner[0], corner[1]
+    east, north = west + size[0], south + size[1]
+    lon, lat = min(east, west + part[0] * size[0]), min(north, south + part[1] * size[1])
+    with connection.cursor() as cursor:
+        asked = "SELECT gl_tile(%(lon)s, %(lat)s) = ANY (t) FROM gl_tiles(%(west)s, %(south)s, %(east)s, %(north)s) t"
+        cursor.execute(asked, {"lon": lon, "lat": lat, "west": west, "south": south, "east": east, "north": north})
+        assert cursor.fetchone()[0] is True
+
+
+def test_a_box_that_is_not_small_has_no_tiles() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT gl_tiles(121, 29, 123, 31), gl_tiles(122, 29, 121, 31), gl_tiles(NULL, 29, 121, 31)")
+        assert cursor.fetchone() == (None, [], None)
 
 
 NUMBERS = st.lists(st.integers(0, 29), unique=True)
