@@ -48,6 +48,7 @@ _REACHED = {
     "checking": 4,
     "closed": 5,
 }
+_ENDS = ("voided", "rejected", "merged")
 _STEP_FACTS = {"reported": 0, "filed": 1, "dispatched": 2, "task_accepted": 3, "submitted": 4, "closed": 5}
 
 
@@ -476,6 +477,10 @@ def track_page(viewer: Viewer, case: Case, lang: str, raters: Sequence[str] = ()
     for index, name in enumerate(STEPS):
         state = "done" if index < reached or case.status == "closed" else "now" if index == reached else "waiting"
         steps.append({"name": say(f"cases.step_{name}", lang), "at": times.get(index) if index <= reached else None, "state": state})
+    if case.status in END_STATUSES and case.status != "closed":  # steps that never came are none: it went so far, and ended
+        ended = next((fact.at for fact in reversed(facts) if fact.action in _ENDS), None)
+        went = [step for step in steps[:-1] if step["at"] is not None]
+        steps = [*went, {"name": say(f"cases.status_{case.status}", lang), "at": ended, "state": "now"}]
     unit = DIRECTORY.unit(case.lead_unit_id) if case.lead_unit_id is not None else None
     return {
         "code": case.code,
@@ -493,5 +498,5 @@ def track_page(viewer: Viewer, case: Case, lang: str, raters: Sequence[str] = ()
 
 
 _PUBLIC_FACTS = frozenset(
-    {"reported", "verified", "filed", "dispatched", "task_accepted", "checked_in", "submitted", "reworked", "closed", "rated"}
+    {"reported", "verified", "filed", "dispatched", "task_accepted", "checked_in", "submitted", "reworked", "closed", "rated", *_ENDS}
 )
