@@ -11,6 +11,7 @@ from gridloop.access.selectors import names_of
 from gridloop.cases import selectors
 from gridloop.cases.actions import Acted
 from gridloop.cases.directory import DIRECTORY
+from gridloop.cases.forms import in_words
 from gridloop.cases.machine import RATE_WINDOW
 from gridloop.cases.models import Case, Source
 from gridloop.cases.rules import CENTRE, END_STATUSES, TaskData, case_verbs, reporter_subject, task_verbs
@@ -403,17 +404,25 @@ def trace(viewer: Viewer, code: str, after: int, limit: int, purpose: str = "", 
     facts = chain_facts(viewer, f"case:{code}", after, limit)
     names = actor_names(viewer, {f.actor for f in facts})
     values = selectors.sealed_values(viewer, [v["sealed"] for f in facts for k, v in f.data.items() if _shown(k, v)])
-    return [_fact(viewer, f, names, values, str if purpose else _words) for f in facts]
+    forms = {str(t.pk): t.form for t in tasks_of(code)} if any("form" in f.data for f in facts) else {}
+    return [_fact(viewer, f, names, values, forms, str if purpose else _words) for f in facts]
 
 
 def _shown(key: str, value: Any) -> bool:
-    return key in ("note", "text") and isinstance(value, dict) and "sealed" in value
+    return key in ("form", "note", "text") and isinstance(value, dict) and "sealed" in value
 
 
 def _fact(
-    viewer: Viewer, fact: FactRow, names: dict[str, str], values: dict[str, Any], show: Callable[[Any], str] = _words
+    viewer: Viewer,
+    fact: FactRow,
+    names: dict[str, str],
+    values: dict[str, Any],
+    forms: dict[str, Any],
+    show: Callable[[Any], str] = _words,
 ) -> dict[str, Any]:
     words = [values.get(v["sealed"]) or say("cases.erased", viewer.lang) for k, v in fact.data.items() if _shown(k, v)]
+    form = forms.get(str(fact.data.get("task")))
+    words = [in_words(form, word, viewer.lang) if isinstance(word, dict) else word for word in words]
     return {
         **fact.public(),
         "actor_name": names.get(fact.actor) or say(f"cases.actor_{fact.actor}", viewer.lang),
