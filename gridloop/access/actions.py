@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet
 
 from gridloop.access.messages import SampleLogin
 from gridloop.access.models import LookLog, RoleGrant, User
-from gridloop.access.rules import ALONE, PURPOSES, ROLES, clash, scope_known
+from gridloop.access.rules import ALONE, PURPOSES, ROLES, clash, role_words, scope_known
 from gridloop.access.selectors import BadToken, active_grants, forget_viewers, hash_token, may_administer, need_whole_account
 from gridloop.access.watching import end_sessions, forget_failures, session_ended
 from gridloop.journal.actions import append, drop, elevated, scoped, verb
@@ -274,7 +274,7 @@ def grant_role(
             return same.pk
         other = clash((g.role for g in _not_over(user_id)), role)
         if other is not None:
-            raise NotNow("access.roles_apart", role=role, other=other)
+            raise NotNow("access.roles_apart", role=role_words(role), other=role_words(other))
         grant = RoleGrant.objects.create(
             user_id=user_id, role=role, region=region, unit_id=unit_id, valid_from=clock.now(), valid_to=valid_to
         )

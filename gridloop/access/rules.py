@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from gridloop.kernel.texts import Codes
+
 # Every permission there is, with its name for screens and documents. A verb that asks for another one is a programming error (tested).
 PERMISSIONS: Final[dict[str, tuple[str, str]]] = {
     "case.report": ("上报事件", "Report a case"),
@@ -131,6 +133,12 @@ _ROLE_LIST = (
     Role("device", "设备", "Device", _words("signals.write positions.write"), territory=False),
 )
 ROLES: Final[dict[str, Role]] = {role.key: role for role in _ROLE_LIST}
+
+
+def role_words(role: str) -> Codes:
+    """A role in a sentence."""
+    return Codes((role,), lambda code, lang: ROLES[code].zh if lang == "zh" else ROLES[code].en)
+
 
 # The sample deployment's log-ins: user name → role (the commander's and the grid worker's names are shorter than their roles).
 SAMPLE_ROLES: Final[dict[str, str]] = {

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
 from gridloop.kernel.errors import FieldFault
-from gridloop.kernel.texts import Words
+from gridloop.kernel.texts import Words, say
 
 FORMATS = FormatChecker(())  # a checker without an argument knows what happens to be installed: only what screens ask for is checked
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -74,3 +74,25 @@ def steering(form: Mapping[str, Any] | None, answers: Mapping[str, Any]) -> dict
     fields = (form or {}).get("properties", {})
     chosen = {name for name, field in fields.items() if field.get("type") == "boolean" or "enum" in field or "oneOf" in field}
     return {name: answer for name, answer in answers.items() if name in chosen and name not in ("case", "params")}
+
+
+def in_words(form: Mapping[str, Any] | None, answers: Mapping[str, Any], lang: str) -> str:
+    """What was answered, a line each, in the form's words; without what the form took from the case, which says it to those who may see."""
+    fields = (form or {}).get("properties", {})
+    order = [*(name for name in (form or {}).get("required", ()) if name in answers), *answers]
+    shown = [name for name in dict.fromkeys(order) if "x-from" not in fields.get(name, {}) and answers[name] not in ("", None)]
+    return "\n".join(
+        say("cases.form_answer", lang, name=titled(form or {}, name), answer=_answer(fields.get(name, {}), answers[name], lang))
+        for name in shown
+    )
+
+
+def _answer(field: Mapping[str, Any], answer: Any, lang: str) -> str:
+    if isinstance(answer, bool):
+        return say("cases.form_yes" if answer else "cases.form_no", lang)
+    for one in field.get("oneOf", ()):
+        if one.get("const") == answer:
+            return Title(str(one.get("title", answer)), en=str(one.get("x-title-en", ""))).said(lang)
+    if field.get("format") == "date-time":  # by the clock it was given in
+        return f"{datetime.fromisoformat(str(answer)):%Y-%m-%d %H:%M}"
+    return str(answer)

@@ -27,13 +27,14 @@ from gridloop.cases.same_thing import (
     place_lock,
 )
 from gridloop.cases.types import case_types, type_name
+from gridloop.cases.verbs import not_now
 from gridloop.dispatch.merging import WITHIN_S
 from gridloop.evidence import actions as evidence
 from gridloop.flow.selectors import tasks_of
 from gridloop.journal.actions import append, elevated, scoped, seal, verb, withdraw
 from gridloop.journal.rows import ask_together, insert
 from gridloop.kernel import clock
-from gridloop.kernel.errors import FieldFault, Invalid, NotFound, NotNow
+from gridloop.kernel.errors import FieldFault, Invalid, NotFound
 from gridloop.kernel.hashing import sha256_hex
 from gridloop.kernel.ids import secret_key
 from gridloop.kernel.viewer import SYSTEM, Viewer
@@ -240,7 +241,7 @@ def split(viewer: Viewer, code: str, source_id: int, note: str = "") -> str:
     if row is None:
         raise NotFound("cases.no_such_case", code=code)
     if "merge" not in case_verbs(store.case_data(row), [store.task_data(t) for t in tasks_of(code)], viewer):
-        raise NotNow("cases.verb_not_now", verb="split", allowed="–")
+        raise not_now("split")
     source = Source.objects.filter(case=row, pk=source_id).first()
     if source is None or not source.track_hash or source.text_sealed == row.text_sealed:
         fault = FieldFault("/source", "cases.bad_split_source", {"source": source_id})

@@ -36,8 +36,9 @@ from gridloop.cases.rules import (
 )
 from gridloop.cases.steps import Steps
 from gridloop.cases.types import case_types
+from gridloop.cases.verbs import not_now, verbs
 from gridloop.flow.rules import Step
-from gridloop.kernel.errors import FieldFault, Invalid, NotFound, NotNow
+from gridloop.kernel.errors import FieldFault, Invalid, NotFound
 from gridloop.kernel.viewer import Viewer
 
 RATE_WINDOW = timedelta(days=RATE_DAYS)
@@ -111,9 +112,10 @@ class Machine(Steps):
             raise NotFound("cases.no_such_task")
         allowed = task_verbs(self.case, task, self.actor)
         if verb not in allowed:
-            raise NotNow("cases.verb_not_now", verb=verb, allowed=", ".join(allowed) or "–")
+            raise not_now(verb, allowed, task.stage)
         if payload.get("to") is not None:
-            raise Invalid("cases.to_not_taken", errors=(FieldFault("/to", "cases.to_not_taken", {"verb": verb}),), verb=verb)
+            said = {"verb": verbs((verb,), task.stage)}
+            raise Invalid("cases.to_not_taken", errors=(FieldFault("/to", "cases.to_not_taken", said),), **said)
         self._need_reason(verb, payload)
         if verb == "accept" and task.stage == "intake":
             self.accept(payload)
@@ -127,7 +129,7 @@ class Machine(Steps):
                 raise Invalid(fault.key, errors=(fault,), **fault.params)
             self._finish(task, verb, payload)
         else:
-            raise NotNow("cases.verb_not_now", verb=verb, allowed=", ".join(allowed))
+            raise not_now(verb, allowed, task.stage)
         return task
 
     def _need_reason(self, verb: str, payload: Mapping[str, Any]) -> None:
@@ -322,7 +324,7 @@ class Machine(Steps):
     def urge(self, payload: Mapping[str, Any], reporter: bool = False) -> None:
         """催办: told to those who hold the live tasks; the case remembers who urged."""
         if not self.case.is_open:
-            raise NotNow("cases.verb_not_now", verb="urge", allowed="–")
+            raise not_now("urge")
         self.note("urged", self._pressed(payload, self._reporters(reporter)))
 
     def supervise(self, payload: Mapping[str, Any]) -> None:
@@ -348,7 +350,7 @@ class Machine(Steps):
         case = self.case
         raters = tuple(own) or (rater_of(case, self.actor),)
         if not self._may_rate(raters):
-            raise NotNow("cases.rate_not_now", verb="rate", allowed=", ".join(case_verbs(case, self.situation.tasks, self.actor)) or "–")
+            raise not_now("rate", case_verbs(case, self.situation.tasks, self.actor), key="cases.rate_not_now")
         case.ratings = {**case.ratings, raters[0]: stars}
         if raters[0] == CENTRE:
             case.centre_stars = stars
@@ -366,7 +368,7 @@ class Machine(Steps):
     def _need_verb(self, verb: str) -> None:
         allowed = case_verbs(self.case, self.situation.tasks, self.actor)
         if verb not in allowed:
-            raise NotNow("cases.verb_not_now", verb=verb, allowed=", ".join(allowed) or "–")
+            raise not_now(verb, allowed)
 
     # ---- the world pushes ----------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from gridloop.access.selectors import names_of
 from gridloop.cases import selectors
 from gridloop.cases.actions import Acted
 from gridloop.cases.directory import DIRECTORY
+from gridloop.cases.forms import in_words
 from gridloop.cases.machine import RATE_WINDOW
 from gridloop.cases.models import Case, Source
 from gridloop.cases.rules import CENTRE, END_STATUSES, TaskData, case_verbs, reporter_subject, task_verbs
@@ -48,6 +49,7 @@ _REACHED = {
     "checking": 4,
     "closed": 5,
 }
+_ENDS = ("voided", "rejected", "merged")
 _STEP_FACTS = {"reported": 0, "filed": 1, "dispatched": 2, "task_accepted": 3, "submitted": 4, "closed": 5}
 
 
@@ -402,17 +404,25 @@ def trace(viewer: Viewer, code: str, after: int, limit: int, purpose: str = "", 
     facts = chain_facts(viewer, f"case:{code}", after, limit)
     names = actor_names(viewer, {f.actor for f in facts})
     values = selectors.sealed_values(viewer, [v["sealed"] for f in facts for k, v in f.data.items() if _shown(k, v)])
-    return [_fact(viewer, f, names, values, str if purpose else _words) for f in facts]
+    forms = {str(t.pk): t.form for t in tasks_of(code)} if any("form" in f.data for f in facts) else {}
+    return [_fact(viewer, f, names, values, forms, str if purpose else _words) for f in facts]
 
 
 def _shown(key: str, value: Any) -> bool:
-    return key in ("note", "text") and isinstance(value, dict) and "sealed" in value
+    return key in ("form", "note", "text") and isinstance(value, dict) and "sealed" in value
 
 
 def _fact(
-    viewer: Viewer, fact: FactRow, names: dict[str, str], values: dict[str, Any], show: Callable[[Any], str] = _words
+    viewer: Viewer,
+    fact: FactRow,
+    names: dict[str, str],
+    values: dict[str, Any],
+    forms: dict[str, Any],
+    show: Callable[[Any], str] = _words,
 ) -> dict[str, Any]:
     words = [values.get(v["sealed"]) or say("cases.erased", viewer.lang) for k, v in fact.data.items() if _shown(k, v)]
+    form = forms.get(str(fact.data.get("task")))
+    words = [in_words(form, word, viewer.lang) if isinstance(word, dict) else word for word in words]
     return {
         **fact.public(),
         "actor_name": names.get(fact.actor) or say(f"cases.actor_{fact.actor}", viewer.lang),
@@ -476,6 +486,10 @@ def track_page(viewer: Viewer, case: Case, lang: str, raters: Sequence[str] = ()
     for index, name in enumerate(STEPS):
         state = "done" if index < reached or case.status == "closed" else "now" if index == reached else "waiting"
         steps.append({"name": say(f"cases.step_{name}", lang), "at": times.get(index) if index <= reached else None, "state": state})
+    if case.status in END_STATUSES and case.status != "closed":  # steps that never came are none: it went so far, and ended
+        ended = next((fact.at for fact in reversed(facts) if fact.action in _ENDS), None)
+        went = [step for step in steps[:-1] if step["at"] is not None]
+        steps = [*went, {"name": say(f"cases.status_{case.status}", lang), "at": ended, "state": "now"}]
     unit = DIRECTORY.unit(case.lead_unit_id) if case.lead_unit_id is not None else None
     return {
         "code": case.code,
@@ -493,5 +507,5 @@ def track_page(viewer: Viewer, case: Case, lang: str, raters: Sequence[str] = ()
 
 
 _PUBLIC_FACTS = frozenset(
-    {"reported", "verified", "filed", "dispatched", "task_accepted", "checked_in", "submitted", "reworked", "closed", "rated"}
+    {"reported", "verified", "filed", "dispatched", "task_accepted", "checked_in", "submitted", "reworked", "closed", "rated", *_ENDS}
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -38,10 +39,24 @@ class Words:
         return self.said("zh")
 
 
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """Codes of the program – verbs, roles – in a sentence: people read ``word(code, language)``, machines the codes (``str``)."""
+
+    codes: tuple[str, ...]
+    word: Callable[[str, str], str]
+
+    def said(self, lang: str) -> str:
+        return ("、" if lang == "zh" else ", ").join(self.word(code, lang) for code in self.codes) or "–"
+
+    def __str__(self) -> str:
+        return ", ".join(self.codes)
+
+
 def say(key: str, lang: str = "zh", /, **params: Any) -> str:
     """The sentence in the language; an unknown key is shown as itself so that nothing is lost."""
     sentence = all_texts().get(key, {}).get(lang) or all_texts().get(key, {}).get("zh") or key
     try:
-        return sentence.format(**{name: value.said(lang) if isinstance(value, Words) else value for name, value in params.items()})
+        return sentence.format(**{name: value.said(lang) if isinstance(value, Words | Codes) else value for name, value in params.items()})
     except (KeyError, IndexError):
         return sentence

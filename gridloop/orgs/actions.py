@@ -21,6 +21,7 @@ from gridloop.orgs.loading import Loaded, Progress, load_rows
 from gridloop.orgs.messages import CalendarDayRow, OrgRow, WorkingHoursRow
 from gridloop.orgs.models import CalendarDay
 from gridloop.orgs.redrawing import CHAIN, create_region, merge_regions, rename_region, retire_region, set_boundary, split_region
+from gridloop.orgs.rostering import set_roster
 from gridloop.orgs.selectors import staff_briefs
 from gridloop.orgs.staffing import (
     add_staff,
@@ -31,7 +32,6 @@ from gridloop.orgs.staffing import (
     end_assignment,
     end_duty,
     give_duty,
-    set_roster,
     set_staff_active,
     set_unit_active,
 )

@@ -274,8 +274,12 @@ def read_roster(request: HttpRequest, unit_id: int, query: Query[schemas.RosterQ
 def roster(request: HttpRequest, unit_id: int, body: schemas.RosterIn) -> dict[str, int]:
     viewer = _need(request, "org.edit")
     unit = selectors.unit(viewer, unit_id)
-    shifts = [ShiftRow(unit.code, s.staff, _aware(s.starts_at), _aware(s.ends_at), s.role) for s in body.shifts]
-    return {"count": actions.set_roster(viewer, unit.code, _aware(body.start), _aware(body.end), shifts)}
+
+    def rows(shifts: list[schemas.ShiftIn]) -> list[ShiftRow]:
+        return [ShiftRow(unit.code, s.staff, _aware(s.starts_at), _aware(s.ends_at), s.role) for s in shifts]
+
+    base = None if body.base is None else rows(body.base)
+    return {"count": actions.set_roster(viewer, unit.code, _aware(body.start), _aware(body.end), rows(body.shifts), base)}
 
 
 def _aware(at: datetime) -> datetime:

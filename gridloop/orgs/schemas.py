@@ -330,11 +330,16 @@ class ShiftIn(Schema):
 
 
 class RosterIn(Schema):
-    """Replaces every shift of the unit that begins in the period."""
+    """Replaces every shift of the unit that begins in the period.
+
+    ``base``: the shifts of the period as they were read; 409 with what came and went when they are others by now. Without it, whatever
+    is there is replaced.
+    """
 
     start: datetime
     end: datetime
     shifts: list[ShiftIn] = Field(max_length=2000)
+    base: list[ShiftIn] | None = Field(None, max_length=2000)
 
 
 class CountOut(Schema):

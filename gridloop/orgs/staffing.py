@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from django.db.models import Q
@@ -15,12 +15,11 @@ from gridloop.kernel.errors import FieldFault, Invalid, NotFound, NotNow
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import rules
 from gridloop.orgs.desk import need_own
-from gridloop.orgs.loading import load_rows
-from gridloop.orgs.messages import AssignmentRow, DutyRow, ShiftRow, StaffRow, UnitRow
+from gridloop.orgs.messages import AssignmentRow, DutyRow, StaffRow, UnitRow
 from gridloop.orgs.models import Assignment, Department, Duty, Post, Shift, Staff, Unit
 from gridloop.orgs.redrawing import CHAIN, invalid, local_day
 from gridloop.orgs.selectors import unknown_regions
-from gridloop.orgs.tables import rebuild_paths, targets
+from gridloop.orgs.tables import rebuild_paths
 
 UNIT_FIELDS = ("name", "kind", "region", "department", "parent", "presence", "phone")
 STAFF_FIELDS = ("name", "unit", "phone", "employment", "skills")
@@ -44,7 +43,7 @@ def own_staff(viewer: Viewer, staff_id: int) -> Staff:
     return row
 
 
-def _need_own_person(viewer: Viewer, code: str, pointer: str) -> Staff:
+def need_own_person(viewer: Viewer, code: str, pointer: str) -> Staff:
     """Somebody at work here: people are lent by those who administer their unit, not by those who need them."""
     row = Staff.objects.select_related("unit").filter(code=code, active=True).first()
     if row is None:
@@ -262,7 +261,7 @@ def _taken_in_without(viewer: Viewer, duty: Duty) -> bool:
 def assign(viewer: Viewer, row: AssignmentRow) -> None:
     """Put a staff member into a grid team or post from a day on; both the region and the person must be the viewer's to administer."""
     need_own(viewer, "org.edit", row.region_code)
-    person = _need_own_person(viewer, row.staff, "/staff")
+    person = need_own_person(viewer, row.staff, "/staff")
     if fault := rules.assignment_fault(row):
         raise Invalid(fault.key, errors=(fault,), **fault.params)
     if unknown_regions(SYSTEM, [row.region_code]):
@@ -289,24 +288,3 @@ def end_assignment(viewer: Viewer, staff: str, region_code: str, role: str, day:
     if not current.update(valid_to=day):
         raise NotFound("orgs.row_unknown_ref", field="assignment", value=f"{staff} {region_code} {role}")
     append(CHAIN, "assignment_ended", {"staff": staff, "region": region_code, "role": role, "day": day.isoformat()}, viewer)
-
-
-@verb("org.edit")
-def set_roster(viewer: Viewer, unit: str, start: datetime, end: datetime, shifts: Sequence[ShiftRow]) -> int:
-    """Replace the unit's shifts that begin from ``start`` (included) to ``end`` (excluded); returns how many there are now."""
-    found = Unit.objects.select_for_update().filter(code=unit).first()
-    if found is None:
-        raise NotFound("orgs.unit_unknown", unit=unit)
-    need_own(viewer, "org.edit", found.region_code, (found.pk,))
-    known: set[str] = set()
-    for number, shift in enumerate(shifts):
-        if shift.unit != unit:
-            raise invalid(f"/{number}/unit", "orgs.shift_other_unit", unit=shift.unit)
-        if not start <= shift.starts_at < end:
-            raise invalid(f"/{number}/starts_at", "orgs.shift_outside")
-        if shift.staff not in known:
-            known.add(_need_own_person(viewer, shift.staff, f"/{number}/staff").code)
-    Shift.objects.filter(unit=found, starts_at__gte=start, starts_at__lt=end).delete()
-    load_rows(viewer, "org.edit", targets(), shifts)
-    append(CHAIN, "roster_set", {"unit": unit, "from": start.isoformat(), "to": end.isoformat(), "shifts": len(shifts)}, viewer)
-    return len(shifts)

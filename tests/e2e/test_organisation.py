@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.e2e.conftest import Deployment
 from tests.e2e.people import Desk
@@ -209,6 +209,21 @@ def test_a_week_that_somebody_else_has_changed_meanwhile_is_told_and_nothing_is_
     note.get_by_role("button", name="用对方的").click()
     expect(note).to_have_count(0)
     expect(week.locator(".shift")).to_have_count(1)
+
+    def sooner(route: Route) -> None:
+        if route.request.method == "POST":
+            theirs("A", "B")
+        route.continue_()
+
+    week.get_by_role("button", name="删除").click()
+    page.route("**/roster", sooner)  # between the look and the saving: the server refuses, the screen tells the same
+    page.get_by_role("button", name="保存本周").click()
+    expect(note).to_contain_text("新增：甲某")
+    page.unroute("**/roster")
+    note.get_by_role("button", name="只保留我的").click()
+    page.get_by_role("button", name="保存本周").click()
+    expect(page.get_by_text("排班已保存").last).to_be_visible()
+    expect(week.locator(".shift")).to_have_count(0)
 
 
 def test_territory_changes_from_a_day_on_and_the_old_map_stays(deployment: Deployment, desk: Callable[..., Desk]) -> None:

@@ -242,3 +242,22 @@ def test_desk_says_that_no_pack_is_installed_and_nothing_is_late(desk: Callable[
     leader = desk("leader")
     leader.open("/cockpit")
     expect(leader.page.get_by_text("没有超时的事件")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "count"), [(390, 12), (390, 1234), (1920, 128)])
+def test_counts_stay_inside_their_tiles(desk: Callable[..., Desk], width: int, count: int) -> None:
+    leader = desk("leader")
+
+    def many(route: Route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        told["now"]["severity"] = dict.fromkeys(told["now"]["severity"], count)
+        route.fulfill(response=answer, json=told)
+
+    leader.tab.set_viewport_size({"width": width, "height": 844})
+    leader.tab.route(re.compile("/api/v1/cockpit"), many)
+    tiles = leader.open("/cockpit").locator(".levels a")
+    expect(tiles.first).to_contain_text(str(count))
+    over = """tile => { const all = document.createRange(); all.selectNodeContents(tile);
+        return all.getBoundingClientRect().right - tile.getBoundingClientRect().right }"""
+    assert [tile.evaluate(over) <= 0 for tile in tiles.all()] == [True] * 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from gridloop.access.tests.conftest import COUNTY, Cast
 from gridloop.journal.selectors import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Forbidden, NotNow
+from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM
 
 
@@ -31,6 +33,7 @@ def test_the_verb_keeps_the_roles_apart(cast: Cast, name: str, role: str) -> Non
     with pytest.raises(NotNow) as refused:
         actions.grant_role(cast.viewer("security"), user_id_of(name) or 0, role, region=COUNTY)
     assert refused.value.key == "access.roles_apart"
+    assert not re.search("[a-z]", say("access.roles_apart", "zh", **refused.value.params))
 
 
 @pytest.mark.parametrize(("name", "role"), [("admin", "auditor"), ("security", "admin"), ("auditor", "operator"), ("operator", "auditor")])

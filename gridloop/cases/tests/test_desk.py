@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from gridloop.cases import actions, present
+from gridloop.cases.rules import TASK_ENDING_VERBS
 from gridloop.cases.tests.kit import Cast
 from gridloop.cases.tests.test_life import act, handled, new_report, report, task_of
+from gridloop.cases.verbs import CASE, verbs
 from gridloop.journal.actions import append_many, scoped
 from gridloop.journal.messages import FactIn
 from gridloop.kernel.errors import Invalid, NotNow
+from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Viewer
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +69,38 @@ def test_the_desk_cannot_begin_its_own_task_afresh(cast: Cast) -> None:
         actions.act(cast.operator, str(task["id"]), "pass", {"note": WHY})
     assert task_of(cast.operator, code, "intake")["id"] == task["id"]
     assert "pass" not in next(t for t in present.case_tasks(cast.operator, code) if t["stage"] == "intake")["verbs"]
+
+
+def test_a_refused_verb_is_named_by_its_word_and_told_to_machines_by_its_code(cast: Cast) -> None:
+    code = report(kind="28002")
+    task = task_of(cast.operator, code, "intake")
+    with pytest.raises(NotNow) as refused:
+        actions.act(cast.operator, str(task["id"]), "submit", {})
+    fault = refused.value
+    assert say(fault.key, "zh", **fault.params) == "现在不能“提交”；现在可以：受理、不予受理。"
+    assert say(fault.key, "en", **fault.params) == "“Submit” is not possible now; possible now: Accept, Refuse."
+    assert str(fault.params["allowed"]) == "accept, reject"
+    actions.void(cast.operator, code, {"note": WHY})
+    with pytest.raises(NotNow) as over:
+        actions.urge(cast.operator, code, {})
+    assert say(over.value.key, "zh", **over.value.params) == "现在不能“催办”；现在可以：–。"
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_verb_has_a_word(lang: str) -> None:
+    of = {CASE: ("accept", "route", "merge", "split", "urge", "supervise", "void", "rate"), **TASK_ENDING_VERBS}
+    unsaid = [verb for stage, codes in of.items() for verb in (*codes, "accept", "check_in") if verbs([verb], stage).said(lang) == verb]
+    assert unsaid == []
+    assert verbs(["dance"]).said(lang) == "dance"
+
+
+def test_the_reporter_s_page_of_an_ended_case_shows_no_step_that_never_came(cast: Cast) -> None:
+    done = actions.report(PUBLIC, new_report())
+    actions.void(cast.operator, done.case, {"note": WHY})
+    page = present.track_page(SYSTEM, actions.by_key(done.case, done.key).case, "zh")
+    assert [(s["name"], s["state"]) for s in page["steps"]] == [("已上报", "done"), ("已作废", "now")]
+    assert all(s["at"] for s in page["steps"])
+    assert [t["what"] for t in page["texts"]][-1] == "作废"
 
 
 def test_merging_needs_no_note(cast: Cast) -> None:

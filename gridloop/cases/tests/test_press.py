@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gridloop.cases.forms import form_fault, steering
+from gridloop.cases.forms import form_fault, in_words, steering
 from gridloop.cases.machine import Machine
 from gridloop.cases.rules import NewCase
 from gridloop.kernel.texts import say
@@ -94,6 +94,22 @@ def test_wrong_answers_are_named(answers: dict[str, Any], pointer: str, key: str
         assert not re.search("[\u4e00-\u9fff]", said := say(fault.key, "en", **fault.params)), said
     assert form_fault(FORM, {"result": "safe", "words": "在院里", "day": "2028-02-29", "next": "2026-11-30T08:30:00+08:00"}) is None
     assert form_fault(None, {"any": 1}) is None
+
+
+def test_answers_are_told_in_the_words_of_the_form() -> None:
+    form = {
+        "required": ["result"],
+        "properties": {
+            "again": {"type": "boolean", "title": "再来", "x-title-en": "Once more"},
+            "household": {"title": "户号", "x-from": "household"},
+            "next": {"format": "date-time", "title": "下次", "x-title-en": "Next"},
+            "result": {"title": "结果", "x-title-en": "Result", "oneOf": [{"const": "safe", "title": "平安", "x-title-en": "Safe"}]},
+        },
+    }
+    answers = {"again": True, "household": "H1", "next": "2026-12-05T09:30:00+08:00", "result": "safe", "words": ""}
+    assert in_words(form, answers, "zh") == "结果：平安\n再来：是\n下次：2026-12-05 09:30"
+    assert in_words(form, answers, "en") == "Result: Safe\nOnce more: Yes\nNext: 2026-12-05 09:30"
+    assert in_words(None, {"seen": 3}, "zh") == "seen：3"  # a form of long ago
 
 
 def test_choices_steer_and_words_do_not() -> None:

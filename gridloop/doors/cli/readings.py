@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 
 from gridloop.detection.columns import LATEST, Bools, Floats, Ints
 from gridloop.doors.cli import own_history
-from gridloop.doors.cli.sheets import Block, Line, SheetFault, open_packed, read_blocks
+from gridloop.doors.cli.json_lines import WRONG, Told, json_lines, need_objects
+from gridloop.doors.cli.sheets import Block, Line, read_blocks, unread
 from gridloop.kernel.errors import FieldFault, Invalid
 from gridloop.kernel.hashing import token_of
 
@@ -104,7 +104,8 @@ def pieces(files: Sequence[Path], plan: Plan) -> Iterator[Piece]:
     for table, line in _tables(path, plan) if len(files) == 1 else _hour(files):
         if not found or not set(table.column_names) <= set(there):  # JSON may have more later on
             there = list(dict.fromkeys([*there, *table.column_names]))
-            found = columns_of(path, [name for name in there if name != _WRONG], plan)
+            need_objects(path, table, line)
+            found = columns_of(path, [name for name in there if name != WRONG], plan)
         yield _piece(table, line, found, plan)
 
 
@@ -136,8 +137,6 @@ def latest_of(table: pa.Table, column: str, plan: Plan) -> int:
 
 # --- files ---------------------------------------------------------------------------------------------------------------------
 
-Told = Callable[[int], Line]
-
 
 def _tables(path: Path, plan: Plan) -> Iterator[tuple[pa.Table, Told]]:
     """Pieces of a file, each with how to tell one of its rows."""
@@ -145,7 +144,7 @@ def _tables(path: Path, plan: Plan) -> Iterator[tuple[pa.Table, Told]]:
     if name.endswith(_PARQUET):
         yield from _parquet(path, plan)
     elif name.endswith(_JSON):
-        yield from _json_lines(path)
+        yield from json_lines(path, ROWS)
     else:
         yield from _csv(path)
 
@@ -189,76 +188,21 @@ def _parquet(path: Path, plan: Plan) -> Iterator[tuple[pa.Table, Told]]:
             yield table, _table_line(table, number)
             number += table.num_rows
     except (pa.ArrowException, OSError) as error:
-        raise _unread(path, "parquet", error) from error
+        raise unread(path, "parquet", error) from error
 
 
 def _hour(files: Sequence[Path]) -> Iterator[tuple[pa.Table, Told]]:
     try:
         whole = own_history.hour(files)
     except (pa.ArrowException, OSError) as error:
-        raise _unread(files[0].parent, "parquet", error) from error
+        raise unread(files[0].parent, "parquet", error) from error
     for start in range(0, whole.num_rows, ROWS):
         part = whole.slice(start, ROWS)
         yield part, _table_line(part, start + 1)
 
 
-def _unread(path: Path, kind: str, error: Exception) -> SheetFault:
-    why = " ".join(str(error).split())[:200]
-    return SheetFault(path.name, f"cannot be read as {kind}: {why}", f"无法按 {kind} 读取：{why}")
-
-
 def _table_line(table: pa.Table, first: int) -> Told:
     return lambda row: Line(first + row, table.slice(row, 1).to_pylist()[0])
-
-
-def _json_lines(path: Path) -> Iterator[tuple[pa.Table, Told]]:
-    try:
-        with open_packed(path) as raw:
-            number, some = 1, []
-            for text in raw:
-                some.append((number, text))
-                number += 1
-                if len(some) == ROWS:
-                    yield _parsed(some)
-                    some = []
-            if some:
-                yield _parsed(some)
-    except (OSError, EOFError) as error:
-        raise _unread(path, "JSON Lines", error) from error
-
-
-def _parsed(lines: list[tuple[int, bytes]]) -> tuple[pa.Table, Told]:
-    """A line that is no object becomes a row of which only ``_wrong`` is known."""
-    numbers: list[int] = []
-    rows: list[dict[str, Any]] = []
-    for number, text in lines:
-        if not text.strip():
-            continue
-        try:
-            row = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            row = None
-        rows.append(_flat(row) if isinstance(row, dict) else {_WRONG: text.decode("utf-8", "replace").strip()[:200]})
-        numbers.append(number)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    table = pa.table({name: pa.array([row.get(name) for row in rows], pa.string()) for name in names})
-    return table, lambda at: Line(numbers[at], rows[at])
-
-
-_WRONG = "_wrong"
-
-
-def _flat(row: Mapping[str, Any], before: str = "") -> dict[str, str | None]:
-    """Objects inside as ``outer.inner``; true is 1, false 0."""
-    out: dict[str, str | None] = {}
-    for name, value in row.items():
-        if isinstance(value, dict):
-            out |= _flat(value, f"{before}{name}.")
-        elif isinstance(value, bool):
-            out[before + name] = str(int(value))
-        else:
-            out[before + name] = None if value is None else str(value)
-    return out
 
 
 # --- columns -------------------------------------------------------------------------------------------------------------------
@@ -275,8 +219,8 @@ def _piece(table: pa.Table, line: Told, found: Mapping[str, str], plan: Plan) ->
         which = own.which
         table, line = own.table, lambda row: told(int(which[row]))
     size, wrong = table.num_rows, _Wrong(table.num_rows)
-    if _WRONG in table.column_names:
-        wrong.note(table.column(_WRONG).is_valid(), "doors.detect_no_object", None)
+    if WRONG in table.column_names:
+        wrong.note(table.column(WRONG).is_valid(), "doors.detect_no_object", None)
     time = _times(column("time"), plan.zone, wrong, size)
     device, kind = _words(column("device"), size), _words(column("kind"), size, plan.kind or "")
     value = _figures(column("value"), wrong, size)

@@ -32,6 +32,11 @@ class SheetFault(Exception):
         self.said = {"en": en, "zh": zh}
 
 
+def unread(path: Path, kind: str, error: Exception) -> SheetFault:
+    why = " ".join(str(error).split())[:200]
+    return SheetFault(path.name, f"cannot be read as {kind}: {why}", f"无法按 {kind} 读取：{why}")
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One row: its number as the person sees it (the header is row 1; in GeoJSON the first feature is 1) and its cells."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from gridloop.journal.frame import scoped
 from gridloop.journal.selectors import chain_facts
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Fault, Forbidden, Invalid, NotFound, NotNow
+from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM, Grant, Viewer
 from gridloop.orgs import actions, lists, selectors
 from gridloop.orgs.messages import AssignmentRow, DutyRow, ShiftRow, StaffRow, UnitRow
@@ -201,6 +203,28 @@ def test_a_roster_is_read_by_period() -> None:
     assert lists.roster_of(SYSTEM, unit_id("town"), week, week + timedelta(days=7)) == []
     refused(lambda: lists.roster_of(SYSTEM, unit_id("town"), cast.MORNING, cast.MORNING + timedelta(days=70)), "orgs.roster_period")
     refused(lambda: lists.roster_of(SYSTEM, unit_id("town"), week, cast.MORNING), "orgs.roster_period")
+
+
+def test_a_roster_changed_by_others_meanwhile_is_not_overwritten() -> None:
+    week = cast.MORNING + timedelta(days=7)
+    mine, theirs = (ShiftRow("town", who, cast.EVENING, cast.EVENING + timedelta(hours=8), "member") for who in ("S1", "S2"))
+
+    def save(*shifts: ShiftRow, seen: Sequence[ShiftRow] | None) -> int:
+        return actions.set_roster(SYSTEM, "town", cast.MORNING, week, shifts, seen)
+
+    assert save(theirs, seen=[]) == 1
+    with pytest.raises(NotNow) as late:
+        save(mine, seen=[])
+    (came,) = late.value.errors
+    assert (late.value.key, came.pointer) == ("orgs.roster_changed", "/base")
+    assert say(came.key, "zh", **came.params) == "新增：李秀英（值班）03-02 20:00 – 03-03 04:00"
+    assert say(came.key, "en", **came.params) == "New: 李秀英 (On duty) 03-02 20:00 – 03-03 04:00"
+    with pytest.raises(NotNow) as gone:
+        save(mine, seen=[theirs, mine])
+    assert [(e.pointer, e.key) for e in gone.value.errors] == [("/base/1", "orgs.shift_went")]
+    to_the_minute = replace(theirs, starts_at=theirs.starts_at + timedelta(seconds=30))
+    assert save(mine, theirs, seen=[to_the_minute]) == 2  # screens show minutes
+    assert save(mine, seen=None) == 1  # a machine that keeps the roster asks nobody
 
 
 # --- whose it is -----------------------------------------------------------------------------------------------------------

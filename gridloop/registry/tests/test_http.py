@@ -185,7 +185,9 @@ def test_an_administrator_keeps_calendar_roster_and_names(caller: Callable[..., 
     unit = unit_ids_by_code(SYSTEM, ["town"])["town"]
     shift = {"staff": "S1", "role": "duty_commander", "starts_at": "2026-03-02T00:00:00+08:00", "ends_at": "2026-03-03T00:00:00+08:00"}
     period = {"start": "2026-03-01T00:00:00+08:00", "end": "2026-03-08T00:00:00+08:00"}
-    assert post(f"units/{unit}/roster", {**period, "shifts": [shift]}).json() == {"count": 1}
+    assert post(f"units/{unit}/roster", {**period, "shifts": [shift], "base": []}).json() == {"count": 1}
+    late = post(f"units/{unit}/roster", {**period, "shifts": [], "base": []})
+    assert (late.status_code, [e["pointer"] for e in late.json()["errors"]]) == (409, ["/base"])
     wrong = post(f"units/{unit}/roster", {**period, "shifts": [{**shift, "staff": "nobody"}]})
     assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/0/staff")
     assert post(f"regions/{county.GRID_2}/rename", {"name": "东门花园网格", "day": "2026-03-01"}).status_code == 204

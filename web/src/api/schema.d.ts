@@ -4772,8 +4772,13 @@ export interface components {
         /**
          * RosterIn
          * @description Replaces every shift of the unit that begins in the period.
+         *
+         *     ``base``: the shifts of the period as they were read; 409 with what came and went when they are others by now. Without it, whatever
+         *     is there is replaced.
          */
         RosterIn: {
+            /** Base */
+            base?: components["schemas"]["ShiftIn"][] | null;
             /**
              * End
              * Format: date-time
