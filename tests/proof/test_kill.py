@@ -438,8 +438,8 @@ def _every_notice_went_out_once(proof: Proof, traffic: Traffic) -> None:
         proof.sql("UPDATE notices_delivery SET next_at = now() WHERE status = 'waiting' AND next_at > now() + interval '2 seconds'")
         return len(proof.sql("SELECT 1 FROM notices_delivery WHERE status = 'waiting'"))
 
-    _all_is_caught_up(proof)
-    assert until(lambda: waiting() == 0, 60)
+    assert until(lambda: waiting() == 0, 240), proof.sql("SELECT * FROM notices_delivery WHERE status = 'waiting' LIMIT 10")
+    _all_is_caught_up(proof)  # each delivery leaves a fact: not before
     told = Counter(row[0] for row in proof.sql("SELECT case_code FROM notices_delivery WHERE template = 'received' AND status = 'sent'"))
     assert {code: told[code] for code in traffic.reported.values()} == dict.fromkeys(traffic.reported.values(), 1)
     messages: dict[str, Any] = {}
@@ -491,6 +491,6 @@ def _all_is_caught_up(proof: Proof) -> None:
         lines = [line for line in command("doctor", "--data-dir", str(proof.folder)).stdout.splitlines() if "consumer " in line]
         return bool(lines) and all(" 0 facts behind" in line for line in lines)
 
-    assert until(caught_up, 30), command("doctor", "--data-dir", str(proof.folder)).stdout
+    assert until(caught_up, 120), command("doctor", "--data-dir", str(proof.folder)).stdout
     done = command("verify", "--data-dir", str(proof.folder))
     assert done.returncode == 0, done.stdout + done.stderr
