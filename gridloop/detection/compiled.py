@@ -345,23 +345,26 @@ def close_silence(
     tables: Any,
     kind: int,
     of_day: int,
-    rarity: float,
+    limit: int,
     learn: int,
     slowest: int,
     pooled: int,
+    bit: int,
     amount: Any,
     first: Any,
     mean: Any,
-    chance: Any,
+    silent: Any,
     on: Any,
     keys: Any,
 ) -> int:
-    n, most = 0, tables.shape[1] - 1
+    n, most, over = 0, tables.shape[1] - 1, len(silent)
     for k in range(len(on)):
         heard, amount[k] = np.int64(amount[k] > 0), 0
         now, began = False, first[k]
+        silent[hour % over, k] = 0
         if heard > 0:
-            chance[k] = 1.0
+            for back in range(over):
+                silent[back, k] = 0
         if 0 <= began < hour:
             at = min(max(began - begin, 0), most)
             seen, all_seen, weight, total = tables[kind, at], 0, 0.0, 0.0
@@ -372,8 +375,12 @@ def close_silence(
                 total += sightings * np.float64(mean[other * 24 + of_day, k])
             own, usual = min(seen, slowest), np.float64(mean[kind * 24 + of_day, k])
             if all_seen >= learn and heard == 0:
-                chance[k] *= 1 - (own * usual + pooled * (total / (weight + 1))) / (own + pooled)
-            now = chance[k] <= rarity
+                share = (own * usual + pooled * (total / (weight + 1))) / (own + pooled)
+                silent[hour % over, k] = np.uint8(np.rint(np.log2(1 - share) * -bit))
+            bits = 0
+            for back in range(over):
+                bits += silent[back, k]
+            now = heard == 0 and (on[k] or bits >= limit)
             if not now:
                 mean[kind * 24 + of_day, k] = usual + (heard - usual) / min(seen + 1, slowest) if seen > 0 else np.float64(heard)
         if now != on[k]:

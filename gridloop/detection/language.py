@@ -306,7 +306,7 @@ class Reader(Values):
         return rules.Routine(parts["pick"], offset=self.offset, **named)
 
     def _silence(self, parts: dict[str, Any], path: Path) -> Condition:
-        return rules.Silence(parts["pick"], parts["rarity"], parts["learn"], parts["week"], self.offset)
+        return rules.Silence(parts["pick"], parts["rarity"], parts["learn"], parts["over"], parts["week"], self.offset)
 
 
 def holds_at_first(condition: Condition) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from gridloop.detection.hours import SLOWEST, Hour, Hourly, classes
 
 _CALM = 32  # hours over which the usual deviation is taken
 POOLED = 4  # sightings that what all classes of days have at this hour counts for
+BIT = 32  # parts of a bit in which it is kept how unlikely a silent hour is: at most 7.4 bits, of the 8 there is room for
 _OF = {rules.COUNT: 0, rules.SEEN: 1, rules.SUM: 2}  # as the compiled loops have them
 _DIRECTION = {rules.UP: 1, rules.DOWN: 2, rules.BOTH: 3}
 
@@ -107,7 +109,8 @@ class Routine(Hourly):
 
 
 class Silence(Hourly):
-    """Per key: the share of each hour of the week in which anything was read, and how likely the present silence is by them."""
+    """Per key: the share of each hour of the week in which anything was read, and how unlikely by them the last hours of the present
+    silence were, each in parts of a bit: bits add up without rounding, in whatever order."""
 
     every_class = True
 
@@ -115,17 +118,18 @@ class Silence(Hourly):
         super().__init__(rule.pick, rule.week, rule.offset, rules.COUNT)
         self.rule = rule
         self.enough = max(SLOWEST, rule.learn)
-        self.cell("chance", np.float64, 1)
+        self.limit = math.ceil(-math.log2(rule.rarity) * BIT)
+        self.cell("silent", np.uint8, 0, rule.over)
 
     def closed(self, hour: Hour) -> Ints | None:
         rule, cells, looks = self.rule, self.cells, hour.looks
         keys = np.empty(len(cells["on"]), np.int64)
-        what = hour.kind, hour.of_day, float(rule.rarity), rule.learn, SLOWEST, POOLED
-        state = cells["amount"], cells["first"], cells["mean"], cells["chance"], cells["on"]
+        what = hour.kind, hour.of_day, self.limit, rule.learn, SLOWEST, POOLED, BIT
+        state = cells["amount"], cells["first"], cells["mean"], cells["silent"], cells["on"]
         return keys[: self.kernels.close_silence(hour.number, looks.begin, np.array(list(looks.tables.values())), *what, *state, keys)]
 
     def judged(self, some: slice, hour: Hour, settled: bool) -> Bools:
-        first, chances = self.cells["first"][some], self.cells["chance"][some]
+        first, silent = self.cells["first"][some], self.cells["silent"][:, some]
         heard = self.cells["amount"][some] > 0
         counts = [SLOWEST] * len(hour.looks.tables) if settled else [hour.looks.seen(first, c) for c in range(len(hour.looks.tables))]
         share = self._share(some, hour, counts)
@@ -133,9 +137,9 @@ class Silence(Hourly):
         if not settled:
             known = (first >= 0) & (first < hour.number)
             share[~(known & (np.add.reduce(counts) >= self.rule.learn))] = 0
-        chances *= 1 - share
-        chances[heard] = 1
-        on = known & (chances <= self.rule.rarity)
+        silent[hour.number % self.rule.over] = np.rint(np.log2(1 - share) * -BIT)
+        silent[:, heard] = 0
+        on = known & ~heard & (self.cells["on"][some] | (silent.sum(axis=0, dtype=np.int64) >= self.limit))
         means, seen = self.cells["mean"][hour.slot, some], counts[hour.kind]
         mean = means.astype(np.float64)
         moved = mean + (heard - mean) / np.clip(np.asarray(seen) + 1, 1, SLOWEST)

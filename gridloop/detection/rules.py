@@ -189,13 +189,16 @@ class Routine(Condition):
 class Silence(Condition):
     """At the end of an hour by which a silence has become as unlikely as ``rarity``, until the end of one in which something was read.
 
-    How unlikely: the product over its whole hours of the share of such hours in which nothing is read (``week`` and ``offset`` as in
-    ``Routine``); hours of the day seen less than ``learn`` times say nothing. What lasts on after the alarm teaches nothing.
+    How unlikely: the product over its last ``over`` whole hours of the share of such hours in which nothing is read (``week`` and
+    ``offset`` as in ``Routine``); hours of the day seen less than ``learn`` times say nothing. Only so many hours, because hours far
+    apart say the same thing once more: who stays away overnight is missed in the evening and again in the morning. What lasts on after
+    the alarm teaches nothing.
     """
 
     pick: Pick
     rarity: float = 0.005
     learn: int = 7
+    over: int = 8
     week: str = DAY_TYPES
     offset: int = 8 * HOUR
 

@@ -209,6 +209,7 @@ class Teller:
         return self.say(
             "silence",
             seen=self._seen(rule.pick),
+            over=rule.over,
             rarity=number(rule.rarity),
             week=self.say(f"week_{rule.week}", learn=rule.learn, zone=self._zone(rule.offset)),
             only=self._only(rule.pick),

@@ -113,6 +113,7 @@ OPERATORS: dict[str, dict[str, Key]] = {
         "only": _ONLY,
         "rarity": Key("number", default=0.005, least=0.000001, most=0.5, example="0.005"),
         "learn": Key("whole", default=7, least=1, most=52, example="7"),
+        "over": Key("whole", default=8, least=1, most=24, example="8"),
         "week": Key("word", default=DAY_TYPES, words=(WEEKDAYS, DAY_TYPES), example="day_types"),
     },
     "all": {},

@@ -128,6 +128,7 @@ LEAVES: dict[str, st.SearchStrategy[Condition]] = {
         picks,
         st.sampled_from([0.000001, 0.005, 0.1, 0.5]),
         st.integers(1, 52),
+        st.integers(1, 24),
         st.sampled_from([rules.WEEKDAYS, rules.DAY_TYPES]),
         st.just(EIGHT),
     ),
@@ -259,7 +260,7 @@ def _leaf(leaf: Any) -> dict[str, Any]:
         case rules.Routine():
             own = {name: getattr(leaf, name) for name in ("of", "direction", "times", "least", "learn", "over", "week")}
         case rules.Silence():
-            own = {name: getattr(leaf, name) for name in ("rarity", "learn", "week")}
+            own = {name: getattr(leaf, name) for name in ("rarity", "learn", "over", "week")}
         case _:
             pair = {"first": _pick(leaf.first), "then": _pick(leaf.then), "within": duration(leaf.within)}
             return {**pair, **({"keep": duration(leaf.keep)} if isinstance(leaf, rules.Sequence) else {})}

@@ -5,6 +5,7 @@ Written before the engine and without a look at it; nothing of it is used outsid
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -296,7 +297,7 @@ class _Look:
         heard = {(r.time + c.offset) // rules.HOUR for r in self.picked(c.pick)}
         kinds = 7 if c.week == rules.WEEKDAYS else 2
         usual = {(kind, hour): [0.0, 0] for kind in range(kinds) for hour in range(24)}  # share with a reading, how often seen
-        chance, states = 1.0, dict[float, bool]()
+        bits, on, states = dict[int, int](), False, dict[float, bool]()
         for h in range((min(times) + c.offset) // rules.HOUR + 1, (self.to + c.offset) // rules.HOUR + 1):
             weekday = date.fromordinal(date(1970, 1, 1).toordinal() + h // 24).weekday()
             kind = weekday if kinds == 7 else weekday // 5
@@ -304,11 +305,10 @@ class _Look:
             mean, seen = usual[kind, h % 24]
             all_days = sum(min(n, 8) * m for m, n in every) / (sum(min(n, 8) for _, n in every) + 1)
             share = (min(seen, 8) * mean + 4 * all_days) / (min(seen, 8) + 4)
-            if h in heard:
-                chance = 1.0
-            elif sum(n for _, n in every) >= c.learn:
-                chance *= 1 - share
-            on = chance <= c.rarity
+            bits = {} if h in heard else {back: some for back, some in bits.items() if back > h - c.over}
+            if h not in heard and sum(n for _, n in every) >= c.learn:
+                bits[h] = round(-32 * math.log2(1 - share))
+            on = h not in heard and (on or sum(bits.values()) >= -32 * math.log2(c.rarity))
             states[(h + 1) * rules.HOUR - c.offset] = on
             new = (mean + ((h in heard) - mean) / min(seen + 1, 8)) if seen else float(h in heard)
             usual[kind, h % 24] = [mean if on else float(np.float32(new)), seen + 1]

@@ -28,7 +28,7 @@ CONDITIONS: list[Condition] = [
     rules.Routine(DOOR, rules.SUM, rules.BOTH, learn=1, week=rules.DAY_TYPES),
     rules.Routine(LEVEL, rules.SEEN, rules.UP, learn=2, week=rules.DAY_TYPES, over=3),
     rules.Silence(Pick((0, 1)), 0.1, learn=3),
-    rules.Silence(TEMPERATURE, 0.02, learn=2, week=rules.WEEKDAYS),
+    rules.Silence(TEMPERATURE, 0.2, learn=2, over=12, week=rules.WEEKDAYS),
     rules.Sequence(DOOR, ZONE, HOUR),
 ]
 

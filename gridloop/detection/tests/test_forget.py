@@ -91,7 +91,7 @@ def life(weeks: int, device: int) -> Readings:
 @pytest.mark.parametrize(
     "when",
     [
-        rules.Silence(Pick((0,)), 0.005, 5, rules.DAY_TYPES, 0),
+        rules.Silence(Pick((0,)), 0.005, 5, 8, rules.DAY_TYPES, 0),
         rules.Routine(Pick((0,)), rules.COUNT, rules.DOWN, 3.0, 0.5, 3, 1, rules.DAY_TYPES, 0),
     ],
 )

@@ -44,6 +44,7 @@ silences = st.builds(
     picks,
     rarity=st.sampled_from([0.05, 0.3, 0.7]),
     learn=st.integers(1, 5),
+    over=st.sampled_from([1, 3, 8, 24]),
     week=st.sampled_from([rules.WEEKDAYS, rules.DAY_TYPES]),
     offset=st.sampled_from([0, 8 * HOUR]),
 )
