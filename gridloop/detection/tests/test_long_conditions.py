@@ -205,3 +205,21 @@ def test_a_routine_is_the_same_for_every_key() -> None:
     assert len(expected) > 10
     for key in keys:
         assert [alarm._replace(key=0) for alarm in out if alarm.key == key] == expected
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_night_away_is_not_missed_twice(compiled: bool) -> None:
+    """Neither its evening nor its morning alone is rare. What has begun goes on through the hours in which nobody is ever awake."""
+    awake = [(day, hour) for day in range(60) for hour in (7, 8, 9, 10, 18, 19, 20, 21, 22) if (day * 7 + hour * 3) % 5 < 3]
+    away = [at for at in awake if not (50, 18) <= at < (51, 11)]
+
+    def told(heard: list[tuple[int, int]], over: int, rarity: float) -> list[tuple[str, tuple[int, int]]]:
+        engine = Engine([detector(rules.Silence(Pick(), rarity, over=over, offset=0))], LATE, compiled=compiled)
+        readings = [Reading(START + day * DAY + hour * HOUR + MINUTE, 0, 0, 1.0, 0, day * 24 + hour) for day, hour in heard]
+        out = engine.step(columns(readings)) + engine.finish(START + 60 * DAY)
+        return [(alarm.what, divmod((alarm.at - START) // HOUR, 24)) for alarm in out]
+
+    assert told(awake, 8, 0.02) == told(awake, 24, 0.005) == []
+    assert told(away, 8, 0.005) == []
+    assert told(away, 24, 0.005) == [("raised", (51, 8)), ("cleared", (51, 19))]
+    assert told(away, 8, 0.02) == [("raised", (50, 23)), ("cleared", (51, 19))]
