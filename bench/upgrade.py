@@ -1,8 +1,8 @@
 """From v0.1.0 to this checkout with many cases while people work: how long the new schema takes, and how long a verb waits meanwhile.
 
-``--old`` is a checkout of v0.1.0 with its own ``.venv`` (``git worktree add PATH v0.1.0``, then ``make install`` there). The old
-product serves while the new program migrates its database; then it is ended and the new one started over the same folder. v0.1.0
-cannot import a history: one case of its own making is multiplied in its tables, ended, with other texts, places and times.
+``--old`` is a checkout of v0.1.0 with its own ``.venv`` (``git worktree add PATH dde292e``, that is v0.1.0; then ``make install``
+there). The old product serves while the new program migrates its database; then it is ended and the new one started over the same
+folder. v0.1.0 cannot import a history: one case of its own making is multiplied in its tables, ended, with other texts, places, times.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import psycopg
 from kit.record import percentile, record
 from kit.running import Callers, forget_connection
 
-from tests.house.product import COMMAND, Product, clean_environment, command
+from tests.house.product import COMMAND, Product, clean_environment, command, tokens
 
 NEW = COMMAND[0]
 AT_ONCE = 50_000
@@ -50,6 +50,15 @@ SELECT n.id, 'hotline', '', '', '', n.at, n.at, 1, '', n.sealed FROM numbered n
 def speak_as(interpreter: str) -> None:
     """Whose commands are meant from now on, those of ``token`` too: each version speaks to its own schema."""
     COMMAND[0] = interpreter
+
+
+class CallersOfBoth(Callers):
+    """v0.1.0 gives one token a command."""
+
+    def token(self, user: str) -> str:
+        if user not in self.tokens:
+            self.tokens |= tokens(self.folder, user)
+        return self.tokens[user]
 
 
 class Work(threading.Thread):
@@ -95,7 +104,7 @@ def main() -> None:
         product = Product(folder, GRIDLOOP_SAMPLE_SCALE=chosen.scale)
         try:
             product.wait_ready(300)
-            callers = Callers(product, folder)
+            callers = CallersOfBoth(product, folder)
             multiply(callers, chosen.cases)
             upgrade(callers, chosen.cases, chosen.scale)
             go_back(old, callers, chosen.scale)

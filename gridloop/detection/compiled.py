@@ -345,7 +345,7 @@ def close_silence(
     tables: Any,
     kind: int,
     of_day: int,
-    limit: int,
+    limits: Any,
     learn: int,
     slowest: int,
     pooled: int,
@@ -380,7 +380,7 @@ def close_silence(
             bits = 0
             for back in range(over):
                 bits += silent[back, k]
-            now = heard == 0 and (on[k] or bits >= limit)
+            now = heard == 0 and (on[k] or bits >= limits[k])
             if not now:
                 mean[kind * 24 + of_day, k] = usual + (heard - usual) / min(seen + 1, slowest) if seen > 0 else np.float64(heard)
         if now != on[k]:

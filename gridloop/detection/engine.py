@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from gridloop.detection import counting, joining, routine, rules, watching
 from gridloop.detection.columns import Ints, Readings, Sorted
 from gridloop.detection.messages import Alarm
-from gridloop.detection.parts import Arrays, Part
+from gridloop.detection.parts import Arrays, Asking, Part
 from gridloop.detection.raising import Raising
 from gridloop.detection.reorder import Passed, Reorder
 from gridloop.detection.rules import DEVICE, Condition, Detector, Total
@@ -215,8 +215,8 @@ class Engine:
         self._facts.setdefault(by, {})[name] = np.asarray(values, np.float64)
 
         def changed(running: _Running) -> None:
-            for gate in self._gates(by, running):
-                gate.changed(self.watermark)
+            for part in self._asking(by, running):
+                part.changed(self.watermark)
 
         self._each(changed)
 
@@ -321,10 +321,10 @@ class Engine:
                 for _, part in running.tree():
                     part.grow(size)
 
-    def _gates(self, by: str, running: _Running) -> Iterator[joining.Gate]:
-        """A detector's, if it goes by a grouping, with its facts at hand."""
+    def _asking(self, by: str, running: _Running) -> Iterator[Asking]:
+        """A detector's parts that ask for facts, if it goes by a grouping, with them at hand."""
         for _, part in running.tree():
-            if running.detector.by == by and isinstance(part, joining.Gate):
+            if running.detector.by == by and isinstance(part, Asking):
                 part.facts = self._facts[by]
                 yield part
 
@@ -397,7 +397,7 @@ class Engine:
             self._resize(by, max(self._sizes[by], sizes.get(by, 0)))
         for by in self._facts:
             for running in self._running:
-                list(self._gates(by, running))
+                list(self._asking(by, running))
         return fresh
 
 

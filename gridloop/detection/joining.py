@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridloop.detection import rules
 from gridloop.detection.columns import LONG_AGO, NEVER, NO_EDGES, Bools, Edges, Ints, begins, edges_of
-from gridloop.detection.parts import Arrays, Bounds, Part
+from gridloop.detection.parts import Arrays, Asking, Bounds, Part
 from gridloop.detection.runs import View
 
-Facts = Mapping[str, NDArray[np.float64]]  # by key; NaN is not known
 _CLOSED = NEVER - 1  # waits for what never opens, as far as is known
 
 
@@ -137,22 +135,14 @@ class During(Delay):
         return self.rule.schedule.next_open(time)
 
 
-class Gate(Delay):
+class Gate(Delay, Asking):
     """A gate that facts open and close. When they change, what waits is asked anew; what has begun goes on."""
-
-    facts: Facts = {}
 
     def changed(self, watermark: int) -> None:
         due = self.cells["due"]
         keys = np.flatnonzero((due != NEVER) & (due > LONG_AGO))
         due[keys] = np.minimum(self.begins(np.full(len(keys), watermark), keys), _CLOSED)
         self.bounds.look(due)
-
-    def known(self, name: str, key: Ints) -> NDArray[np.float64]:
-        column = self.facts.get(name)
-        if column is None or not len(column):
-            return np.full(len(key), np.nan)
-        return np.where(key < len(column), column[np.minimum(key, len(column) - 1)], np.nan)
 
 
 class Where(Gate):

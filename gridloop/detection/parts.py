@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from gridloop.detection.rules import Pick
 from gridloop.detection.runs import Run, View
 
 Arrays = dict[str, NDArray[Any]]
+Facts = Mapping[str, NDArray[np.float64]]  # by key; NaN is not known
 
 
 class Bounds:
@@ -210,3 +211,18 @@ class Leaf(Part):
         super().load(arrays)
         if self.timed:
             self.bounds.look(self.cells["flip"])
+
+
+class Asking(Part):
+    """Asks for facts of its keys."""
+
+    facts: Facts = {}
+
+    def known(self, name: str, key: Ints) -> NDArray[np.float64]:
+        column = self.facts.get(name)
+        if column is None or not len(column):
+            return np.full(len(key), np.nan)
+        return np.where(key < len(column), column[np.minimum(key, len(column) - 1)], np.nan)
+
+    def changed(self, watermark: int) -> None:  # most look at them when they need them
+        """The facts are others now."""

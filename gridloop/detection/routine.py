@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gridloop.detection import rules
 from gridloop.detection.columns import Bools, Floats, Ints
 from gridloop.detection.hours import SLOWEST, Hour, Hourly, classes
+from gridloop.detection.parts import Asking
 
 _CALM = 32  # hours over which the usual deviation is taken
 POOLED = 4  # sightings that what all classes of days have at this hour counts for
@@ -108,7 +109,7 @@ class Routine(Hourly):
         return on, limit
 
 
-class Silence(Hourly):
+class Silence(Hourly, Asking):
     """Per key: the share of each hour of the week in which anything was read, and how unlikely by them the last hours of the present
     silence were, each in parts of a bit: bits add up without rounding, in whatever order."""
 
@@ -124,7 +125,7 @@ class Silence(Hourly):
     def closed(self, hour: Hour) -> Ints | None:
         rule, cells, looks = self.rule, self.cells, hour.looks
         keys = np.empty(len(cells["on"]), np.int64)
-        what = hour.kind, hour.of_day, self.limit, rule.learn, SLOWEST, POOLED, BIT
+        what = hour.kind, hour.of_day, self.limits(slice(0, len(keys))), rule.learn, SLOWEST, POOLED, BIT
         state = cells["amount"], cells["first"], cells["mean"], cells["silent"], cells["on"]
         return keys[: self.kernels.close_silence(hour.number, looks.begin, np.array(list(looks.tables.values())), *what, *state, keys)]
 
@@ -139,7 +140,7 @@ class Silence(Hourly):
             share[~(known & (np.add.reduce(counts) >= self.rule.learn))] = 0
         silent[hour.number % self.rule.over] = np.rint(np.log2(1 - share) * -BIT)
         silent[:, heard] = 0
-        on: Bools = known & ~heard & (self.cells["on"][some] | (silent.sum(axis=0, dtype=np.int64) >= self.limit))
+        on: Bools = known & ~heard & (self.cells["on"][some] | (silent.sum(axis=0, dtype=np.int64) >= self.limits(some)))
         means, seen = self.cells["mean"][hour.slot, some], counts[hour.kind]
         mean = means.astype(np.float64)
         moved = mean + (heard - mean) / np.clip(np.asarray(seen) + 1, 1, SLOWEST)
@@ -147,6 +148,12 @@ class Silence(Hourly):
             moved = np.where(np.equal(seen, 0), heard, moved)
         np.copyto(means, moved.astype(np.float32), where=known & ~on)
         return on
+
+    def limits(self, some: slice) -> Ints:
+        """How many parts of a bit are an alarm, by key: one bit more for each silence that was found harmless."""
+        harmless = self.known(rules.HARMLESS, np.arange(len(self.cells["on"]))[some])
+        whole: Ints = np.clip(np.nan_to_num(harmless), 0, rules.MOST_HARMLESS).astype(np.int64)
+        return self.limit + BIT * whole
 
     def _share(self, some: slice, hour: Hour, counts: list[Any]) -> Floats:
         """How likely anything is read in the hour: by its own class of days, drawn to what all have while that was seen seldom."""

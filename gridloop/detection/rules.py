@@ -185,6 +185,9 @@ class Routine(Condition):
         return _learning(self.learn, self.week) + self.over * HOUR
 
 
+HARMLESS, MOST_HARMLESS = "harmless_silences", 6
+
+
 @dataclass(frozen=True, slots=True)
 class Silence(Condition):
     """At the end of an hour by which a silence has become as unlikely as ``rarity``, until the end of one in which something was read.
@@ -192,7 +195,8 @@ class Silence(Condition):
     How unlikely: the product over its last ``over`` whole hours of the share of such hours in which nothing is read (``week`` and
     ``offset`` as in ``Routine``); hours of the day seen less than ``learn`` times say nothing. Only so many hours, because hours far
     apart say the same thing once more: who stays away overnight is missed in the evening and again in the morning. What lasts on after
-    the alarm teaches nothing.
+    the alarm teaches nothing by itself; but where the fact ``HARMLESS`` of a key counts silences that turned out harmless, ``rarity`` is
+    halved for each of them, up to ``MOST_HARMLESS``.
     """
 
     pick: Pick

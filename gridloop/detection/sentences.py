@@ -13,7 +13,7 @@ from gridloop.detection.language import detectors, house_severity, utc_offset
 from gridloop.detection.rules import DAY, HOUR, MINUTE, Condition, Detector, Pick
 from gridloop.detection.schedules import ANY, Schedule, Span
 from gridloop.detection.values import Kind
-from gridloop.detection.vocabulary import ABOVE_ZERO
+from gridloop.detection.vocabulary import ABOVE_ZERO, FACTS, NUMBER
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.hashing import token_of
 from gridloop.kernel.texts import say
@@ -127,7 +127,7 @@ class Teller:
     def _where(self, condition: rules.Where) -> str:
         fact = self.say(f"fact_{condition.fact}")
         low, high = condition.at_least, condition.at_most
-        if condition.fact == "residents":
+        if FACTS[condition.fact] == NUMBER:
             how, bounds = self._bounds("fact", low, high), {"low": number(low), "high": number(high)}
         else:
             how, bounds = "fact_is" if low is not None else "fact_not" if high is not None else "fact_known", {}

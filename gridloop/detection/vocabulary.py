@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gridloop.detection.rules import BOTH, COUNT, DAY_TYPES, DEVICE, DOWN, MOST_COUNTED, MOST_DAYS, SEEN, SUM, TOKEN, UP, WEEKDAYS
+from gridloop.detection.rules import BOTH, COUNT, DAY_TYPES, DEVICE, DOWN, HARMLESS, MOST_COUNTED, MOST_DAYS, SEEN, SUM, TOKEN, UP, WEEKDAYS
 from gridloop.detection.schedules import ANY, REST, WORKING
 
 WORD = re.compile(r"[a-z][a-z0-9_]{1,40}", re.ASCII)
@@ -29,6 +29,7 @@ FACTS = {
     "vacant": YES,
     "key_place": YES,
     "residents": NUMBER,
+    HARMLESS: NUMBER,
     "away_since": TIME,
     "away_till": TIME,
 }

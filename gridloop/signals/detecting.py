@@ -25,7 +25,7 @@ from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.briefs import DeviceKeys
 from gridloop.signals import alarms, forgetting, positions, state, warming
 from gridloop.signals.aside import Suspects, forget_others, left
-from gridloop.signals.holding import fact_names, waits_for_silence
+from gridloop.signals.holding import waits_for_silence
 from gridloop.signals.irregular import Noting
 from gridloop.signals.keys import Keys, everybody
 from gridloop.signals.lanes import TOGETHER, WHOLE, Lane
@@ -83,7 +83,7 @@ class AtWork(Storing):
         self.moved = 0  # before it devices may have lain in other partitions, ms
         self._anew: tuple[int, str] | None = None  # when what was stored could not be read, ms, and why
         self._quiet: set[str] = set()  # detectors that may be raised by silence
-        self._facts: dict[str, set[str]] = {}
+        self._by: set[str] = set()  # groupings they go by
         self._looked, self._unsent = 0, True
         self._saved = self._renewed = self._roster = time.monotonic()
         self._roster_at, self._newcomers = clock.now(), False
@@ -220,7 +220,7 @@ class AtWork(Storing):
         readings, received = self.taking.take(found, device)
         self.noting.look(found, device, self.keys.allowed)
         self.frontier = frontier
-        warming.enrol(self.engine, self._facts.keys(), self.keys, *self.taking.newly)
+        warming.enrol(self.engine, self._by, self.keys, *self.taking.newly)
         told = self.engine.step(readings, received) if len(readings.time) else []
         return told + self.engine.tick(frontier)
 
@@ -261,7 +261,7 @@ class AtWork(Storing):
             device, key = np.array(list(changed), np.int64), list(changed.values())
             if changed and self._warming:
                 self._warming.group(by, device, key)
-            if changed and by in self._facts:
+            if changed and by in self._by:
                 self.engine.group(by, device, key)
                 heard = self.taking.heard_of(device)  # their new home waits for them from now on
                 warming.enrol(self.engine, {by}, self.keys, heard, np.full(len(heard), self.engine.watermark))
@@ -303,8 +303,8 @@ class AtWork(Storing):
         self._roster_cost = self._roster - began
 
     def _ask_facts(self) -> None:
-        for by, names in self._facts.items():
-            for name, column in self.keys.facts(by, names, alarms.moment(self.frontier)).items():
+        for by in self._by:
+            for name, column in self.keys.facts(by, self.detectors, alarms.moment(self.frontier)).items():
                 if not np.array_equal(self.engine.known_facts(by).get(name, np.zeros(0)), column, equal_nan=True):
                     self.engine.facts(by, name, column)
                     self._save_due = True
@@ -318,9 +318,7 @@ class AtWork(Storing):
     def _about(self, detectors: Sequence[Detector]) -> None:
         self.detectors = tuple(detectors)
         self._quiet = {detector.id for detector in detectors if waits_for_silence(detector)}
-        self._facts = {by: set() for by in {detector.by for detector in detectors}}
-        for detector in detectors:
-            self._facts[detector.by] |= fact_names(detector)
+        self._by = {detector.by for detector in detectors}
 
     def claim(self, look: Look) -> bool:
         """Take the lane and what was stored of it. Then come the registered devices (``learn``, ``looked_around``) and ``begin``."""
@@ -384,7 +382,7 @@ class AtWork(Storing):
             self._engine(wanted)
             known.seek(0)
             fresh = self.engine.restore(known)
-        self.keys.tell(self.engine, self._facts)
+        self.keys.tell(self.engine, self._by)
         if self._warming:
             self.engine.adopt(self._warming.engine)
         self._warming = None
@@ -393,7 +391,7 @@ class AtWork(Storing):
 
     def _settle_in(self, fresh: Sequence[str]) -> None:
         self.keep_lease()
-        for by in {DEVICE, *self._facts}:
+        for by in {DEVICE, *self._by}:
             self.engine.reserve(by, len(self.keys.numbers.get(by, ())))
         silent = self._silent_villages()
         place = self._write()

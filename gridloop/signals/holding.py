@@ -69,6 +69,8 @@ def fact_names(detector: Detector) -> set[str]:
             found.add(part.fact)
         elif isinstance(part, rules.Unless):
             found |= {part.since, part.till}
+        elif isinstance(part, rules.Silence):
+            found.add(rules.HARMLESS)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from gridloop.detection import rules
@@ -12,7 +13,9 @@ from gridloop.detection.rules import Detector, Pick
 
 TRUE, FALSE, UNCLEAR = "true", "false", "unclear"
 OUTCOMES = (TRUE, FALSE, UNCLEAR)
-REASONS = ("device", "normal", "known", "test", "other")  # why an alarm was false
+NORMAL, KNOWN = "normal", "known"
+REASONS = ("device", NORMAL, KNOWN, "test", "other")  # why an alarm was false
+LOOKED_AT = timedelta(days=90)  # older outcomes say little of a device that may have been mended since, or of a home
 FOUND_UNTRUE = "found_untrue"  # on the spot, before anybody stated a reason
 # Why a case was closed, as diagrams say it (``gridloop:with name="reason"``): it went by itself, or there was nothing.
 LEFT, FALSE_ALARM = "left", "false_alarm"
@@ -23,8 +26,8 @@ FORM_ANSWERS: Mapping[str, tuple[str, str]] = {
     "false": (FALSE, "other"),
     "unclear": (UNCLEAR, ""),
     "needs_help": (TRUE, ""),
-    "safe": (FALSE, "normal"),
-    "away": (FALSE, "known"),
+    "safe": (FALSE, NORMAL),
+    "away": (FALSE, KNOWN),
     "false_alarm": (FALSE, "other"),
 }
 REPEATED = 3  # false alarms of a device by one detector, before anything is proposed …

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 
 import numpy as np
 from django.db import connection
+from django.db.models import Count, Exists, OuterRef
 from numpy.typing import NDArray
 
 from gridloop.detection.columns import Ints
 from gridloop.detection.engine import Engine
-from gridloop.detection.rules import DEVICE
+from gridloop.detection.rules import DEVICE, HARMLESS, Detector
+from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.briefs import DeviceKeys
 from gridloop.registry.selectors import device_keys, key_facts
+from gridloop.signals.holding import fact_names, waits_for_silence
+from gridloop.signals.judging import FALSE, KNOWN, LOOKED_AT, NORMAL, TRUE
+from gridloop.signals.models import Witness
 from gridloop.signals.rules import silent_after
 
 # Whose a device is. A region's code says by its length what it is.
@@ -182,15 +187,28 @@ class Keys:
         key = self.numbers.get(by, {}).get(name)
         return key is not None and self.device_of(by, key) is not None
 
-    def facts(self, by: str, wanted: Collection[str], at: datetime) -> dict[str, NDArray[np.float64]]:
-        """Facts of every key of a grouping at a moment, NaN where they are not known."""
-        numbers = self.numbers.get(by, {})
-        columns = {name: np.full(len(numbers), np.nan) for name in wanted}
-        for code, facts in key_facts(SYSTEM, by, at).items() if wanted else ():
+    def facts(self, by: str, detectors: Iterable[Detector], at: datetime) -> dict[str, NDArray[np.float64]]:
+        """What those of the detectors that go by a grouping ask of every key at a moment, NaN where it is not known."""
+        numbers, mine = self.numbers.get(by, {}), [detector for detector in detectors if detector.by == by]
+        columns = {name: np.full(len(numbers), np.nan) for name in {name for detector in mine for name in fact_names(detector)}}
+        known = key_facts(SYSTEM, by, at) if columns.keys() - {HARMLESS} else {}
+        if HARMLESS in columns:
+            for code, count in harmless_silences([d.id for d in mine if waits_for_silence(d)], at).items():
+                known.setdefault(code, {})[HARMLESS] = count
+        for code, facts in known.items():
             number = numbers.get(code)
             for name in facts.keys() & columns.keys() if number is not None else ():
                 columns[name][number] = facts[name]
         return columns
+
+
+def harmless_silences(detectors: Collection[str], at: datetime) -> dict[str, float]:
+    """By key: how often their alarms turned out harmless – somebody was at home as usual, or away as somebody knew – since one was true."""
+    decided = Witness.objects.filter(detector__in=detectors, decided_at__gt=at - LOOKED_AT, decided_at__lte=at)
+    true_later = decided.filter(key=OuterRef("key"), outcome=TRUE, decided_at__gte=OuterRef("decided_at"))
+    harmless = decided.filter(~Exists(true_later), outcome=FALSE, reason__in=(NORMAL, KNOWN))
+    with scoped(SYSTEM):
+        return {key: float(count) for key, count in harmless.values_list("key").annotate(Count("case_code", distinct=True))}
 
 
 def everybody() -> Iterator[list[DeviceKeys]]:

@@ -33,6 +33,7 @@ from gridloop.signals.judging import (
     FALSE_ALARM,
     FOUND_UNTRUE,
     LEFT,
+    LOOKED_AT,
     TRUE,
     UNCLEAR,
     Counts,
@@ -51,7 +52,6 @@ from gridloop.signals.stream import milliseconds
 CONSUMER = "signals.outcomes"
 FORMS = ("submitted", "support_submitted")
 DECIDING = ("verified", "found_untrue", "intake_rejected", "closed", "voided", "merged", "outcome_stated", *FORMS)
-LOOKED_AT = timedelta(days=90)  # older outcomes say little of a device that may have been mended since
 MOST_LOOKED_AT = 12  # alarms of each outcome whose readings are looked up
 STILL = timedelta(minutes=30)  # after closing: what is put right takes its time to show
 STATE_BEFORE = timedelta(days=2)  # so far back the state before lies, of a meter that is read once a day

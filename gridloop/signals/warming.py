@@ -19,7 +19,7 @@ from gridloop.detection.rules import DAY, DEVICE, HOUR, Detector
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.signals.alarms import moment
-from gridloop.signals.holding import conditions, fact_names, kinds_asked
+from gridloop.signals.holding import conditions, kinds_asked
 from gridloop.signals.keys import Keys
 from gridloop.signals.past import Kinds, Past, decisive, earlier
 from gridloop.signals.stream import Stream, marks_before
@@ -71,10 +71,9 @@ class Learning:
         self.engine = Engine(detectors, LATENESS, compiled=compiled())
         self._keys, self._taking = keys, taking
         self._groupings = {detector.by for detector in detectors}
-        names = {by: {name for d in detectors if d.by == by for name in fact_names(d)} for by in self._groupings}
         keys.tell(self.engine, self._groupings)
         for by in self._groupings:
-            for name, column in keys.facts(by, names[by], moment(frontier)).items():
+            for name, column in keys.facts(by, detectors, moment(frontier)).items():
                 self.engine.facts(by, name, column)
         self._past = Past(since, frontier, partitions, keys.devices, kinds, lane)
         self.begin = self._past.at

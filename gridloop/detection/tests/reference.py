@@ -308,7 +308,8 @@ class _Look:
             bits = {} if h in heard else {back: some for back, some in bits.items() if back > h - c.over}
             if h not in heard and sum(n for _, n in every) >= c.learn:
                 bits[h] = round(-32 * math.log2(1 - share))
-            on = h not in heard and (on or sum(bits.values()) >= -32 * math.log2(c.rarity))
+            harmless = min(6, self.world.facts.get(rules.HARMLESS, {}).get(self.key, 0))
+            on = h not in heard and (on or sum(bits.values()) >= -32 * math.log2(c.rarity / 2**harmless))
             states[(h + 1) * rules.HOUR - c.offset] = on
             new = (mean + ((h in heard) - mean) / min(seen + 1, 8)) if seen else float(h in heard)
             usual[kind, h % 24] = [mean if on else float(np.float32(new)), seen + 1]

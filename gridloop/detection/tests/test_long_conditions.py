@@ -52,7 +52,12 @@ gated = st.builds(rules.During, st.builds(rules.Absence, picks, st.integers(HOUR
 LONG: dict[str, st.SearchStrategy[Any]] = {"days": days, "routine": routines, "silence": silences, "during": gated}
 WORLD = World(
     groups={"place": {0: 0, 1: 0}},
-    facts={"alone": {0: 1.0}, "away": {0: START + 3 * DAY, 1: START + DAY}, "back": {0: START + 6 * DAY, 1: START + 9 * DAY + HOUR}},
+    facts={
+        "alone": {0: 1.0},
+        rules.HARMLESS: {1: 2.0},
+        "away": {0: START + 3 * DAY, 1: START + DAY},
+        "back": {0: START + 6 * DAY, 1: START + 9 * DAY + HOUR},
+    },
     enrolled={"device": {1: START + 5 * HOUR, 2: START + DAY}},
 )
 hours = st.integers(1, 30).map(lambda n: n * HOUR)
