@@ -139,7 +139,7 @@ class Silence(Hourly):
             share[~(known & (np.add.reduce(counts) >= self.rule.learn))] = 0
         silent[hour.number % self.rule.over] = np.rint(np.log2(1 - share) * -BIT)
         silent[:, heard] = 0
-        on = known & ~heard & (self.cells["on"][some] | (silent.sum(axis=0, dtype=np.int64) >= self.limit))
+        on: Bools = known & ~heard & (self.cells["on"][some] | (silent.sum(axis=0, dtype=np.int64) >= self.limit))
         means, seen = self.cells["mean"][hour.slot, some], counts[hour.kind]
         mean = means.astype(np.float64)
         moved = mean + (heard - mean) / np.clip(np.asarray(seen) + 1, 1, SLOWEST)
