@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -49,8 +50,8 @@ def test_devices_agree_by_what_they_have_in_common(county: Cast, log: PostgresLo
     load(SYSTEM, [BuildingRow(code, REGIONS["a"], code) for code in ("b0", "b1")])
     load(SYSTEM, [PlaceRow(code, code, "school", REGIONS["a"], lon=PLACE[0], lat=PLACE[1]) for code in ("p0", "p1")])
     for code, region in REGIONS.items():
-        belongs = {"household": HOMES.get(code, ""), "building": BUILDINGS.get(code, ""), "place": SPOTS.get(code, "")}
-        load(SYSTEM, [DeviceRow(code, "smoke", region, lon=PLACE[0], lat=PLACE[1], **belongs)])
+        row = DeviceRow(code, "smoke", region, lon=PLACE[0], lat=PLACE[1], household=HOMES.get(code, ""))
+        load(SYSTEM, [replace(row, building=BUILDINGS.get(code, ""), place=SPOTS.get(code, ""))])
     work = begun(log, [Detector("all.agree", 1, rules.Distinct(pick("smoke"), 2, HOUR, rules.DEVICE), by)])
     at = START + timedelta(minutes=5)
     receive(log, [Signal(f"{code}{n}", "test", code, "smoke", at + timedelta(seconds=n), 1.0) for n, code in enumerate("aabcde")])
