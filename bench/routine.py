@@ -5,6 +5,7 @@ it goes; what counts is the second half of each home. A silence of 8 hours is pu
 15 of every day, where it takes something away; it is found when an alarm is raised within it. Two ways to say which of them lie in waking
 hours: all of them (``clock``), and those in which the home's diary has the person awake and at home for 6 of the 8 hours (``diary``):
 somebody who goes out to work every day is silent every day. Any other alarm of the second half is false, unless its silence lasts a day.
+``fitted``: the same by what the first half taught alone, nothing learned since; less than what is at work, which goes on learning.
 
 Intervals are of 95 %: over whole days drawn anew, because silences of a day overlap; of counts by Poisson. Beside it in the same run:
 the deviation of the last eight hours together (``Routine``), which was there before, and the day without anything (``Absence``).
@@ -30,6 +31,7 @@ from gridloop.detection.columns import Readings
 from gridloop.detection.engine import Engine
 from gridloop.detection.messages import RAISED, Alarm
 from gridloop.detection.rules import DAY, HOUR, MINUTE, Condition, Detector, Pick
+from gridloop.detection.tests.fitted import Fitted
 
 SEED = int(sys.argv[sys.argv.index("--seed") + 1]) if "--seed" in sys.argv else 7
 LONG, FIRST, LAST, AWAKE = 8, 7, 15, 6  # hours
@@ -75,11 +77,12 @@ def fed(engine: Engine, times: list[int], to: int) -> list[Alarm]:
     return out + engine.finish(to - 1)
 
 
-def tries(home: str, times: list[int], away: list[tuple[int, int]]) -> tuple[list[Try], list[Alarm]]:
-    """Every silence put in, and the alarms of the home as it was."""
+def tries(home: str, times: list[int], away: list[tuple[int, int]], *, fitted: bool) -> tuple[list[Try], list[Alarm]]:
+    """Every silence put in, and the alarms of the home as it was. ``fitted``: nothing is learned of the second half."""
     draw = np.random.default_rng(SEED)
     middle, out, alarms = (times[0] + times[-1]) // 2, [], []
-    engine, done = Engine(DETECTORS, lateness=0, grid=1), 0
+    around = Fitted(middle) if fitted else (lambda _, part: part)
+    engine, done = Engine(DETECTORS, lateness=0, grid=1, around=around), 0
     for day in range(middle // DAY + 1, times[-1] // DAY + 1):
         for hour in range(FIRST, LAST + 1):
             start = day * DAY + hour * HOUR + int(draw.integers(60 if hour < LAST else 1)) * MINUTE
@@ -89,7 +92,7 @@ def tries(home: str, times: list[int], away: list[tuple[int, int]]) -> tuple[lis
                 continue
             alarms += fed(engine, [at for at in times[done:] if at < start], start)
             done = sum(at < start for at in times)
-            other = Engine(DETECTORS, lateness=0, grid=1)
+            other = Engine(DETECTORS, lateness=0, grid=1, around=around)
             other.restore(engine.snapshot())
             found = frozenset(alarm.detector for alarm in fed(other, [], end + 1) if alarm.what == RAISED)
             gone = sum(max(0, min(end, till) - max(start, since)) for since, till in away)
@@ -110,22 +113,24 @@ def interval(some: list[Try], name: str) -> tuple[float, float]:
 
 def main() -> None:
     times, away = homes()
-    found = {home: tries(home, own, away[home]) for home, own in times.items()}
-    every = [one for some, _ in found.values() for one in some]
     months = sum((own[-1] - own[0]) / 2 / DAY / MONTH for own in times.values())
     record("routine_months_scored", months, "months", len(times))
-    for name in CONDITIONS:
-        for which, some in (("clock", every), ("diary", [one for one in every if one.diary])):
-            low, high = interval(some, name)
-            record(f"routine_{name}_found_{which}", 100 * np.mean([name in one.found for one in some]), "%", len(some))
-            record(f"routine_{name}_found_{which}_low", 100 * low, "%", len(some))
-            record(f"routine_{name}_found_{which}_high", 100 * high, "%", len(some))
-        for home, (some, _) in found.items():
-            record(f"routine_{name}_found_clock_{home}", sum(name in one.found for one in some), "silences", len(some))
-        wrong = sum(false_alarms(times[home], alarms, name) for home, (_, alarms) in found.items())
-        record(f"routine_{name}_false", wrong / months, "alarms/month", wrong)
-        record(f"routine_{name}_false_low", (chi2.ppf(0.025, 2 * wrong) / 2 if wrong else 0) / months, "alarms/month", wrong)
-        record(f"routine_{name}_false_high", chi2.ppf(0.975, 2 * wrong + 2) / 2 / months, "alarms/month", wrong)
+    for fitted in (True, False):
+        found = {home: tries(home, own, away[home], fitted=fitted) for home, own in times.items()}
+        every = [one for some, _ in found.values() for one in some]
+        for name in CONDITIONS:
+            called = f"routine_fitted_{name}" if fitted else f"routine_{name}"
+            for which, some in (("clock", every), ("diary", [one for one in every if one.diary])):
+                low, high = interval(some, name)
+                record(f"{called}_found_{which}", 100 * np.mean([name in one.found for one in some]), "%", len(some))
+                record(f"{called}_found_{which}_low", 100 * low, "%", len(some))
+                record(f"{called}_found_{which}_high", 100 * high, "%", len(some))
+            for home, (some, _) in found.items():
+                record(f"{called}_found_clock_{home}", sum(name in one.found for one in some), "silences", len(some))
+            wrong = sum(false_alarms(times[home], alarms, name) for home, (_, alarms) in found.items())
+            record(f"{called}_false", wrong / months, "alarms/month", wrong)
+            record(f"{called}_false_low", (chi2.ppf(0.025, 2 * wrong) / 2 if wrong else 0) / months, "alarms/month", wrong)
+            record(f"{called}_false_high", chi2.ppf(0.975, 2 * wrong + 2) / 2 / months, "alarms/month", wrong)
     long = [b for own in times.values() for a, b in itertools.pairwise(own) if b - a > DAY]
     raised = [alarm.at for _, alarms in found.values() for alarm in alarms if alarm.detector == "day"]
     record("routine_days_of_silence_found", len(raised), "silences", len(long))

@@ -133,13 +133,15 @@ class RehearsalPage(Schema):
 class RehearsedDetectorOut(Schema):
     """Alarms of the present and the wished version: those both raise at the same time, and those of one alone; ``hushed``: its whole
 
-    village was silent.
+    village was silent. The sentence is that of the wished version where there is one.
     """
 
     name: str
     state: str
     title_zh: str
     title_en: str
+    sentence_zh: str
+    sentence_en: str
     old: int
     new: int
     both: int

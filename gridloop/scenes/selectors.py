@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache, lru_cache
 from typing import Any
 
@@ -261,7 +261,7 @@ def rehearsal_report(viewer: Viewer, row: Rehearsal) -> dict[str, Any] | None:
         titles |= {one.name: one for one, _ in told_as(wished.pack, kinds(), calendar_for(viewer, ""), wished.states)}
         found["detectors"] = _with_state(found["detectors"], wished.states)
     found["detectors"] = [
-        {**one, "title_zh": titles[one["name"]].title_zh, "title_en": titles[one["name"]].title_en}
+        {**one, **asdict(titles[one["name"]])}
         for one in _with_state(found["detectors"], dict.fromkeys(titles, SAME))
         if one["name"] in titles
     ]

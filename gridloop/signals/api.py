@@ -263,6 +263,7 @@ class HeldAlarmsOut(Schema):
 
     name: str
     title: str
+    sentence: str
     waiting: int
     told: int
     passed: int

@@ -284,6 +284,7 @@ class HeldAlarms:
 
     name: str
     title: str
+    sentence: str
     waiting: int
     told: int
     passed: int
@@ -304,7 +305,8 @@ def held_by(viewer: Viewer, code: str) -> list[HeldAlarms]:
             found.setdefault(name, Counter())[told] = number
     told = Alarm.Told
     return [
-        HeldAlarms(name, detector_title(viewer, name), of[told.HELD], of[told.TOLD], of[told.PASSED]) for name, of in sorted(found.items())
+        HeldAlarms(name, **detector_words(viewer, name), waiting=of[told.HELD], told=of[told.TOLD], passed=of[told.PASSED])
+        for name, of in sorted(found.items())
     ]
 
 

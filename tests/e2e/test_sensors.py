@@ -142,7 +142,7 @@ def test_what_a_detector_waits_for_stands_wherever_it_is_named(
         page.locator("main tbody").get_by_role("button").click()
     if where == "detectors":
         page.get_by_role("button", name="按现状试运行").click()
-        expect(page.locator(".report")).to_contain_text(printed["title_zh"], timeout=90_000)
+        expect(page.locator(".report .rules")).to_contain_text(printed["sentence_zh"], timeout=90_000)
     said = page.locator(around).filter(has_text=printed["title_zh"]).get_by_text(printed["sentence_zh"], exact=True)
     expect(said.first).to_be_visible()
     with page.expect_response(lambda answer: answer.url.endswith("/api/v1/me") and answer.request.method == "POST"):

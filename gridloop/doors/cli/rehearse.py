@@ -83,6 +83,7 @@ def _told(report: dict[str, Any], lang: str) -> Iterator[str]:
     for one in report["detectors"]:
         state = say(f"scenes.state_{one['state']}", lang)
         yield sayit("detector", **{**one, "title": one[f"title_{lang}"], "state": state})
+        yield f"  {one[f'sentence_{lang}']}"
         if hushed := max(one["hushed_old"], one["hushed_new"]):
             yield sayit("hushed", count=hushed)
     for name in ("days", "places", "devices"):

@@ -22,6 +22,16 @@ def test_story_passes(pack: Loaded, file: str, story: Story) -> None:
     assert play(story, MemoryStage(INSTALLED, story.starts_at, on_record=story.on_record)).failures == []
 
 
+@pytest.mark.parametrize("pack", [one for one in INSTALLED if one.pack and one.pack.detect], ids=lambda one: str(one.name))
+def test_a_scene_of_sensors_says_where_its_tasks_stand_and_that_its_notices_arrive(pack: Loaded) -> None:
+    """By a true story: of all it calls for, only what has no address in a sample county (the owner of a made-up plate) may be left out."""
+    said = [step.should for story in stories_of(pack)[0].values() if story.kind == "真实" for step in story.steps if step.should]
+    assert any(one.posts for one in said)
+    called = {name for one in said for name in one.notices or ()} - {"move_car", "move_please"}
+    assert called <= {name for one in said for name in one.delivered or ()}
+    assert called
+
+
 def told(text: str) -> Story:
     document = read("场景: 试验\n类别: 其他\n步骤:\n" + text, "s.yaml")
     story = document.parse(Story)

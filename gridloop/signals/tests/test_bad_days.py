@@ -29,6 +29,7 @@ from gridloop.signals.api import outcome_of
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.log import PostgresLog
 from gridloop.signals.models import Alarm
+from gridloop.signals.outcomes import matcher
 from gridloop.signals.tests.homes import (
     ALL,
     BUSY,
@@ -211,7 +212,8 @@ def test_a_gateway_s_death_is_one_thing_and_not_many_silent_homes(many: int, log
         assert Counter(Alarm.objects.values_list("told", flat=True)) == {"passed": many - 2, "told": 2}
 
 
-def test_the_case_of_the_gateway_says_what_it_explains(many: int, log: PostgresLog, county: Cast) -> None:
+def test_the_case_of_the_gateway_says_what_it_explains(many: int, log: PostgresLog, county: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(matcher()), "sentence", lambda _, name, lang: f"{name} {lang}")
     work = begun(log, [HEARD])
     for minute in [*range(0, 180, 20), *range(540, 720, 20)]:
         moment_ = START + timedelta(minutes=minute)
@@ -225,12 +227,13 @@ def test_the_case_of_the_gateway_says_what_it_explains(many: int, log: PostgresL
     (alone,) = [case.code for case in cases() if case.same_thing == f"h000-{DOOR}"]
     (code,) = [case.code for case in cases() if case.same_thing == GRID[:12]]
     desk = county.operator
-    assert selectors.held_by(desk, code) == [selectors.HeldAlarms("homes.heard", "homes.heard", many, 0, 0)]
+    assert selectors.held_by(desk, code) == [selectors.HeldAlarms("homes.heard", "homes.heard", "homes.heard zh", many, 0, 0)]
     assert selectors.held_by(desk, alone) == [], "one device explains nothing of others"
     with pytest.raises(NotFound):
         selectors.held_by(county.west_operator, code)
     run(work, at(12))
-    assert outcome_of(desk, code)["held"] == [{"name": "homes.heard", "title": "homes.heard", "waiting": 0, "told": 2, "passed": many - 2}]
+    words = {"name": "homes.heard", "title": "homes.heard", "sentence": "homes.heard zh"}
+    assert outcome_of(desk, code)["held"] == [words | {"waiting": 0, "told": 2, "passed": many - 2}]
 
 
 def test_homes_that_are_silent_while_their_village_is_heard_are_told(many: int, log: PostgresLog) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from click.testing import CliRunner, Result
 from django.test import Client
 
 from gridloop.access.actions import issue_token
 from gridloop.access.selectors import user_id_of
 from gridloop.cases.models import Case
 from gridloop.cases.tests.kit import EAST, WEST, Cast
+from gridloop.doors.cli import rehearse as command
 from gridloop.flow.models import Task
 from gridloop.journal.frame import scoped
 from gridloop.journal.models import Fact
@@ -94,6 +97,8 @@ def test_a_change_is_compared_and_published(designer: Any, county: Cast) -> None
     assert report["present"] is True
     (row,) = report["detectors"]
     assert (row["name"], row["state"], row["title_en"]) == ("silent_home", "changed", "Silent home")
+    assert "4 小时" in row["sentence_zh"], "what it would wait for, not what it waits for now"
+    assert "4 hours" in row["sentence_en"]
     assert row["old"] > row["new"] > 2
     assert row["both"] == row["new"], "who is silent for four hours has been for two"
     assert (row["only_new"], row["only_old"]) == (0, row["old"] - row["both"])
@@ -127,6 +132,36 @@ def test_a_change_is_compared_and_published(designer: Any, county: Cast) -> None
         assert {alarm.version for alarm in Alarm.objects.all()} <= {made}
     with pytest.raises(NotNow, match="publish_not_now"):
         actions.publish_detectors(designer, asked)
+
+
+def test_the_command_tells_what_would_be_different_and_publishes(designer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "django_on", lambda _: nullcontext())
+    file = tmp_path / "wished.yaml"
+
+    def ran(text: str, *more: str) -> Result:
+        file.write_text(text, encoding="utf-8")
+        return CliRunner().invoke(command.rehearse, [PACK, "--detect", str(file), "--days", "1", *more])
+
+    wrong = ran(DETECT.replace("longer: 2h", "longer: soon"))
+    assert (wrong.exit_code, f"{file}:7: " in wrong.output) == (1, True), wrong.output
+    told = ran(LONGER, "--lang", "en", "--publish")
+    assert told.exit_code == 0, told.output
+    with scoped(SYSTEM):
+        row = Rehearsal.objects.get(status="published")
+    report = selectors.rehearsal_report(SYSTEM, row) or {}
+    (one,) = report["detectors"]
+    lines = told.output.splitlines()
+    assert (
+        f"Silent home (silent_home, changed): {one['old']} → {one['new']}; both {one['both']}, only new 0, only present {one['only_old']}"
+        in lines
+    )
+    assert f"  {one['sentence_en']}" in lines
+    for some in (report["days"], report["places"]):
+        assert all(any(line.endswith(f"{each['name']}: {each['old']} → {each['new']}") for line in lines) for each in some)
+    for unit in report["work"]["units"]:
+        assert any(unit["title"] in line and str(unit["new"]) in line for line in lines), unit
+    assert "1.0.1" in lines[-1]
+    assert selectors.detect_page(SYSTEM, PACK).text == LONGER
 
 
 def test_a_published_change_outlives_the_next_version_of_the_program(designer: Any, tmp_path: Path) -> None:

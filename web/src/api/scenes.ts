@@ -41,6 +41,8 @@ export interface RehearsedDetector {
   state: string;
   title_zh: string;
   title_en: string;
+  sentence_zh: string;
+  sentence_en: string;
   old: number;
   new: number;
   both: number;

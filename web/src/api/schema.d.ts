@@ -3332,6 +3332,8 @@ export interface components {
             name: string;
             /** Passed */
             passed: number;
+            /** Sentence */
+            sentence: string;
             /** Title */
             title: string;
             /** Told */
@@ -4599,7 +4601,7 @@ export interface components {
          * RehearsedDetectorOut
          * @description Alarms of the present and the wished version: those both raise at the same time, and those of one alone; ``hushed``: its whole
          *
-         *     village was silent.
+         *     village was silent. The sentence is that of the wished version where there is one.
          */
         RehearsedDetectorOut: {
             /** Both */
@@ -4618,6 +4620,10 @@ export interface components {
             only_new: number;
             /** Only Old */
             only_old: number;
+            /** Sentence En */
+            sentence_en: string;
+            /** Sentence Zh */
+            sentence_zh: string;
             /** State */
             state: string;
             /** Title En */

@@ -65,5 +65,5 @@ export interface CaseOutcome {
   alarms: { detector: string; title: string; sentence: string; device: string; device_name: string; at: string; outcome: string; reason: string; stated: boolean }[];
   proposals: SensorProposal[];
   /** Of the case of a village whose devices fell silent together: other detectors' alarms that this explains. */
-  held: { name: string; title: string; waiting: number; told: number; passed: number }[];
+  held: { name: string; title: string; sentence: string; waiting: number; told: number; passed: number }[];
 }
