@@ -6,7 +6,7 @@ The counts and the lists come from the same two conditions, so that whoever open
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -31,7 +31,7 @@ class Indicator:
 
     name: str
     among: Callable[[Span], Q]
-    part: Q = Q()
+    part: Q = field(default_factory=Q)
     mean: Any = None
 
 

@@ -85,7 +85,9 @@ def indicators(request: HttpRequest, query: Query[SpanQuery]) -> dict[str, Any]:
 
 
 @router.get(
-    "/indicators/{name}/{side}", response=CasePage, summary="The cases above or below the line of one indicator, newest first, cursor in next"
+    "/indicators/{name}/{side}",
+    response=CasePage,
+    summary="The cases above or below the line of one indicator, newest first",
 )
 def indicator_cases(request: HttpRequest, name: str, side: Literal["numerator", "denominator"], query: Query[ListQuery]) -> dict[str, Any]:
     return selectors.indicator_cases(_reader(request), name, side, query.region, (query.since, query.until), query.limit, query.after)
