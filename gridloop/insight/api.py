@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Field, Query, Router
+from pydantic import AwareDatetime
 
 from gridloop.access.api import need, signed_in
+from gridloop.cases.schemas import CasePage
 from gridloop.insight import selectors
 from gridloop.journal.shapes import Schema
+from gridloop.kernel.viewer import Viewer
 
 router = Router(tags=["insight"], auth=signed_in)
 
@@ -35,3 +38,56 @@ class CockpitOut(Schema):
 @router.get("/cockpit", response=CockpitOut, summary="Live numbers of the caller's scope")
 def cockpit(request: HttpRequest, region: str = "") -> dict[str, Any]:
     return selectors.cockpit(need(request, "case.read"), region)
+
+
+class SpanQuery(Schema):
+    """Where, and from when (included) to when (not included); without: the caller's scope, the last 30 days."""
+
+    region: str = Field("", description="region code: everything inside")
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+
+class ListQuery(SpanQuery):
+    limit: int = Field(50, ge=1, le=500)
+    after: str = ""
+
+
+class IndicatorOut(Schema):
+    """One figure: numerator ÷ denominator; a mean's numerator is a sum of seconds. ``value`` is null when the denominator is 0."""
+
+    name: str
+    title: str
+    formula: str
+    unit: Literal["share", "seconds"]
+    numerator: float
+    denominator: int
+    value: float | None
+
+
+class IndicatorsOut(Schema):
+    at: datetime
+    region: dict[str, str]
+    since: datetime
+    until: datetime
+    items: list[IndicatorOut]
+
+
+def _reader(request: HttpRequest) -> Viewer:
+    """Whoever may read indicators; they count no further than the cases the caller may read."""
+    need(request, "indicator.read")
+    return need(request, "case.read")
+
+
+@router.get("/indicators", response=IndicatorsOut, summary="Figures of outcomes over a span, each with its formula")
+def indicators(request: HttpRequest, query: Query[SpanQuery]) -> dict[str, Any]:
+    return selectors.indicators(_reader(request), query.region, query.since, query.until)
+
+
+@router.get(
+    "/indicators/{name}/{side}",
+    response=CasePage,
+    summary="The cases above or below the line of one indicator, newest first",
+)
+def indicator_cases(request: HttpRequest, name: str, side: Literal["numerator", "denominator"], query: Query[ListQuery]) -> dict[str, Any]:
+    return selectors.indicator_cases(_reader(request), name, side, query.region, (query.since, query.until), query.limit, query.after)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gridloop.cases import figures
+from gridloop.cases import indicators as shares
+from gridloop.cases.indicators import Side, Span
 from gridloop.cases.models import Case
+from gridloop.cases.present import case_items
 from gridloop.cases.types import type_name
 from gridloop.journal.selectors import reading
 from gridloop.kernel import clock
-from gridloop.kernel.errors import NotFound
+from gridloop.kernel.errors import FieldFault, Invalid, NotFound
 from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import desk
@@ -20,6 +23,8 @@ from gridloop.registry import selectors as registry
 
 MOST_CHILDREN = 12
 RATED_WITHIN = timedelta(days=30)
+INDICATORS_OVER = timedelta(days=30)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _scope(viewer: Viewer, wanted: str) -> str:
@@ -97,3 +102,44 @@ def _force(viewer: Viewer, region: str, now: datetime) -> dict[str, int]:
     on_duty, staff = desk.force_counts(SYSTEM, region, now)
     devices = registry.device_counts(viewer, region=region)
     return {"on_duty": on_duty, "staff": staff, "devices_online": devices.get("online", 0), "devices": sum(devices.values())}
+
+
+def _span(since: datetime | None, until: datetime | None) -> Span:
+    """The last 30 days where nothing else is said."""
+    end = until or clock.now()
+    start = since or max(end, EARLIEST) - INDICATORS_OVER
+    if start >= end:
+        raise Invalid("cases.bad_span", errors=(FieldFault("/until", "cases.bad_span"),))
+    return start, end
+
+
+@reading
+def indicators(viewer: Viewer, wanted: str = "", since: datetime | None = None, until: datetime | None = None) -> dict[str, Any]:
+    """Every indicator of a scope and a span, in one transaction; what each one is, in the viewer's language."""
+    region, span = _scope(viewer, wanted), _span(since, until)
+    told = [
+        {
+            **one,
+            "title": say(f"cases.indicator_{one['name']}", viewer.lang),
+            "formula": say(f"cases.indicator_{one['name']}_says", viewer.lang),
+            "unit": "seconds" if shares.INDICATORS[one["name"]].mean is not None else "share",
+        }
+        for one in shares.computed(viewer, region, span)
+    ]
+    name = orgs.region(viewer, region).region.name
+    return {"at": clock.now(), "region": {"code": region, "name": name}, "since": span[0], "until": span[1], "items": told}
+
+
+@reading
+def indicator_cases(
+    viewer: Viewer,
+    name: str,
+    side: Side,
+    wanted: str = "",
+    span: tuple[datetime | None, datetime | None] = (None, None),
+    limit: int = 50,
+    after: str = "",
+) -> dict[str, Any]:
+    """A page of the cases an indicator counts, above or below its line."""
+    rows, following = shares.listed(viewer, name, side, _scope(viewer, wanted), _span(*span), limit, after)
+    return {"items": case_items(viewer, rows), "next": following}

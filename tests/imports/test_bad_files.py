@@ -70,6 +70,38 @@ def test_a_bomb_is_refused_in_one_line_without_being_unpacked(
     assert "\n" not in str(fault.value)
 
 
+_BIT = b"".join(b'<!ENTITY l%d "%s">' % (n, b"&l%d;" % (n - 1) * 10) for n in range(1, 10))
+DOCTYPES = {
+    "a file of this machine": (b'<!DOCTYPE x [<!ENTITY e SYSTEM "file://%s">]>', b"&e;"),
+    "a thousand million laughs": (b'<!DOCTYPE x [<!ENTITY l0 "ha">' + _BIT + b"]>", b"&l9;"),
+}
+
+
+@pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/workbook.xml"])
+@pytest.mark.parametrize(("head", "call"), DOCTYPES.values(), ids=DOCTYPES)
+def test_a_workbook_that_calls_for_what_is_outside_gets_nothing(tmp_path: Path, part: str, head: bytes, call: bytes) -> None:
+    """What the words of a part stand for is neither read from this machine nor unfolded."""
+    secret, out = tmp_path / "secret", io.BytesIO()
+    secret.write_text("not for senders")
+    marked = {"xl/worksheets/sheet1.xml": b"MARKED", "xl/workbook.xml": b"Sheet"}[part]
+    with zipfile.ZipFile(io.BytesIO(_book(["code"], ["MARKED"]))) as good, zipfile.ZipFile(out, "w") as made:
+        for one in good.infolist():
+            data = good.read(one)
+            if one.filename == part:
+                assert marked in data
+                body = data.partition(b"?>")[2] if data.startswith(b"<?xml") else data
+                data = (head % str(secret).encode() if b"%s" in head else head) + body.replace(marked, call)
+            made.writestr(one, data)
+        assert part in made.namelist()
+    path = tmp_path / "t.xlsx"
+    path.write_bytes(out.getvalue())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(SheetFault, match=r"DOCTYPE.*DOCTYPE") as fault:
+        deque(read_sheet(path), maxlen=0)
+    assert "not for senders" not in str(fault.value)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 2**10, "kilobytes"
+
+
 def test_a_sheet_that_claims_to_be_endless_is_read_to_its_cells(tmp_path: Path) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(_book(["code", "name"], ["1", "甲"]))) as good, zipfile.ZipFile(out, "w") as made:

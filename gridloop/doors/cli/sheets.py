@@ -10,11 +10,12 @@ import lzma
 import re
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import IO, TYPE_CHECKING, Any, TextIO
+from xml.parsers import expat
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -247,12 +248,39 @@ def _csv(path: Path) -> Iterator[Line]:
                 yield Line(number, dict(zip(header, (c.strip() for c in row), strict=False)))
 
 
+class _Begun(Exception):
+    """The first element: no declaration comes after it."""
+
+
+def _declares(part: IO[bytes]) -> bool:
+    """Whether an XML part has a document type: its entities may stand for a thousand million words, or for files of this machine."""
+    found = []
+
+    def declared(*_: object) -> None:
+        found.append(True)
+        raise _Begun
+
+    def begun(*_: object) -> None:
+        raise _Begun
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler, parser.StartElementHandler = declared, begun
+    with suppress(_Begun, expat.ExpatError):  # a picture is no XML
+        while block := part.read(4096):
+            parser.Parse(block)
+    return bool(found)
+
+
 def _xlsx(path: Path) -> Iterator[Line]:
     with open_packed(path) as file:
         book = io.BytesIO(file.read())
         with zipfile.ZipFile(book) as parts:
             if sum(part.file_size for part in parts.infolist()) > MOST_UNPACKED:
                 raise _too_large(path.name)
+            for part in parts.infolist():
+                with parts.open(part) as words:
+                    if _declares(words):
+                        raise SheetFault(path.name, "has a DOCTYPE, as no spreadsheet writes", "含有 DOCTYPE 声明，不是电子表格软件所存")
         import openpyxl  # a tenth of a second of every start of the web: only who reads a workbook pays it
 
         sheet = openpyxl.load_workbook(book, read_only=True, data_only=True).worksheets[0]

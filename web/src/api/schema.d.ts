@@ -927,6 +927,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/indicators": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Figures of outcomes over a span, each with its formula */
+        get: operations["gridloop_insight_api_indicators"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/indicators/{name}/{side}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The cases above or below the line of one indicator, newest first */
+        get: operations["gridloop_insight_api_indicator_cases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/levels": {
         parameters: {
             query?: never;
@@ -3495,6 +3529,53 @@ export interface components {
             /** Rows Refused */
             rows_refused: components["schemas"]["RefusedRow"][];
         };
+        /**
+         * IndicatorOut
+         * @description One figure: numerator ÷ denominator; a mean's numerator is a sum of seconds. ``value`` is null when the denominator is 0.
+         */
+        IndicatorOut: {
+            /** Denominator */
+            denominator: number;
+            /** Formula */
+            formula: string;
+            /** Name */
+            name: string;
+            /** Numerator */
+            numerator: number;
+            /** Title */
+            title: string;
+            /**
+             * Unit
+             * @enum {string}
+             */
+            unit: "share" | "seconds";
+            /** Value */
+            value: number | null;
+        };
+        /** IndicatorsOut */
+        IndicatorsOut: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Items */
+            items: components["schemas"]["IndicatorOut"][];
+            /** Region */
+            region: {
+                [key: string]: string;
+            };
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
         /** KindQuery */
         KindQuery: {
             /**
@@ -3543,6 +3624,29 @@ export interface components {
             name_zh: string;
             /** Rank */
             rank: number;
+        };
+        /** ListQuery */
+        ListQuery: {
+            /**
+             * After
+             * @default
+             */
+            after: string;
+            /**
+             * Limit
+             * @default 50
+             */
+            limit: number;
+            /**
+             * Region
+             * @description region code: everything inside
+             * @default
+             */
+            region: string;
+            /** Since */
+            since?: string | null;
+            /** Until */
+            until?: string | null;
         };
         /** LookList */
         LookList: {
@@ -5002,6 +5106,22 @@ export interface components {
             items: components["schemas"]["SourceDetail"][];
             /** Next */
             next: string | null;
+        };
+        /**
+         * SpanQuery
+         * @description Where, and from when (included) to when (not included); without: the caller's scope, the last 30 days.
+         */
+        SpanQuery: {
+            /**
+             * Region
+             * @description region code: everything inside
+             * @default
+             */
+            region: string;
+            /** Since */
+            since?: string | null;
+            /** Until */
+            until?: string | null;
         };
         /**
          * SplitIn
@@ -7394,6 +7514,61 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HousePage"];
+                };
+            };
+        };
+    };
+    gridloop_insight_api_indicators: {
+        parameters: {
+            query?: {
+                /** @description region code: everything inside */
+                region?: string;
+                since?: string | null;
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndicatorsOut"];
+                };
+            };
+        };
+    };
+    gridloop_insight_api_indicator_cases: {
+        parameters: {
+            query?: {
+                /** @description region code: everything inside */
+                region?: string;
+                since?: string | null;
+                until?: string | null;
+                limit?: number;
+                after?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+                side: "numerator" | "denominator";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CasePage"];
                 };
             };
         };
