@@ -37,10 +37,10 @@ from django.views.decorators.http import require_POST
 
 from gridloop.access import selectors, watching
 from gridloop.access.actions import set_language
+from gridloop.access.language import LANGUAGE_CODES, keep_language
 from gridloop.access.rules import ROLES, SAMPLE_ROLES
+from gridloop.doors.http.agents import agent_name
 from gridloop.kernel.texts import say
-
-LANGUAGE_CODES = {"zh": "zh-hans", "en": "en"}
 
 
 class _Sentences:
@@ -116,14 +116,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         set_language(selectors.viewer_for_request(request), lang)
     response = redirect(get_next_redirect_url(request) or "account_login")
-    response.set_cookie(
-        settings.LANGUAGE_COOKIE_NAME,
-        LANGUAGE_CODES[lang],
-        max_age=365 * 86400,
-        samesite="Lax",
-        secure=settings.LANGUAGE_COOKIE_SECURE,
-        httponly=True,
-    )
+    keep_language(response, lang)
     return response
 
 
@@ -138,7 +131,7 @@ def account(request: HttpRequest) -> HttpResponse:
     context = {
         "account": account_row,
         "roles": [r.en if lang == "en" else r.zh for r in roles],
-        "sessions": UserSession.objects.purge_and_list(request.user),
+        "sessions": [(session, agent_name(session.user_agent)) for session in UserSession.objects.purge_and_list(request.user)],
         "current_session": request.session.session_key,
         "tokens": selectors.tokens(viewer),
         "totp": Authenticator.objects.filter(user=request.user, type=Authenticator.Type.TOTP).exists(),
@@ -164,8 +157,8 @@ def end_session(request: HttpRequest) -> HttpResponse:
     """End one of one's own sessions, on another device or here."""
     number = request.POST.get("session", "")
     session = UserSession.objects.filter(user=request.user, pk=number).first() if number.isdecimal() else None
-    if session is None:
-        raise Http404
+    if session is None:  # ended already, here or in another tab
+        return redirect("mfa_index")
     watching.end_one(request, session.user_id)
     if session.session_key == request.session.session_key:
         session.delete()
