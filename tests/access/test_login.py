@@ -194,6 +194,25 @@ def test_second_factor_is_enrolled_and_asked_for(client: Client) -> None:
     assert who(client) == "operator"
 
 
+def test_new_recovery_codes_end_the_old_ones(client: Client) -> None:
+    def codes() -> set[str]:
+        return set(re.findall(r"\b\d{8}\b", client.get("/accounts/recovery-codes/").content.decode()))
+
+    log_in(client)
+    enrol(client)
+    first = codes()
+    assert client.post("/accounts/recovery-codes/new/").headers["Location"] == "/accounts/recovery-codes/"
+    second = codes()
+    answer = client.post("/_allauth/browser/v1/account/authenticators/recovery-codes", content_type="application/json")
+    assert answer.status_code == 200
+    third = set(answer.json()["data"]["unused_codes"])
+    assert (len(first), len(second), len(third), len(first | second | third)) == (10, 10, 10, 30)
+    client.post("/logout/")
+    client.post("/login/", {"login": "operator", "password": PASSWORD})
+    assert client.post("/login/code/", {"code": min(second)}).status_code == 200, "an old one"
+    assert client.post("/login/code/", {"code": min(third)}).status_code == 302
+
+
 def test_a_role_that_must_have_it_can_do_nothing_before(client: Client, settings: Settings) -> None:
     settings.REQUIRE_MFA_ROLES = ["operator"]
     log_in(client)
