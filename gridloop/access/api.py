@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.middleware.csrf import get_token
 from ninja import Query, Router, Status
 from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
 from gridloop.access import actions, auditing, selectors, watching
+from gridloop.access.language import keep_language
 from gridloop.access.rules import ROLES
 from gridloop.access.schemas import (
     ActiveIn,
@@ -108,8 +109,9 @@ def me(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.post("/me", response={204: None}, summary="Set one's own language")
-def change_me(request: HttpRequest, body: MeIn) -> Status[None]:
+def change_me(request: HttpRequest, response: HttpResponse, body: MeIn) -> Status[None]:
     actions.set_language(viewer_for_request(request), body.lang)
+    keep_language(response, body.lang)
     return Status(204, None)
 
 

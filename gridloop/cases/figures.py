@@ -100,12 +100,12 @@ def by_region(viewer: Viewer, region: str, digits: int, midnight: datetime, now:
 
 @reading
 def by_hour(viewer: Viewer, region: str, first_hour: datetime, now: datetime) -> list[dict[str, Any]]:
-    """24 hours from ``first_hour``: reported and closed in each."""
+    """24 hours from ``first_hour``: reported and closed in each, as ``of_today`` counts them."""
     counts: dict[str, dict[datetime, int]] = {}
     rows = _within(viewer, region)
     with connection.cursor() as cursor:
-        for column in ("reported_at", "closed_at"):
-            sql, params = rows.filter(**{f"{column}__gte": first_hour, f"{column}__lte": now}).values(column).query.sql_with_params()
+        for column, counted in (("reported_at", rows.exclude(status__in=GONE)), ("closed_at", rows.filter(status="closed"))):
+            sql, params = counted.filter(**{f"{column}__gte": first_hour, f"{column}__lte": now}).values(column).query.sql_with_params()
             cursor.execute(f"SELECT date_trunc('hour', {column}) AS h, count(*) FROM ({sql}) AS c GROUP BY h", params)
             counts[column] = dict(cursor.fetchall())
     hours = [first_hour + timedelta(hours=i) for i in range(24)]

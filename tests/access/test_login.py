@@ -194,6 +194,25 @@ def test_second_factor_is_enrolled_and_asked_for(client: Client) -> None:
     assert who(client) == "operator"
 
 
+def test_new_recovery_codes_end_the_old_ones(client: Client) -> None:
+    def codes() -> set[str]:
+        return set(re.findall(r"\b\d{8}\b", client.get("/accounts/recovery-codes/").content.decode()))
+
+    log_in(client)
+    enrol(client)
+    first = codes()
+    assert client.post("/accounts/recovery-codes/new/").headers["Location"] == "/accounts/recovery-codes/"
+    second = codes()
+    answer = client.post("/_allauth/browser/v1/account/authenticators/recovery-codes", content_type="application/json")
+    assert answer.status_code == 200
+    third = set(answer.json()["data"]["unused_codes"])
+    assert (len(first), len(second), len(third), len(first | second | third)) == (10, 10, 10, 30)
+    client.post("/logout/")
+    client.post("/login/", {"login": "operator", "password": PASSWORD})
+    assert client.post("/login/code/", {"code": min(second)}).status_code == 200, "an old one"
+    assert client.post("/login/code/", {"code": min(third)}).status_code == 302
+
+
 def test_a_role_that_must_have_it_can_do_nothing_before(client: Client, settings: Settings) -> None:
     settings.REQUIRE_MFA_ROLES = ["operator"]
     log_in(client)
@@ -226,7 +245,8 @@ def test_sessions_are_listed_and_ended(client: Client) -> None:
     assert number
     stranger = Client()
     log_in(stranger, "handler")
-    assert stranger.post("/accounts/sessions/", {"session": number[1]}).status_code == 404
+    stranger.post("/accounts/sessions/", {"session": number[1]})
+    assert who(elsewhere) == "operator"
     assert client.post("/accounts/sessions/", {"session": number[1]}).status_code == 302
     assert who(elsewhere) is None
     assert who(client) == "operator"
@@ -247,6 +267,17 @@ def test_own_password_changes_and_keeps_this_session(client: Client) -> None:
     assert who(fresh) == "operator"
 
 
+@pytest.mark.parametrize("new", ["short", "operator12", "password12", "1029384756"])
+def test_a_password_is_refused_in_the_language_of_the_page(client: Client, new: str) -> None:
+    log_in(client)
+    form = {"oldpassword": PASSWORD, "password1": new, "password2": new}
+    for lang, chinese in (("zh", True), ("en", False)):
+        client.post("/login/language/", {"lang": lang})
+        told = re.findall(r"""class="wrong" role="alert">([^<]+)""", client.post("/accounts/password/", form).content.decode())
+        assert told
+        assert {bool(re.search("[一-鿿]", one)) for one in told} == {chinese}, told
+
+
 def test_language_is_kept_on_the_account(client: Client) -> None:
     log_in(client)
     assert client.post("/login/language/", {"lang": "en", "next": "/accounts/"}).headers["Location"] == "/accounts/"
@@ -254,6 +285,31 @@ def test_language_is_kept_on_the_account(client: Client) -> None:
     user_id = user_id_of("operator")
     assert user_id is not None
     assert selectors.viewer_for(user_id).lang == "en"
+
+
+def test_pages_speak_the_language_chosen_on_the_desk(client: Client) -> None:
+    log_in(client)
+    assert "二次验证" in client.get("/accounts/").content.decode()
+    assert client.post("/api/v1/me", {"lang": "en"}, content_type="application/json").status_code == 204
+    for page, word in (("/accounts/", "Second factor"), ("/accounts/password/", "Change password")):
+        assert word in client.get(page).content.decode()
+
+
+def test_a_page_that_is_not_there_says_so_in_words(client: Client) -> None:
+    log_in(client)
+    for page in ("/nothing", "/accounts/recovery-codes/"):
+        answer = client.get(page)
+        assert (answer.status_code, "没有这个页面" in answer.content.decode()) == (404, True)
+
+
+def test_a_session_ended_twice_is_ended(client: Client) -> None:
+    other = Client()
+    log_in(other)
+    log_in(client)
+    mine = re.findall(r'name="session" value="(\d+)"', client.get("/accounts/").content.decode())
+    for _ in range(2):
+        assert client.post("/accounts/sessions/", {"session": mine[0]}).headers["Location"] == "/accounts/"
+    assert (who(other), who(client)) == (None, "operator")
 
 
 def test_a_closed_account_is_out_at_once(client: Client, cast: Cast) -> None:

@@ -95,6 +95,25 @@ def test_a_device_that_does_not_know_its_holder_is_refused(page: Page, site: str
     expect(page.get_by_role("alert")).to_have_text("操作已取消或超时，请重试。")
 
 
+def test_a_second_click_is_not_answered_instead_of_the_first(page: Page, site: str) -> None:
+    """It would say that the old password is wrong: it has just been changed."""
+    with_password(page, site, "/accounts/password/", "auditor")
+    expect(page.get_by_role("heading", name="修改密码")).to_be_visible()
+    new = "yunlan-1029-bridge"
+    for field, password in (("当前密码", SAMPLE_PASSWORD), ("新密码", new), ("新密码（重复）", new)):
+        page.get_by_label(field, exact=True).fill(password)
+    page.get_by_role("button", name="保存").dblclick()
+    expect(page.get_by_role("heading", name="登录中的设备")).to_be_visible()
+
+
+def test_a_server_out_of_reach_is_told_in_the_pages_language(page: Page, site: str) -> None:
+    authenticator(page)
+    page.goto(f"{site}/login/")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="用通行密钥登录").click()
+    expect(page.get_by_role("alert")).to_have_text("连不上服务器，请检查网络后重试。")
+
+
 def test_in_english(browser: Browser, site: str) -> None:
     context = browser.new_context(locale="en-US")
     page = context.new_page()

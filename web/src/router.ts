@@ -1,4 +1,7 @@
-import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
+import { createRouter, createWebHistory, type RouteRecordRaw, START_LOCATION } from "vue-router";
+import { Problem } from "@/api/client";
+import { desk } from "@/i18n/desk";
+import { failed } from "@/lib/toast";
 import { loadMe, may, me } from "@/session";
 
 declare module "vue-router" {
@@ -60,4 +63,19 @@ router.beforeEach(async (to) => {
   if (to.name === "home") return { path: home(), query: to.query };
   if (to.meta.need && !may(to.meta.need)) return { name: "denied", query: { from: to.path } };
   return true;
+});
+
+const NOT_LOADED = /dynamically imported module|importing a module|preload css/i;
+
+/** A screen that did not come: without a network it is said; else the house has been rebuilt since, or the browser remembers the failure. */
+router.onError(async (error: unknown, to, from) => {
+  if (!(error instanceof Error && NOT_LOADED.test(error.message))) return;
+  const reached = await fetch("/healthz", { cache: "no-store" }).then(
+    () => true,
+    () => false,
+  );
+  // The first screen of a page is not loaded again for ever.
+  if (reached && from !== START_LOCATION) return location.assign(to.fullPath);
+  const { t } = desk.global;
+  failed(new Problem(reached ? 503 : 0), (key, values) => t(key, values ?? {}));
 });

@@ -47,12 +47,16 @@ export function toLogin(): void {
   location.assign(`/login/?next=${encodeURIComponent(next)}`);
 }
 
-/** Leaves by the headless session call, then shows the log-in page. */
+/** Leaves by the headless session call, then shows the log-in page. Throws when the server did not hear of it: the session lives on. */
 export async function logOut(): Promise<void> {
   leaving.value = true;
-  forgetAllTyped();
   // allauth answers a successful log-out with 401 (no session any more).
-  await fetch("/_allauth/browser/v1/auth/session", { method: "DELETE", credentials: "same-origin", headers: csrf() }).catch(() => undefined);
+  const answer = await fetch("/_allauth/browser/v1/auth/session", { method: "DELETE", credentials: "same-origin", headers: csrf() }).catch(() => null);
+  if (answer?.status !== 401 && !answer?.ok) {
+    leaving.value = false;
+    throw new Problem(answer?.status ?? 0);
+  }
+  forgetAllTyped();
   location.assign("/login/");
 }
 

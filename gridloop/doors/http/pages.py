@@ -37,10 +37,11 @@ from django.views.decorators.http import require_POST
 
 from gridloop.access import selectors, watching
 from gridloop.access.actions import set_language
+from gridloop.access.language import LANGUAGE_CODES, keep_language
 from gridloop.access.rules import ROLES, SAMPLE_ROLES
+from gridloop.doors.http.agents import agent_name
+from gridloop.journal.selectors import scoped
 from gridloop.kernel.texts import say
-
-LANGUAGE_CODES = {"zh": "zh-hans", "en": "en"}
 
 
 class _Sentences:
@@ -116,14 +117,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         set_language(selectors.viewer_for_request(request), lang)
     response = redirect(get_next_redirect_url(request) or "account_login")
-    response.set_cookie(
-        settings.LANGUAGE_COOKIE_NAME,
-        LANGUAGE_CODES[lang],
-        max_age=365 * 86400,
-        samesite="Lax",
-        secure=settings.LANGUAGE_COOKIE_SECURE,
-        httponly=True,
-    )
+    keep_language(response, lang)
     return response
 
 
@@ -138,7 +132,7 @@ def account(request: HttpRequest) -> HttpResponse:
     context = {
         "account": account_row,
         "roles": [r.en if lang == "en" else r.zh for r in roles],
-        "sessions": UserSession.objects.purge_and_list(request.user),
+        "sessions": [(session, agent_name(session.user_agent)) for session in UserSession.objects.purge_and_list(request.user)],
         "current_session": request.session.session_key,
         "tokens": selectors.tokens(viewer),
         "totp": Authenticator.objects.filter(user=request.user, type=Authenticator.Type.TOTP).exists(),
@@ -164,8 +158,8 @@ def end_session(request: HttpRequest) -> HttpResponse:
     """End one of one's own sessions, on another device or here."""
     number = request.POST.get("session", "")
     session = UserSession.objects.filter(user=request.user, pk=number).first() if number.isdecimal() else None
-    if session is None:
-        raise Http404
+    if session is None:  # ended already, here or in another tab
+        return redirect("mfa_index")
     watching.end_one(request, session.user_id)
     if session.session_key == request.session.session_key:
         session.delete()
@@ -192,6 +186,23 @@ class PasskeyAgain(webauthn.ReauthenticateWebAuthnView):  # type: ignore[misc]  
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return {**super().get_context_data(**kwargs), "next": get_next_redirect_url(self.request) or "/accounts/"}
+
+
+class _AsOneself:
+    """The library locks the account's row, which row security shows to its owner only."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        with scoped(selectors.viewer_for_request(request)):
+            response: HttpResponse = super().post(request, *args, **kwargs)  # type: ignore[misc]  # of the view beside it
+        return response
+
+
+class NewCodes(_AsOneself, recovery.GenerateRecoveryCodesView):  # type: ignore[misc]  # the library ships no types
+    """New recovery codes; the old ones end."""
+
+
+class NewCodesApi(_AsOneself, mfa_api.ManageRecoveryCodesView):  # type: ignore[misc]  # the library ships no types
+    """The same for the browser API."""
 
 
 def _browser(view: Any) -> Any:
@@ -228,7 +239,7 @@ _API: dict[str, Any] = {
     "account/password/change": account_api.ChangePasswordView,
     "account/authenticators": mfa_api.AuthenticatorsView,
     "account/authenticators/totp": mfa_api.ManageTOTPView,
-    "account/authenticators/recovery-codes": mfa_api.ManageRecoveryCodesView,
+    "account/authenticators/recovery-codes": NewCodesApi,
 }
 
 urlpatterns: list[URLPattern] = [
@@ -268,7 +279,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path(
         "accounts/recovery-codes/new/",
-        login_required(recovery.GenerateRecoveryCodesView.as_view(**_form("codes_title", "codes_new", "codes_new_hint"))),
+        login_required(NewCodes.as_view(**_form("codes_title", "codes_new", "codes_new_hint"))),
         name="mfa_generate_recovery_codes",
     ),
     *(path(f"_allauth/browser/v1/{address}", _browser(view)) for address, view in _API.items()),

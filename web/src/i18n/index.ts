@@ -1,4 +1,4 @@
-/** vue-i18n for both builds. Chinese is the default and the fallback; the choice is kept on the server (POST /api/v1/me) and locally. */
+/** vue-i18n for both builds. Chinese is the fallback; the choice is kept on the server (POST /api/v1/me) and locally. */
 import { createI18n } from "vue-i18n";
 import { speak } from "@/api/client";
 import enCommon from "./en/common";
@@ -9,15 +9,17 @@ export type Texts = { [key: string]: string | Texts };
 
 const KEPT = "gridloop.lang";
 
-export function storedLang(): Lang {
-  return localStorage.getItem(KEPT) === "en" ? "en" : "zh-CN";
+/** What somebody chose here; until then the first of the browser's languages that there is, as on the log-in page. */
+export function firstLang(): Lang {
+  const wanted = [localStorage.getItem(KEPT) ?? "", ...navigator.languages].map((word) => word.toLowerCase());
+  return asLang(wanted.find((word) => /^(zh|en)(-|$)/.test(word)));
 }
 
 /** The server says `zh`, `zh-hans`, `zh-CN` or `en`. */
 export const asLang = (word: string | null | undefined): Lang => (word?.toLowerCase().startsWith("en") ? "en" : "zh-CN");
 
 export function makeI18n(zh: Texts, en: Texts) {
-  const lang = storedLang();
+  const lang = firstLang();
   apply(lang);
   return createI18n({
     legacy: false,
@@ -29,9 +31,14 @@ export function makeI18n(zh: Texts, en: Texts) {
   });
 }
 
+/** Somebody's choice: the next start begins with it. */
+export function choose(lang: Lang): void {
+  localStorage.setItem(KEPT, lang);
+  apply(lang);
+}
+
 /** Sets document language and the language of server sentences; the caller sets the i18n locale. */
 export function apply(lang: Lang): void {
-  localStorage.setItem(KEPT, lang);
   document.documentElement.lang = lang;
   speak(lang);
 }

@@ -12,8 +12,13 @@ export function typing(target: EventTarget | null): boolean {
   return EDITABLE.has(target.tagName) || target.isContentEditable || target.getAttribute("role") === "combobox";
 }
 
-/** The action a key press means, or null. Escape works everywhere, also in a field. */
+/** Whatever lies over the whole screen: what is under it is not seen, and its keys are not meant. */
+const OVER = '[aria-modal="true"], .el-image-viewer__wrapper';
+const covered = (): boolean => [...document.querySelectorAll(OVER)].some((one) => !one.closest('[style*="display: none"]'));
+
+/** The action a key press means, or null. Escape works everywhere, also in a field; over the screen it closes only what lies there. */
 export function meant(event: KeyboardEvent, table: KeyTable): ((event: KeyboardEvent) => void) | null {
+  if (covered()) return null;
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return repeats(event, table);
   if (event.key === "Escape") return table["Escape"] ?? null;
   if (typing(event.target)) return null;

@@ -33,6 +33,14 @@ describe("keys", () => {
     expect(meant(press("Enter", element("<button></button>")), table)).toBeNull();
     expect(meant(press("Enter", element("<div></div>")), table)).toBe(act);
   });
+  it("mean nothing under a window that lies over the screen", () => {
+    for (const html of ['<div><div aria-modal="true"></div></div>', '<div class="el-image-viewer__wrapper"></div>']) {
+      element(html);
+      for (const key of ["j", "Enter", "1", "Escape"]) expect(meant(press(key), table)).toBeNull();
+    }
+    element('<div style="display: none"><div aria-modal="true"></div></div>');
+    expect(meant(press("j"), table)).toBe(act);
+  });
   it("do not fire with a modifier or while composing Chinese", () => {
     expect(meant(press("j", document.body, { ctrlKey: true }), table)).toBeNull();
     expect(meant(press("Enter", document.body, { isComposing: true }), table)).toBeNull();

@@ -224,6 +224,7 @@ const en: typeof zh = {
     storage_on: "Kept for good",
     storage_off: "The system may delete unsent content when space is short",
     storage_ask: "Keep for good",
+    logout_offline: "No network: you are still logged in. Log out again once there is one",
     storage_refused: "The browser did not agree; add this page to the home screen first",
     install: "Add to home screen",
     install_hint: "Choose “Add to home screen” in the browser's menu: it opens like an app and works without a network.",

@@ -215,6 +215,7 @@ export default {
     storage_on: "已允许长期保存",
     storage_off: "系统清理空间时可能删除未上传的内容",
     storage_ask: "允许长期保存",
+    logout_offline: "没有网络，还没有退出：有网络后请再点一次",
     storage_refused: "浏览器没有同意，请先把本页添加到主屏幕",
     install: "添加到主屏幕",
     install_hint: "在浏览器菜单中选“添加到主屏幕”，以后像应用一样打开，没有网络也能用。",

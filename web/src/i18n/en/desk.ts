@@ -9,6 +9,7 @@ export default {
   },
   audit: {
     data: { token: "token", days: "days", scopes: "scopes", lang: "language", count: "times", grant: "grant", region: "region", unit: "unit", staff: "person", machine: "machine account", group: "kind", account: "account", subject: "subject", look: "look" },
+    values: { lang: { zh: "Chinese", en: "English" }, machine: { true: "yes", false: "no" } },
     log: "Security log", looks: "Looks at personal data", file: "Take as CSV", group: "Kind", groups: { log_in: "Logging in and out", factor: "Factors and passwords", token: "API tokens", right: "Accounts and roles", look: "Looks and files" },
     since: "From", until: "To", at: "Time", what: "What", account: "Account", by: "By", how: "How and why", from: "From where", subject: "Subject", purpose: "Purpose", reason: "Reason", count: "Items",
     logHint: "Entries are only ever added, each chained to the one before; nobody can change them. Addresses are kept for a year. Taking the file is written down, too.", looksHint: "Who of your unit or territory opened whose personal data, when and why.",
@@ -56,7 +57,7 @@ export default {
   task: {
     mine: "My tasks", open: "To do", done: "Done", empty: "Nothing to do", pick: "Choose a task", addPhoto: "+ Add photo",
     removePhoto: "Remove photo", needed: "Required", note: "Report", noteHint: "What was done, with what result", reasonHint: "Give a reason (required)",
-    photos: "Photos", photoNeeded: "At least one photo is needed",
+    photos: "Photos", photosGoing: "A photo is not up yet: wait a moment; one that failed, retry or remove", photoNeeded: "At least one photo is needed",
     said: {
       accept: "Signed for", return: "Returned", submit: "Submitted for check", approve: "Approved", reject: "Sent back for rework", escalate: "Escalated",
       check_in: "Checked in", transfer: "Transferred", delegate: "Delegated", suspend: "Suspended", resume: "Resumed", extend: "Extension asked",

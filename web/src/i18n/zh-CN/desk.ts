@@ -8,6 +8,7 @@ export default {
   },
   audit: {
     data: { token: "令牌", days: "天数", scopes: "范围", lang: "语言", count: "次数", grant: "授权", region: "区域", unit: "单位", staff: "人员", machine: "机器账号", group: "类别", account: "账号", subject: "对象", look: "调阅" },
+    values: { lang: { zh: "中文", en: "英文" }, machine: { true: "是", false: "否" } },
     log: "安全日志", looks: "调阅登记", file: "导出 CSV", group: "类别", groups: { log_in: "登录与退出", factor: "验证方式与密码", token: "接口令牌", right: "账号与岗位", look: "调阅与导出" },
     since: "开始时间", until: "结束时间", at: "时间", what: "动作", account: "账号", by: "操作人", how: "方式与原因", from: "来自", subject: "对象", purpose: "目的", reason: "理由", count: "条数",
     logHint: "每条记录只能追加、前后相连，任何人不能修改；网络地址保存一年。导出本身也会登记。", looksHint: "本单位（或本辖区）谁在何时因何调阅了谁的个人信息。",
@@ -51,7 +52,7 @@ export default {
   },
   task: {
     mine: "我的任务", open: "待办", done: "已完成", empty: "没有待办任务", pick: "请选择一个任务", addPhoto: "＋ 添加照片", removePhoto: "移除照片",
-    needed: "请填写", note: "办理说明", noteHint: "写明做了什么、结果如何", reasonHint: "请写明理由（必填）", photos: "照片", photoNeeded: "需要至少一张照片",
+    needed: "请填写", note: "办理说明", noteHint: "写明做了什么、结果如何", reasonHint: "请写明理由（必填）", photos: "照片", photosGoing: "照片还没有传完，请稍候；传不上的请重试或移除", photoNeeded: "需要至少一张照片",
     said: {
       accept: "已签收", return: "已退回", submit: "已提交，等待核查", approve: "已通过", reject: "已退回重办", escalate: "已提级", check_in: "已签到",
       transfer: "已转办", delegate: "已委派", suspend: "已挂起", resume: "已恢复", extend: "已申请延期",

@@ -69,7 +69,7 @@ async function pressed(button) {
     location.assign(button.dataset.next || location.href);
   } catch (error) {
     // a closed window of the browser is no fault to explain at length; 429 and refusals come with the server's own words
-    told.textContent = error.status === 429 ? told.dataset.many : error.name === "NotAllowedError" ? told.dataset.cancelled : error.message || told.dataset.failed;
+    told.textContent = error.status === 429 ? told.dataset.many : error.name === "NotAllowedError" ? told.dataset.cancelled : error instanceof TypeError ? told.dataset.offline : error.message || told.dataset.failed;
     told.hidden = false;
   } finally {
     button.disabled = false;
