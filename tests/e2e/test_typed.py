@@ -24,7 +24,8 @@ def test_a_reason_begun_is_not_a_dispatch(deployment: Deployment, desk: Callable
     page.keyboard.press("Enter")
     page.wait_for_timeout(500)
     expect(page.get_by_label("理由")).to_have_value("群众又来电")
-    page.keyboard.press("Escape")
+    page.get_by_label("理由").press("Escape")
+    expect(page.get_by_role("button", name="催办", exact=True)).to_be_focused()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     for key in ("Enter", "j", "m"):
