@@ -24,7 +24,8 @@ def test_a_reason_begun_is_not_a_dispatch(deployment: Deployment, desk: Callable
     page.keyboard.press("Enter")
     page.wait_for_timeout(500)
     expect(page.get_by_label("理由")).to_have_value("群众又来电")
-    page.keyboard.press("Escape")
+    page.get_by_label("理由").press("Escape")
+    expect(page.get_by_role("button", name="催办", exact=True)).to_be_focused()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     for key in ("Enter", "j", "m"):
@@ -123,3 +124,50 @@ def test_the_phone_begins_in_the_browsers_language(deployment: Deployment, brows
         page.goto(f"{deployment.url}/m/me")
         expect(page.get_by_role("link", name=word)).to_be_visible()
         context.close()
+
+
+def test_a_case_can_be_read_at_twice_the_size(deployment: Deployment, desk: Callable[..., Desk], spot: Spot) -> None:
+    """1440 × 900 at 200 %: queue and case take turns, and the words of the case come into sight."""
+    code = deployment.api("operator").report(spot, "井盖旁边的灯也坏了")["case"]
+    operator = desk("operator", 720, 450)
+    operator.open(f"/console/{code}")
+    words = operator.page.locator(".body .text").first
+    expect(words).to_have_text("井盖旁边的灯也坏了")
+    words.scroll_into_view_if_needed()
+    shown = (
+        "e => { const r = e.getBoundingClientRect(); return document.elementFromPoint(r.x + 5, r.y + r.height / 2) === e && r.width > 500 }"
+    )
+    assert words.evaluate(shown)
+
+
+def test_the_names_of_the_levels_stay_inside_their_tiles(desk: Callable[..., Desk]) -> None:
+    """English words are longer."""
+    leader = desk("leader", 1024, 768)
+    leader.open("/cockpit")
+    words = leader.page.locator(".levels a > span")
+    expect(words).to_have_count(4)
+    words.evaluate_all("all => all.forEach(one => (one.textContent = 'Important'))")
+    over = """e => { const words = document.createRange(); words.selectNodeContents(e);
+        return words.getBoundingClientRect().right - e.parentElement.getBoundingClientRect().right }"""
+    assert [word.evaluate(over) < 0 for word in words.all()] == [True] * 4
+
+
+def test_stars_and_words_of_a_rating_outlive_a_reload(deployment: Deployment, phone: Callable[..., Phone], spot: Spot) -> None:
+    told = deployment.api("operator").report(spot)
+    citizen = phone(None)
+    link = told["track_url"][told["track_url"].index("/track/") :]
+    seen: dict[str, Any] = {}
+
+    def closed(route: Route) -> None:
+        answer = route.fetch()
+        seen.update(answer.json(), can_rate=True)
+        route.fulfill(response=answer, json=seen)
+
+    citizen.tab.route("**/track/*as=json*", closed)
+    citizen.open(link)
+    citizen.page.get_by_role("radio").nth(3).check(force=True)
+    note = citizen.page.get_by_label("想说几句（可不填）")
+    note.fill("来得很快")
+    citizen.page.reload()
+    expect(note).to_have_value("来得很快")
+    expect(citizen.page.get_by_role("radio").nth(3)).to_be_checked()

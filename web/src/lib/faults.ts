@@ -16,6 +16,7 @@ export function faultText(error: unknown, say: Say): FaultText {
   if (!(error instanceof Problem)) return { title: say("fault.unknown", { status: "–" }), detail: "", fields: [] };
   const own = say(KEYS[error.status] ?? "fault.unknown", { status: error.status });
   const title = error.title || own;
-  const fields = error.fields.map((f) => [f.pointer?.replace(/^[#/]+/, ""), f.message].filter(Boolean).join(say("colon")));
+  // What the sentence says already is not said again with the field's technical name.
+  const fields = error.fields.filter((f) => f.message !== error.detail).map((f) => [f.pointer?.replace(/^[#/]+/, ""), f.message].filter(Boolean).join(say("colon")));
   return { title, detail: error.detail === title ? "" : error.detail, fields };
 }

@@ -40,6 +40,10 @@ describe("faults in words", () => {
     const text = faultText(new Problem(422, { title: "缺少说明", detail: "缺少说明", errors: [{ pointer: "/note", message: "必填" }] }), say);
     expect(text).toEqual({ title: "缺少说明", detail: "", fields: ["notecolon必填"] });
   });
+  it("do not say a field's fault again that the sentence has said", () => {
+    const told = new Problem(422, { title: "内容有误", detail: "“note” 最多 2000 个字", errors: [{ pointer: "/note", message: "“note” 最多 2000 个字" }] });
+    expect(faultText(told, say)).toEqual({ title: "内容有误", detail: "“note” 最多 2000 个字", fields: [] });
+  });
   it("fall back to ours by status", () => {
     expect(faultText(new Problem(0), say).title).toBe("fault.offline");
     expect(faultText(new Problem(418), say).title).toBe("fault.unknown");
