@@ -63,12 +63,13 @@ web-test: web/node_modules/.installed
 unit: .venv/.dev
 	.venv/bin/pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
-# known weaknesses of what we depend on: asks advisory services, so it needs them to be reachable (lint has what works without)
+# known weaknesses of what we depend on: asks advisory services, so it needs them to be reachable (lint has what works without);
+# strict: a package they do not know is no package without weaknesses
 audit: .venv/.dev web/node_modules/.installed
 	@test -x .venv/audit/bin/pip-audit || { .venv/bin/python -m venv .venv/audit && \
 		.venv/audit/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/audit.txt; }
-	.venv/audit/bin/pip-audit --require-hashes --disable-pip -r requirements/base.txt
-	.venv/audit/bin/pip-audit --require-hashes --disable-pip -r requirements/dev.txt
+	.venv/audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements/base.txt
+	.venv/audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements/dev.txt
 	cd web && ../tools/npm audit --audit-level=high
 
 # Apache Spark is 450 MB and needs Java: what it runs is tested apart

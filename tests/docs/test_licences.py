@@ -51,3 +51,10 @@ def test_an_npm_package_without_integrity_is_told(tmp_path: Path) -> None:
     packages = {"": {}, "node_modules/a": {"license": "MIT"}, "node_modules/b": {"license": "AGPL-3.0", "integrity": "sha512-x"}}
     lock.write_text(json.dumps({"packages": packages}))
     assert len(list(licences.npm_faults(lock))) == 2
+
+
+def test_an_audit_that_could_ask_nobody_is_red() -> None:
+    """Without ``--strict`` packages an index does not tell of are skipped, and all skipped is "no known vulnerabilities", status 0."""
+    lines = [line for line in (ROOT / "Makefile").read_text(encoding="utf-8").splitlines() if "bin/pip-audit " in line and "-r " in line]
+    asked = [line for line in lines if "--strict" in line]
+    assert len(asked) == len([line for line in lines if "install" not in line]) == 2

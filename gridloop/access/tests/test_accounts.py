@@ -188,6 +188,16 @@ def test_own_password(cast: Cast) -> None:
         assert User.objects.get(username="operator").check_password("eine lange Nacht")
 
 
+def test_long_passwords_are_taken_whole(cast: Cast) -> None:
+    operator, words = cast.viewer("operator"), "夜里三点路灯都亮着 " * 12
+    assert len(words) > 64
+    actions.change_password(operator, words)
+    with scoped(SYSTEM):
+        kept = User.objects.get(username="operator")
+        assert kept.check_password(words)
+        assert not kept.check_password(words[:64]), "nothing of it is cut off"
+
+
 def test_every_look_is_written_with_its_reason(cast: Cast) -> None:
     operator, supervisor = cast.viewer("operator"), cast.viewer("supervisor")
     actions.log_look(operator, "person:12", "handle_case", "核实现场联系人", count=3)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from django.test import Client
 
+from gridloop.access.actions import issue_token
+from gridloop.access.selectors import user_id_of
+from gridloop.adapters.assistants.openai.tests.test_write import StandIn
 from gridloop.cases import actions, assisting, present
 from gridloop.cases.tests.kit import Cast
 from gridloop.cases.tests.test_life import actions_of, new_report
 from gridloop.kernel.errors import Invalid, NotFound, NotNow, Unavailable
-from gridloop.kernel.viewer import PUBLIC
+from gridloop.kernel.viewer import PUBLIC, SYSTEM
 from gridloop.project.assistants import current
 from gridloop.sdk.assistants import Ask, AssistantError
 
@@ -93,3 +100,29 @@ def test_the_setting_names_the_adapter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRIDLOOP_ASSISTANT", "nobody:x")
     with pytest.raises(ValueError, match="not installed"):
         current()
+
+
+def test_the_whole_way_to_a_model_and_back(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over HTTP, with the adapter the setting names, to a stand-in on this machine; without it the same request says so."""
+    code, model = reported(cast), StandIn()
+    http = Client(headers={"Authorization": f"Bearer {issue_token(SYSTEM, user_id_of('operator') or 0)}"})
+
+    def asked() -> tuple[int, dict[str, Any]]:
+        answer = http.post(f"/api/v1/cases/{code}/draft", {"kind": "reply"}, content_type="application/json")
+        return answer.status_code, answer.json()
+
+    assert asked()[0] == 409
+    threading.Thread(target=model.serve_forever, daemon=True).start()
+    try:
+        monkeypatch.setenv("GRIDLOOP_ASSISTANT", f"openai:{model.base}#qwen")
+        assert asked() == (200, {"text": "起草好了"})
+        model.answer = (500, b"{}")
+        assert asked()[0] == 503
+    finally:
+        model.shutdown()
+        model.server_close()
+    assert asked()[0] == 503, "nobody there any more"
+    sent = json.dumps([body for _, body, _ in model.asked], ensure_ascii=False)
+    assert "路灯不亮" in sent
+    assert not [number for number in ("10012345678", "13812345678") if number in sent]
+    assert present.case_detail(cast.operator, code)["status"] == "dispatched"

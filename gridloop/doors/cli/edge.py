@@ -159,6 +159,8 @@ _TEMPLATE = """\
 				replace token REDACTED
 				replace code REDACTED
 				replace state REDACTED
+				replace q REDACTED
+				replace reason REDACTED
 			}}
 			wrap {log_format}
 		}}
