@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache, lru_cache
 from typing import Any
 
+from pydantic import ValidationError
+
 from gridloop.detection import language
 from gridloop.detection.rules import Detector
 from gridloop.detection.values import Kind
 from gridloop.journal.frame import reading
 from gridloop.kernel.durations import WorkingCalendar
-from gridloop.kernel.errors import NotFound
+from gridloop.kernel.errors import NotFound, NotNow
 from gridloop.kernel.texts import say
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs.selectors import calendar_for, region_names, unit_names
@@ -58,7 +60,10 @@ class Installed:
 
 @lru_cache(maxsize=1024)
 def version(version_id: int) -> tuple[Pack, str, str, str]:
-    """Pack, name, version and process digest of an installed version; versions never change, so the answer is kept for good."""
+    """Pack, name, version and process digest of an installed version; versions never change, so the answer is kept for good.
+
+    NotNow for one that a later program has installed, in words this one does not know.
+    """
     return _version(SYSTEM, version_id)
 
 
@@ -67,17 +72,39 @@ def _version(viewer: Viewer, version_id: int) -> tuple[Pack, str, str, str]:
     row = PackVersion.objects.filter(pk=version_id).first()
     if row is None:
         raise NotFound("scenes.not_found", name=str(version_id))
-    return Pack.model_validate(row.content), row.name, row.version, row.process_digest
+    try:
+        pack = Pack.model_validate(row.content)
+    except ValidationError as fault:
+        raise NotNow("scenes.of_a_later_program", pack=row.name, version=row.version) from fault
+    return pack, row.name, row.version, row.process_digest
 
 
 @reading
 def packs(viewer: Viewer) -> list[Installed]:
-    """The newest version of every pack, by name. Packs are rules of the house, not of a region: everyone sees all."""
+    """The newest version of every pack, by name. Packs are rules of the house, not of a region: everyone sees all.
+
+    Of what a later program has left behind, the newest this one can read, see ``doctor``: one pack must not keep reports from being taken.
+    """
     switches: dict[str, dict[str, PackSwitch]] = {}
     for one in PackSwitch.objects.all():
         switches.setdefault(one.name, {})[one.region] = one
-    rows = PackVersion.objects.order_by("name", "-id").distinct("name")
-    return [_installed(row, switches.get(row.name, {})) for row in rows]
+    rows = (_readable(row) for row in PackVersion.objects.order_by("name", "-id").distinct("name"))
+    return [_installed(row, switches.get(row.name, {})) for row in rows if row is not None]
+
+
+def _readable(row: PackVersion) -> PackVersion | None:
+    """The version, or the last one before that this program can read."""
+    found: PackVersion | None = row
+    while found is not None and not _is_readable(int(found.pk)):
+        found = PackVersion.objects.filter(name=row.name, pk__lt=found.pk).order_by("-id").first()
+    return found
+
+
+def _is_readable(version_id: int) -> bool:
+    try:
+        return bool(version(version_id))
+    except NotNow:
+        return False
 
 
 def _installed(row: PackVersion, switches: Mapping[str, PackSwitch]) -> Installed:
@@ -134,9 +161,12 @@ def _made(one: Installed, calendar: WorkingCalendar) -> list[Detector]:
 
 @reading
 def doctor(viewer: Viewer) -> list[tuple[str, str, str, dict[str, Any]]]:
-    """Lines for ``gridloop doctor``: packs that are on whose detectors cannot be read any more."""
+    """Lines for ``gridloop doctor``: packs of a later program, and those that are on whose detectors cannot be read any more."""
     calendar = calendar_for(viewer, "")
     lines: list[tuple[str, str, str, dict[str, Any]]] = []
+    for row in PackVersion.objects.order_by("name", "-id").distinct("name"):
+        if not _is_readable(int(row.pk)):
+            lines.append(("BAD", "packs", "scenes.of_a_later_program", {"pack": row.name, "version": row.version}))
     for one in packs(viewer):
         if one.pack.detect is not None and one.on_somewhere and not _made(one, calendar):
             lines.append(("BAD", "detectors", "scenes.doctor_detect", {"pack": one.name, "version": one.version}))

@@ -14,7 +14,7 @@ from gridloop.flow.models import Definition
 from gridloop.journal.actions import scoped
 from gridloop.journal.models import Fact
 from gridloop.kernel import clock
-from gridloop.kernel.errors import Forbidden, Invalid, NotFound
+from gridloop.kernel.errors import Forbidden, Invalid, NotFound, NotNow
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Grant, Viewer
 from gridloop.scenes import actions, selectors
 from gridloop.scenes.book import BOOK
@@ -55,6 +55,25 @@ def test_changed_pack_is_a_new_version_and_the_old_one_stays(cast: Cast, tmp_pat
     assert BOOK.for_type("09009", EAST, PLATE)[0].params["wait"] == "9m"
     back = actions.install(SYSTEM, load(copy_of("illegal_parking", tmp_path / "again"), KNOWN))
     assert back > new_id  # going back is a version of its own
+
+
+def test_what_a_later_program_left_behind_stops_no_report(cast: Cast) -> None:
+    """After going back: a newer version of a pack in words not known here, and a pack that did not exist."""
+    old = next(one for one in selectors.packs(SYSTEM) if one.name == "illegal_parking")
+    with scoped(SYSTEM):
+        row = PackVersion.objects.get(pk=old.version_id)
+        for name in ("illegal_parking", "from_later"):
+            row.pk, row.name, row.version, row.content = None, name, "9.0.0", {**row.content, "word_of_tomorrow": 1}
+            row.save(force_insert=True)
+    BOOK.forget()
+    here = {one.name: one.version for one in selectors.packs(SYSTEM)}
+    assert here["illegal_parking"] == old.version
+    assert "from_later" not in here
+    assert BOOK.for_type("09009", EAST, PLATE)[0].version_id == old.version_id
+    told = [params for _, _, key, params in selectors.doctor(SYSTEM) if key == "scenes.of_a_later_program"]
+    assert told == [{"pack": "from_later", "version": "9.0.0"}, {"pack": "illegal_parking", "version": "9.0.0"}]
+    with pytest.raises(NotNow):
+        selectors.version(int(row.pk))
 
 
 def test_pack_with_faults_is_refused(cast: Cast, tmp_path: Path) -> None:
