@@ -1,4 +1,4 @@
-"""The contract of a reader: a folder with manifest.yaml, reader.py, README.md and tests that asks devices or listens to them.
+"""The contract of a reader: a folder with manifest.yaml, reader.py, README.md, fixtures and tests that asks devices or listens to them.
 
 ``reader.py`` has ``build(settings) -> Reader``, which raises ``ValueError`` for settings that mean nothing.
 """
