@@ -14,6 +14,7 @@ from gridloop.doors.cli.database import Urls
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.actions import load
 from gridloop.registry.messages import DeviceRow
+from gridloop.scenes.book import BOOK
 from gridloop.signals import actions
 from gridloop.signals.log import PostgresLog
 
@@ -45,3 +46,11 @@ def device(code: str, interval: int = 60) -> DeviceRow:
 def history_folder(settings: Any, tmp_path: Path) -> Path:
     settings.DATA_DIR = tmp_path
     return tmp_path / "history"
+
+
+@pytest.fixture
+def packs(county: Cast) -> Iterator[None]:
+    """The program's own packs, read anew before and after."""
+    BOOK.forget()
+    yield
+    BOOK.forget()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from uuid import uuid4
-
-import pytest
 
 from gridloop.cases.tests.kit import Cast
 from gridloop.detection.rules import HARMLESS
@@ -14,7 +11,6 @@ from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.actions import load
 from gridloop.registry.messages import HouseholdRow, PersonRow
-from gridloop.scenes.book import BOOK
 from gridloop.signals import outcomes
 from gridloop.signals.detecting import AtWork
 from gridloop.signals.judging import KNOWN, NORMAL
@@ -25,13 +21,6 @@ from gridloop.signals.tests.homes import GRID, START, reading, sensor
 from gridloop.signals.tests.test_alarms_become_cases import at, put, work_until
 
 QUIET = "silent_home.too_quiet"
-
-
-@pytest.fixture
-def packs(county: Cast) -> Iterator[None]:
-    BOOK.forget()
-    yield
-    BOOK.forget()
 
 
 def ended(home: str, outcome: str, reason: str = "", days_ago: float = 10, detector: str = QUIET, cases: int = 1) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
 from gridloop.cases.models import Case, Source
-from gridloop.cases.tests.kit import Cast
 from gridloop.journal.frame import scoped
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.registry.actions import load
 from gridloop.registry.messages import DeviceRow, HouseholdRow, PersonRow
 from gridloop.scenes import selectors as scenes
-from gridloop.scenes.book import BOOK
 from gridloop.sdk.signals import Signal
 from gridloop.signals import outcomes
 from gridloop.signals.detecting import AtWork
@@ -23,13 +20,6 @@ from gridloop.signals.models import Alarm
 from gridloop.signals.tests.homes import DOOR, GRID, PLACE, START, reading, sensor
 from gridloop.signals.tests.test_alarms_become_cases import at, put, work_until
 from gridloop.signals.tests.test_bad_days import said
-
-
-@pytest.fixture
-def packs(county: Cast) -> Iterator[None]:
-    BOOK.forget()
-    yield
-    BOOK.forget()
 
 
 def level(minutes: float, value: float) -> Signal:
