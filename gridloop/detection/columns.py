@@ -19,6 +19,7 @@ NEVER = 2**62  # half of the range: sums with a duration do not wrap
 LONG_AGO = -NEVER
 LATEST = 2**42
 MOST_DEVICES = 2**27  # state is as long as the highest number
+_LAST = 2**63 - 1
 _PACKED = 20  # bits of a position in a packed sort
 
 
@@ -132,19 +133,21 @@ def order_by(key: Ints, time: Ints, before: int = NEVER, kernels: Any = None) ->
     fits = int(key.max()).bit_length() + clock + place <= 63
     if fits and kernels is not None:
         return _compiled_order(key, time, before, (begin, clock, place), kernels)
-    if before <= end:
-        which = (time < before).nonzero()[0]
-        order, key, time = order_by(key[which], time[which])
-        return which[order], key, time
     if not fits:
-        order = stable_order(time)
+        which = (time < before).nonzero()[0]
+        order = which[stable_order(time[which])]
         order = order[stable_order(key[order])]
         return order, key[order], time[order]
     packed = time - begin
     packed |= key << clock
     packed <<= place
     packed |= np.arange(size)
+    if before <= end:
+        wait = time >= before
+        packed[wait] = _LAST
+        size -= int(np.count_nonzero(wait))
     packed.sort()
+    packed = packed[:size]
     order = packed & ((1 << place) - 1)
     packed >>= place
     key = packed >> clock
@@ -165,6 +168,8 @@ def _compiled_order(key: Ints, time: Ints, before: int, bits: tuple[int, int, in
 def by_device(readings: Readings, before: int = NEVER, kernels: Any = None) -> tuple[Sorted, int]:
     """Readings of an earlier time by (device, time, kind, id), each once, and how many were there again."""
     order, device, time = order_by(readings.device, readings.time, before, kernels)
+    if kernels is not None and not kernels.repeats(device, time):
+        return Sorted(readings, order, device, time), 0
     same = device[1:] == device[:-1]
     same &= time[1:] == time[:-1]
     if not same.any():

@@ -142,12 +142,12 @@ class Engine:
         if len(set(names)) < len(names):
             raise ValueError("two detectors have the same id")
         self._reorder = Reorder(lateness, grid, ahead)
+        self._kernels: Any = None  # the module of compiled loops, where they are used
         self._running = [_Running(detector, around) for detector in detectors]
         if compiled:
-            kernels = import_module("gridloop.detection.compiled")
-            self._reorder.kernels = kernels
+            self._kernels = self._reorder.kernels = import_module("gridloop.detection.compiled")
             for part in (part for running in self._running for _, part in running.tree()):
-                part.kernels = kernels
+                part.kernels = self._kernels
         self._sizes = dict.fromkeys([DEVICE, *(detector.by for detector in detectors)], 0)
         self._totals = Totals([*meters, *(total for detector in detectors for total in detector.totals)])
         self._told = self._reorder.watermark
@@ -297,12 +297,12 @@ class Engine:
 
     def _view(self, by: str, rows: Sorted) -> View:
         if by == DEVICE:
-            return View(rows, None)
+            return View(rows, None, self._kernels)
         group = self._groups.get(by, np.zeros(0, np.int64))
         key = np.full(len(rows.device), -1)
         known = rows.device < len(group)
         key[known] = group[rows.device[known]]
-        return View(rows, key)
+        return View(rows, key, self._kernels)
 
     def reserve(self, by: str, size: int) -> None:
         """Room for so many keys of a grouping, and no more: it then need not grow while they come one after the other."""

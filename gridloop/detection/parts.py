@@ -46,9 +46,11 @@ class Bounds:
     def come(self, due: Ints, until: int, then: int, kernels: Any) -> tuple[Ints, Ints]:
         """The keys that are due before a moment, and when; ``then`` is put in the place of that."""
         if kernels is not None:
-            blocks = int((self._low < until).sum())
+            blocks = kernels.blocks_due(self._low, until)
+            if not blocks:
+                return _NONE, _NONE
             keys, moments = np.empty(blocks << _BLOCK, np.int64), np.empty(blocks << _BLOCK, np.int64)
-            size = kernels.come(self._low, due, until, then, keys, moments) if blocks else 0
+            size = kernels.come(self._low, due, until, then, keys, moments)
             return keys[:size], moments[:size]
         return self._come(due, until, then)
 
@@ -69,6 +71,7 @@ class Bounds:
         return found, moments
 
 
+_NONE = np.zeros(0, np.int64)
 _BLOCK = 8  # keys of a block are 2 to this; the compiled loops know it too
 
 

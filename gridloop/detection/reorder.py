@@ -114,11 +114,13 @@ class Reorder:
         return handed, mark
 
     def _with_fresh(self, out: list[Readings], mark: int) -> tuple[Sorted, int]:
-        """Rows that waited and rows that need not, in order. What is not yet due of the latter goes into buckets."""
+        """Rows that waited and rows that need not, in order. Of the latter, what is not yet due goes into buckets where it is most."""
         fresh, self._fresh = joined(self._fresh), []
         wait = (fresh.time >= mark).nonzero()[0]
-        if len(wait):
+        if 2 * len(wait) > len(fresh.time):
             self._file(fresh.take(wait))
+        elif len(wait):  # looked at again with the next: never more rows than are handed on
+            self._fresh.append(fresh.take(wait))
         if len(wait) < len(fresh.time):
             out = [*out, fresh]
         return by_device(joined(out), mark, self.kernels)

@@ -50,7 +50,7 @@ class Routine(Hourly):
         amount = self.amounts(some)
         off = amount - means
         plain = self.rule.over == 1 and self.rule.least >= 0 and self.rule.times >= 0
-        if settled and plain and not np.isnan(self.cells["calm"][some]).any():
+        if settled and plain and not np.isnan(self.cells["calm"][some].min()):
             return self._all_known(some, means, off)
         first, rule = self.cells["first"][some], self.rule
         seen = hour.looks.seen(first, hour.kind)
@@ -70,16 +70,19 @@ class Routine(Hourly):
         limit = calm * rule.times
         limit += rule.least
         size = np.abs(off)
-        on: Bools = (off if rule.direction == rules.UP else size) >= limit
-        if rule.direction == rules.DOWN:
-            on &= off < 0
-        np.minimum(size, limit, out=size)
-        near = np.copysign(size, off, out=off)
-        near /= SLOWEST
-        near += means
-        means[:] = near
+        on: Bools = size >= limit
+        beyond = on.nonzero()[0]
+        if len(beyond):  # few: what goes beyond the limit moves the mean no further than the limit does
+            there, most = off[beyond], limit[beyond]
+            if rule.direction != rules.BOTH:
+                on[beyond] = there >= most if rule.direction == rules.UP else there < 0
+            size[beyond] = most
+            off[beyond] = np.copysign(most, there)
+        off *= 1 / SLOWEST  # a power of two: the same as the division, to the last bit
+        off += means
+        means[:] = off
         size -= calm
-        size /= _CALM
+        size *= 1 / _CALM
         size += calm
         stored[:] = size
         return on

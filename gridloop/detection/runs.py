@@ -105,9 +105,13 @@ def _ends(first: Rows, size: int) -> Rows:
 
 
 class View:
-    """A step's readings by one grouping. ``key``: for each row of ``rows`` (by device, then time) its key, negative for none."""
+    """A step's readings by one grouping. ``key``: for each row of ``rows`` (by device, then time) its key, negative for none.
 
-    def __init__(self, rows: Sorted, key: Ints | None) -> None:
+    ``kernels``: the module of compiled loops, where they are used.
+    """
+
+    def __init__(self, rows: Sorted, key: Ints | None, kernels: Any = None) -> None:
+        self._kernels = kernels
         if key is None:
             self.rows, self.key = rows, rows.device
         else:
@@ -146,8 +150,14 @@ class View:
         """Rows of a pick: worked out once for all that ask for it."""
         found = self._rows.get(pick)
         if found is None:
-            found = self._rows[pick] = self.picked(pick).nonzero()[0]
+            found = self._rows[pick] = self._marked(self.picked(pick))
         return found
+
+    def _marked(self, which: Bools) -> Rows:
+        if self._kernels is None:
+            return which.nonzero()[0]
+        out = np.empty(len(which), np.intp)
+        return out[: self._kernels.rows_of(which, out)]
 
     def run_of(self, pick: Pick) -> Run:
         found = self._runs.get(pick)

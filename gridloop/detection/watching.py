@@ -36,12 +36,13 @@ class Threshold(Leaf):
         rule, value = self.rule, run.value
         clear = rule.limit if rule.clear is None else rule.clear
         over, under = (value >= rule.limit, value < clear) if rule.direction == rules.UP else (value <= rule.limit, value > clear)
-        silent = ~(over | under)
-        if silent.any():  # between the limits, or without a value: as before
-            over = np.where(silent, self.cells["on"][run.key], over)
-            if not run.single:
-                said = run.latest(~silent)
-                over = np.where(said >= 0, over[said], over)
+        said = over | under
+        silent = (~said).nonzero()[0]
+        if len(silent):  # between the limits, or without a value: as before
+            over[silent] = self.cells["on"][run.key[silent]]
+            if not run.single and (run.key[silent] == run.key[silent - 1]).any():
+                last = run.latest(said)
+                over = np.where(last >= 0, over[last], over)
         return run, over, None
 
 
