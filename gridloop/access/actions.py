@@ -150,7 +150,7 @@ def create_officers() -> list[tuple[str, str, str]]:
 
 
 @verb("user.edit")
-def create_user(viewer: Viewer, username: str, name: str, *, staff_id: int | None = None, lang: str = "zh", machine: bool = False) -> int:
+def create_user(viewer: Viewer, username: str, name: str, *, staff_id: int | None = None, lang: str = "", machine: bool = False) -> int:
     """A new account without rights and without a password; returns its id. NotNow when the log-in name is taken.
 
     A staff member is one of the administrator's own territory: the account sees and does what names that person.

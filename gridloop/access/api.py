@@ -101,7 +101,7 @@ def me(request: HttpRequest) -> dict[str, Any]:
         "unit": {"id": viewer.unit_id, "name": unit_name} if unit_name else None,
         "region": {"code": region, "name": region_name} if region_name else None,
         "permissions": sorted(viewer.everything),
-        "lang": account.lang,
+        "lang": viewer.lang,
         "sample": settings.SAMPLE,
         "second_factor": viewer.scopes is None and selectors.second_factor_missing(account.id),
         "clock": {"now": clock.now(), "rate": clock.rate()},

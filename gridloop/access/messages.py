@@ -16,7 +16,7 @@ class SampleLogin:
     region: str
     unit_code: str | None
     password: str = ""
-    lang: str = "zh"
+    lang: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ class User(AbstractBaseUser):
     username = models.CharField(max_length=64, unique=True)
     name = models.CharField(max_length=80)
     staff = models.ForeignKey("orgs.Staff", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    lang = models.CharField(max_length=2, default="zh", choices=[("zh", "中文"), ("en", "English")])
+    # '' until somebody chose: that of the browser
+    lang = models.CharField(max_length=2, default="", blank=True, choices=[("zh", "中文"), ("en", "English")])
     machine = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=clock.now)
@@ -36,7 +37,7 @@ class User(AbstractBaseUser):
     objects: ClassVar[UserManager] = UserManager()
 
     class Meta:
-        constraints = [models.CheckConstraint(name="user_lang_known", condition=Q(lang__in=["zh", "en"]))]
+        constraints = [models.CheckConstraint(name="user_lang_known", condition=Q(lang__in=["", "zh", "en"]))]
 
     def __str__(self) -> str:
         return self.username

@@ -57,7 +57,7 @@ class UserOut(Schema):
     username: str
     name: str
     staff: int | None = Field(alias="staff_id")
-    lang: str
+    lang: str = Field(description="zh, en, or empty where nobody has chosen: then that of the browser")
     machine: bool
     active: bool
     grants: list[GrantOut]
@@ -78,7 +78,7 @@ class UserIn(Schema):
     username: str = Field(min_length=1, max_length=64, pattern=r"^[\w.@+-]+$")
     name: str = Field(min_length=1, max_length=80)
     staff: int | None = None
-    lang: Literal["zh", "en"] = "zh"
+    lang: Literal["", "zh", "en"] = Field("", description="empty: that of the browser, until somebody chooses")
     machine: bool = False
 
 

@@ -94,7 +94,7 @@ def _load_viewer(user_id: int) -> Viewer:
         grants=seen,
         permissions=permissions_of(g.role for g in grants if not _has_territory(g.role)),
         roles=frozenset(g.role for g in grants),
-        lang=user.lang,
+        lang=user.lang or "zh",
     )
 
 
@@ -187,8 +187,14 @@ def _viewer_of(request: HttpRequest) -> Viewer:
     if request.user.is_authenticated:
         viewer = _session_viewer(request.user.pk)
         # another web process may have set the language a moment ago: the account was just read, the viewer is remembered
-        return viewer if viewer.lang == request.user.lang else replace(viewer, lang=request.user.lang)
-    return replace(PUBLIC, lang="en" if get_language_from_request(request).startswith("en") else "zh")
+        lang = request.user.lang or _lang_of(request)
+        return viewer if viewer.lang == lang else replace(viewer, lang=lang)
+    return replace(PUBLIC, lang=_lang_of(request))
+
+
+def _lang_of(request: HttpRequest) -> str:
+    """What was chosen in this browser, else what it asks for, else Chinese."""
+    return "en" if get_language_from_request(request).startswith("en") else "zh"
 
 
 @dataclass(frozen=True, slots=True)

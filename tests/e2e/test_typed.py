@@ -126,6 +126,18 @@ def test_the_phone_begins_in_the_browsers_language(deployment: Deployment, brows
         context.close()
 
 
+def test_the_desk_speaks_as_the_log_in_page_did(deployment: Deployment, browser: Browser) -> None:
+    """In the browser's language, as long as nobody has chosen another."""
+    for lang, word in (("en-GB", "Cases"), ("zh-CN", "事件广场")):
+        context = browser.new_context(locale=lang)
+        page = context.new_page()
+        page.goto(f"{deployment.url}/login/?next=/cases")
+        page.locator("button[value=worker]").click()
+        expect(page.locator("main h1")).to_contain_text(word)
+        expect(page.locator("html")).to_have_attribute("lang", "en" if lang == "en-GB" else "zh")
+        context.close()
+
+
 def test_a_case_can_be_read_at_twice_the_size(deployment: Deployment, desk: Callable[..., Desk], spot: Spot) -> None:
     """1440 × 900 at 200 %: queue and case take turns, and the words of the case come into sight."""
     code = deployment.api("operator").report(spot, "井盖旁边的灯也坏了")["case"]

@@ -110,3 +110,18 @@ def test_a_language_set_in_another_process_is_felt_by_the_next_request(cast: Cas
     assert client.get("/api/v1/me").json()["lang"] == "en"
     refused = client.get("/api/v1/users")
     assert (refused.status_code, refused.json()["title"].isascii()) == (403, True), "sentences of the server, too"
+
+
+def test_who_has_chosen_no_language_sees_that_of_the_browser(cast: Cast) -> None:
+    client = Client()
+    with scoped(SYSTEM):
+        user = User.objects.get(username="operator")
+    assert user.lang == "", "the sample's people have chosen none"
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    for asks, lang in (("en-GB,en;q=0.9", "en"), ("zh-CN", "zh"), ("fr", "zh"), ("", "zh")):
+        headers = {"Accept-Language": asks} if asks else {}
+        assert client.get("/api/v1/me", headers=headers).json()["lang"] == lang, asks
+        refused = client.get("/api/v1/users", headers=headers).json()["title"]
+        assert refused.isascii() == (lang == "en"), refused
+    assert client.post("/api/v1/me", {"lang": "zh"}, content_type="application/json").status_code == 204
+    assert client.get("/api/v1/me", headers={"Accept-Language": "en"}).json()["lang"] == "zh", "what was chosen rules"

@@ -5790,10 +5790,11 @@ export interface components {
         UserIn: {
             /**
              * Lang
-             * @default zh
+             * @description empty: that of the browser, until somebody chooses
+             * @default
              * @enum {string}
              */
-            lang: "zh" | "en";
+            lang: "" | "zh" | "en";
             /**
              * Machine
              * @default false
@@ -5821,7 +5822,10 @@ export interface components {
             grants: components["schemas"]["GrantOut"][];
             /** Id */
             id: number;
-            /** Lang */
+            /**
+             * Lang
+             * @description zh, en, or empty where nobody has chosen: then that of the browser
+             */
             lang: string;
             /** Machine */
             machine: boolean;
