@@ -14,7 +14,7 @@ from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, Quer
 
 from gridloop.cases.models import Case
 from gridloop.cases.rules import END_STATUSES
-from gridloop.cases.selectors import _after, _cursor, _page, in_scope
+from gridloop.cases.selectors import cursor_of, in_scope, page_of, read_cursor
 from gridloop.journal.selectors import reading
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import Viewer
@@ -96,6 +96,6 @@ def listed(
     if side == "numerator":
         rows = rows.filter(one.part)
     if after:
-        at, row = _after(after, lambda d, i: (datetime.fromisoformat(d), int(i)))
+        at, row = read_cursor(after, lambda d, i: (datetime.fromisoformat(d), int(i)))
         rows = rows.filter(Q(reported_at__lt=at) | Q(reported_at=at, id__lt=row))
-    return _page(rows.order_by("-reported_at", "-id"), limit, lambda c: _cursor(c.reported_at, c.id))
+    return page_of(rows.order_by("-reported_at", "-id"), limit, lambda c: cursor_of(c.reported_at, c.id))
