@@ -7,3 +7,6 @@ export function counted(n: number | string): string {
   const value = Number(String(n).replace("+", ""));
   return most || value > MOST_COUNTED ? `${figures.format(Math.min(value, MOST_COUNTED))}+` : figures.format(value);
 }
+
+/** A share in percent, with one digit; all is "100", nothing to divide by "–". */
+export const percent = (share: number | null): string => (share === null ? "–" : share === 1 ? "100" : (share * 100).toFixed(1));
