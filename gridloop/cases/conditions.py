@@ -352,7 +352,8 @@ def _told(one: Compare, lang: str) -> str:
 def _value(name: str, literal: str | float, lang: str) -> str:
     if not isinstance(literal, str):
         number = f"{literal:g}"
-        return say(f"cases.severity_{number}", lang) if name == "severity" and number in ("1", "2", "3", "4") else number
+        level = say(f"cases.severity_{number}", lang) if name == "severity" and number in ("1", "2", "3", "4") else ""
+        return say("cases.condition_level", lang, number=number, name=level) if level else number
     if name == "type":
         literal = type_name(literal, lang)
     key = f"cases.status_{literal}" if name == "status" else f"cases.condition_{name}_{literal or 'none'}"

@@ -51,6 +51,13 @@ BREAKS = [
     ("notices.yaml", "template: new_task}", "template: new_task, when: 'face > 1'}", "scenes.cel"),
     ("notices.yaml", "template: new_task}", "template: new_task, pause: 1wh}", "scenes.pause"),
     ("indicators.yaml", "reworks > 0", "mood > 0", "scenes.cel"),
+    ("indicators.yaml", "reworks > 0", "reworks + 1 > 1", "scenes.share"),
+    ("indicators.yaml", "closed_by == 'left'", "closed_by == 'vanished'", "scenes.share"),
+    ("indicators.yaml", "reworks > 0", "severity > 4", "scenes.share_never_closed"),
+    ("indicators.yaml", "of: status == 'closed'", "of: status == 'handling'", "scenes.share_never_closed"),
+    ("indicators.yaml", "part: reworks > 0", "period: reported\n    part: reworks < 0", "scenes.share_never_reported"),
+    ("indicators.yaml", "part: reworks > 0", "period: due\n    part: reworks > 0", "scenes.bad_value"),
+    ("indicators.yaml", "name: second_handling", "name: left_by_itself", "scenes.share_twice"),
 ]
 
 
