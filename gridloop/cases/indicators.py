@@ -101,6 +101,7 @@ _LOOKUPS: dict[str, Any] = {
     "endsWith": lookups.EndsWith,
     "contains": lookups.Contains,
 }
+_CLOSED = Compare(Name("status"), "==", "closed")  # says nothing more of cases that were closed in a period
 _ALWAYS, _NEVER = Q(lookups.Exact(Value(1), Value(1))), Q(lookups.Exact(Value(1), Value(0)))  # an empty Q says the same as its opposite
 
 
@@ -133,7 +134,8 @@ def _own(scene: str, share: Share) -> tuple[Q, Q, Both] | None:
     except ConditionFault as fault:
         log.error("the indicator %s of pack %s is left out: %s", share.name, scene, fault)
         return None
-    key = f"cases.indicator_scene_{share.period}" + ("" if of == Every() else "_of")
+    of_all = of == Every() or (share.period == "closed" and of == _CLOSED)
+    key = f"cases.indicator_scene_{share.period}" + ("" if of_all else "_of")
     said = {lang: say(key, lang, of=conditions.told(of, lang), part=conditions.told(part, lang)) for lang in ("zh", "en")}
     return Q(scene=scene) & countable(of), countable(part), Both(**said)
 

@@ -113,9 +113,9 @@ def test_it_is_told_with_its_scene_and_formula_in_both_languages(cast: Cast) -> 
         return next(item for item in items if item["name"] == "illegal_parking.left_by_itself")
 
     assert (one("zh")["title"], one("zh")["scene"]["title"]) == ("提醒后自行驶离率", "机动车违停")
-    assert one("zh")["formula"] == "本场景本期办结、且状态为“已办结”的事件中，结案原因为“自行改正或解除”的 ÷ 全部"
+    assert one("zh")["formula"] == "本场景本期办结的事件中，结案原因为“自行改正或解除”的 ÷ 全部"
     assert (one("en")["title"], one("en")["scene"]["title"]) == ("Left after the courtesy message", "Illegal parking")
-    assert "where status is “Closed”: reason of the close is “left or over by itself” ÷ all" in one("en")["formula"]
+    assert "closed in the period: reason of the close is “left or over by itself” ÷ all" in one("en")["formula"]
     assert one("zh")["value"] is None
 
 

@@ -12,6 +12,8 @@ export interface Indicator {
   denominator: number;
   /** null when nothing stands below the line. */
   value: number | null;
+  /** Whose pack declares it; null of those that count the cases of every scene. */
+  scene: { name: string; title: string } | null;
 }
 
 export interface Indicators {

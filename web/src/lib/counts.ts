@@ -2,6 +2,9 @@
 export const MOST_COUNTED = 10_000;
 const figures = new Intl.NumberFormat("en-US"); // thousands are set apart in the same way in both languages
 
+/** Exact, thousands set apart. */
+export const exact = (n: number): string => figures.format(n);
+
 export function counted(n: number | string): string {
   const most = typeof n === "string" && n.endsWith("+");
   const value = Number(String(n).replace("+", ""));

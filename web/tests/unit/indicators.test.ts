@@ -4,7 +4,7 @@ import { asked, presetOf, sinceOf } from "@/screens/indicators/span";
 import { took, valueOf } from "@/screens/indicators/value";
 
 const NOON = Date.parse("2026-11-30T12:00:00+08:00");
-const figure = { name: "n", title: "t", formula: "f", numerator: 1, denominator: 2 };
+const figure = { name: "n", title: "t", formula: "f", numerator: 1, denominator: 2, scene: null };
 
 describe("the period of the figures", () => {
   it("takes picked days in as a whole and leaves moments as they are", () => {

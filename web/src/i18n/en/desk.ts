@@ -80,7 +80,7 @@ export default {
   },
   indicator: {
     span: "{since} to {until}", period: "Period", last: { 1: "Today", 7: "7 days", 30: "30 days" }, since: "First day", until: "Last day",
-    every: "All scenes", numerator: "Numerator {n}", denominator: "Denominator {n}", cases: "{n} cases", sum: "{time} in all",
+    every: "All scenes", ofScene: "the scene's own", numerator: "Numerator {n}", denominator: "Denominator {n}", cases: "{n} cases", sum: "{time} in all",
     none: "nothing to divide by", open: { numerator: "{title}: see the {n} cases of the numerator", denominator: "{title}: see the {n} cases of the denominator" },
     sides: "Numerator and denominator", noCase: "No case on this side", reported: "reported {at}", moreFailed: "That did not load; try once more",
     nothing: "Nothing can be computed for this period and area yet; choose another one.",

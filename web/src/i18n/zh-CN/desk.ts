@@ -73,7 +73,7 @@ export default {
   },
   indicator: {
     span: "{since} 至 {until}", period: "时段", last: { 1: "今日", 7: "近 7 天", 30: "近 30 天" }, since: "开始日期", until: "结束日期",
-    every: "全部场景", numerator: "分子 {n} 件", denominator: "分母 {n} 件", cases: "{n} 件", sum: "合计 {time}", none: "分母为 0，无法计算",
+    every: "全部场景", ofScene: "本场景指标", numerator: "分子 {n} 件", denominator: "分母 {n} 件", cases: "{n} 件", sum: "合计 {time}", none: "分母为 0，无法计算",
     open: { numerator: "{title}：查看分子 {n} 件", denominator: "{title}：查看分母 {n} 件" }, sides: "分子与分母", noCase: "这一边没有事件",
     nothing: "这段时间、这个区域还没有可以计算的事件，可换一个时段或区域。", reported: "{at} 上报", moreFailed: "没有加载成功，请再试一次",
   },
