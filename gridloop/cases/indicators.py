@@ -136,8 +136,14 @@ def _own(scene: str, share: Share) -> tuple[Q, Q, Both] | None:
         return None
     of_all = of == Every() or (share.period == "closed" and of == _CLOSED)
     key = f"cases.indicator_scene_{share.period}" + ("" if of_all else "_of")
-    said = {lang: say(key, lang, of=conditions.told(of, lang), part=conditions.told(part, lang)) for lang in ("zh", "en")}
+    said = {lang: say(key, lang, of=_said(of, lang), part=_said(part, lang)) for lang in ("zh", "en")}
     return Q(scene=scene) & countable(of), countable(part), Both(**said)
+
+
+def _said(condition: Condition, lang: str) -> str:
+    """A number stands apart from the Chinese word after it."""
+    words = conditions.told(condition, lang)
+    return f"{words} " if lang == "zh" and words[-1].isascii() else words
 
 
 def of_scenes(wanted: str = "") -> Iterable[Indicator]:

@@ -93,7 +93,7 @@ def test_another_period_and_another_place_count_anew(deployment: Deployment, lef
     expect(page.get_by_text("这段时间、这个区域还没有可以计算的事件")).to_have_count(0)
     town = deployment.api("operator").case(left)["region"][:9]
     page.goto(page.url.split("?")[0] + f"?region={town}")
-    name = deployment.api("operator").get(f"/api/v1/regions/{town}")["region"]["name"]
+    name = deployment.api("operator").get(f"/api/v1/regions/{town}")["name"]
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
     expect(page.get_by_role("list", name="事件列表").get_by_role("listitem").filter(has_text=left)).to_be_visible()
 

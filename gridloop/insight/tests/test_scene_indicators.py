@@ -114,6 +114,8 @@ def test_it_is_told_with_its_scene_and_formula_in_both_languages(cast: Cast) -> 
 
     assert (one("zh")["title"], one("zh")["scene"]["title"]) == ("提醒后自行驶离率", "机动车违停")
     assert one("zh")["formula"] == "本场景本期办结的事件中，结案原因为“自行改正或解除”的 ÷ 全部"
+    items = {item["name"]: item for item in indicators(cast.county_operator)["items"]}
+    assert items["damaged_facility.satisfied"]["formula"] == "本场景本期办结、且评价星数大于 0 的事件中，评价星数不小于 4 的 ÷ 全部"
     assert (one("en")["title"], one("en")["scene"]["title"]) == ("Left after the courtesy message", "Illegal parking")
     assert "closed in the period: reason of the close is “left or over by itself” ÷ all" in one("en")["formula"]
     assert one("zh")["value"] is None
