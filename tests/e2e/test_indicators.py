@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.e2e.conftest import Deployment
 from tests.e2e.people import Api, Desk, Spot
@@ -108,3 +108,22 @@ def test_it_fits_and_whoever_opens_a_list_is_brought_to_it(left: str, desk: Call
     expect(page.locator("section.side h2")).to_be_in_viewport()
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
     assert operator.axe("/indicators") == []
+
+
+def test_who_may_read_figures_but_no_cases_is_told_so_and_not_led_there(desk: Callable[..., Desk]) -> None:
+    """As the process designer: the server asks for both."""
+    leader = desk("leader")
+
+    def without_cases(route: Route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        told["permissions"] = [one for one in told["permissions"] if one != "case.read"]
+        route.fulfill(response=answer, json=told)
+
+    leader.tab.route("**/api/v1/me", without_cases)
+    page = leader.open("/indicators")
+    expect(page.get_by_role("heading", level=1, name="没有权限")).to_be_visible()
+    nav = page.get_by_role("navigation", name="主导航")
+    expect(nav.get_by_role("link", name="组织")).to_be_visible()
+    for name in ("指标", "驾驶舱"):
+        expect(nav.get_by_role("link", name=name)).to_have_count(0)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from gridloop.cases import actions, present
 from gridloop.cases.models import Case
@@ -133,6 +134,13 @@ def test_who_sees_no_cases_of_a_town_counts_none_of_them(cast: Cast, world: list
     for unknown in ("illegal_parking.nothing", "nothing.left_by_itself", "left_by_itself"):
         with pytest.raises(NotFound):
             indicator_cases(cast.county_operator, unknown, "numerator")
+
+
+def test_all_figures_cost_one_look_at_the_cases_of_each_sort(cast: Cast) -> None:
+    """However many scenes declare however many: those closed in the span, those whose limit ended in it."""
+    with CaptureQueriesContext(connection) as asked:
+        indicators(cast.county_operator)
+    assert len([one for one in asked.captured_queries if "cases_case" in one["sql"]]) == 2
 
 
 def test_a_share_may_be_of_the_cases_reported_in_the_period(cast: Cast, world: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ from jsonschema import Draft202012Validator
 from gridloop.doors.cli.packs import check_packs, play_stories
 from gridloop.kernel.texts import all_texts
 from gridloop.scenes import schema
-from gridloop.scenes.loading import FACTS, PACKS, ROOT, load, load_all
+from gridloop.scenes.loading import FACTS, PACKS, ROOT, digest_of, load, load_all
 from gridloop.scenes.rules import tier
 from gridloop.scenes.stories.reading import kinds_of, stories_of
 from gridloop.scenes.strict_yaml import read
 from gridloop.scenes.tests.packkit import KNOWN, change, copy_of
+from gridloop.sdk.pack import IndicatorsFile
 
 BREAKS = [
     ("pack.yaml", "id: illegal_parking", "id: parking", "scenes.folder_name"),
@@ -172,3 +173,20 @@ def test_play_command() -> None:
     assert none.exit_code == 1
     assert "--story" in none.output
     assert "没有符合的故事" in none.output
+
+
+def test_shares_without_a_period_are_the_version_they_were() -> None:
+    """What was installed before a share could have one is not installed anew; another period is another version."""
+    pack = load(PACKS / "damaged_facility", KNOWN).pack
+    assert pack is not None
+
+    def digest(**said: str) -> str:
+        shares = tuple(one.model_copy(update=said) for one in pack.indicators.indicators)
+        return digest_of(pack.model_copy(update={"indicators": IndicatorsFile(indicators=shares)}), "x")
+
+    assert digest() == digest_of(pack, "x") == digest(period="closed") != digest(period="reported")
+    seen: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gridloop.scenes.loading.canonical", lambda value: seen.append(value) or b"")
+        digest()
+    assert "period" not in str(seen[0]["pack"]["indicators"])  # type: ignore[index]
