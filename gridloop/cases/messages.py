@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from gridloop.cases.rules import Scene
+from gridloop.sdk.pack import Both, Indicator
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,17 @@ class SceneMatch:
     subject: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"plate": …}: whom a courtesy notice goes to
 
 
+@dataclass(frozen=True, slots=True)
+class SceneShares:
+    """What a scene's pack wants watched; ``on``: it is switched on somewhere."""
+
+    name: str
+    version: str
+    title: Both
+    on: bool
+    shares: tuple[Indicator, ...]
+
+
 class SceneBook(Protocol):
     """Where cases find the scene of a type and the version a case was opened with. Wired by the project (scenes implement it)."""
 
@@ -104,3 +116,6 @@ class SceneBook(Protocol):
 
     def thing_of(self, version_id: int, data: Mapping[str, Any]) -> str:
         """The same-thing key of a report in a scene; '' when the scene goes by place and time."""
+
+    def shares(self) -> Sequence[SceneShares]:
+        """Of every installed pack that wants any watched, by name."""

@@ -34,6 +34,7 @@ class Case(models.Model):
     reported_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
+    closed_by = models.TextField(blank=True, default="", db_default="", help_text="why its process closed it; '' of a closed one: done")
     updated_at = models.DateTimeField()
     lead_unit_id = models.IntegerField(null=True)
     supporting_ids = ArrayField(models.IntegerField(), default=list)
@@ -84,6 +85,7 @@ class Case(models.Model):
                 fields=["severity", "stage_due_at", "id"], name="cases_case_ended", condition=Q(status__in=["closed", "voided", "rejected"])
             ),
             models.Index(fields=["closed_at"], name="cases_case_closed", condition=Q(closed_at__isnull=False)),
+            models.Index(fields=["due_at"], name="cases_case_due", condition=Q(due_at__isnull=False)),
             models.Index(fields=["type"], name="cases_case_type_prefix", opclasses=["varchar_pattern_ops"]),
             models.Index(fields=["reporter_id"], name="cases_case_reporter", condition=Q(reporter_id__isnull=False)),
         ]

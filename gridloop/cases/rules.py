@@ -132,6 +132,7 @@ class CaseData:
     address: str = ""
     due_at: datetime | None = None
     closed_at: datetime | None = None
+    closed_by: str = ""  # why its process closed it: done, left, false_alarm …
     lead_unit_id: int | None = None
     supporting_ids: list[int] = field(default_factory=list)
     unit_ids: list[int] = field(default_factory=list)

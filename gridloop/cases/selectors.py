@@ -109,13 +109,13 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 
 
-def _cursor(*parts: object) -> str:
+def cursor_of(*parts: object) -> str:
     """Where a page ended: the values its list is sorted by, the row's id last."""
     words = (part.isoformat() if isinstance(part, datetime) else "" if part is None else str(part) for part in parts)
     return base64.urlsafe_b64encode("|".join(words).encode()).decode()
 
 
-def _after(cursor: str, read: Callable[..., T]) -> T:
+def read_cursor(cursor: str, read: Callable[..., T]) -> T:
     """``read`` gets the words of a cursor, as many as its list has; whatever does not fit is Invalid."""
     try:
         return read(*base64.urlsafe_b64decode(cursor.encode()).decode().split("|"))
@@ -143,12 +143,12 @@ def _earlier(column: str, at: datetime, row_id: Any) -> Q:
 def case_page(viewer: Viewer, wanted: CaseFilter, limit: int = 50, after: str = "", order: str = "newest") -> tuple[list[Case], str | None]:
     """A page of cases and the cursor of the next: newest first, or the most pressing first (severity, then time left)."""
     if order == "urgent":
-        place = _after(after, lambda s, d, i: (int(s), _moment(d), int(i))) if after else None
+        place = read_cursor(after, lambda s, d, i: (int(s), _moment(d), int(i))) if after else None
         words = _words_of(wanted, order="urgent", **({"after": place} if place else {}))
-        return _cut(_URGENT(orjson.dumps(words).decode(), limit + 1), limit, lambda c: _cursor(c.severity, c.stage_due_at, c.id))
-    start = _after(after, lambda d, i: (datetime.fromisoformat(d), int(i))) if after else None
+        return _cut(_URGENT(orjson.dumps(words).decode(), limit + 1), limit, lambda c: cursor_of(c.severity, c.stage_due_at, c.id))
+    start = read_cursor(after, lambda d, i: (datetime.fromisoformat(d), int(i))) if after else None
     words = _words_of(wanted, **({"after": start} if start else {}))
-    return _cut(_NEWEST(orjson.dumps(words).decode(), limit + 1), limit, lambda c: _cursor(c.reported_at, c.id))
+    return _cut(_NEWEST(orjson.dumps(words).decode(), limit + 1), limit, lambda c: cursor_of(c.reported_at, c.id))
 
 
 _FOUND = "WHERE t.id IN (SELECT gl_cases_ids(%s::jsonb, %s)) ORDER BY"
@@ -156,7 +156,7 @@ _NEWEST = Rows(Case, f"{_FOUND} t.reported_at DESC, t.id DESC")
 _URGENT = Rows(Case, f"{_FOUND} t.severity, t.stage_due_at, t.id")
 
 
-def _page(rows: QuerySet[M], limit: int, cursor: Callable[[M], str]) -> tuple[list[M], str | None]:
+def page_of(rows: QuerySet[M], limit: int, cursor: Callable[[M], str]) -> tuple[list[M], str | None]:
     return _cut(list(rows[: limit + 1]), limit, cursor)
 
 
@@ -310,11 +310,11 @@ def my_tasks(viewer: Viewer, status: str = "live", mine: bool = True, limit: int
             rows = rows.exclude(stage="intake")
     if status == "done":
         if after:
-            rows = rows.filter(_earlier("done_at", *_after(after, lambda d, i: (datetime.fromisoformat(d), UUID(i)))))
-        return _page(rows.order_by("-done_at", "-id"), limit, lambda t: _cursor(t.done_at, t.id))
+            rows = rows.filter(_earlier("done_at", *read_cursor(after, lambda d, i: (datetime.fromisoformat(d), UUID(i)))))
+        return page_of(rows.order_by("-done_at", "-id"), limit, lambda t: cursor_of(t.done_at, t.id))
     if after:
-        rows = rows.filter(_later("due_at", *_after(after, lambda d, i: (_moment(d), UUID(i)))))
-    return _page(rows.order_by("due_at", "id"), limit, lambda t: _cursor(t.due_at, t.id))
+        rows = rows.filter(_later("due_at", *read_cursor(after, lambda d, i: (_moment(d), UUID(i)))))
+    return page_of(rows.order_by("due_at", "id"), limit, lambda t: cursor_of(t.due_at, t.id))
 
 
 @reading

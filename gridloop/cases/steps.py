@@ -275,9 +275,9 @@ class Steps:
         self.note("notice_requested", {k: v for k, v in call.params.items() if v is not None})
 
     def _call_close(self, call: Call) -> None:
-        self.case.closed_at = self.now
+        self.case.closed_at, self.case.closed_by = self.now, str(call.params.get("reason") or "done")
         self._end("closed")
-        self.note("closed", {"reason": str(call.params.get("reason") or "done")})
+        self.note("closed", {"reason": self.case.closed_by})
 
     def _call_reject(self, call: Call) -> None:
         self._end("rejected")

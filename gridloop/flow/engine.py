@@ -51,6 +51,18 @@ def _load(digest: bytes, xml: bytes, file: str) -> Process:
     return Process(diagram, spec, subprocesses)
 
 
+def _closings(diagram: Diagram) -> tuple[str, ...]:
+    """The reasons a case can be closed for, ``done`` where the call gives none; () when one depends on the case."""
+    found = set()
+    for call in diagram.calls.values():
+        if call.operation == "close":
+            try:
+                found.add(str(call.params["reason"].value({})) if "reason" in call.params else "done")
+            except ExpressionFault:
+                return ()
+    return tuple(sorted(found))
+
+
 class Process:
     """One version of a process; shared by all its cases and by threads. Every method returns a fresh Step and keeps nothing."""
 
@@ -63,6 +75,7 @@ class Process:
         self.performers = tuple(sorted({task.performer for task in diagram.tasks.values()}))
         self._memory = Memory()
         self.data = tuple(diagram.data)
+        self.closings = _closings(diagram)
         self.operations = tuple(sorted({call.operation for call in diagram.calls.values()}))
 
     def with_defaults(self, params: dict[str, Any]) -> dict[str, Any]:

@@ -53,8 +53,16 @@ class ListQuery(SpanQuery):
     after: str = ""
 
 
+class IndicatorScene(Schema):
+    name: str
+    title: str
+
+
 class IndicatorOut(Schema):
-    """One figure: numerator ÷ denominator; a mean's numerator is a sum of seconds. ``value`` is null when the denominator is 0."""
+    """One figure: numerator ÷ denominator; a mean's numerator is a sum of seconds. ``value`` is null when the denominator is 0.
+
+    ``scene``: whose pack declares it; null of those that count the cases of every scene.
+    """
 
     name: str
     title: str
@@ -63,6 +71,7 @@ class IndicatorOut(Schema):
     numerator: float
     denominator: int
     value: float | None
+    scene: IndicatorScene | None
 
 
 class IndicatorsOut(Schema):

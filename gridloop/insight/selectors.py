@@ -117,17 +117,22 @@ def _span(since: datetime | None, until: datetime | None) -> Span:
 def indicators(viewer: Viewer, wanted: str = "", since: datetime | None = None, until: datetime | None = None) -> dict[str, Any]:
     """Every indicator of a scope and a span, in one transaction; what each one is, in the viewer's language."""
     region, span = _scope(viewer, wanted), _span(since, until)
-    told = [
-        {
-            **one,
-            "title": say(f"cases.indicator_{one['name']}", viewer.lang),
-            "formula": say(f"cases.indicator_{one['name']}_says", viewer.lang),
-            "unit": "seconds" if shares.INDICATORS[one["name"]].mean is not None else "share",
-        }
-        for one in shares.computed(viewer, region, span)
-    ]
+    told = [_told(viewer, *counted) for counted in shares.computed(viewer, region, span)]
     name = orgs.region(viewer, region).region.name
     return {"at": clock.now(), "region": {"code": region, "name": name}, "since": span[0], "until": span[1], "items": told}
+
+
+def _told(viewer: Viewer, one: shares.Indicator, above: float, below: int) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "title": one.called(viewer.lang),
+        "formula": one.says(viewer.lang),
+        "unit": "seconds" if one.mean is not None else "share",
+        "numerator": above,
+        "denominator": below,
+        "value": round(above / below, 4) if below else None,
+        "scene": {"name": one.scene.name, "title": getattr(one.scene.title, viewer.lang)} if one.scene else None,
+    }
 
 
 @reading

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gridloop.cases.messages import SceneMatch
+from gridloop.cases.messages import SceneMatch, SceneShares
 from gridloop.cases.rules import Scene
 from gridloop.detection.language import meters
 from gridloop.detection.rules import Detector, Total
@@ -85,6 +85,14 @@ class RowBook:
 
         matches = [match(one.pack, one.version_id, signal, where) for one in self.installed() if one.on_at(region)]
         return [found for found in matches if found is not None]
+
+    def shares(self) -> list[SceneShares]:
+        """What the packs want watched, by the newest version of each."""
+        return [
+            SceneShares(one.name, one.version, one.pack.pack.title, one.on_somewhere, one.pack.indicators.indicators)
+            for one in self.installed()
+            if one.pack.indicators.indicators
+        ]
 
     def detectors(self) -> Sequence[Detector]:
         """Detectors of the packs that are on anywhere. A change of the calendar is felt a little later than that of a pack."""

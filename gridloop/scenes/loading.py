@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gridloop.cases.conditions import Condition, ConditionFault, can_hold, unknown_words
+from gridloop.cases.conditions import read as read_condition
 from gridloop.cases.types import case_types
 from gridloop.detection import language
 from gridloop.detection.values import Kind
@@ -129,6 +131,8 @@ def digest_of(pack: Pack, process_digest: str) -> str:
         _leave_out(template, command=None)
     for one in part["notices"]["on_fact"]:
         _leave_out(one, when="true", pause=None)
+    for one in part["indicators"]["indicators"]:
+        _leave_out(one, period="closed")
     return sha256_hex(canonical({"pack": part, "process": process_digest}))
 
 
@@ -360,6 +364,35 @@ class Checker:
                 document.fault(("on_fact", number, "pause"), "scenes.pause", value=one.pause)
 
     def indicators(self, part: IndicatorsFile, parts: Mapping[str, Any]) -> None:
+        document, seen = self.documents["indicators"], set[str]()
         for number, one in enumerate(part.indicators):
-            self._expression("indicators", ("indicators", number, "part"), one.part, INDICATOR_NAMES)
-            self._expression("indicators", ("indicators", number, "of"), one.of, INDICATOR_NAMES)
+            path: tuple[str | int, ...] = ("indicators", number)
+            if one.name in seen:
+                document.fault((*path, "name"), "scenes.share_twice", name=one.name)
+            seen.add(one.name)
+            of = self._countable((*path, "of"), one.of)
+            among = self._countable((*path, "part"), one.part)
+            if of is None or among is None:
+                continue
+            for key, conditions in (("of", (of,)), ("part", (of, among))):
+                if not can_hold(conditions, one.period == "closed", self._closings()):
+                    document.fault((*path, key) if key in one.model_fields_set else path, f"scenes.share_never_{one.period}", name=key)
+                    break
+
+    def _closings(self) -> tuple[str, ...]:
+        return self.process.closings if self.process else ()
+
+    def _countable(self, path: tuple[str | int, ...], source: str) -> Condition | None:
+        """The condition as it is counted by; None, and a fault of the file, when it cannot be."""
+        before = len(self.documents["indicators"].wrongs)
+        self._expression("indicators", path, source, INDICATOR_NAMES)
+        if len(self.documents["indicators"].wrongs) > before:
+            return None
+        try:
+            found = read_condition(source)
+        except ConditionFault as fault:
+            self.documents["indicators"].fault(path, "scenes.share", name=".".join(map(str, path)), detail=fault.words)
+            return None
+        for unknown in unknown_words(found, self._closings()):
+            self.documents["indicators"].fault(path, "scenes.share", name=".".join(map(str, path)), detail=unknown)
+        return found if len(self.documents["indicators"].wrongs) == before else None

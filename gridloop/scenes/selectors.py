@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gridloop.cases.conditions import is_countable
 from gridloop.detection import language
 from gridloop.detection.rules import Detector
 from gridloop.detection.values import Kind
@@ -170,6 +171,9 @@ def doctor(viewer: Viewer) -> list[tuple[str, str, str, dict[str, Any]]]:
     for one in packs(viewer):
         if one.pack.detect is not None and one.on_somewhere and not _made(one, calendar):
             lines.append(("BAD", "detectors", "scenes.doctor_detect", {"pack": one.name, "version": one.version}))
+        for share in one.pack.indicators.indicators:
+            if not is_countable(share.of) or not is_countable(share.part):
+                lines.append(("BAD", "indicators", "scenes.doctor_share", {"pack": one.name, "version": one.version, "name": share.name}))
     return lines
 
 

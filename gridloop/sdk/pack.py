@@ -144,12 +144,15 @@ class NoticesFile(Part):
 
 
 class Indicator(Part):
-    """A share: cases of the scene for which ``part`` holds ÷ cases for which ``of`` holds."""
+    """A share: of the scene's cases of a period for which ``of`` holds, those for which ``part`` holds, too."""
 
     name: Word
     title: Both
     part: Cel
     of: Cel = "true"
+    period: Literal["closed", "reported"] = Field(
+        default="closed", description="which cases are of a period: closed in it, or reported in it"
+    )
 
 
 class IndicatorsFile(Part):

@@ -13,6 +13,7 @@ from tests.e2e.people import Desk, Phone, Spot
 DESK_SCREENS = {  # and what only stands there when all is loaded
     "/console/{code}": "[data-tour=accept], main .columns canvas",
     "/cockpit": "main .tiles",
+    "/indicators": "main article",
     "/cases": "main tbody tr",
     "/cases/{code}": "main .columns, main dl",
     "/admin/org": "main .tree .name",

@@ -116,7 +116,7 @@ def test_phone_speaks_english_and_remembers_it(phone: Callable[..., Phone]) -> N
 
 
 ENGLISH = {"/cockpit": "main h2", "/cases": "main th", "/admin/org": "main [role=tab]", "/admin/devices": "main th"}
-WORDS = "nav a, main th, main dt, main label, main h2, main [role=tab], main [role=group] button"
+WORDS = "nav a, main th, main h3, main dt, main label, main h2, main [role=tab], main [role=group] button"
 
 
 def test_desk_speaks_english_and_remembers_it(desk: Callable[..., Desk]) -> None:
@@ -128,6 +128,7 @@ def test_desk_speaks_english_and_remembers_it(desk: Callable[..., Desk]) -> None
     try:
         for screen, shown in (
             ("/cockpit", "main h2"),
+            ("/indicators", "main h3"),
             ("/cases", "main th"),
             ("/admin/org", "main [role=tab]"),
             ("/admin/devices", "main th"),
@@ -143,7 +144,7 @@ def test_desk_speaks_english_and_remembers_it(desk: Callable[..., Desk]) -> None
     expect(leader.page.get_by_role("button", name="English")).to_be_visible()
 
 
-@pytest.mark.parametrize("screen", ["/console", "/cockpit", "/admin/packs"])
+@pytest.mark.parametrize("screen", ["/console", "/cockpit", "/indicators", "/admin/packs"])
 def test_desk_tells_who_may_not(desk: Callable[..., Desk], screen: str) -> None:
     handler = desk("handler")
     handler.open(screen)
@@ -170,6 +171,7 @@ VIEWS = (
     View("operator", "/console", r"/api/v1/cases\?", "[role=option]"),
     View("operator", "/cases", r"/api/v1/cases\?", "main tbody tr"),
     View("leader", "/cockpit", r"/api/v1/cockpit", "main .tiles"),
+    View("leader", "/indicators", r"/api/v1/indicators", "main article"),
     View("admin", "/admin/org", r"/api/v1/units\?", "main .tree .name"),
     View("admin", "/admin/devices", r"/api/v1/devices\?", "main tbody tr"),
     View("admin", "/admin/packs", r"/api/v1/packs$", "main article"),

@@ -1,4 +1,4 @@
-import { createRouter, createWebHistory, type RouteRecordRaw, START_LOCATION } from "vue-router";
+import { createRouter, createWebHistory, type RouteMeta, type RouteRecordRaw, START_LOCATION } from "vue-router";
 import { Problem } from "@/api/client";
 import { desk } from "@/i18n/desk";
 import { failed } from "@/lib/toast";
@@ -8,6 +8,8 @@ declare module "vue-router" {
   interface RouteMeta {
     /** The permission without which the screen makes no sense; the server decides again on every call. */
     need?: string;
+    /** A second one, where the server asks for both. */
+    also?: string;
     /** Key of the navigation entry; screens without one are reached from others. */
     nav?: string;
     dark?: boolean;
@@ -18,7 +20,8 @@ const routes: RouteRecordRaw[] = [
   { path: "/", name: "home", component: { render: () => null } },
   { path: "/console/:code?", name: "console", component: () => import("@/screens/console/ConsoleScreen.vue"), meta: { need: "case.accept", nav: "console" } },
   { path: "/tasks/:id?", name: "tasks", component: () => import("@/screens/tasks/TasksScreen.vue"), meta: { need: "task.act", nav: "tasks" } },
-  { path: "/cockpit", name: "cockpit", component: () => import("@/screens/cockpit/CockpitScreen.vue"), meta: { need: "indicator.read", nav: "cockpit", dark: true } },
+  { path: "/cockpit", name: "cockpit", component: () => import("@/screens/cockpit/CockpitScreen.vue"), meta: { need: "indicator.read", also: "case.read", nav: "cockpit", dark: true } },
+  { path: "/indicators/:name?/:side?", name: "indicators", component: () => import("@/screens/indicators/IndicatorsScreen.vue"), meta: { need: "indicator.read", also: "case.read", nav: "indicators" } },
   { path: "/cases", name: "cases", component: () => import("@/screens/cases/CasesScreen.vue"), meta: { need: "case.read", nav: "cases" } },
   { path: "/cases/:code", name: "case", component: () => import("@/screens/cases/CaseScreen.vue"), meta: { need: "case.read" } },
   { path: "/homes/:code?", name: "homes", component: () => import("@/screens/homes/HomesScreen.vue"), meta: { need: "people.absence", nav: "homes" } },
@@ -35,6 +38,8 @@ const routes: RouteRecordRaw[] = [
 
 export const router = createRouter({ history: createWebHistory(), routes });
 
+/** Whether this person has what a screen needs. */
+export const open = ({ need, also }: RouteMeta): boolean => (!need || may(need)) && (!also || may(also));
 export const navigation = routes.filter((route) => route.meta?.nav);
 
 /** Where a person's work begins. */
@@ -61,7 +66,7 @@ router.beforeEach(async (to) => {
     return false;
   }
   if (to.name === "home") return { path: home(), query: to.query };
-  if (to.meta.need && !may(to.meta.need)) return { name: "denied", query: { from: to.path } };
+  if (!open(to.meta)) return { name: "denied", query: { from: to.path } };
   return true;
 });
 

@@ -9,13 +9,15 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from gridloop.doors.cli.packs import check_packs, play_stories
+from gridloop.kernel.hashing import canonical, sha256_hex
 from gridloop.kernel.texts import all_texts
 from gridloop.scenes import schema
-from gridloop.scenes.loading import FACTS, PACKS, ROOT, load, load_all
+from gridloop.scenes.loading import FACTS, PACKS, ROOT, digest_of, load, load_all
 from gridloop.scenes.rules import tier
 from gridloop.scenes.stories.reading import kinds_of, stories_of
 from gridloop.scenes.strict_yaml import read
 from gridloop.scenes.tests.packkit import KNOWN, change, copy_of
+from gridloop.sdk.pack import IndicatorsFile
 
 BREAKS = [
     ("pack.yaml", "id: illegal_parking", "id: parking", "scenes.folder_name"),
@@ -51,6 +53,13 @@ BREAKS = [
     ("notices.yaml", "template: new_task}", "template: new_task, when: 'face > 1'}", "scenes.cel"),
     ("notices.yaml", "template: new_task}", "template: new_task, pause: 1wh}", "scenes.pause"),
     ("indicators.yaml", "reworks > 0", "mood > 0", "scenes.cel"),
+    ("indicators.yaml", "reworks > 0", "reworks + 1 > 1", "scenes.share"),
+    ("indicators.yaml", "closed_by == 'left'", "closed_by == 'vanished'", "scenes.share"),
+    ("indicators.yaml", "reworks > 0", "severity > 4", "scenes.share_never_closed"),
+    ("indicators.yaml", "of: status == 'closed'", "of: status == 'handling'", "scenes.share_never_closed"),
+    ("indicators.yaml", "part: reworks > 0", "period: reported\n    part: reworks < 0", "scenes.share_never_reported"),
+    ("indicators.yaml", "part: reworks > 0", "period: due\n    part: reworks > 0", "scenes.bad_value"),
+    ("indicators.yaml", "name: second_handling", "name: left_by_itself", "scenes.share_twice"),
 ]
 
 
@@ -165,3 +174,25 @@ def test_play_command() -> None:
     assert none.exit_code == 1
     assert "--story" in none.output
     assert "没有符合的故事" in none.output
+
+
+def test_shares_without_a_period_are_the_version_they_were() -> None:
+    """What was installed before a share could have one is not installed anew; another period is another version."""
+    pack = load(PACKS / "damaged_facility", KNOWN).pack
+    assert pack is not None
+
+    def digest(**said: str) -> str:
+        shares = tuple(one.model_copy(update=said) for one in pack.indicators.indicators)
+        return digest_of(pack.model_copy(update={"indicators": IndicatorsFile(indicators=shares)}), "x")
+
+    assert digest() == digest_of(pack, "x") == digest(period="closed") != digest(period="reported")
+    part = pack.model_dump(mode="json", exclude={"detect"})
+    part["indicators"]["indicators"] = [{k: v for k, v in one.items() if k != "period"} for one in part["indicators"]["indicators"]]
+    del part["pack"]["legal_basis"]
+    for rule in part["signals"]["rules"]:
+        del rule["alarm"]
+    for template in part["notices"]["templates"].values():
+        del template["command"]
+    for one in part["notices"]["on_fact"]:
+        del one["when"], one["pause"]
+    assert digest() == sha256_hex(canonical({"pack": part, "process": "x"}))

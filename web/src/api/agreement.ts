@@ -5,6 +5,7 @@
 import type { Me } from "./access";
 import type { CaseCounts, CaseDetail, CaseItem, CaseMap, CaseType, EvidenceItem, Fact, TaskItem } from "./cases";
 import type { Cockpit } from "./cockpit";
+import type { Indicators } from "./indicators";
 import type { OnDuty, RegionDetail, RegionVersion, Shift, Staff, Unit, UnitDuty } from "./orgs";
 import type { Device } from "./registry";
 import type { Pack } from "./scenes";
@@ -46,5 +47,6 @@ export type Agreement = [
   Fits<Theirs["DutyOut"], OnDuty>,
   Fits<Theirs["DeviceOut"], Device>,
   Fits<Theirs["PackOut"], Pack>,
+  Fits<Theirs["IndicatorsOut"], Omit<Indicators, "region">>,
   Fits<Theirs["CockpitOut"], Pick<Cockpit, "at">>,
 ];

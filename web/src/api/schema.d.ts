@@ -3532,6 +3532,8 @@ export interface components {
         /**
          * IndicatorOut
          * @description One figure: numerator ÷ denominator; a mean's numerator is a sum of seconds. ``value`` is null when the denominator is 0.
+         *
+         *     ``scene``: whose pack declares it; null of those that count the cases of every scene.
          */
         IndicatorOut: {
             /** Denominator */
@@ -3542,6 +3544,7 @@ export interface components {
             name: string;
             /** Numerator */
             numerator: number;
+            scene: components["schemas"]["IndicatorScene"] | null;
             /** Title */
             title: string;
             /**
@@ -3551,6 +3554,13 @@ export interface components {
             unit: "share" | "seconds";
             /** Value */
             value: number | null;
+        };
+        /** IndicatorScene */
+        IndicatorScene: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
         };
         /** IndicatorsOut */
         IndicatorsOut: {

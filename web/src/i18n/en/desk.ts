@@ -1,5 +1,5 @@
 export default {
-  nav: { console: "Console", tasks: "My tasks", cockpit: "Cockpit", cases: "Cases", homes: "Homes", org: "Organisation", devices: "Devices", packs: "Scenes", accounts: "Accounts", audit: "Security log" },
+  nav: { console: "Console", tasks: "My tasks", cockpit: "Cockpit", indicators: "Indicators", cases: "Cases", homes: "Homes", org: "Organisation", devices: "Devices", packs: "Scenes", accounts: "Accounts", audit: "Security log" },
   shell: {
     nav: "Main navigation", skip: "Skip to content", live: "Live", reconnecting: "Reconnecting", clock: "Deployment clock", logOut: "Log out", account: "My account",
     sampleHint: "Sample data: people, places and cases are made up", denied: "No permission",
@@ -77,6 +77,13 @@ export default {
     hoursText: "Last 24 hours: {reported} reported, {closed} closed", heat: "Shade: open cases per grid", latest: "Latest reports",
     worst: "Longest overdue", noneLate: "Nothing is overdue", force: "Force", onDuty: "on duty of {n}", devices: "online of {n} devices",
     byRegion: "In hand by town",
+  },
+  indicator: {
+    span: "{since} to {until}", period: "Period", last: { 1: "Today", 7: "7 days", 30: "30 days" }, since: "First day", until: "Last day",
+    every: "All scenes", ofScene: "the scene's own", numerator: "Numerator {n}", denominator: "Denominator {n}", cases: "{n} cases", sum: "{time} in all",
+    none: "nothing to divide by", open: { numerator: "{title}: see the {n} cases of the numerator", denominator: "{title}: see the {n} cases of the denominator" },
+    sides: "Numerator and denominator", noCase: "No case on this side", reported: "reported {at}", moreFailed: "That did not load; try once more",
+    nothing: "Nothing can be computed for this period and area yet; choose another one.",
   },
   evidence: { before: "Before", after: "After", scene: "Scene", document: "Document" },
   org: {

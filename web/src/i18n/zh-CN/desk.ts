@@ -1,6 +1,6 @@
 /** Words of the desk. English: ../en/desk.ts, same keys. */
 export default {
-  nav: { console: "事件台", tasks: "我的待办", cockpit: "驾驶舱", cases: "事件广场", homes: "住户", org: "组织", devices: "设备", packs: "场景", accounts: "账号与岗位", audit: "安全审计" },
+  nav: { console: "事件台", tasks: "我的待办", cockpit: "驾驶舱", indicators: "指标", cases: "事件广场", homes: "住户", org: "组织", devices: "设备", packs: "场景", accounts: "账号与岗位", audit: "安全审计" },
   shell: {
     nav: "主导航", skip: "跳到正文", live: "实时", reconnecting: "重连中", clock: "部署时钟", logOut: "退出", account: "我的账号",
     sampleHint: "演示数据：人名、地名、事件均为虚构", denied: "没有权限", deniedText: "{name}，这个页面不在您的权限之内。如需使用，请联系安全管理员授予岗位。",
@@ -70,6 +70,12 @@ export default {
     byType: "类型在办", todayN: "今日 {n}", hours: "24 小时", hoursText: "近 24 小时上报 {reported} 件，办结 {closed} 件", heat: "底色：网格在办多少",
     latest: "最新上报", worst: "超时最久", noneLate: "没有超时的事件", force: "力量", onDuty: "在岗 / 共 {n} 人", devices: "在线 / 共 {n} 台设备",
     byRegion: "镇街在办",
+  },
+  indicator: {
+    span: "{since} 至 {until}", period: "时段", last: { 1: "今日", 7: "近 7 天", 30: "近 30 天" }, since: "开始日期", until: "结束日期",
+    every: "全部场景", ofScene: "本场景指标", numerator: "分子 {n} 件", denominator: "分母 {n} 件", cases: "{n} 件", sum: "合计 {time}", none: "分母为 0，无法计算",
+    open: { numerator: "{title}：查看分子 {n} 件", denominator: "{title}：查看分母 {n} 件" }, sides: "分子与分母", noCase: "这一边没有事件",
+    nothing: "这段时间、这个区域还没有可以计算的事件，可换一个时段或区域。", reported: "{at} 上报", moreFailed: "没有加载成功，请再试一次",
   },
   evidence: { before: "处置前", after: "处置后", scene: "现场", document: "文件" },
   org: {
