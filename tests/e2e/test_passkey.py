@@ -86,7 +86,8 @@ def test_a_passkey_from_first_to_last(page: Page, site: str) -> None:
     page.context.clear_cookies()
     page.goto(f"{site}/login/")
     page.get_by_role("button", name="用通行密钥登录").click()
-    expect(page.get_by_role("alert")).to_have_text("通行密钥没有通过验证，请重试或改用密码。")  # the device still offers it; the server knows it no more
+    # the device still offers it; the server knows it no more
+    expect(page.get_by_role("alert")).to_have_text("通行密钥没有通过验证，请重试或改用密码。")
 
 
 def test_a_device_that_does_not_know_its_holder_is_refused(page: Page, site: str) -> None:
