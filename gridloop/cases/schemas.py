@@ -396,7 +396,7 @@ class TrackStep(Schema):
 
 
 class Track(Schema):
-    """The reporter's view: progress without anybody's personal data. ``under``: the number it was reported under, when that is another now."""
+    """The reporter's view: progress without anybody's personal data. ``under``: the number it was reported under, if another."""
 
     code: str
     under: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.e2e.conftest import Deployment, beside
 from tests.e2e.people import Desk, Phone, Spot
@@ -110,3 +111,34 @@ def test_letters_follow_the_browser_and_a_bad_code_is_told(deployment: Deploymen
     page.evaluate("document.documentElement.style.fontSize = '24px'")  # what a browser set to larger letters comes to
     assert note.evaluate(size) == 24
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_units_found_for_an_earlier_word_do_not_stand_under_a_later_one(
+    deployment: Deployment, desk: Callable[..., Desk], spot: Spot
+) -> None:
+    """Whoever types and takes the first would send the case to a wrong department."""
+    code = deployment.api("operator").dispatched(spot)
+    page = desk("operator").open(f"/console/{code}")
+
+    def late(route: Route) -> None:
+        if "q=" not in route.request.url:  # the list without a word, asked for as the field opens
+            time.sleep(1.5)
+        route.continue_()
+
+    page.route("**/api/v1/units?*", late)
+    units = page.get_by_role("combobox", name="搜索单位")
+    units.click()
+    units.fill("交通")
+    found = page.get_by_role("listbox").get_by_role("option").filter(visible=True)
+    page.wait_for_timeout(4000)
+    expect(found).to_have_text(["云澜县交通运输局"])
+
+
+def test_a_note_too_long_is_told_by_the_word_of_its_field(deployment: Deployment, desk: Callable[..., Desk], spot: Spot) -> None:
+    code = deployment.api("operator").report(spot)["case"]
+    page = desk("operator").open(f"/console/{code}")
+    page.get_by_role("button", name="作废", exact=True).click()
+    page.get_by_label("理由").fill("误" * 2100)
+    page.get_by_role("button", name="作废", exact=True).click()
+    expect(page.get_by_role("alert").filter(has_text="“说明” 最多 2000 个字")).to_be_visible()
+    expect(page.get_by_label("理由")).to_have_value("误" * 2100)

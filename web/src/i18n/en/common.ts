@@ -16,6 +16,7 @@ export default {
   },
   step: { report: "Intake", dispatch: "Dispatch", accept: "Sign for", handle: "Handle", check: "Check", close: "Closed" },
   stage: { verify: "Verify", intake: "Intake", accept: "Sign for", handle: "Handle", support: "Support", check: "Check", review: "Review", wait: "Waiting" },
+  fieldWord: { note: "Note", text: "Text", address: "Address" },
   box: { todo: "To dispatch", doing: "In hand", done: "Ended", all: "All" },
   card: { yellow: "Yellow card", red: "Red card" },
   source: {

@@ -17,6 +17,7 @@ export default {
   },
   step: { report: "上报", dispatch: "派遣", accept: "签收", handle: "处置", check: "核查", close: "办结" },
   stage: { verify: "核实", intake: "受理", accept: "签收", handle: "处置", support: "协办", check: "核查", review: "复核", wait: "等候中" },
+  fieldWord: { note: "说明", text: "说明", address: "地址" },
   box: { todo: "待派", doing: "在办", done: "已结束", all: "全部" },
   card: { yellow: "黄牌", red: "红牌" },
   source: {
