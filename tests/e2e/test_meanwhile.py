@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from playwright.sync_api import Route, expect
@@ -120,17 +119,17 @@ def test_units_found_for_an_earlier_word_do_not_stand_under_a_later_one(
     code = deployment.api("operator").dispatched(spot)
     page = desk("operator").open(f"/console/{code}")
 
-    def late(route: Route) -> None:
-        if "q=" not in route.request.url:  # the list without a word, asked for as the field opens
-            time.sleep(1.5)
-        route.continue_()
-
-    page.route("**/api/v1/units?*", late)
+    held: list[Route] = []  # the list without a word, asked for as the field opens
+    page.route("**/api/v1/units?*", lambda route: route.continue_() if "q=" in route.request.url else held.append(route))
     units = page.get_by_role("combobox", name="搜索单位")
     units.click()
     units.fill("交通")
-    found = page.get_by_role("listbox").get_by_role("option").filter(visible=True)
-    page.wait_for_timeout(4000)
+    found = page.locator(".el-select-dropdown__item").filter(visible=True)
+    expect(found).to_have_text(["云澜县交通运输局"])
+    assert held
+    for route in held:
+        route.continue_()
+    page.wait_for_timeout(1000)
     expect(found).to_have_text(["云澜县交通运输局"])
 
 
@@ -140,5 +139,5 @@ def test_a_note_too_long_is_told_by_the_word_of_its_field(deployment: Deployment
     page.get_by_role("button", name="作废", exact=True).click()
     page.get_by_label("理由").fill("误" * 2100)
     page.get_by_role("button", name="作废", exact=True).click()
-    expect(page.get_by_role("alert").filter(has_text="“说明” 最多 2000 个字")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="“说明” 最多 2000 个字").first).to_be_visible()
     expect(page.get_by_label("理由")).to_have_value("误" * 2100)
