@@ -7,14 +7,23 @@ import ipaddress
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import get_language
 
 from gridloop.access import watching
 from gridloop.access.actions import change_password
 from gridloop.access.selectors import user_id_of, viewer_for
+from gridloop.kernel.texts import all_texts, say
+
+_AGAIN = {"reauthenticate": "password", "mfa_reauthenticate": "code", "mfa_reauthenticate:webauthn": "passkey"}
+
+
+def _said(key: str) -> str:
+    return say(key, "en" if (get_language() or "").startswith("en") else "zh")
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library ships no types
@@ -71,10 +80,29 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
         response: HttpResponse = super().post_login(request, user, **kwargs)
         return response
 
+    def get_reauthentication_methods(self, user: AbstractBaseUser) -> list[dict[str, str]]:
+        """In our own words: the library calls passkeys security keys, and recovery codes otherwise than our pages do."""
+        ways: list[dict[str, str]] = super().get_reauthentication_methods(user)
+        for way in ways:
+            if way["id"] in _AGAIN:
+                way["description"] = _said(f"access.again_{_AGAIN[way['id']]}")
+        return ways
+
     def logout(self, request: HttpRequest) -> None:
         if request.user.is_authenticated:
             watching.log_sign_in(request.user.pk, "logged_out", "person", watching.origin_of(request))
         super().logout(request)
+
+
+class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # the library ships no types
+    """What the library refuses, in the words of our pages."""
+
+    def validation_error(self, code: str, *args: Any) -> ValidationError:
+        key = f"access.factor_{code}"
+        if key in all_texts():
+            return ValidationError(_said(key), code=code)
+        refusal: ValidationError = super().validation_error(code, *args)
+        return refusal
 
 
 def _how(request: HttpRequest) -> str:

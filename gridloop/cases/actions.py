@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from gridloop.cases import selectors, store
@@ -204,10 +205,14 @@ def _move_sources(row: Case, target: Case) -> None:
 
 
 class ByKey(NamedTuple):
-    """The case a key opens, and the names under which its reporter may have rated, first the one to write down."""
+    """The case a key opens, the names under which its reporter may have rated, first the one to write down, when they reported it,
+
+    and under which number, when the report has moved since."""
 
     case: Case
     raters: tuple[str, ...]
+    at: datetime
+    under: str
 
 
 def by_key(code: str, key: str) -> ByKey:
@@ -220,7 +225,7 @@ def by_key(code: str, key: str) -> ByKey:
         if code not in (case.code, source.came_under) and not Case.objects.filter(code=code, merged_into=case.code).exists():
             raise Forbidden("cases.bad_key")
         account = (f"user:{source.reporter_id}",) if source.reporter_id is not None else ()
-        return ByKey(case, (f"source:{source.pk}", *account))
+        return ByKey(case, (f"source:{source.pk}", *account), source.first_at, source.came_under if source.came_under != case.code else "")
 
 
 @verb("case.track")

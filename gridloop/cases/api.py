@@ -414,4 +414,4 @@ def _tracker(request: HttpRequest) -> Viewer:
 
 def _track(request: HttpRequest, code: str, key: str) -> dict[str, Any]:
     found = actions.by_key(code, key)
-    return present.track_page(SYSTEM, found.case, viewer_for_request(request).lang, found.raters)
+    return present.track_page(SYSTEM, found, viewer_for_request(request).lang)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from gridloop.access.actions import log_look
 from gridloop.access.rules import mask_contact, mask_name, mask_text
 from gridloop.access.selectors import names_of
 from gridloop.cases import selectors
-from gridloop.cases.actions import Acted
+from gridloop.cases.actions import Acted, ByKey
 from gridloop.cases.directory import DIRECTORY
 from gridloop.cases.forms import in_words
 from gridloop.cases.machine import RATE_WINDOW
@@ -473,15 +474,20 @@ def acted(viewer: Viewer, done: Acted) -> dict[str, Any]:
 
 
 @reading
-def track_page(viewer: Viewer, case: Case, lang: str, raters: Sequence[str] = ()) -> dict[str, Any]:
-    """The page of the reporter who rates under these names. Asked as the system after the key was checked: it names no persons."""
+def track_page(viewer: Viewer, opened: ByKey, lang: str) -> dict[str, Any]:
+    """The page of the reporter whose key opened it. Asked as the system after the key was checked: it names no persons."""
+    case = opened.case
     facts = facts_called(viewer, f"case:{case.code}", _PUBLIC_FACTS)
     reached = _REACHED.get(case.status, 5)
-    own = next((case.ratings[name] for name in raters if name in case.ratings), None)
+    own = next((case.ratings[name] for name in opened.raters if name in case.ratings), None)
     times: dict[int, Any] = {}
     for fact in facts:
         if fact.action in _STEP_FACTS:
             times[_STEP_FACTS[fact.action]] = fact.at
+    # the case may have come of another's report, or later by a split: what counts here is when they reported it
+    apart = abs(opened.at - case.reported_at) >= timedelta(seconds=1)
+    if apart:
+        times[0] = opened.at
     steps = []
     for index, name in enumerate(STEPS):
         state = "done" if index < reached or case.status == "closed" else "now" if index == reached else "waiting"
@@ -491,18 +497,21 @@ def track_page(viewer: Viewer, case: Case, lang: str, raters: Sequence[str] = ()
         went = [step for step in steps[:-1] if step["at"] is not None]
         steps = [*went, {"name": say(f"cases.status_{case.status}", lang), "at": ended, "state": "now"}]
     unit = DIRECTORY.unit(case.lead_unit_id) if case.lead_unit_id is not None else None
+    can_rate = own is None and case.status == "closed" and case.closed_at is not None and clock.now() - case.closed_at <= RATE_WINDOW
+    said = sorted((opened.at if apart and f.action == "reported" else f.at, n, f.action) for n, f in enumerate(facts))
     return {
         "code": case.code,
+        "under": opened.under,
         "title": case.title,
         "status": case.status,
         "status_name": say(f"cases.status_{case.status}", lang),
         "steps": steps,
         "unit": unit.unit_name if unit else "",
-        "remaining": say(f"cases.remains_{case.status}", lang),
+        "remaining": say(f"cases.remains_{case.status}", lang) if case.status != "closed" or can_rate else "",
         "evidence": [{"id": str(e.id), "url": e.url, "kind": e.kind} for e in outward_of(viewer, case.code)],
-        "can_rate": own is None and case.status == "closed" and case.closed_at is not None and clock.now() - case.closed_at <= RATE_WINDOW,
+        "can_rate": can_rate,
         "rating": {"stars": own, "note": ""} if own is not None else None,
-        "texts": [{"at": f.at.isoformat(), "what": say(f"cases.did_{f.action}", lang)} for f in facts],
+        "texts": [{"at": at.isoformat(), "what": say(f"cases.did_{action}", lang)} for at, _, action in said],
     }
 
 

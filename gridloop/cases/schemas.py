@@ -396,9 +396,10 @@ class TrackStep(Schema):
 
 
 class Track(Schema):
-    """The reporter's view: progress without anybody's personal data."""
+    """The reporter's view: progress without anybody's personal data. ``under``: the number it was reported under, if another."""
 
     code: str
+    under: str
     title: str
     status: str
     status_name: str

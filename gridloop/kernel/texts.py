@@ -47,7 +47,7 @@ class Codes:
     word: Callable[[str, str], str]
 
     def said(self, lang: str) -> str:
-        return ("、" if lang == "zh" else ", ").join(self.word(code, lang) for code in self.codes) or "–"
+        return ("、" if lang == "zh" else ", ").join(self.word(code, lang) for code in self.codes) or ("无" if lang == "zh" else "nothing")
 
     def __str__(self) -> str:
         return ", ".join(self.codes)

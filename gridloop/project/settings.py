@@ -149,6 +149,7 @@ REPORTS_PER_MINUTE = int(
 )  # of one address (a village may share one) without an account; 0 = no limit
 ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("GRIDLOOP_PROXIES", "1"))  # our own front door adds X-Forwarded-For
 HEADLESS_CLIENTS = ("browser",)
+MFA_ADAPTER = "gridloop.access.adapter.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_USER_VERIFICATION = "required"  # a passkey alone logs in: holding the device is not enough

@@ -10,9 +10,12 @@ import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from django.core.cache import cache
 from django.test import Client
+from django.utils.translation import override
 from pytest_django import Settings
 
 from gridloop.access import actions, selectors
+from gridloop.access.adapter import FactorAdapter
+from gridloop.access.language import LANGUAGE_CODES
 from gridloop.access.selectors import user_id_of, viewer_of_session
 from gridloop.access.tests.conftest import Cast
 from gridloop.journal.selectors import chain_facts
@@ -183,7 +186,7 @@ def enrol(client: Client) -> str:
 def test_second_factor_is_enrolled_and_asked_for(client: Client) -> None:
     log_in(client)
     secret = enrol(client)
-    assert "备用码" in client.get("/accounts/recovery-codes/").content.decode()
+    assert "恢复码" in client.get("/accounts/recovery-codes/").content.decode()
     client.post("/logout/")
     cache.clear()  # a code is good once: forget that it was just used
     answer = client.post("/login/", {"login": "operator", "password": PASSWORD})
@@ -192,6 +195,21 @@ def test_second_factor_is_enrolled_and_asked_for(client: Client) -> None:
     assert client.post("/login/code/", {"code": "000000"}).status_code == 200
     assert client.post("/login/code/", {"code": code_of(secret)}).status_code == 302
     assert who(client) == "operator"
+
+
+def test_one_word_for_recovery_codes_ours_and_the_library_s(client: Client) -> None:
+    log_in(client)
+    enrol(client)
+    said = {
+        "zh": ("使用动态验证码或恢复码", "验证码不正确。", "不能生成恢复码。"),
+        "en": ("Use a code of your authenticator, or a recovery code", "The code is not correct.", "Recovery codes need"),
+    }
+    for lang, (way, wrong, none) in said.items():
+        client.post("/login/language/", {"lang": lang})
+        assert way in client.get("/login/again/").content.decode()
+        assert wrong in client.post("/login/again/code/", {"code": "000000"}).content.decode()
+        with override(LANGUAGE_CODES[lang]):
+            assert none in FactorAdapter().validation_error("cannot_generate_recovery_codes").message
 
 
 def test_new_recovery_codes_end_the_old_ones(client: Client) -> None:

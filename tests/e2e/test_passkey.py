@@ -62,11 +62,13 @@ def test_a_passkey_from_first_to_last(page: Page, site: str) -> None:
     page.get_by_role("button", name="在这台设备上添加").click()
     expect(page.get_by_role("cell", name="办公电脑", exact=True)).to_be_visible()
     assert len(session.send("WebAuthn.getCredentials", {"authenticatorId": key})["credentials"]) == 1
+    page.get_by_role("button", name="在这台设备上添加").click()
+    expect(page.get_by_role("alert")).to_have_text("这台设备上已经有您的通行密钥，无需再添加。")
 
     page.context.clear_cookies()
     page.goto(f"{site}/login/?next=/accounts/passkeys/")
     page.get_by_role("button", name="用通行密钥登录").click()
-    page.get_by_role("link", name="使用安全密钥").click()
+    page.get_by_role("link", name="使用通行密钥").click()
     page.get_by_role("button", name="使用通行密钥").click()
     expect(page.get_by_role("heading", name="通行密钥")).to_be_visible()
 
@@ -84,7 +86,8 @@ def test_a_passkey_from_first_to_last(page: Page, site: str) -> None:
     page.context.clear_cookies()
     page.goto(f"{site}/login/")
     page.get_by_role("button", name="用通行密钥登录").click()
-    expect(page.get_by_role("alert")).to_be_visible()  # the device still offers it; the server knows it no more
+    # the device still offers it; the server knows it no more
+    expect(page.get_by_role("alert")).to_have_text("通行密钥没有通过验证，请重试或改用密码。")
 
 
 def test_a_device_that_does_not_know_its_holder_is_refused(page: Page, site: str) -> None:

@@ -185,7 +185,29 @@ def test_merge_keeps_every_reporter(cast: Cast) -> None:
     merged = present.case_detail(cast.operator, one.case)
     assert merged["merged"] == 1
     assert len(merged["source_rows"]) == 2
-    assert actions.by_key(other.case, other.key).case.code == one.case, "the second reporter follows the case it went into"
+    opened = actions.by_key(other.case, other.key)
+    assert opened.case.code == one.case, "the second reporter follows the case it went into"
+    page = present.track_page(SYSTEM, opened, "zh")
+    assert (page["code"], page["under"]) == (one.case, other.case), "under which number they know it"
+    assert present.track_page(SYSTEM, actions.by_key(one.case, one.key), "zh")["under"] == ""
+
+
+@pytest.mark.parametrize("undone", [False, True])
+def test_a_reporter_is_told_when_they_reported_it(cast: Cast, undone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when another did whose case theirs went into, nor when theirs was split off again."""
+    begin = clock.now()
+    times = {minutes: begin + timedelta(minutes=minutes) for minutes in (0, 10, 20, 30)}
+    one, other = (
+        actions.report(PUBLIC, Report(text=text, kind=kind, lon=HERE[0], lat=HERE[1], at=times[at]))
+        for text, kind, at in (("路灯坏了", "01037", 0), ("井盖坏了", "01002", 10))
+    )
+    actions.merge(cast.operator, other.case, one.case, {})
+    if undone:
+        row = next(s for s in selectors.sources_of(SYSTEM, one.case) if s.came_under)
+        actions.split(cast.operator, one.case, row.pk)
+    page = present.track_page(SYSTEM, actions.by_key(other.case, other.key), "zh")
+    assert page["steps"][0]["at"] == times[10]
+    assert next(t["at"] for t in page["texts"] if t["what"] == "上报") == times[10].isoformat()
 
 
 def test_same_place_same_kind_is_one_case(cast: Cast) -> None:

@@ -201,6 +201,8 @@ export interface LiveTask {
 /** `GET /track/{case}?key=` with `Accept: application/json`. */
 export interface Track {
   code: string;
+  /** The number it was reported under, when that is another now. */
+  under: string;
   title: string;
   status: string;
   status_name: string;

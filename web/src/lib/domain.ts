@@ -14,6 +14,9 @@ export const STATUSES = [
 
 export const ENDED: readonly string[] = ["closed", "voided", "rejected"];
 
+/** What counts as reported: all but the void, the merged (they are void) and the rejected; a filter of the case list. */
+export const COUNTED = STATUSES.filter((status) => status !== "voided" && status !== "rejected").join(",");
+
 /** The steps of the status bar, and which statuses count as being in each. */
 export const STEPS = ["report", "dispatch", "accept", "handle", "check", "close"] as const;
 export type Step = (typeof STEPS)[number];

@@ -16,7 +16,14 @@ export function faultText(error: unknown, say: Say): FaultText {
   if (!(error instanceof Problem)) return { title: say("fault.unknown", { status: "–" }), detail: "", fields: [] };
   const own = say(KEYS[error.status] ?? "fault.unknown", { status: error.status });
   const title = error.title || own;
+  const detail = named(error.detail === title ? "" : error.detail, error.fields, say);
   // What the sentence says already is not said again with the field's technical name.
   const fields = error.fields.filter((f) => f.message !== error.detail).map((f) => [f.pointer?.replace(/^[#/]+/, ""), f.message].filter(Boolean).join(say("colon")));
-  return { title, detail: error.detail === title ? "" : error.detail, fields };
+  return { title, detail, fields };
+}
+
+/** A sentence of the server names a field as machines know it; people know it by its word on the screen. */
+function named(sentence: string, fields: { pointer: string }[], say: Say): string {
+  const names = fields.map((field) => field.pointer.split("/").pop() ?? "");
+  return names.reduce((told, name) => (say(`fieldWord.${name}`) === `fieldWord.${name}` ? told : told.replace(`“${name}”`, `“${say(`fieldWord.${name}`)}”`)), sentence);
 }

@@ -15,6 +15,9 @@ const DONE_BY: Record<string, Step> = {
   submitted: "handle",
   check_approved: "check",
   closed: "close",
+  merged: "close",
+  voided: "close",
+  rejected: "close",
 };
 
 /** What takes a case back: the steps from here on happen again. */

@@ -22,6 +22,7 @@ describe("the status bar", () => {
   });
   it("ends whole when the case is closed, early when it is voided", () => {
     expect(states(["reported", "dispatched", "task_accepted", "submitted", "check_approved", "closed"], "closed")).not.toContain("next");
+    expect(states(["reported", "voided"], "voided")).toContain("close:done@");
     expect(states(["reported"], "voided")).toBe("report:done@ dispatch:next accept:next handle:next check:next close:done");
   });
 });

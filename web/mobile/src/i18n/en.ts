@@ -58,6 +58,7 @@ const en: typeof zh = {
     more: "More tasks",
   },
   task: {
+    gone: "Somebody else has done or cancelled this task: nothing can be handed in any more. What you typed is still below, to be copied",
     doubts: "Doubts about closing: to be reviewed",
     title: "Task",
     facts: "Facts",
@@ -144,6 +145,7 @@ const en: typeof zh = {
     report: "Report",
   },
   place: {
+    bad_code: "The place in this code can't be read: find or pick the place yourself, and please tell the community about the code",
     finding: "Finding your place…",
     accuracy: "± {m} m",
     again: "Find again",
@@ -232,7 +234,10 @@ const en: typeof zh = {
     account: "Account and security",
     desk: "Open the desk version",
   },
+  words: { count: "{n} of {most} characters", full: "At most {most} characters: what comes after them is not kept" },
   track: {
+    under: "Reported under",
+    moved: "What you reported was joined with the same matter, or made a matter of its own: it is now handled under the new number above. Your link goes on working.",
     title: "Progress",
     wrong_key: "The link is wrong or no longer valid",
     wrong_key_hint: "Use the full link you got after submitting; you also find it under “My reports”.",

@@ -56,6 +56,7 @@ export default {
     more: "更多任务",
   },
   task: {
+    gone: "这项任务已由他人办理或取消，不能再提交。您写的内容还在下面，可以复制到别处",
     doubts: "结案存疑，需复核",
     title: "任务",
     facts: "基本情况",
@@ -135,6 +136,7 @@ export default {
     report: "上报",
   },
   place: {
+    bad_code: "二维码里的位置读不出来，请用上面的办法确定位置，并把二维码的问题告诉社区",
     finding: "正在定位…",
     accuracy: "精度 {m} 米",
     again: "重新定位",
@@ -223,7 +225,10 @@ export default {
     account: "账号与安全",
     desk: "打开电脑版",
   },
+  words: { count: "已写 {n} / {most} 字", full: "最多 {most} 字，再多写的不会保留" },
   track: {
+    under: "上报时编号",
+    moved: "经核对，您反映的事项已与同一件事合并，或单独立为一件，现按上面的新编号办理。原来的链接仍然有效。",
     title: "办理进度",
     wrong_key: "链接不对或已失效",
     wrong_key_hint: "请用提交成功后给您的完整链接打开；在“我的反映”里也能找到。",

@@ -16,7 +16,8 @@ export default {
   },
   step: { report: "Intake", dispatch: "Dispatch", accept: "Sign for", handle: "Handle", check: "Check", close: "Closed" },
   stage: { verify: "Verify", intake: "Intake", accept: "Sign for", handle: "Handle", support: "Support", check: "Check", review: "Review", wait: "Waiting" },
-  box: { todo: "To dispatch", doing: "In hand", done: "Closed", all: "All" },
+  fieldWord: { note: "Note", text: "Text", address: "Address" },
+  box: { todo: "To dispatch", doing: "In hand", done: "Ended", all: "All" },
   card: { yellow: "Yellow card", red: "Red card" },
   source: {
     citizen: "Citizen", grid_worker: "Grid worker", hotline: "12345 hotline", deputy: "Deputy", patrol: "Patrol", department: "Department",

@@ -17,7 +17,8 @@ export default {
   },
   step: { report: "上报", dispatch: "派遣", accept: "签收", handle: "处置", check: "核查", close: "办结" },
   stage: { verify: "核实", intake: "受理", accept: "签收", handle: "处置", support: "协办", check: "核查", review: "复核", wait: "等候中" },
-  box: { todo: "待派", doing: "在办", done: "办结", all: "全部" },
+  fieldWord: { note: "说明", text: "说明", address: "地址" },
+  box: { todo: "待派", doing: "在办", done: "已结束", all: "全部" },
   card: { yellow: "黄牌", red: "红牌" },
   source: {
     citizen: "群众上报", grid_worker: "网格员", hotline: "12345热线", deputy: "人大代表", patrol: "巡查", department: "部门上报", wechat: "微信",

@@ -35,7 +35,7 @@ export default {
   console: {
     queue: "事件队列", bySeverity: "按等级", boxes: "分类", searchHint: "标题、编号（按 / 键）", waiting: "有 {n} 条新事件，点此查看", fresh: "新",
     overdue: "超时 {n}", pick: "请选择一个事件",
-    empty: { todo: "没有待派的事件", doing: "没有在办的事件", done: "没有办结的事件", all: "没有符合条件的事件" },
+    empty: { todo: "没有待派的事件", doing: "没有在办的事件", done: "没有已结束的事件", all: "没有符合条件的事件" },
     candidates: "候选单位", press: "按", choose: "选择", proposal: "建议", noUnit: "由主管单位承办", sure: "把握 {n}%", unsure: "拿不准", alike: "可能是同一件事（{n}%）：", compare: "对照合并", fared: "此类建议 {n} 次，采纳 {right} 次", load: "在手 {n}",
     noCandidates: "没有候选单位，可在下面另选", other: "其他单位", otherHint: "搜索单位", supporting: "协办单位", supportingHint: "可选多个",
     note: "交办意见", noteHint: "可空", reason: "理由", reasonNeeded: "请写明理由（必填）", updown: "上下", dispatchWord: "派遣", searchWord: "搜索", help: "帮助",
@@ -58,15 +58,16 @@ export default {
       transfer: "已转办", delegate: "已委派", suspend: "已挂起", resume: "已恢复", extend: "已申请延期",
     },
     before: "处置前", after: "处置后", noPhoto: "没有照片", result: "处置结果", all: "全部", overdue: "超时", openCase: "查看事件全貌",
+    gone: "这项任务已由他人办理或取消，不再由您办理。", goneTo: "{name}已签收这项任务，不再由您办理。", unsent: "您写了、还没有提交的内容",
     actOn: "{verb}「{title}」",
   },
   cases: {
     title: "事件广场", csv: "导出 CSV", more: "下一页", prev: "上一页", total: "共 {n} 件", search: "标题、编号、地址", since: "开始日期", until: "结束日期",
-    clear: "清除条件", empty: "没有符合条件的事件", overdueOnly: "只看超时", openBox: "全部在办", allRegions: "全部区域", page: "第 {n} 页", results: "事件列表", inConsole: "在事件台中打开",
+    clear: "清除条件", empty: "没有符合条件的事件", overdueOnly: "只看超时", counted: "不含作废、不予受理", openBox: "全部在办", allRegions: "全部区域", page: "第 {n} 页", results: "事件列表", inConsole: "在事件台中打开",
   },
   cockpit: {
     title: "{name}社会治理驾驶舱", whole: "返回全域", full: "全屏", today: "今日", reported: "上报", closed: "办结", onTime: "按时办结率",
-    average: "平均办结用时", satisfaction: "满意度（5 星）", centre: "中心 {n}", goodShare: "好评率", inHand: "当前在办", open: "在办", waiting: "待派", overdue: "超时",
+    average: "平均办结用时", satisfaction: "近 30 天满意度（5 星）", centre: "中心 {n}", goodShare: "近 30 天好评率", inHand: "当前在办", open: "在办", waiting: "待派", overdue: "超时",
     byType: "类型在办", todayN: "今日 {n}", hours: "24 小时", hoursText: "近 24 小时上报 {reported} 件，办结 {closed} 件", heat: "底色：网格在办多少",
     latest: "最新上报", worst: "超时最久", noneLate: "没有超时的事件", force: "力量", onDuty: "在岗 / 共 {n} 人", devices: "在线 / 共 {n} 台设备",
     byRegion: "镇街在办",

@@ -44,7 +44,7 @@ async function call(method, path, body) {
     body: body && JSON.stringify(body),
   });
   const told = await answer.json();
-  if (!answer.ok) throw Object.assign(new Error(told.errors?.[0]?.message ?? ""), { status: answer.status });
+  if (!answer.ok) throw Object.assign(new Error(told.errors?.[0]?.message ?? ""), { status: answer.status, code: told.errors?.[0]?.code });
   return told.data;
 }
 
@@ -60,6 +60,16 @@ async function run(button) {
   return call("POST", WHERE[kind], { credential: packed(credential) });
 }
 
+/** What to tell: a closed window of the browser is no fault to explain at length, and the browser's own words are English. */
+function sentence(error, words) {
+  if (error.status === 429) return words.many;
+  if (error.name === "NotAllowedError") return words.cancelled;
+  if (error.name === "InvalidStateError") return words.known;
+  if (error instanceof TypeError) return words.offline;
+  if (error instanceof DOMException || error.code === "incorrect_code") return words.failed; // it is no code that anybody typed
+  return error.message || words.failed; // refusals come with the server's own words
+}
+
 async function pressed(button) {
   const told = document.getElementById("passkey_told");
   told.hidden = true;
@@ -68,8 +78,7 @@ async function pressed(button) {
     await run(button);
     location.assign(button.dataset.next || location.href);
   } catch (error) {
-    // a closed window of the browser is no fault to explain at length; 429 and refusals come with the server's own words
-    told.textContent = error.status === 429 ? told.dataset.many : error.name === "NotAllowedError" ? told.dataset.cancelled : error instanceof TypeError ? told.dataset.offline : error.message || told.dataset.failed;
+    told.textContent = sentence(error, told.dataset);
     told.hidden = false;
   } finally {
     button.disabled = false;
