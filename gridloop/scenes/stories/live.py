@@ -285,7 +285,9 @@ class LiveStage:
         deadline = time.monotonic() + DELIVERED
         while True:
             items = self.door.get(DESK, f"/api/v1/cases/{code}/notices", limit=200)["items"]
-            there = {one["template"] for one in items} >= self.asked.intersection(called) and all(one["status"] != "waiting" for one in items)
+            there = {one["template"] for one in items} >= self.asked.intersection(called) and all(
+                one["status"] != "waiting" for one in items
+            )
             if there or time.monotonic() > deadline:
                 return tuple(one["template"] for one in items if one["status"] == "sent")
             time.sleep(LOOK)
