@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 FILE_NAME = "clock.json"
-_CHECK_EVERY = 0.2  # seconds between looks at the file's stamp
+CHECK_EVERY = 0.05  # seconds between looks at the file's stamp
 
 _lock = threading.Lock()
 _fixed: datetime | None = None
@@ -32,7 +32,7 @@ def _path() -> Path | None:
 def _load() -> tuple[float, float, float] | None:
     global _checked_at, _stamp, _setting
     monotonic = time.monotonic()
-    if monotonic - _checked_at < _CHECK_EVERY:
+    if monotonic - _checked_at < CHECK_EVERY:
         return _setting
     with _lock:
         _checked_at = monotonic

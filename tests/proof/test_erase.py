@@ -128,7 +128,7 @@ clock.set_clock(now + timedelta(hours=hours) if hours else morning)
 print(json.dumps(True))
 """
     proof.inside(move.replace("HOURS", str(hours)))
-    time.sleep(0.5)  # every process looks at the clock's file five times a second
+    time.sleep(0.2)  # every process looks at the clock's file twenty times a second
 
 
 def history_of_now(proof: Proof) -> int:

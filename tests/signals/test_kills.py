@@ -141,7 +141,7 @@ async def storm(product: Product) -> None:
 @pytest.mark.timeout(900)
 def test_no_acknowledged_signal_is_lost(product: Product) -> None:
     run_async(storm(product))
-    until(lambda: not product.acknowledged - {s.id for s in logged(product.urls.owner)}, 60, "every acknowledged signal in the log")
+    until(lambda: not product.acknowledged - {s.id for s in logged(product.urls.owner)}, 40, "every acknowledged signal in the log")
     with psycopg.connect(product.urls.owner) as owner:
         gaps = owner.execute("SELECT partition FROM signals_batch GROUP BY partition HAVING max(seq) <> count(*)").fetchall()
     assert gaps == []

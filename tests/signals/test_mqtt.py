@@ -7,15 +7,23 @@ import contextlib
 import json
 import shutil
 import subprocess
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import aiomqtt
+import nats
 import pytest
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
+from gridloop.doors.ingest import mqtt
+from gridloop.doors.ingest.writer import Outcome
 from gridloop.kernel import clock
+from gridloop.sdk.signals import Signal
 from tests.signals.conftest import CITIZEN, SECRET, TOKEN, logged
 from tests.signals.doors import Doors
-from tests.signals.servers import run_async, until
+from tests.signals.servers import NATS_PASSWORD, nats_server, run_async, until
 
 
 def test_bare_numbers_and_items_become_signals(doors: Doors) -> None:
@@ -149,3 +157,48 @@ def test_another_client_program(doors: Doors) -> None:
     subprocess.run([*command, "-P", SECRET], check=True, timeout=20)
     until(lambda: doors.values() == {("cam-1", "rain"): 7.0})
     assert subprocess.run([*command, "-P", "wrong"], check=False, timeout=20, capture_output=True).returncode != 0
+
+
+@dataclass
+class SlowLog:
+    """A writer whose database takes its time."""
+
+    seconds: float
+    taken: list[str] = field(default_factory=list)
+
+    async def append(self, signals: list[Signal]) -> Outcome:
+        self.taken += [s.device for s in signals]
+        await asyncio.sleep(self.seconds)
+        return Outcome(len(signals), 0)
+
+
+def test_what_one_door_still_appends_comes_to_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt, "_ACK_WAIT", 1.0)
+    monkeypatch.setattr(mqtt, "_STILL", 0.3)
+    program, _ = nats_server(tmp_path)
+    url = f"nats://gridloop:{NATS_PASSWORD}@127.0.0.1:{program.port}"
+    log = SlowLog(3.0)
+
+    async def made(client: Client) -> bool:
+        """The doors make the stream and their consumer."""
+        with contextlib.suppress(NatsError):
+            return bool(await client.jetstream().consumer_info(mqtt.STREAM, mqtt.DURABLE))
+        return False
+
+    async def run() -> None:
+        doors = [asyncio.create_task(mqtt.MqttDoor(url, cast(Any, log), cast(Any, None)).run()) for _ in range(2)]
+        client = await nats.connect(url)
+        while not await made(client):
+            await asyncio.sleep(0.05)
+        await client.jetstream().publish("$MQTT.msgs.gridloop.v1.cam-1.rain", b"1")
+        await asyncio.sleep(log.seconds + 0.5)
+        for door in doors:
+            door.cancel()
+        await client.close()
+
+    program.start()
+    try:
+        run_async(run())
+    finally:
+        program.stop()
+    assert log.taken == ["cam-1"]

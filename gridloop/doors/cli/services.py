@@ -127,7 +127,13 @@ def own(name: str, deployment: Deployment, env: dict[str, str]) -> Service:
     if name == "worker":
         beat = deployment.run / "worker.json"
         return Service(
-            name, command, env | {"GRIDLOOP_PROCESS": name}, ready=beat.exists, before=lambda: beat.unlink(missing_ok=True), grace=15
+            name,
+            command,
+            env | {"GRIDLOOP_PROCESS": name},
+            ready=beat.exists,
+            before=lambda: beat.unlink(missing_ok=True),
+            grace=15,
+            together=True,
         )
     return Service(
         name,
@@ -137,6 +143,7 @@ def own(name: str, deployment: Deployment, env: dict[str, str]) -> Service:
         before=lambda: path.unlink(missing_ok=True),
         loud=lambda line: not any(word in line for word in _NOISE),
         grace=10,
+        together=True,
     )
 
 

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 import psutil
@@ -80,6 +81,7 @@ class Service:
     stop_signal: int = signal.SIGTERM
     grace: float = 10.0
     once: bool = False  # ended well = done, not to be restarted
+    together: bool = False  # ended at the same time as its neighbours that say so too: none needs another one in order to end
 
 
 @dataclass
@@ -257,18 +259,22 @@ class Supervisor:
     def end(self) -> None:
         """Children end in the reverse of their start order, each with its grace; then whatever is left of their groups."""
         self._stopping = True
-        for child in reversed(self.children.values()):
-            process = child.process
-            if process is None:
-                continue
-            if child.alive:
-                process.send_signal(child.service.stop_signal)
-                try:
-                    process.wait(child.service.grace)
-                except subprocess.TimeoutExpired:
-                    self.log.write("gridloop", f"{child.service.name} did not end in {child.service.grace:.0f} s: killed")
-            _kill_group(child)
+        for _, alike in groupby(reversed(self.children.values()), lambda child: child.service.together or child.service.name):
+            ending = [child for child in alike if child.process is not None]
+            for child in ending:
+                if child.alive and child.process:
+                    child.process.send_signal(child.service.stop_signal)
+            for child in ending:
+                self._see_out(child)
         self._write_down({})
+
+    def _see_out(self, child: Child) -> None:
+        try:
+            if child.process:
+                child.process.wait(child.service.grace)
+        except subprocess.TimeoutExpired:
+            self.log.write("gridloop", f"{child.service.name} did not end in {child.service.grace:.0f} s: killed")
+        _kill_group(child)
 
 
 def _kill_group(child: Child) -> None:

@@ -8,6 +8,7 @@ acknowledged to NATS after the append. What is delivered twice is dropped where 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -34,7 +35,8 @@ STREAM, DURABLE = "$MQTT_msgs", "gridloop"
 _STORED = "$MQTT.msgs."
 _TOPICS = "gridloop.v1.*.*"
 _FETCH = 500
-_ACK_WAIT = 60.0  # longer than a restart of the database
+_ACK_WAIT = 10.0  # seconds until what a door that died had in its hands comes to another one
+_STILL = 2.0  # seconds between two words to NATS that what is delivered is still being appended, however long the database is away
 _RETRY = 0.5
 
 
@@ -98,7 +100,11 @@ class MqttDoor:
         except TimeoutError:  # nothing came; NATS's own kind is one of these
             return
         signals = [s for m in messages for s in self._signals(m.subject.removeprefix(_STORED), m.data, m.metadata.timestamp.timestamp())]
-        await self._append(signals)
+        still = asyncio.create_task(_still_at_work(messages))
+        try:
+            await self._append(signals)
+        finally:
+            still.cancel()
         for message in messages:
             await message.ack()
 
@@ -151,6 +157,15 @@ class MqttDoor:
 def _refused(device: str, kind: str, fault: Fault | FieldFault) -> None:
     figures.REJECTED.labels("mqtt").inc()
     figures.LOG.warning("mqtt message refused", device=device, kind=kind, error=say(fault.key, "en", **fault.params))
+
+
+async def _still_at_work(messages: list[Msg]) -> None:
+    """Until cancelled. When NATS is away it will not hear of it, and delivers again: no harm is done."""
+    with contextlib.suppress(NatsError, OSError):
+        while True:
+            await asyncio.sleep(_STILL)
+            for message in messages:
+                await message.in_progress()
 
 
 async def _tell(fault: Exception) -> None:

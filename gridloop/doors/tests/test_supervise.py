@@ -123,3 +123,26 @@ def test_no_other_parent_is_watched() -> None:
     assert told_through_make(os.getpid()) is None
     end_with_make(lambda: pytest.fail("nobody asked for it"), 0.01)
     time.sleep(0.05)
+
+
+def test_those_that_need_no_other_end_together(tmp_path: Path) -> None:
+    code = """
+import pathlib, signal, sys, time
+mine, other = map(pathlib.Path, sys.argv[1:])
+def asked(*_):
+    mine.touch()
+    end = time.monotonic() + 8
+    while not other.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    sys.exit(0 if other.exists() else 1)
+signal.signal(signal.SIGTERM, asked)
+pathlib.Path(f"{mine}.ready").touch()
+time.sleep(60)
+"""
+    one = Supervisor(Log(tmp_path), lambda pids: None)
+    for mine, other in (("a", "b"), ("b", "a")):
+        command = [sys.executable, "-c", code, str(tmp_path / mine), str(tmp_path / other)]
+        one.add(Service(mine, command, {}, ready=(tmp_path / f"{mine}.ready").exists, together=True))
+    assert one.wait_ready("a", "b")
+    one.end()
+    assert [child.process.returncode for child in one.children.values() if child.process] == [0, 0]

@@ -17,6 +17,7 @@ from typing import Any
 
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Fault, NotNow, Unavailable
+from gridloop.kernel.hints import hint_worker
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.orgs import selectors as orgs
 from gridloop.scenes.loading import FACTS, Loaded
@@ -32,8 +33,9 @@ PATIENCE = 60.0  # real seconds to wait for the deployment to catch up; a busy m
 TOLERANCE = 1.0  # minutes by which a fact's time may differ
 BASIS = "故事演练（示例数据，不涉及真实人员）"
 ADOPTED = 4.0  # real seconds until a pack just switched on is at work everywhere
-SEEN = 0.3  # real seconds until every process has looked at the moved clock
+SEEN = 2 * clock.CHECK_EVERY  # real seconds until every process has looked at the moved clock
 DELIVERED = 20.0  # real seconds to wait for notices
+LOOK = 0.1  # real seconds between two looks at what the deployment has done
 LATER = timedelta(seconds=1)  # past the due time, so that it is over in the deployment too
 ASIDE = 0.0002  # degrees east: about 19 m
 AROUND = 0.0015  # degrees: the box in which a story's cases are looked for
@@ -47,7 +49,7 @@ class LiveStage:
     def __init__(self, door: Door, pack: Loaded, packs: list[Loaded], playing: Playing) -> None:
         self.door, self.pack, self.start, self.folder, self.places = door, pack, playing.start, playing.folder, playing.places
         self.on_record = playing.story.on_record
-        self.asked = any(step.should and step.should.delivered for step in playing.story.steps)
+        self.asked = {word for step in playing.story.steps if step.should for word in step.should.delivered or ()}
         self.memory = MemoryStage(packs, self.start, orgs.calendar_for(SYSTEM), self.on_record)
         self.tag = f"{random.randrange(36**6):06x}"
         self._signals = 0
@@ -72,6 +74,7 @@ class LiveStage:
         if at > clock.now():
             clock.set_clock(at, 1.0, self.folder)
             time.sleep(SEEN)
+            hint_worker("cases.fire_due")
 
     def _catch_up(self) -> None:
         """Wait until the deployment has as many facts as the story in memory; what still differs then is found in comparing."""
@@ -80,7 +83,7 @@ class LiveStage:
         while time.monotonic() < deadline:
             if [len(self._facts(code)) for code in self._codes()] == wanted:
                 return
-            time.sleep(0.25)
+            time.sleep(LOOK)
 
     # ---- acts ----------------------------------------------------------------------------------------------------
 
@@ -275,14 +278,19 @@ class LiveStage:
         )
 
     def _delivered(self, code: str, called: tuple[str, ...]) -> tuple[str, ...]:
-        """Templates that reached somebody, once all that were called for are there and none is under way any more."""
+        """Templates that reached somebody, once none is under way and what was called for is there.
+
+        Of what was called for only what the story asks after: a template for the supporting, say, reaches nobody where none supports.
+        """
         deadline = time.monotonic() + DELIVERED
         while True:
             items = self.door.get(DESK, f"/api/v1/cases/{code}/notices", limit=200)["items"]
-            there = {one["template"] for one in items} >= set(called) and all(one["status"] != "waiting" for one in items)
+            there = {one["template"] for one in items} >= self.asked.intersection(called) and all(
+                one["status"] != "waiting" for one in items
+            )
             if there or time.monotonic() > deadline:
                 return tuple(one["template"] for one in items if one["status"] == "sent")
-            time.sleep(0.25)
+            time.sleep(LOOK)
 
 
 def differences(live: Played, memory: list[View]) -> list[str]:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from gridloop.scenes.loading import Loaded, load, load_all
 from gridloop.scenes.stories.acting import MemoryStage
+from gridloop.scenes.stories.http import Door
+from gridloop.scenes.stories.live import DELIVERED, LiveStage
 from gridloop.scenes.stories.player import Played, play
 from gridloop.scenes.stories.reading import stories_of
 from gridloop.scenes.stories.story import Story
@@ -111,3 +115,19 @@ def test_wrong_story_is_named(text: str, key: str, tmp_path: Path) -> None:
     assert [w.key for w in wrongs] == [key]
     assert wrongs[0].file == "illegal_parking/stories/x.yaml"
     assert wrongs[0].line >= 4
+
+
+class Answering:
+    """A deployment whose cases have had this notice."""
+
+    def get(self, who: str, path: str, **query: Any) -> Any:
+        return {"items": [{"template": "new_task", "status": "sent"}]}
+
+
+def test_a_live_story_waits_only_for_the_notices_it_asks_after() -> None:
+    """Nobody supports the case of a story: what calls for the supporting never comes."""
+    stage = LiveStage.__new__(LiveStage)
+    stage.door, stage.asked = cast(Door, Answering()), {"new_task"}
+    began = time.monotonic()
+    assert stage._delivered("a case", ("new_task", "help_wanted")) == ("new_task",)
+    assert time.monotonic() - began < DELIVERED / 2

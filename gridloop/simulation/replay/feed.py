@@ -73,7 +73,7 @@ class OwnTime:
             time.sleep(min(0.02, left / self.rate))
 
     def _turn(self, rate: float) -> None:
-        """At most every 0.25 s, so that every process has seen the last change (they look every 0.2 s)."""
+        """At most every 0.25 s, so that every process has lived by the last change for a while."""
         rate = max(RATE_LEAST, min(self.most, rate))
         if rate == self.rate or time.monotonic() - self.changed < 0.25:
             return
