@@ -70,9 +70,10 @@ def pytest_configure(config: pytest.Config) -> None:
         _folders.append(Path(tempfile.mkdtemp(prefix="gl-made-")))
         os.environ[_MADE] = str(_folders[-1])
     from django.conf import settings
-    from django.contrib.auth.hashers import ScryptPasswordHasher
 
-    ScryptPasswordHasher.work_factor = 2**8  # of the tests' own process: a third of a second otherwise for each password made or tried
+    from gridloop.access.passwords import Scrypt
+
+    Scrypt.work_factor = 2**8  # of the tests' own process: a third of a second otherwise for each password made or tried
     settings.DATA_DIR = Path(os.environ["GRIDLOOP_DATA_DIR"])  # pytest-django reads the settings before this hook
     os.environ.setdefault(_PASSWORD, secrets.token_hex(8))
     os_user()  # the account of the databases, once before the workers start theirs

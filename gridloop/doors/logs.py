@@ -22,6 +22,7 @@ from gridloop.kernel.masking import mask_event, masked
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SHOWN = ("job", "case", "request")  # of the context, in lines for people
+_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # what would begin a line of its own, or move a terminal's cursor
 Event = MutableMapping[str, Any]
 
 
@@ -41,6 +42,8 @@ def set_up(process: str) -> None:
     handler.setFormatter(_json_lines(process) if as_json() else _ForPeople("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("gridloop").setLevel(logging.INFO)
+    # of a request that was refused Django tells the whole address, with what people typed into it
+    logging.getLogger("django.request").setLevel(logging.ERROR)
     # one line per request and per fact is for machines that collect lines
     for chatty in ("gridloop.access_log", "gridloop.trace"):
         logging.getLogger(chatty).setLevel(logging.INFO if as_json() else logging.WARNING)
@@ -92,7 +95,14 @@ def _first_line(fault: BaseException) -> str:
 
 
 class _ForPeople(logging.Formatter):
-    """The line and, behind it, where in the work it was written; of a fault its first line and its frames, too."""
+    """The line and, behind it, where in the work it was written; of a fault its first line and its frames, too.
+
+    A message is one line: who sends a break inside an address does not write a second one.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = _BREAKS.sub(lambda found: repr(found[0])[1:-1], record.message)
+        return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:
         fault, told = ei[1], list[str]()
@@ -104,7 +114,6 @@ class _ForPeople(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         context = {**get_contextvars(), **{k: v for k, v in vars(record).items() if k in _SHOWN}}
-        record.message = record.getMessage()
         words = " ".join(f"{name}={context[name]}" for name in _SHOWN if name in context)
         text = super().format(record)
         head, _, rest = text.partition("\n")

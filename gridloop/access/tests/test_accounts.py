@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,12 +12,14 @@ import pytest
 from gridloop.access import actions, selectors
 from gridloop.access.messages import SampleLogin
 from gridloop.access.models import LookLog, User
+from gridloop.access.passwords import COSTS, Scrypt
 from gridloop.access.tests.conftest import COUNTY, TOWN, Cast
 from gridloop.journal.selectors import chain_facts, scoped
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Forbidden, Invalid, NotFound, NotNow
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.orgs.models import Staff
+from gridloop.project import settings as project
 
 
 def acts(user_id: int) -> list[str]:
@@ -180,7 +184,7 @@ def test_language(cast: Cast) -> None:
 
 def test_own_password(cast: Cast) -> None:
     operator = cast.viewer("operator")
-    for weak in ("short", "1234567890123", "password123", "operator1234"):
+    for weak in ("short", "nachtbrücke", "1234567890123", "password1234", "operator1234", "夜路" * 64 + "灯"):
         with pytest.raises(Invalid):
             actions.change_password(operator, weak)
     actions.change_password(operator, "eine lange Nacht")
@@ -188,9 +192,24 @@ def test_own_password(cast: Cast) -> None:
         assert User.objects.get(username="operator").check_password("eine lange Nacht")
 
 
+def test_a_guess_costs_memory_and_what_was_stored_cheaper_still_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert project.PASSWORD_HASHERS == ["gridloop.access.passwords.Scrypt"]
+    monkeypatch.setattr(Scrypt, "work_factor", COSTS["work_factor"])
+    words, hasher = "eine lange Nacht", Scrypt()
+    stored = [hasher.encode(words, hasher.salt()) for _ in range(2)]
+    told = hasher.decode(stored[0])
+    assert (told["work_factor"], told["block_size"], told["parallelism"]) == (2**16, 8, 1)
+    assert (len(str(told["salt"])), stored[0] != stored[1]) == (22, True), "a salt of its own"
+    assert hasher.verify(words, stored[0])
+    old = hashlib.scrypt(words.encode(), salt=b"salt", n=2**14, r=8, p=5, dklen=64)
+    before = f"scrypt${2**14}$salt$8$5${base64.b64encode(old).decode()}"
+    assert hasher.verify(words, before)
+    assert not hasher.verify("eine kurze Nacht", before)
+
+
 def test_long_passwords_are_taken_whole(cast: Cast) -> None:
     operator, words = cast.viewer("operator"), "夜里三点路灯都亮着 " * 12
-    assert len(words) > 64
+    assert 64 < len(words) <= 128
     actions.change_password(operator, words)
     with scoped(SYSTEM):
         kept = User.objects.get(username="operator")

@@ -201,6 +201,10 @@ _TEMPLATE = """\
 		}}
 	}}
 	handle_errors {{
+		header {{
+			{headers}
+			-Server
+		}}
 {errors}	}}
 	handle /api/v1/signals {{
 		@over header_regexp Content-Length {signals_over}
@@ -326,7 +330,7 @@ _TEMPLATE = """\
 			file {{
 				root "{dist}"
 			}}
-			not path /
+			not path / /.* */.*
 		}}
 		handle @file {{
 			root * "{dist}"

@@ -110,6 +110,19 @@ def test_the_description_needs_no_foreign_origin(cast: Cast) -> None:
         assert (Path(ninja.__file__).parent / "static" / "ninja" / name).is_file()
 
 
+def test_who_is_refused_is_told_in_the_log(cast: Cast, caplog: pytest.LogCaptureFixture) -> None:
+    worker, secret = logged_in("worker"), "11010119900101002X"
+    assert worker.get("/api/v1/audit").status_code == 403
+    assert worker.get(f"/api/v1/cases/{secret}").status_code == 404
+    assert Client().get("/api/v1/me", headers={"Authorization": "Bearer gl_wrong"}).status_code == 401
+    said = [record.getMessage() for record in caplog.records if record.getMessage().startswith("refused")]
+    assert said == [
+        f"refused GET api/v1/audit: access.forbidden audit.read, account {cast.worker.user_id}",
+        "refused GET api/v1/me: access.bad_token, account 0",
+    ]
+    assert secret not in "".join(record.getMessage() for record in caplog.records if record.name.startswith("gridloop"))
+
+
 def test_what_no_room_is_asked_about_is_refused_as_a_problem_too() -> None:
     client = Client()
     for method, path, status in (
