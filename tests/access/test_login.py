@@ -252,14 +252,17 @@ def test_sessions_are_listed_and_ended(client: Client) -> None:
     assert who(client) == "operator"
 
 
-def test_own_password_changes_and_keeps_this_session(client: Client) -> None:
+def test_own_password_changes_and_keeps_this_session_alone(client: Client) -> None:
     log_in(client)
+    elsewhere = Client()
+    log_in(elsewhere)
     new = "eine lange Nacht"
     weak = client.post("/accounts/password/", {"oldpassword": PASSWORD, "password1": "short", "password2": "short"})
     assert weak.status_code == 200
     form = {"oldpassword": PASSWORD, "password1": new, "password2": new}
     assert client.post("/accounts/password/", form).status_code == 302
-    assert who(client) == "operator"
+    assert (who(client), who(elsewhere)) == ("operator", None)
+    assert elsewhere.get("/api/v1/me").status_code == 401
     fresh = Client()
     log_in(fresh, password=PASSWORD)
     assert who(fresh) is None
