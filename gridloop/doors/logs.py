@@ -36,14 +36,21 @@ def request_id(sent: str) -> str:
     return sent if _REQUEST_ID.fullmatch(sent) else uuid4().hex
 
 
+def _not_the_address(record: logging.LogRecord) -> bool:
+    """Of a request that was refused Django tells the whole address, with what people typed into it; we tell who was refused what.
+
+    A filter, because Django takes back the levels of its loggers when it begins.
+    """
+    return record.name != "django.request" or record.levelno >= logging.ERROR
+
+
 def set_up(process: str) -> None:
     """Once per process, before its work: libraries speak up when something is wrong; only we tell what goes on."""
     handler = logging.StreamHandler(sys.stdout)
+    handler.addFilter(_not_the_address)
     handler.setFormatter(_json_lines(process) if as_json() else _ForPeople("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("gridloop").setLevel(logging.INFO)
-    # of a request that was refused Django tells the whole address, with what people typed into it
-    logging.getLogger("django.request").setLevel(logging.ERROR)
     # one line per request and per fact is for machines that collect lines
     for chatty in ("gridloop.access_log", "gridloop.trace"):
         logging.getLogger(chatty).setLevel(logging.INFO if as_json() else logging.WARNING)

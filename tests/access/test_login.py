@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
@@ -194,6 +195,31 @@ def test_second_factor_is_enrolled_and_asked_for(client: Client) -> None:
     assert who(client) == "operator"
 
 
+def test_a_lost_generator_is_taken_off_and_asks_no_more(client: Client, django_capture_on_commit_callbacks: Any) -> None:
+    log_in(client)
+    enrol(client)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert client.post("/accounts/second-factor/end/").status_code == 302
+    assert ("factor_removed", "") in actions_of("operator")
+    fresh = Client()
+    assert log_in(fresh) == 302
+    assert who(fresh) == "operator"
+
+
+def test_a_code_is_good_once(client: Client) -> None:
+    log_in(client)
+    secret = enrol(client)
+    client.post("/logout/")
+    cache.clear()  # the one it was enrolled with was used just now
+    used = code_of(secret)
+    for expected in ("operator", None):
+        fresh = Client()
+        fresh.post("/login/", {"login": "operator", "password": PASSWORD})
+        fresh.post("/login/code/", {"code": used})
+        assert who(fresh) == expected
+    assert ("login_failed", "totp") in actions_of("operator")
+
+
 def test_new_recovery_codes_end_the_old_ones(client: Client) -> None:
     def codes() -> set[str]:
         return set(re.findall(r"\b\d{8}\b", client.get("/accounts/recovery-codes/").content.decode()))
@@ -211,6 +237,9 @@ def test_new_recovery_codes_end_the_old_ones(client: Client) -> None:
     client.post("/login/", {"login": "operator", "password": PASSWORD})
     assert client.post("/login/code/", {"code": min(second)}).status_code == 200, "an old one"
     assert client.post("/login/code/", {"code": min(third)}).status_code == 302
+    client.post("/logout/")
+    client.post("/login/", {"login": "operator", "password": PASSWORD})
+    assert client.post("/login/code/", {"code": min(third)}).status_code == 200, "good once"
 
 
 def test_a_role_that_must_have_it_can_do_nothing_before(client: Client, settings: Settings) -> None:

@@ -191,6 +191,7 @@ _TEMPLATE = """\
 	header {{
 		{headers}
 		-Server
+		-Via
 	}}
 
 	handle /api/v1/live {{
@@ -204,6 +205,7 @@ _TEMPLATE = """\
 		header {{
 			{headers}
 			-Server
+			-Via
 		}}
 {errors}	}}
 	handle /api/v1/signals {{

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 from django.http import HttpResponse
-from django.utils.log import log_response
+from django.utils.log import configure_logging, log_response
 from structlog.contextvars import bound_contextvars, clear_contextvars
 
 from gridloop.doors import logs
@@ -19,12 +19,10 @@ from gridloop.doors import logs
 def _restored() -> Iterator[None]:
     clear_contextvars()  # another test's job may stand there
     root, ours, lines = logging.getLogger(), logging.getLogger("gridloop"), structlog.get_config()
-    theirs = logging.getLogger("django.request")
-    before, levels = (root.handlers[:], root.level), (ours.level, theirs.level)
+    before, level = (root.handlers[:], root.level), ours.level
     yield
     root.handlers[:], root.level = before
-    ours.setLevel(levels[0])
-    theirs.setLevel(levels[1])
+    ours.setLevel(level)
     structlog.configure(**lines)
 
 
@@ -90,6 +88,7 @@ def test_an_address_that_was_refused_is_not_told_with_what_was_typed(
 ) -> None:
     monkeypatch.setenv("GRIDLOOP_LOG_FORMAT", form)
     logs.set_up("web")
+    configure_logging("logging.config.dictConfig", {})  # as Django does when it begins, after us
     log_response("Not Found: %s", f"/nothing/{NUMBER}", response=HttpResponse(status=404))
     logging.getLogger("django.request").error("this is told")
     out = capsys.readouterr().out
