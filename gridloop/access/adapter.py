@@ -11,10 +11,11 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from gridloop.access import watching
 from gridloop.access.actions import change_password
-from gridloop.access.selectors import user_id_of, viewer_for
+from gridloop.access.selectors import password_owed, user_id_of, viewer_for
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the library ships no types
@@ -69,6 +70,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
         watching.log_sign_in(user.pk, "logged_in", _how(request), watching.origin_of(request))
         response: HttpResponse = super().post_login(request, user, **kwargs)
+        if password_owed(user.pk) and response.status_code == 302:
+            return redirect("account_change_password")  # the phone's app, too, begins at the log-in page
         return response
 
     def logout(self, request: HttpRequest) -> None:

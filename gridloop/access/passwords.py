@@ -43,6 +43,17 @@ class NotTooLong:
         return _say("access.password_long", n=self.most)
 
 
+class NotTheGiven:
+    """One that somebody else has set, and knows, does not become one's own by being typed again."""
+
+    def validate(self, password: str, user: AbstractBaseUser | None = None) -> None:
+        if getattr(user, "password_given", False) and user is not None and user.check_password(password):
+            raise ValidationError(_say("access.password_given"), code="password_given")
+
+    def get_help_text(self) -> str:
+        return _say("access.password_given")
+
+
 class NotTheName(UserAttributeSimilarityValidator):
     def get_error_message(self) -> str:
         return _say("access.password_like_name")

@@ -127,6 +127,7 @@ PASSWORD_HASHERS = ["gridloop.access.passwords.Scrypt"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "gridloop.access.passwords.LongEnough", "OPTIONS": {"min_length": 12}},
     {"NAME": "gridloop.access.passwords.NotTooLong", "OPTIONS": {"most": 128}},
+    {"NAME": "gridloop.access.passwords.NotTheGiven"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
     {

@@ -299,6 +299,22 @@ def test_own_password_changes_and_keeps_this_session_alone(client: Client) -> No
     assert who(fresh) == "operator"
 
 
+def test_a_password_set_by_somebody_else_is_changed_before_anything(client: Client, cast: Cast) -> None:
+    given = actions.reset_password(cast.viewer("admin"), user_id_of("handler") or 0)
+    answer = client.post("/login/", {"login": "handler", "password": given, "next": "/m/"})
+    assert answer.headers["Location"] == "/accounts/password/"
+    me = client.get("/api/v1/me").json()
+    assert (me["permissions"], me["own_password"]) == ([], True)
+    assert client.get("/api/v1/tasks").status_code == 403
+    assert "管理员设置" in client.get("/accounts/").content.decode()
+    for new, kept in ((given, True), ("eine lange Nacht", False)):
+        client.post("/accounts/password/", {"oldpassword": given, "password1": new, "password2": new})
+        me = client.get("/api/v1/me").json()
+        assert (me["permissions"] == [], me["own_password"]) == (kept, kept), "typed again it is still the administrator's"
+    fresh = Client()
+    assert fresh.post("/login/", {"login": "handler", "password": "eine lange Nacht", "next": "/m/"}).headers["Location"] == "/m/"
+
+
 @pytest.mark.parametrize("new", ["short", "elf Zeichen", "operator1234", "password1234", "102938475619", "lang" * 33])
 def test_a_password_is_refused_in_the_language_of_the_page(client: Client, new: str) -> None:
     log_in(client)

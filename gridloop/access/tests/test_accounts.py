@@ -123,7 +123,8 @@ def test_the_three_officers_are_made_once_each_with_a_password_of_its_own(db: No
         user_id = selectors.user_id_of(name)
         assert user_id is not None
         with scoped(SYSTEM):
-            assert User.objects.get(pk=user_id).check_password(password)
+            user = User.objects.get(pk=user_id)
+            assert (user.check_password(password), user.password_given) == (True, True), "to be changed first"
         assert selectors.viewer_for(user_id).regions == ("",)
     assert actions.create_officers() == []
 

@@ -3808,6 +3808,11 @@ export interface components {
             lang: string;
             /** Name */
             name: string;
+            /**
+             * Own Password
+             * @description true: a password set by somebody else must be changed at /accounts/ before all else
+             */
+            own_password: boolean;
             /** Permissions */
             permissions: string[];
             region: components["schemas"]["NamedRegion"] | null;
@@ -3817,7 +3822,7 @@ export interface components {
             sample: boolean;
             /**
              * Second Factor
-             * @description true: a second factor must be enrolled at /account/ before anything else is allowed
+             * @description true: a second factor must be enrolled at /accounts/ before anything else is allowed
              */
             second_factor: boolean;
             unit: components["schemas"]["Named"] | null;
