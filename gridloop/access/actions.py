@@ -140,7 +140,7 @@ def create_officers() -> list[tuple[str, str, str]]:
             taken = {n.lower() for n in User.objects.filter(username__istartswith=wanted).values_list("username", flat=True)}
             username = next(n for n in itertools.chain([wanted], (f"{wanted}{i}" for i in itertools.count(2))) if n not in taken)
             password = secret_key()
-            user = User(username=username, name=name)
+            user = User(username=username, name=name, password_given=True)
             user.set_password(password)
             user.save()
             RoleGrant.objects.create(user=user, role=role)
@@ -212,13 +212,14 @@ def close_accounts_of(viewer: Viewer, staff_id: int) -> int:
 
 @verb("user.edit")
 def reset_password(viewer: Viewer, user_id: int) -> str:
-    """Give an account a new one-time password, shown once to the administrator; its sessions end."""
+    """Give an account a new one-time password, shown once to the administrator, to be changed at log-in; its sessions end."""
     password = secret_key()
     with elevated():
         _not_an_officer(viewer, user_id)
         user = _user_for(viewer, user_id)
         user.set_password(password)
-        user.save(update_fields=["password"])
+        user.password_given = True
+        user.save(update_fields=["password", "password_given"])
         end_sessions(user_id)
         append(_chain(user_id), "password_reset", {"user": user_id}, viewer)
     return password
@@ -235,7 +236,8 @@ def change_password(viewer: Viewer, password: str) -> None:
         except ValidationError as fault:
             raise _invalid("/password", "access.weak_password", why="; ".join(fault.messages)) from fault
         user.set_password(password)
-        user.save(update_fields=["password"])
+        user.password_given = False
+        user.save(update_fields=["password", "password_given"])
         append(_chain(user.pk), "password_changed", {"user": user.pk}, viewer)
 
 

@@ -12,11 +12,12 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import get_language
 
 from gridloop.access import watching
 from gridloop.access.actions import change_password
-from gridloop.access.selectors import user_id_of, viewer_for
+from gridloop.access.selectors import password_owed, user_id_of, viewer_for
 from gridloop.kernel.texts import all_texts, say
 
 _AGAIN = {"reauthenticate": "password", "mfa_reauthenticate": "code", "mfa_reauthenticate:webauthn": "passkey"}
@@ -78,6 +79,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
         watching.log_sign_in(user.pk, "logged_in", _how(request), watching.origin_of(request))
         response: HttpResponse = super().post_login(request, user, **kwargs)
+        if password_owed(user.pk) and response.status_code == 302:
+            return redirect("account_change_password")  # the phone's app, too, begins at the log-in page
         return response
 
     def get_reauthentication_methods(self, user: AbstractBaseUser) -> list[dict[str, str]]:

@@ -104,6 +104,7 @@ def me(request: HttpRequest) -> dict[str, Any]:
         "lang": viewer.lang,
         "sample": settings.SAMPLE,
         "second_factor": viewer.scopes is None and selectors.second_factor_missing(account.id),
+        "own_password": viewer.scopes is None and selectors.password_owed(account.id),
         "clock": {"now": clock.now(), "rate": clock.rate()},
     }
 

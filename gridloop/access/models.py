@@ -30,6 +30,7 @@ class User(AbstractBaseUser):
     machine = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=clock.now)
+    password_given = models.BooleanField(db_default=False, default=False, help_text="set by somebody else: its person must change it")
     last_login = None  # a log-in is a session row; writing the account at each log-in would need rights nobody has yet
 
     USERNAME_FIELD = "username"

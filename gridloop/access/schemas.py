@@ -35,7 +35,8 @@ class MeOut(Schema):
     permissions: list[str]
     lang: str
     sample: bool
-    second_factor: bool = Field(description="true: a second factor must be enrolled at /account/ before anything else is allowed")
+    second_factor: bool = Field(description="true: a second factor must be enrolled at /accounts/ before anything else is allowed")
+    own_password: bool = Field(description="true: a password set by somebody else must be changed at /accounts/ before all else")
     clock: ClockOut
 
 

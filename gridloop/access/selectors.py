@@ -139,10 +139,15 @@ def second_factor_missing(user_id: int) -> bool:
         return not is_mfa_enabled(user)
 
 
-def _session_viewer(user_id: int) -> Viewer:
-    """A person who still owes the second factor may log in to enrol it, and do nothing else."""
-    viewer = viewer_for(user_id)
-    if second_factor_missing(user_id):
+def password_owed(user_id: int) -> bool:
+    """Whether the account's password was set by somebody else, who knows it until its person has changed it."""
+    return User.objects.filter(pk=user_id, password_given=True).exists()
+
+
+def _session_viewer(user: Any) -> Viewer:
+    """A person who still owes a password of their own or the second factor may log in to set it, and do nothing else."""
+    viewer = viewer_for(user.pk)
+    if user.password_given or second_factor_missing(user.pk):
         return replace(viewer, grants=(), permissions=frozenset(), roles=frozenset())
     return viewer
 
@@ -156,7 +161,7 @@ def viewer_of_session(session_key: str) -> Viewer | None:
     user = User.objects.filter(pk=data[SESSION_KEY], is_active=True).first()
     if user is None or not constant_time_compare(data.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
         return None
-    return _session_viewer(user.pk)
+    return _session_viewer(user)
 
 
 def viewer_for_request(request: HttpRequest) -> Viewer:
@@ -185,7 +190,7 @@ def _viewer_of(request: HttpRequest) -> Viewer:
             raise BadToken("access.bad_token")
         return viewer_for(*found)
     if request.user.is_authenticated:
-        viewer = _session_viewer(request.user.pk)
+        viewer = _session_viewer(request.user)
         # another web process may have set the language a moment ago: the account was just read, the viewer is remembered
         lang = request.user.lang or _lang_of(request)
         return viewer if viewer.lang == lang else replace(viewer, lang=lang)

@@ -22,6 +22,7 @@ from gridloop.kernel.masking import mask_event, masked
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SHOWN = ("job", "case", "request")  # of the context, in lines for people
+_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # what would begin a line of its own, or move a terminal's cursor
 Event = MutableMapping[str, Any]
 
 
@@ -35,9 +36,18 @@ def request_id(sent: str) -> str:
     return sent if _REQUEST_ID.fullmatch(sent) else uuid4().hex
 
 
+def _not_the_address(record: logging.LogRecord) -> bool:
+    """Of a request that was refused Django tells the whole address, with what people typed into it; we tell who was refused what.
+
+    A filter, because Django takes back the levels of its loggers when it begins.
+    """
+    return record.name != "django.request" or record.levelno >= logging.ERROR
+
+
 def set_up(process: str) -> None:
     """Once per process, before its work: libraries speak up when something is wrong; only we tell what goes on."""
     handler = logging.StreamHandler(sys.stdout)
+    handler.addFilter(_not_the_address)
     handler.setFormatter(_json_lines(process) if as_json() else _ForPeople("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("gridloop").setLevel(logging.INFO)
@@ -92,7 +102,14 @@ def _first_line(fault: BaseException) -> str:
 
 
 class _ForPeople(logging.Formatter):
-    """The line and, behind it, where in the work it was written; of a fault its first line and its frames, too."""
+    """The line and, behind it, where in the work it was written; of a fault its first line and its frames, too.
+
+    A message is one line: who sends a break inside an address does not write a second one.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = _BREAKS.sub(lambda found: repr(found[0])[1:-1], record.message)
+        return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:
         fault, told = ei[1], list[str]()
@@ -104,7 +121,6 @@ class _ForPeople(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         context = {**get_contextvars(), **{k: v for k, v in vars(record).items() if k in _SHOWN}}
-        record.message = record.getMessage()
         words = " ".join(f"{name}={context[name]}" for name in _SHOWN if name in context)
         text = super().format(record)
         head, _, rest = text.partition("\n")

@@ -27,6 +27,7 @@ def database(url: str) -> dict[str, Any]:
     """A Django database entry from ``postgresql://user:password@host:port/name`` (host may be a socket folder by ``?host=``)."""
     parts = urlsplit(url)
     query = dict(item.split("=", 1) for item in parts.query.split("&") if "=" in item)
+    secured = {name: unquote(value) for name, value in query.items() if name.startswith("ssl")}  # sslmode=verify-full and its like
     return {
         "ENGINE": "gridloop.journal.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -42,6 +43,7 @@ def database(url: str) -> dict[str, Any]:
             # statements are planned once a connection: with row security planning costs more than running
             "server_side_binding": True,
             "prepare_threshold": 3,
+            **secured,
         },
         "TEST": {"MIGRATE": True},
     }
@@ -123,7 +125,9 @@ MIDDLEWARE = [
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "gridloop.access.passwords.LongEnough", "OPTIONS": {"min_length": 10}},
+    {"NAME": "gridloop.access.passwords.LongEnough", "OPTIONS": {"min_length": 12}},
+    {"NAME": "gridloop.access.passwords.NotTooLong", "OPTIONS": {"most": 128}},
+    {"NAME": "gridloop.access.passwords.NotTheGiven"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
     {
@@ -209,6 +213,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = os.environ.get("GRIDLOOP_HTTPS", "") == "1"
+# browsers take a cookie of this name from this very host and over HTTPS only: no neighbour under the same domain can plant one
+SESSION_COOKIE_NAME = "__Host-sessionid" if SESSION_COOKIE_SECURE else "sessionid"
 STRICT_TRANSPORT = os.environ.get("GRIDLOOP_STRICT_TRANSPORT", "") == "1"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # set by our own front door, the only way in
 CSRF_FAILURE_VIEW = "gridloop.doors.http.pages.csrf_failure"

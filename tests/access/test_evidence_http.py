@@ -123,6 +123,7 @@ def test_the_original_is_looked_at_with_a_reason(county: Cast, client: Client) -
     opened = client.get(f"{address}?purpose=handle_case&reason=核对拍摄地点", headers=operator)
     assert body_of(opened) == content
     assert opened["Content-Disposition"].startswith("attachment")
+    assert opened["Cache-Control"] == "no-store", "a look that is written down is one look"
     (look,) = client.get(f"{API}/looks", headers=operator).json()["items"]
     assert (look["subject"], look["reason"]) == (f"evidence:{made['id']}", "核对拍摄地点")
 

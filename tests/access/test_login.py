@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
@@ -212,6 +213,31 @@ def test_one_word_for_recovery_codes_ours_and_the_library_s(client: Client) -> N
             assert none in FactorAdapter().validation_error("cannot_generate_recovery_codes").message
 
 
+def test_a_lost_generator_is_taken_off_and_asks_no_more(client: Client, django_capture_on_commit_callbacks: Any) -> None:
+    log_in(client)
+    enrol(client)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert client.post("/accounts/second-factor/end/").status_code == 302
+    assert ("factor_removed", "") in actions_of("operator")
+    fresh = Client()
+    assert log_in(fresh) == 302
+    assert who(fresh) == "operator"
+
+
+def test_a_code_is_good_once(client: Client) -> None:
+    log_in(client)
+    secret = enrol(client)
+    client.post("/logout/")
+    cache.clear()  # the one it was enrolled with was used just now
+    used = code_of(secret)
+    for expected in ("operator", None):
+        fresh = Client()
+        fresh.post("/login/", {"login": "operator", "password": PASSWORD})
+        fresh.post("/login/code/", {"code": used})
+        assert who(fresh) == expected
+    assert ("login_failed", "totp") in actions_of("operator")
+
+
 def test_new_recovery_codes_end_the_old_ones(client: Client) -> None:
     def codes() -> set[str]:
         return set(re.findall(r"\b\d{8}\b", client.get("/accounts/recovery-codes/").content.decode()))
@@ -229,6 +255,9 @@ def test_new_recovery_codes_end_the_old_ones(client: Client) -> None:
     client.post("/login/", {"login": "operator", "password": PASSWORD})
     assert client.post("/login/code/", {"code": min(second)}).status_code == 200, "an old one"
     assert client.post("/login/code/", {"code": min(third)}).status_code == 302
+    client.post("/logout/")
+    client.post("/login/", {"login": "operator", "password": PASSWORD})
+    assert client.post("/login/code/", {"code": min(third)}).status_code == 200, "good once"
 
 
 def test_a_role_that_must_have_it_can_do_nothing_before(client: Client, settings: Settings) -> None:
@@ -270,14 +299,17 @@ def test_sessions_are_listed_and_ended(client: Client) -> None:
     assert who(client) == "operator"
 
 
-def test_own_password_changes_and_keeps_this_session(client: Client) -> None:
+def test_own_password_changes_and_keeps_this_session_alone(client: Client) -> None:
     log_in(client)
+    elsewhere = Client()
+    log_in(elsewhere)
     new = "eine lange Nacht"
     weak = client.post("/accounts/password/", {"oldpassword": PASSWORD, "password1": "short", "password2": "short"})
     assert weak.status_code == 200
     form = {"oldpassword": PASSWORD, "password1": new, "password2": new}
     assert client.post("/accounts/password/", form).status_code == 302
-    assert who(client) == "operator"
+    assert (who(client), who(elsewhere)) == ("operator", None)
+    assert elsewhere.get("/api/v1/me").status_code == 401
     fresh = Client()
     log_in(fresh, password=PASSWORD)
     assert who(fresh) is None
@@ -285,7 +317,23 @@ def test_own_password_changes_and_keeps_this_session(client: Client) -> None:
     assert who(fresh) == "operator"
 
 
-@pytest.mark.parametrize("new", ["short", "operator12", "password12", "1029384756"])
+def test_a_password_set_by_somebody_else_is_changed_before_anything(client: Client, cast: Cast) -> None:
+    given = actions.reset_password(cast.viewer("admin"), user_id_of("handler") or 0)
+    answer = client.post("/login/", {"login": "handler", "password": given, "next": "/m/"})
+    assert answer.headers["Location"] == "/accounts/password/"
+    me = client.get("/api/v1/me").json()
+    assert (me["permissions"], me["own_password"]) == ([], True)
+    assert client.get("/api/v1/tasks").status_code == 403
+    assert "管理员设置" in client.get("/accounts/").content.decode()
+    for new, kept in ((given, True), ("eine lange Nacht", False)):
+        client.post("/accounts/password/", {"oldpassword": given, "password1": new, "password2": new})
+        me = client.get("/api/v1/me").json()
+        assert (me["permissions"] == [], me["own_password"]) == (kept, kept), "typed again it is still the administrator's"
+    fresh = Client()
+    assert fresh.post("/login/", {"login": "handler", "password": "eine lange Nacht", "next": "/m/"}).headers["Location"] == "/m/"
+
+
+@pytest.mark.parametrize("new", ["short", "elf Zeichen", "operator1234", "password1234", "102938475619", "lang" * 33])
 def test_a_password_is_refused_in_the_language_of_the_page(client: Client, new: str) -> None:
     log_in(client)
     form = {"oldpassword": PASSWORD, "password1": new, "password2": new}

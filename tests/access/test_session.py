@@ -102,6 +102,28 @@ def test_https_makes_every_cookie_secure(monkeypatch: pytest.MonkeyPatch) -> Non
         assert {made[f"{name}_COOKIE_SECURE"] for name in ("SESSION", "CSRF", "LANGUAGE")} == {secure}
 
 
+def test_the_session_s_name_binds_it_to_this_host(world: dict[str, Any], monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """Browsers take a ``__Host-`` cookie only with Secure, for the whole host, without a domain."""
+    import runpy
+
+    from gridloop.doors.push.app import find_viewer
+    from gridloop.project import settings as module
+
+    monkeypatch.setenv("GRIDLOOP_HTTPS", "1")
+    made = runpy.run_path(str(module.__file__))
+    assert made["SESSION_COOKIE_NAME"] == "__Host-sessionid"
+    for name in ("SESSION_COOKIE_NAME", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"):
+        setattr(settings, name, made[name])
+    client = Client()
+    settings.SAMPLE = True
+    assert client.post("/login/sample/", {"user": "operator"}, secure=True).status_code == 302
+    cookie = client.cookies["__Host-sessionid"]
+    assert (bool(cookie["secure"]), cookie["path"], cookie["domain"]) == (True, "/", "")
+    assert "sessionid" not in client.cookies
+    assert client.get("/api/v1/me", secure=True).status_code == 200
+    assert find_viewer({"cookie": f"__Host-sessionid={cookie.value}"}) is not None, "live screens know it too"
+
+
 def test_log_in_changes_the_session(world: dict[str, Any]) -> None:
     """A session known before the log-in is worth nothing after it."""
     client = Client()

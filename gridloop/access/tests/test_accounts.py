@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import ScryptPasswordHasher
 
 from gridloop.access import actions, selectors
 from gridloop.access.messages import SampleLogin
@@ -16,6 +17,7 @@ from gridloop.kernel import clock
 from gridloop.kernel.errors import Forbidden, Invalid, NotFound, NotNow
 from gridloop.kernel.viewer import SYSTEM
 from gridloop.orgs.models import Staff
+from gridloop.project import settings as project
 
 
 def acts(user_id: int) -> list[str]:
@@ -119,7 +121,8 @@ def test_the_three_officers_are_made_once_each_with_a_password_of_its_own(db: No
         user_id = selectors.user_id_of(name)
         assert user_id is not None
         with scoped(SYSTEM):
-            assert User.objects.get(pk=user_id).check_password(password)
+            user = User.objects.get(pk=user_id)
+            assert (user.check_password(password), user.password_given) == (True, True), "to be changed first"
         assert selectors.viewer_for(user_id).regions == ("",)
     assert actions.create_officers() == []
 
@@ -180,7 +183,7 @@ def test_language(cast: Cast) -> None:
 
 def test_own_password(cast: Cast) -> None:
     operator = cast.viewer("operator")
-    for weak in ("short", "1234567890123", "password123", "operator1234"):
+    for weak in ("short", "nachtbrücke", "1234567890123", "password1234", "operator1234", "夜路" * 64 + "灯"):
         with pytest.raises(Invalid):
             actions.change_password(operator, weak)
     actions.change_password(operator, "eine lange Nacht")
@@ -188,9 +191,21 @@ def test_own_password(cast: Cast) -> None:
         assert User.objects.get(username="operator").check_password("eine lange Nacht")
 
 
+def test_passwords_are_stored_by_scrypt_with_a_salt_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert project.PASSWORD_HASHERS == ["django.contrib.auth.hashers.ScryptPasswordHasher"]
+    monkeypatch.setattr(ScryptPasswordHasher, "work_factor", 2**14)  # as outside of the tests
+    words, hasher = "eine lange Nacht", ScryptPasswordHasher()
+    stored = [hasher.encode(words, hasher.salt()) for _ in range(2)]
+    told = hasher.decode(stored[0])
+    assert (told["work_factor"], told["block_size"], told["parallelism"]) == (2**14, 8, 5)
+    assert (len(str(told["salt"])), stored[0] != stored[1]) == (22, True), "a salt of its own"
+    assert hasher.verify(words, stored[0])
+    assert not hasher.verify("eine kurze Nacht", stored[0])
+
+
 def test_long_passwords_are_taken_whole(cast: Cast) -> None:
     operator, words = cast.viewer("operator"), "夜里三点路灯都亮着 " * 12
-    assert len(words) > 64
+    assert 64 < len(words) <= 128
     actions.change_password(operator, words)
     with scoped(SYSTEM):
         kept = User.objects.get(username="operator")

@@ -191,6 +191,7 @@ _TEMPLATE = """\
 	header {{
 		{headers}
 		-Server
+		-Via
 	}}
 
 	handle /api/v1/live {{
@@ -201,6 +202,11 @@ _TEMPLATE = """\
 		}}
 	}}
 	handle_errors {{
+		header {{
+			{headers}
+			-Server
+			-Via
+		}}
 {errors}	}}
 	handle /api/v1/signals {{
 		@over header_regexp Content-Length {signals_over}
@@ -326,7 +332,7 @@ _TEMPLATE = """\
 			file {{
 				root "{dist}"
 			}}
-			not path /
+			not path / /.* */.*
 		}}
 		handle @file {{
 			root * "{dist}"

@@ -31,7 +31,7 @@ from gridloop.evidence.api import router as evidence_router
 from gridloop.flow.api import router as flow_router
 from gridloop.insight.api import router as insight_router
 from gridloop.kernel.bodies import read_json
-from gridloop.kernel.errors import Fault, FieldFault, Invalid
+from gridloop.kernel.errors import Fault, FieldFault, Forbidden, Invalid
 from gridloop.notices.api import router as notices_router
 from gridloop.orgs.api import router as orgs_router
 from gridloop.registry.api import router as registry_router
@@ -88,8 +88,22 @@ api.add_router("", signals_router)
 track_api.add_router("", track_router)
 
 
+def _route(request: HttpRequest) -> str:
+    """The address's template: what stands in its places, a number of a person say, is not written down."""
+    return request.resolver_match.route if request.resolver_match else "none"
+
+
 def _fault(request: HttpRequest, fault: Any) -> HttpResponse:
+    if isinstance(fault, Forbidden):
+        _tell_refused(request, fault)
     return problem(request, fault)
+
+
+def _tell_refused(request: HttpRequest, fault: Forbidden) -> None:
+    """Who was refused what."""
+    viewer = getattr(request, "viewer", None)
+    who, right = (viewer and viewer.user_id) or 0, fault.params.get("permission", "")
+    log.warning("refused %s %s: %s%s, account %s", request.method, _route(request), fault.key, f" {right}" if right else "", who)
 
 
 def _validation(request: HttpRequest, error: Any) -> HttpResponse:
@@ -115,13 +129,13 @@ def _not_logged_in(request: HttpRequest, error: Any) -> HttpResponse:
 
 def _unfit(request: HttpRequest, error: Any) -> HttpResponse:
     """A value the database cannot hold: a NUL character, a number beyond its column. The sender's to mend."""
-    log.warning("unfit value at %s %s: %s", request.method, request.path, type(error.__cause__ or error).__name__)
+    log.warning("unfit value at %s %s: %s", request.method, _route(request), type(error.__cause__ or error).__name__)
     return plain_problem(request, 422, "doors.unfit_value")
 
 
 def _bad_form(request: HttpRequest, error: Any) -> HttpResponse:
     """A multipart body without its boundary, cut short, or of too many parts."""
-    log.info("bad form at %s %s: %s", request.method, request.path, str(error)[:200])
+    log.info("bad form at %s %s: %s", request.method, _route(request), str(error)[:200])
     return plain_problem(request, 400, "doors.bad_form")
 
 
@@ -137,7 +151,7 @@ def _database_down(request: HttpRequest, error: Any) -> HttpResponse:
 
 def _unexpected(request: HttpRequest, error: Any) -> HttpResponse:
     incident = uuid.uuid4().hex[:8]
-    log.error("incident %s at %s %s", incident, request.method, request.path, exc_info=error)
+    log.error("incident %s at %s %s", incident, request.method, _route(request), exc_info=error)
     return plain_problem(request, 500, "doors.server_error", incident=incident)
 
 

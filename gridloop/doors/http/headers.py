@@ -12,7 +12,10 @@ from gridloop.kernel.headers import HEADERS, STRICT_TRANSPORT
 
 
 class HeadersMiddleware:
-    """Adds what a view has not set itself (a file that somebody sent has a policy of its own)."""
+    """Adds what a view has not set itself (a file that somebody sent has a policy of its own).
+
+    What Django makes is somebody's own: nothing between, and no browser on a shared desk, keeps it. Static files say how long they live.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -21,6 +24,7 @@ class HeadersMiddleware:
         response = self.get_response(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        response.headers.setdefault("Cache-Control", "no-store")
         if settings.STRICT_TRANSPORT and request.is_secure():
             response.headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
         return response

@@ -138,6 +138,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "totp": Authenticator.objects.filter(user=request.user, type=Authenticator.Type.TOTP).exists(),
         "passkeys": Authenticator.objects.filter(user=request.user, type=Authenticator.Type.WEBAUTHN).exists(),
         "second_factor_missing": selectors.second_factor_missing(account_row.id),
+        "password_owed": selectors.password_owed(account_row.id),
         "has_password": request.user.is_authenticated and request.user.has_usable_password(),
     }
     return render(request, "pages/account.html", context)

@@ -36,7 +36,7 @@ def test_the_front_door_sets_them_all_unless_a_process_did(tmp_path: Path) -> No
     assert "Strict-Transport-Security" not in text
     strict = Edge(8000, "127.0.0.1", tmp_path, tmp_path, strict_transport=True).text()
     assert f"?Strict-Transport-Security `{STRICT_TRANSPORT}`" in strict
-    assert len(re.findall(r"\?[A-Z]", strict)) == len(HEADERS) + 1
+    assert len(re.findall(r"\?[A-Z]", strict)) == 2 * (len(HEADERS) + 1), "on what it refuses itself, too"
 
 
 @pytest.mark.django_db
@@ -44,6 +44,12 @@ def test_the_front_door_sets_them_all_unless_a_process_did(tmp_path: Path) -> No
 def test_django_alone_sets_them_too(client: Client, path: str) -> None:
     answer = client.get(path)
     assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/login/", "/api/v1/me", "/api/v1/cases", "/api/v1/nothing", "/track/x", "/accounts/"])
+def test_nothing_keeps_what_is_somebody_s_own(client: Client, path: str) -> None:
+    assert "no-store" in client.get(path).headers["Cache-Control"]
 
 
 @pytest.mark.django_db

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,44 @@ def test_the_description_needs_no_foreign_origin(cast: Cast) -> None:
     for name in ("swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-init.js"):
         assert f"/static/ninja/{name}" in page
         assert (Path(ninja.__file__).parent / "static" / "ninja" / name).is_file()
+
+
+def test_who_is_refused_is_told_in_the_log(cast: Cast, caplog: pytest.LogCaptureFixture) -> None:
+    worker, secret = logged_in("worker"), "11010119900101002X"
+    assert worker.get("/api/v1/audit").status_code == 403
+    assert worker.get(f"/api/v1/cases/{secret}").status_code == 404
+    assert Client().get("/api/v1/me", headers={"Authorization": "Bearer gl_wrong"}).status_code == 401
+    said = [record.getMessage() for record in caplog.records if record.getMessage().startswith("refused")]
+    assert said == [
+        f"refused GET api/v1/audit: access.forbidden audit.read, account {cast.worker.user_id}",
+        "refused GET api/v1/me: access.bad_token, account 0",
+    ]
+    assert secret not in "".join(record.getMessage() for record in caplog.records if record.name.startswith("gridloop"))
+
+
+def test_what_fails_inside_is_told_by_a_number_and_nothing_else(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("inner words of /opt/gridloop")
+
+    monkeypatch.setattr("gridloop.access.api.selectors.me", broken)
+    client = logged_in("worker")
+    client.raise_request_exception = False
+    answer = client.get("/api/v1/me")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (500, "application/problem+json")
+    said = next(record.getMessage() for record in caplog.records if record.getMessage().startswith("incident"))
+    assert said.split()[1] in answer.json()["detail"]
+    assert not re.search("inner|opt|RuntimeError|Traceback", answer.content.decode())
+
+
+def test_a_parameter_given_twice_counts_once(cast: Cast) -> None:
+    client = logged_in("operator")
+    assert client.get("/api/v1/cases?limit=1&limit=0").status_code == 422, "the last one counts"
+    assert client.get("/api/v1/cases?limit=0&limit=1").status_code == 200
+    once = client.post("/api/v1/me?lang=fr", b'{"lang": "fr", "lang": "en"}', content_type="application/json")
+    assert once.status_code == 204
+    assert client.get("/api/v1/me").json()["lang"] == "en", "of the body, not of the address"
 
 
 def test_what_no_room_is_asked_about_is_refused_as_a_problem_too() -> None:

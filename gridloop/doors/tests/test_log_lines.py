@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from django.http import HttpResponse
+from django.utils.log import configure_logging, log_response
 from structlog.contextvars import bound_contextvars, clear_contextvars
 
 from gridloop.doors import logs
@@ -78,6 +80,31 @@ def test_faults_in_lines_for_people_quote_no_row_either(monkeypatch: pytest.Monk
     assert out.endswith("RuntimeError: not kept\n")
     assert "in _fail" in out
     assert NUMBER not in out
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_an_address_that_was_refused_is_not_told_with_what_was_typed(
+    form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GRIDLOOP_LOG_FORMAT", form)
+    logs.set_up("web")
+    configure_logging("logging.config.dictConfig", {})  # as Django does when it begins, after us
+    log_response("Not Found: %s", f"/nothing/{NUMBER}", response=HttpResponse(status=404))
+    logging.getLogger("django.request").error("this is told")
+    out = capsys.readouterr().out
+    assert "this is told" in out
+    assert NUMBER not in out
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_nobody_writes_a_line_of_their_own(form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("GRIDLOOP_LOG_FORMAT", form)
+    logs.set_up("web")
+    logging.getLogger("gridloop.web").warning("unfit value at %s", "/api/v1/cases/x\nERROR gridloop.web: all is lost\r\x1b[2J路灯")
+    line = capsys.readouterr().out
+    assert line.count("\n") == 1
+    assert not set("\r\x1b") & set(line)
+    assert "路灯" in line
 
 
 @pytest.mark.parametrize(("sent", "kept"), [("abc-1.2_x", True), ("", False), ("a b", False), ("x" * 65, False), ("a\n", False)])

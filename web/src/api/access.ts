@@ -12,6 +12,7 @@ export interface Me {
   sample: boolean;
   /** A second factor must be enrolled at /accounts/ before anything else is allowed. */
   second_factor?: boolean;
+  own_password?: boolean;
   clock: { now: string; rate: number };
   duty?: string | null;
 }

@@ -3818,6 +3818,11 @@ export interface components {
             lang: string;
             /** Name */
             name: string;
+            /**
+             * Own Password
+             * @description true: a password set by somebody else must be changed at /accounts/ before all else
+             */
+            own_password: boolean;
             /** Permissions */
             permissions: string[];
             region: components["schemas"]["NamedRegion"] | null;
@@ -3827,7 +3832,7 @@ export interface components {
             sample: boolean;
             /**
              * Second Factor
-             * @description true: a second factor must be enrolled at /account/ before anything else is allowed
+             * @description true: a second factor must be enrolled at /accounts/ before anything else is allowed
              */
             second_factor: boolean;
             unit: components["schemas"]["Named"] | null;
