@@ -61,7 +61,7 @@ def test_a_merge_of_what_has_ended_meanwhile_is_no_longer_offered(deployment: De
     expect(page.locator("[data-tour=accept]")).to_be_visible()
     page.keyboard.press("m")
     merge = page.get_by_role("region", name="合并同一件事")
-    merge.get_by_role("group", name="附近事件").get_by_role("button").filter(has_text=office.case(twin)["title"]).first.click()
+    merge.get_by_role("group", name="附近事件").get_by_title(twin).click()
     into = merge.get_by_role("button", name=f"并入 {twin}")
     expect(into).to_be_enabled()
     office.post(f"/api/v1/cases/{twin}/void", {"note": "误报"})
