@@ -101,7 +101,8 @@ def home(deployment: Deployment) -> list[Spot]:
 
 def _apart(home: list[Spot]) -> Iterator[Spot]:
     given = [home[0]]
-    for dx, dy, (lon, lat) in itertools.product((0, 1, -1, 2, -2), (0, 1, -1, 2, -2), home):
+    steps = (0, 1, -1, 2, -2)
+    for dx, dy, (lon, lat) in itertools.chain(itertools.product(steps, steps, home), itertools.product(steps, (3, -3, 4, -4), home)):
         new = (round(lon + dx * 2 * BESIDE, 6), round(lat + dy * 0.0007, 6))
         if all(
             math.hypot((one[0] - old[0]) * 97_000, (one[1] - old[1]) * 111_000) > APART_M for old in given for one in (new, beside(new))

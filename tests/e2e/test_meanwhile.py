@@ -55,8 +55,8 @@ def test_a_sheet_half_filled_in_says_that_its_task_has_ended(deployment: Deploym
 def test_a_merge_of_what_has_ended_meanwhile_is_no_longer_offered(deployment: Deployment, desk: Callable[..., Desk], spot: Spot) -> None:
     """Neither into a case that is void by now, nor, unasked, into the next one near by, nor of a case that has ended itself."""
     office = deployment.api("operator")
-    own, twin = office.report(spot)["case"], office.report(spot, "井盖旁边的灯坏了", "01037")["case"]
-    office.report(beside(spot))
+    own, twin = office.report(spot)["case"], office.report(beside(spot))["case"]  # those of one kind are offered first
+    office.report(spot, "井盖旁边的灯坏了", "01037")
     page = desk("operator").open(f"/console/{own}")
     expect(page.locator("[data-tour=accept]")).to_be_visible()
     page.keyboard.press("m")

@@ -45,3 +45,5 @@ def test_a_new_password_is_weighed_while_it_is_typed(page: Page, deployment: Dep
     page.get_by_role("button", name="English").click()
     page.get_by_label("New Password", exact=True).fill("short")
     expect(page.get_by_text("weak", exact=True)).to_be_visible()
+    page.get_by_role("button", name="中文").click()  # it is kept with the account, which others use after us
+    expect(page.get_by_label("新密码", exact=True)).to_be_visible()

@@ -24,7 +24,7 @@ from ninja.errors import ValidationError
 
 from gridloop.cases.api import _bbox, _validated
 from gridloop.cases.schemas import ActIn, ReportIn
-from gridloop.cases.selectors import _after, _moment
+from gridloop.cases.selectors import _moment, read_cursor
 from gridloop.doors.cli.import_kinds import KINDS, BadCell, fields_of, point_and_outline, region_code_and_level, value_of
 from gridloop.doors.cli.sheets import SheetFault, read_sheet
 from gridloop.doors.ingest import body as bodies
@@ -139,7 +139,7 @@ def queries(data: bytes) -> None:
         lambda d, i: (_moment(d), UUID(i)),
     ):
         with contextlib.suppress(Fault):
-            _after(words, read)
+            read_cursor(words, read)
     _bbox(words)
 
 
