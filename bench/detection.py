@@ -37,6 +37,7 @@ from gridloop.detection.engine import Engine
 from gridloop.detection.hours import Hourly
 from gridloop.detection.messages import RAISED, Alarm
 from gridloop.detection.rules import DAY, HOUR, MINUTE, Condition, Detector, Pick
+from gridloop.doors.cli.loading import loading
 
 SEED = int(sys.argv[sys.argv.index("--seed") + 1]) if "--seed" in sys.argv else 7
 SHARES = (0.4, 0.2, 0.2, 0.1, 0.1)
@@ -290,7 +291,8 @@ def state(name: str, conditions: list[Condition], keys: int = 100_000) -> None:
 
 
 def main() -> None:
-    ran(grown(TEN, 1_000, compiled=True), readings(5_000, 1_000), 1_000)  # compiles
+    with loading():  # as the worker begins: the collector does not look through what is loaded
+        ran(grown(TEN, 1_000, compiled=True), readings(5_000, 1_000), 1_000)  # compiles
     if "--peers" in sys.argv:
         beside_peers()
         return
