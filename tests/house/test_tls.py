@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -15,10 +14,9 @@ import pytest
 
 from gridloop.doors.cli.deployment import ROOT, free_port
 from gridloop.doors.cli.edge import Edge
-from gridloop.doors.cli.services import PROGRAMS
 from gridloop.kernel.headers import STRICT_TRANSPORT
+from tests.house.front_door import standing
 from tests.house.product import until
-from tests.signals.servers import wait_for_port
 
 pytestmark = pytest.mark.server
 
@@ -33,21 +31,9 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def door(folder: Path) -> Iterator[int]:
     edge = Edge(free_port(), "127.0.0.1", folder, folder, ("localhost", "127.0.0.1"), tls=True, strict_transport=True)
-    (folder / "Caddyfile").write_text(edge.text(), encoding="utf-8")
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(PROGRAMS / "caddy"), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"],
-            stdout=log,
-            stderr=log,
-            env={"HOME": str(folder), "XDG_DATA_HOME": str(folder)},
-        )
-        try:
-            wait_for_port(edge.port)
-            assert until(lambda: _speaks(edge.port), 30), "its certificate is made after the port is opened"
-            yield edge.port
-        finally:
-            process.terminate()
-            process.wait(20)
+    with standing(edge, folder) as port:
+        assert until(lambda: _speaks(port), 30), "its certificate is made after the port is opened"
+        yield port
 
 
 def _speaks(port: int) -> bool:

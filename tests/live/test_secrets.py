@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +13,9 @@ import pytest
 
 from gridloop.doors.cli.deployment import free_port
 from gridloop.doors.cli.edge import Edge
-from gridloop.doors.cli.services import PROGRAMS
 from gridloop.simulation.county.staffing import SAMPLE_PASSWORD
+from tests.house.front_door import standing
 from tests.live.conftest import Live
-from tests.signals.servers import wait_for_port
 
 pytestmark = pytest.mark.server
 WRONG = "wrong-password-of-nobody-7788"
@@ -72,23 +70,11 @@ def test_the_front_door_covers_what_it_logs(tmp_path: Path) -> None:
     """A process that dies in the middle of an answer makes it write the request down: neither keys nor what people searched for."""
     hidden = {name: f"hidden-{name}-7788" for name in ("key", "pass", "token", "code", "state", "q", "reason")}
     door = Edge(free_port(), "127.0.0.1", tmp_path, tmp_path)
-    (tmp_path / "Caddyfile").write_text(door.text(), encoding="utf-8")
-    with (tmp_path / "log").open("wb") as log, dying(tmp_path / "web.sock"):
-        process = subprocess.Popen(
-            [str(PROGRAMS / "caddy"), "run", "--config", str(tmp_path / "Caddyfile"), "--adapter", "caddyfile"],
-            stdout=log,
-            stderr=log,
-            env={"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)},
-        )
-        try:
-            wait_for_port(door.port)
-            head = {"Authorization": "Bearer hidden-head-7788", "Cookie": "sessionid=hidden-cookie-7788"}
-            url = f"http://127.0.0.1:{door.port}/api/v1/people"
-            with pytest.raises(httpx.RemoteProtocolError):
-                httpx.get(url, params=hidden | {"limit": "17"}, headers=head, trust_env=False, timeout=30)
-        finally:
-            process.terminate()
-            process.wait(20)
+    with dying(tmp_path / "web.sock"), standing(door, tmp_path) as port:
+        head = {"Authorization": "Bearer hidden-head-7788", "Cookie": "sessionid=hidden-cookie-7788"}
+        url = f"http://127.0.0.1:{port}/api/v1/people"
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(url, params=hidden | {"limit": "17"}, headers=head, trust_env=False, timeout=30)
     said = (tmp_path / "log").read_text(encoding="utf-8")
     assert "limit=17" in said, "the request was written down"
     assert "hidden-" not in said

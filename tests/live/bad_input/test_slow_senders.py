@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,11 +16,10 @@ import pytest
 
 from gridloop.doors.cli.deployment import free_port
 from gridloop.doors.cli.edge import Edge
-from gridloop.doors.cli.services import PROGRAMS
+from tests.house.front_door import standing
 from tests.house.product import crowd
 from tests.live.bad_input.kit import rows
 from tests.live.conftest import Live
-from tests.signals.servers import wait_for_port
 
 pytestmark = pytest.mark.server
 MANY = 60  # more than all threads of the application together
@@ -37,20 +35,8 @@ def door(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     usual = Edge(free_port(), "127.0.0.1", inner, folder)
     assert (usual.header_seconds, usual.body_seconds) == (15, 180)
     quick = replace(usual, header_seconds=PATIENCE, body_seconds=PATIENCE)
-    (folder / "Caddyfile").write_text(quick.text(), encoding="utf-8")
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(PROGRAMS / "caddy"), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"],
-            stdout=log,
-            stderr=log,
-            env={"HOME": str(folder), "XDG_DATA_HOME": str(folder)},
-        )
-        try:
-            wait_for_port(quick.port)
-            yield quick.port
-        finally:
-            process.terminate()
-            process.wait(20)
+    with standing(quick, folder) as port:
+        yield port
 
 
 def begin(port: int, text: bytes) -> socket.socket:
