@@ -1,52 +1,82 @@
-import { onMounted, reactive, ref, watch } from "vue";
+import { reactive, ref, toRaw, watch } from "vue";
+import { forgetTyped, keepTyped, readTyped } from "@/lib/kept";
 import type { Photo } from "../photos/take";
-import { plain, store } from "./store";
+import { storable, store } from "./store";
 
-/** A form that survives reload: fields at each change, photos the moment they are taken. */
-export function useDraft<T extends Record<string, unknown>>(key: string, empty: T) {
+/** What of a form can be kept at once; the photos it names lie in the phone's database. */
+interface Row<T> {
+  fields: T;
+  photos: string[];
+}
+
+/** A form not yet handed in, which outlives its page: phones close pages while the camera is open. Words are kept with each keystroke, before
+ * anything else can happen to the page (a database would only have begun to write); a photo is shown once it is stored. Of two people with one
+ * phone each finds their own; what was begun before anybody was known goes to whoever then is, unless they had begun one themselves. */
+export function useDraft<T extends Record<string, unknown>>(form: string, account: () => string | null, empty: T) {
+  const NOTHING: Row<T> = { fields: empty, photos: [] };
   const fields = reactive({ ...empty }) as T;
   const photos = ref<Photo[]>([]);
   const loaded = ref(false);
-  /** Photos never change once taken: each is written once, so that the words of a keystroke do not wait behind megabytes. */
-  const kept = new Set<string>();
+  let reading = 0;
 
-  onMounted(async () => {
-    const row = await store.drafts.get(key);
-    if (row) {
-      Object.assign(fields, row.fields);
-      photos.value = (await store.photos.bulkGet(row.photos)).filter((photo) => photo !== undefined);
-      for (const photo of photos.value) kept.add(photo.id);
-    }
+  const keyOf = (user: string | null): string => `draft:${user ?? ""}:${form}`;
+  const kept = (user: string | null): Row<T> => readTyped(keyOf(user), NOTHING, localStorage);
+  const begun = (row: Row<T>): boolean => JSON.stringify(row) !== JSON.stringify(NOTHING);
+
+  function save(): void {
+    if (!loaded.value) return;
+    keepTyped(keyOf(account()), { fields: toRaw(fields), photos: photos.value.map((photo) => photo.id) }, NOTHING, localStorage);
+  }
+
+  async function load(row: Row<T>): Promise<void> {
+    const turn = ++reading;
+    loaded.value = false;
+    Object.assign(fields, empty, row.fields);
+    photos.value = [];
+    const stored = row.photos.length ? await store.photos.bulkGet(row.photos) : [];
+    if (turn !== reading) return;
+    photos.value = stored.filter((photo) => photo !== undefined);
     loaded.value = true;
-  });
+    save(); // what was typed while the photos were read
+  }
 
-  watch([fields, photos], () => loaded.value && void save(), { deep: true });
+  watch([fields, photos], save, { deep: true, flush: "sync" });
+  watch(
+    account,
+    (now, before) => {
+      let row = kept(now);
+      if (before === null && !begun(row)) {
+        row = kept(before);
+        forgetTyped(keyOf(before), localStorage);
+      }
+      void load(row);
+    },
+    { flush: "sync" },
+  );
+  void load(kept(account()));
 
-  async function save(): Promise<void> {
-    const row = { key, fields: plain(fields), photos: photos.value.map((photo) => photo.id) };
-    const fresh = photos.value.filter((photo) => !kept.has(photo.id)).map((photo) => ({ ...photo, place: photo.place ? { ...photo.place } : null }));
-    if (!fresh.length) return void (await store.drafts.put(row));
-    await store.transaction("rw", store.photos, store.drafts, async () => {
-      await store.photos.bulkPut(fresh);
-      await store.drafts.put(row);
-    });
-    for (const photo of fresh) kept.add(photo.id);
+  async function add(photo: Photo): Promise<void> {
+    await store.photos.put(storable(photo)).catch(() => undefined); // a full or forbidden database: then it lives as long as the page
+    photos.value = [...photos.value, photo];
   }
 
   async function removePhoto(id: string): Promise<void> {
     photos.value = photos.value.filter((photo) => photo.id !== id);
-    kept.delete(id);
     await store.photos.delete(id);
   }
 
-  /** After hand-in: the photos now belong to the outbox. */
-  async function clear(): Promise<void> {
-    loaded.value = false;
-    Object.assign(fields, empty);
-    photos.value = [];
-    await store.drafts.delete(key);
-    loaded.value = true;
+  /** What had been handed in and comes back to be mended. */
+  async function begin(again: T, pictures: Photo[]): Promise<void> {
+    await store.photos.bulkPut(pictures.map(storable));
+    Object.assign(fields, again);
+    photos.value = pictures;
   }
 
-  return { fields, photos, loaded, removePhoto, clear };
+  /** After hand-in: the photos now belong to the outbox. */
+  function clear(): void {
+    Object.assign(fields, empty);
+    photos.value = [];
+  }
+
+  return { fields, photos, loaded, add, removePhoto, begin, clear };
 }

@@ -4,7 +4,7 @@ import { returns } from "../lib/network";
 import type { Photo } from "../photos/take";
 import { after, type Entry, mayGoNameless, nameless, nextStep, ready, recovered, retried, unsent } from "./rules";
 import { sendBody, sendPhoto } from "./send";
-import { plain, store } from "./store";
+import { plain, storable, store } from "./store";
 
 /** Shared state of the outbox; every screen shows the same number. */
 export const entries = shallowRef<Entry[]>([]);
@@ -48,7 +48,7 @@ export async function put(draft: Draft): Promise<Entry> {
     answer: null,
   };
   await store.transaction("rw", store.outbox, store.photos, async () => {
-    await store.photos.bulkPut(draft.photos.map((photo) => ({ ...photo, place: photo.place ? { ...photo.place } : null })));
+    await store.photos.bulkPut(draft.photos.map(storable));
     await store.outbox.put(entry);
   });
   await reload();

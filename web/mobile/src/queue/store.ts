@@ -10,22 +10,15 @@ export interface Kept {
   value: unknown;
 }
 
-/** A form not yet handed in: phones close pages while the camera is open. */
-export interface Draft {
-  key: string;
-  fields: Record<string, unknown>;
-  photos: string[];
-}
-
 class PhoneStore extends Dexie {
   outbox!: Table<Entry, string>;
   photos!: Table<Photo, string>;
   kept!: Table<Kept, string>;
-  drafts!: Table<Draft, string>;
 
   constructor() {
     super("gridloop-phone");
     this.version(1).stores({ outbox: "id, state, madeAt", photos: "id", kept: "key, user", drafts: "key" });
+    this.version(2).stores({ drafts: null }); // words of a form lie where writing is done at once: draft.ts
   }
 }
 
@@ -34,6 +27,10 @@ export const store = new PhoneStore();
 /** A copy without reactive proxies, which IndexedDB refuses. */
 export function plain<T>(value: T): T {
   return JSON.parse(JSON.stringify(value)) as T;
+}
+
+export function storable(photo: Photo): Photo {
+  return { ...photo, place: photo.place ? { ...photo.place } : null };
 }
 
 export async function keep(key: string, user: string, value: unknown): Promise<void> {
