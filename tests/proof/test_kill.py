@@ -288,7 +288,9 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(proof: Proof) ->
     _limits_fired_once(proof, limits)
     _every_limit_fired_once_and_in_order(proof)
     if SOAK_MINUTES:
-        file_soak(traffic, down)
+        seconds = [each for _, each in down]
+        longest, mean = max(seconds), sum(seconds) / len(seconds)
+        file_soak(traffic, "soak", {"kills": (len(down), "kills"), "down_longest": (longest, "s"), "down_mean": (mean, "s")})
 
 
 def all_is_proved(proof: Proof, traffic: Traffic) -> None:
@@ -317,17 +319,15 @@ def killed_again_and_again(proof: Proof, traffic: Traffic) -> list[tuple[str, fl
     return down
 
 
-def file_soak(traffic: Traffic, down: list[tuple[str, float]]) -> None:
-    """The long run's figures among those of the benchmarks."""
+def file_soak(traffic: Traffic, name: str, figures: dict[str, tuple[float, str]]) -> None:
+    """The long run's figures among those of the benchmarks, and how much of each kind was acknowledged meanwhile."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
     from kit.record import record  # type: ignore[import-not-found]
 
-    seconds = [each for _, each in down]
-    record("soak_kills", len(down), "kills", script="soak")
-    record("soak_down_longest", max(seconds), "s", script="soak")
-    record("soak_down_mean", sum(seconds) / len(seconds), "s", script="soak")
-    for name in ENOUGH:
-        record(f"soak_{name}", len(getattr(traffic, name)), "acknowledged, each there once", script="soak")
+    for each, (value, unit) in figures.items():
+        record(f"{name}_{each}", value, unit, script="soak")
+    for each in ENOUGH:
+        record(f"{name}_{each}", len(getattr(traffic, each)), "acknowledged, each there once", script="soak")
 
 
 def _every_life_is_one(proof: Proof, traffic: Traffic) -> None:
