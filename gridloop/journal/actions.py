@@ -350,7 +350,7 @@ def consume(name: str, handler: Callable[[list[FactRow]], None], batch: int = FU
     Facts of transactions still open are not handed out, so none is skipped when they commit late. With ``actions`` only facts of
     these kinds are read. Returns how many facts were handled; 0 when there is nothing or another process holds the cursor.
     """
-    with scoped(SYSTEM):
+    with scoped(SYSTEM, by_key=True):
         if not waits(SYSTEM, name):  # most looks of a deployment at rest end here: nothing is locked and nothing written
             return 0
         Consumer.objects.bulk_create([Consumer(name=name)], ignore_conflicts=True)

@@ -24,6 +24,7 @@ R = TypeVar("R")
 Settings = tuple[str, str, str, str, str, str]
 _NOBODY: Settings = ("", "", "", "", "", "")
 _NAMES = ("system", "user", "staff", "regions", "units", "places")
+BY_KEY = "force_generic_plan"
 _SET_PLANS = "SELECT set_config('plan_cache_mode', %s, true), "
 _SET_ALL = _SET_PLANS + ", ".join(f"set_config('gridloop.{name}', %s, true)" for name in _NAMES)
 _SET_SYSTEM = _SET_PLANS + "set_config('gridloop.system', %s, true)"
@@ -136,9 +137,9 @@ def _looking(frame: _Frame) -> Iterator[None]:
 
 
 @contextmanager
-def scoped(viewer: Viewer) -> Iterator[None]:
-    """A transaction in which row security shows what the viewer may see."""
-    with _frame(viewer, False):
+def scoped(viewer: Viewer, by_key: bool = False) -> Iterator[None]:
+    """A transaction in which row security shows what the viewer may see; ``by_key``: its rows are found as a verb finds them."""
+    with _frame(viewer, False, BY_KEY if by_key else "auto"):
         yield
 
 
@@ -164,7 +165,7 @@ def verb(permission: str) -> Callable[[Callable[Concatenate[Viewer, P], R]], Cal
             if not viewer.can(permission):
                 raise Forbidden("journal.forbidden", permission=permission)
             viewer = viewer.within(permission)
-            with _frame(viewer, False, "force_generic_plan"):
+            with _frame(viewer, False, BY_KEY):
                 return function(viewer, *args, **kwargs)
 
         run.permission = permission  # type: ignore[attr-defined]  # read by the reference generator

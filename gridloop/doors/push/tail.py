@@ -157,7 +157,7 @@ class Tail:
             self._wake.clear()
 
     def _look(self) -> bool:
-        with scoped(SYSTEM):
+        with scoped(SYSTEM, by_key=True):
             if not self._ready.is_set():
                 self.start = self.place = end_of_trace()
                 self._ready.set()
