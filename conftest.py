@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -257,17 +257,34 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.workeroutput["shared_data"] = _deselected
 
 
-# The longest first, beside it what only computes; then what starts products; short files last, so that no worker is left alone at the end.
-_ORDER = ("tests/e2e/", "gridloop/", "tests/proof/", "tests/live/", "tests/house/", "tests/scenes/", "tests/signals/")
+# The longest first: the browsers' one product. Files that start products are spread among those that only compute, which use the processors
+# while a product is waited for; the first of those come before, as the first product of a kind is made for all. Short files last, so that
+# no worker is left alone.
+ONE_PRODUCT = ("tests/e2e/", "tests/live/")  # folders whose files share a deployment
+_OWN_PRODUCTS = ("tests/proof/", "tests/scenes/", "tests/house/", "tests/signals/")
+_COMPUTE = "gridloop/"
+_HEAD_START = 0.05
+
+
+def places(files: Sequence[str]) -> dict[str, float]:
+    """Where each file comes in the order of a run."""
+    own = [file for folder in _OWN_PRODUCTS for file in files if file.startswith(folder)]
+    compute = [file for file in files if file.startswith(_COMPUTE)]
+    found = {file: n / len(compute) for n, file in enumerate(compute)}
+    found |= {file: _HEAD_START + (1 - _HEAD_START) * n / len(own) for n, file in enumerate(own)}
+    first, shared = ONE_PRODUCT
+    return {file: -1.0 if file.startswith(first) else _HEAD_START if file.startswith(shared) else found.get(file, 1.0) for file in files}
 
 
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
 def pytest_order_files(items: list[pytest.Item]) -> None:
     """pytest-django puts tests without a database last, and with them all that start a product; within a file its order stays."""
-    items.sort(key=lambda item: next((n for n, folder in enumerate(_ORDER) if item.nodeid.startswith(folder)), len(_ORDER)))
+    place = places(list(dict.fromkeys(_file(item.nodeid) for item in items)))
+    items.sort(key=lambda item: place[_file(item.nodeid)])
 
 
-ONE_PRODUCT = ("tests/e2e/", "tests/live/")  # folders whose files share a deployment
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # the library has no types
@@ -277,7 +294,7 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # the library has no t
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
+        path = _file(nodeid)
         return next((folder for folder in ONE_PRODUCT if path.startswith(folder)), path)
 
     def _reschedule(self, node: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,19 @@ def days_before(day: Ints | int, kind: int, week: str) -> Ints:
     return out
 
 
+@lru_cache(maxsize=1024)
+def _sightings(weekday: int, kind: int, week: str, enough: int) -> tuple[Ints, int]:
+    """How often an hour of a day of this weekday was looked at by who began so many hours before it, the longest ago first, and how many
+
+    of these have seen it often enough. It is the same for every hour of every such day: who began in it or in the hour before never has,
+    who began a day before that has once if that day was of the class.
+    """
+    hours = np.arange((enough + 1) * 7 * 24, -1, -1)
+    days = np.maximum(0, (hours - 1) // 24)
+    seen: Ints = days_before(weekday + 7 * (enough + 2), kind, week) - days_before(weekday + 7 * (enough + 2) - days, kind, week)
+    return seen, int((seen >= enough).sum())
+
+
 class Looks(NamedTuple):
     """How often an hour of the day was looked at before, by class of days and the key's first hour, counted from ``begin``.
 
@@ -50,7 +64,7 @@ class Looks(NamedTuple):
 
     def seen(self, first: NDArray[np.int32], kind: int) -> Ints:
         table = self.tables[kind]
-        return table[np.clip(first - self.begin, 0, len(table) - 1)]
+        return table[np.minimum(np.maximum(first - self.begin, 0), len(table) - 1)]
 
 
 class Hour(NamedTuple):
@@ -162,7 +176,7 @@ class Hourly(Part):
         on, first, changes = self.cells["on"], self.cells["first"], []
         day, of_day = divmod(self.hour, 24)
         kind = day_class(day, self.week)
-        hour = Hour(self.hour, kind, of_day, kind * 24 + of_day, self._looks(day, of_day, kind))
+        hour = Hour(self.hour, kind, of_day, kind * 24 + of_day, self._looks(day, kind))
         changed = self.closed(hour) if self.kernels is not None else None
         if changed is not None:
             return Edges(changed, np.full(len(changed), end), on[changed])
@@ -181,17 +195,17 @@ class Hourly(Part):
         keys = np.concatenate(changes)
         return Edges(keys, np.full(len(keys), end), on[keys])
 
-    def _looks(self, day: int, of_day: int, kind: int) -> Looks:
+    def _looks(self, day: int, kind: int) -> Looks:
         first = self.cells["first"]
         kinds = range(classes(self.week)) if self.every_class else (kind,)
         oldest = self.hour - (self.enough + 1) * 7 * 24  # who began by then has seen enough in any case
         if int(first.max(initial=-1)) <= oldest:
             return Looks(self.hour, {c: np.array([self.enough]) for c in kinds}, self.hour)
         begin = max(int(first.min(initial=self.hour, where=first >= 0)), oldest)
-        since = -((of_day - 1 - np.arange(begin, self.hour + 1)) // 24)  # the first day on which this hour was looked at
-        since = np.minimum(since, day)
-        tables = {c: days_before(day, c, self.week) - days_before(since, c, self.week) for c in kinds}
-        return Looks(begin, tables, begin + min(int((table >= self.enough).sum()) for table in tables.values()))
+        back = self.hour - begin + 1
+        found = {c: _sightings(day % 7, c, self.week, self.enough) for c in kinds}
+        settled = min(max(0, many - len(seen) + back) for seen, many in found.values())
+        return Looks(begin, {c: seen[len(seen) - back :] for c, (seen, _) in found.items()}, begin + settled)
 
     def dump(self) -> Arrays:
         return {**super().dump(), "hour": np.array(self.hour, np.int64)}

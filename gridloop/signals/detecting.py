@@ -89,7 +89,7 @@ class AtWork(Storing):
         self._roster_at, self._newcomers = clock.now(), False
         self._known_by: set[str] | None = None  # groupings with which everybody was last looked at
         self._save_cost = self._roster_cost = 0.0
-        self._save_due = False
+        self._save_due, self._moved_on = False, True
 
     # --- turns -------------------------------------------------------------------------------------------------------------
 
@@ -151,9 +151,12 @@ class AtWork(Storing):
         return wanted
 
     def end(self) -> None:
-        """Store everything and give the partitions back."""
+        """Store everything and give the partitions back.
+
+        When nothing was read since the last time, that is known already: who begins again lets time itself move on from there.
+        """
         leases = self.leases or {}
-        if leases:
+        if leases and (self._save_due or self._moved_on or self.noting.on != self._counts()):
             place = self._write()
             with scoped(SYSTEM):
                 self._store(place)
@@ -184,6 +187,7 @@ class AtWork(Storing):
         if self._beside is None and self.roster_due(now):  # of several lanes the crew sees to it, once for all
             self._look_around()
         found = self._through(joined([batch.found for batch in batches]), max(frontier, self.frontier))
+        self._moved_on = self._moved_on or bool(batches) or bool(found)
         self._commit(found, now, caught_up=frontier >= horizon)
         return self._send_due() == alarms.AT_ONCE or (bool(batches) and frontier < horizon)
 

@@ -5,6 +5,7 @@ In pieces that fit into memory, and of the kinds somebody asks for: rows lie by 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -43,7 +44,7 @@ class Past:
     def __init__(
         self, since: int, frontier: int, partitions: Sequence[int], numbers: Numbers, kinds: Kinds, lane: int | None = None
     ) -> None:
-        self._numbers, self._kinds, self._lane = numbers, kinds, lane
+        self._numbers, self._kinds = numbers, kinds
         with scoped(SYSTEM):
             archived = reached(history.HISTORY)
             begins = [at for _, _, at, *_ in read_next({p: archived.get(p, 0) for p in partitions}, 1)]
@@ -52,15 +53,16 @@ class Past:
         self._waiting = NOTHING  # of the log, of a later time than was asked for
         self.at = min(since, self._log_begins - LATENESS)
         self._hour, self._step = -1, HOUR
+        self._files = _Files(lane)
 
     def next(self, until: int) -> Readings:
         """The next piece, up to before ``until``; none in it where nothing was read."""
         hour = self.at // HOUR
         if hour != self._hour:
-            rows = sum(_size(path, self._kinds) for path in files(hour, self._lane))
+            rows = sum(_size(path, self._kinds) for path in self._files.of(hour))
             self._hour, self._step = hour, HOUR // (1 + rows // _ROWS)
         end = min(until, (hour + 1) * HOUR, self.at + self._step)
-        parts = [read(path, self._numbers, self._kinds, self.at, end) for path in files(hour, self._lane)]
+        parts = [read(path, self._numbers, self._kinds, self.at, end) for path in self._files.of(hour)]
         found = joined([*parts, self._of_log(end)])
         self.at = end
         return found.take(np.argsort(found.time, kind="stable"))
@@ -141,9 +143,9 @@ def earlier(
     """
     meters = tuple(meters)
     states, known = Backwards(meters), _Known(asked, [meter.kind for meter in meters])
-    last = since // HOUR
+    last, there = since // HOUR, _Files(lane)
     for hour in range((before - 1) // HOUR, last - 1, -1):
-        parts = [read(path, numbers, kinds, hour * HOUR, min(before, (hour + 1) * HOUR)) for path in files(hour, lane)]
+        parts = [read(path, numbers, kinds, hour * HOUR, min(before, (hour + 1) * HOUR)) for path in there.of(hour)]
         # most hours of a young deployment have none
         found = known.wanted(states.turned(joined(parts))) if parts else NOTHING
         yield found if hour > last else joined([found, known.wanted(states.rest())])
@@ -175,8 +177,29 @@ class _Known:
 
 def files(hour: int, lane: int | None = None) -> list[Path]:
     """``lane``: of that partition alone."""
-    at = _EPOCH + timedelta(hours=hour)
-    return sorted((history.folder() / f"{at:%Y-%m-%d}" / f"{at:%H}").glob("*.parquet" if lane is None else f"p{lane:03d}-*.parquet"))
+    at, begins = _EPOCH + timedelta(hours=hour), "" if lane is None else f"p{lane:03d}-"
+    above = _day(hour // 24) / f"{at:%H}"
+    try:
+        names = os.listdir(above)
+    except FileNotFoundError:
+        return []
+    return [above / name for name in sorted(names) if name.startswith(begins) and name.endswith(".parquet")]
+
+
+def _day(day: int) -> Path:
+    return history.folder() / f"{_EPOCH + timedelta(days=day):%Y-%m-%d}"
+
+
+class _Files:
+    """For who goes through hour after hour of weeks: in a young deployment most days have none at all."""
+
+    def __init__(self, lane: int | None) -> None:
+        self._lane, self._day, self._there = lane, -1, False
+
+    def of(self, hour: int) -> list[Path]:
+        if hour // 24 != self._day:
+            self._day, self._there = hour // 24, _day(hour // 24).is_dir()
+        return files(hour, self._lane) if self._there else []
 
 
 def read(path: Path, numbers: Numbers, kinds: Kinds, since: int, until: int) -> Readings:

@@ -42,6 +42,7 @@ class Storing(Telling, ABC):
     _renewed: float
     _save_cost: float
     _save_due: bool
+    _moved_on: bool  # something was read or told since it was stored
 
     @abstractmethod
     def _engine(self, detectors: Sequence[Detector]) -> None: ...
@@ -84,7 +85,7 @@ class Storing(Telling, ABC):
         seqs = {p: mark.seq for p, mark in self.stream.marks.items()}
         self._move(seqs)
         self._saved = self._renewed = time.monotonic()
-        self._save_due = False
+        self._save_due = self._moved_on = False
 
     def _restored(self) -> list[str] | None:
         """As ``_restore``; what cannot be read, or is of another program's format, is dropped: history tells it again."""

@@ -121,9 +121,11 @@ class Learning:
         enrol(self.engine, self._groupings, self._keys, known, np.maximum(since[known], self.begin))
 
     def feed(self, readings: Readings) -> list[Alarm]:
+        if not len(readings.time):
+            return []
         new, at = self._taking.hear(readings.device, readings.time, readings.time)  # before anybody was at work
         enrol(self.engine, self._groupings, self._keys, new, at)
-        return self.engine.step(readings) if len(readings.time) else []
+        return self.engine.step(readings)
 
 
 class Warming:

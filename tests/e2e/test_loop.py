@@ -41,19 +41,22 @@ def test_operator_accepts_a_proposal_of_the_queue_in_three_keys_and_ten_seconds(
     for _ in range(2):
         deployment.api("admin").signal(next(spots), f"井盖-{uuid.uuid4().hex[:6]}")
     operator = desk("operator")
-    rows = operator.page.get_by_role("option")
-    began = time.monotonic()
-    operator.open("/console")
-    operator.page.evaluate(_COUNT_KEYS)
-    expect(rows.nth(1)).to_be_visible()
-    expect(rows.first).to_have_attribute("aria-selected", "true")
-    operator.page.keyboard.press("j")
-    expect(rows.nth(1)).to_have_attribute("aria-selected", "true")
-    code = (rows.nth(1).get_attribute("id") or "").removeprefix("q-")
-    expect(operator.page.locator(".work").get_by_text(code).first).to_be_visible()
-    expect(operator.page.locator("[data-tour=accept]")).to_be_enabled()
     office = deployment.api("operator")
-    before = office.actions(code).count("dispatched")  # a case of another test may have come back to the desk, or wait to be verified there
+    rows = operator.page.get_by_role("option")
+    while True:
+        began = time.monotonic()
+        operator.open("/console")
+        operator.page.evaluate(_COUNT_KEYS)
+        expect(rows.nth(1)).to_be_visible()
+        expect(rows.first).to_have_attribute("aria-selected", "true")
+        operator.page.keyboard.press("j")
+        expect(rows.nth(1)).to_have_attribute("aria-selected", "true")
+        code = (rows.nth(1).get_attribute("id") or "").removeprefix("q-")
+        expect(operator.page.locator(".work").get_by_text(code).first).to_be_visible()
+        expect(operator.page.locator("[data-tour=accept]")).to_be_enabled()
+        before = office.actions(code).count("dispatched")  # a case of another test may have come back to the desk, or wait to be verified
+        if "accept" in office.case(code)["verbs"]:
+            break  # and not one of another test that has waited for so long that it went on by itself just now
     operator.page.keyboard.press("Enter")
     expect(operator.page.locator(f"#q-{code}")).to_have_count(0)
     took = time.monotonic() - began

@@ -87,7 +87,7 @@ class Live:
         return self.post(f"/api/v1/tasks/{self.task(code, stage)['id']}/{verb}", user, body, status=status)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # what is not asked any more need not run on
 def live() -> Iterator[Live]:
     folder = Path(tempfile.mkdtemp(prefix="gl-live-"))
     first_start_done(folder / "data", GRIDLOOP_SAMPLE_SCALE=str(SCALE))

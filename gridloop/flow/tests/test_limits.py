@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -95,32 +97,33 @@ def ask(sql: str, *values: str | datetime) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
-class Processor:
-    """Seconds of processor that this process and its server of the database have used: others on the machine do not count."""
+def spent() -> float:
+    """Seconds of processor that we and our side of the database have used; where that one runs elsewhere, seconds."""
+    assert connection.connection is not None
+    try:
+        server = psutil.Process(connection.connection.info.backend_pid)
+        used = server.cpu_times() if server.name() == "postgres" else None
+    except psutil.NoSuchProcess:
+        used = None
+    return time.process_time() + used.user + used.system if used else time.monotonic()
 
-    def __init__(self) -> None:
-        connection.ensure_connection()
-        self.both = psutil.Process(), psutil.Process(connection.connection.info.backend_pid)
 
-    def seconds(self) -> float:
-        times = [one.cpu_times() for one in self.both]
-        return sum(each.user + each.system for each in times)
-
-
+@dataclass
 class Worker:
-    """The worker's turn beside a clock that runs on while it works: what a turn costs is time that passes."""
+    """The worker's turn beside a clock that runs on while it works: what a turn costs is time that passes.
 
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-        self.latest = 0.0
-        self.fired = 0
-        self.processor = Processor()
+    It costs what it computes: others who use the same machine make it no longer.
+    """
+
+    now: datetime
+    latest: float = 0.0
+    fired: int = 0
 
     def turn(self) -> None:
-        began = self.processor.seconds()
+        began = spent()
         with clock.fixed(self.now):
             more = actions.fire_due()
-        cost = self.processor.seconds() - began
+        cost = spent() - began
         done = ask("SELECT due_at FROM flow_limit WHERE state = 'fired' AND fired_at = %s", self.now)
         end = self.now + timedelta(seconds=cost)
         self.fired += len(done)

@@ -142,6 +142,8 @@ def test_forgetting_reads_everybody_registered_once_for_all_lanes(homes: Cast, l
     """A million devices for every lane would keep all of them from their work for minutes."""
     crew = begun(log, "first")[0]
     receive(log, stream()[0])
+    monkeypatch.setattr(detecting, "SAVE_SHARE", 0)  # what is due soon is due now
+    monkeypatch.setattr(sharing, "BALANCE_SECONDS", -1.0)  # in every turn, however long one takes
     run(CUT, crew)
     read, everybody = Counter[str](), keys.everybody
 
@@ -151,7 +153,6 @@ def test_forgetting_reads_everybody_registered_once_for_all_lanes(homes: Cast, l
 
     monkeypatch.setattr(detecting, "everybody", lambda: counted("one"))
     monkeypatch.setattr(sharing, "everybody", lambda: counted("all"))
-    monkeypatch.setattr(detecting, "SAVE_SHARE", 0)  # what is due soon is due now
     erase(homes)
     with clock.fixed(CUT):
         crew.turn()

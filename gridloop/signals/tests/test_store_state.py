@@ -90,6 +90,18 @@ def test_one_who_cannot_write_to_the_end_leaves_what_was_known(half: AtWork, log
         assert {part // state._PLACE for part in DetectorState.objects.exclude(name="in_use").values_list("part", flat=True)} in ({0}, {1})
 
 
+def test_one_who_read_nothing_since_writes_nothing_and_silence_goes_on_from_there(half: AtWork) -> None:
+    half._save_due = True
+    run(half, HALF + timedelta(seconds=1))
+    known = asked("SELECT name, part, md5(data), xmin::text FROM signals_detectorstate ORDER BY 1, 2")
+    half.end()
+    assert asked("SELECT name, part, md5(data), xmin::text FROM signals_detectorstate ORDER BY 1, 2") == known
+    assert asked("SELECT DISTINCT owner FROM signals_position WHERE consumer = %s", CONSUMER) == [("",)]
+    again = AtWork("again", lambda: ALL)
+    run(again, END)
+    assert rows() == expected(day(HOMES, MINUTES), ALL, moment(again.engine.watermark - 1))
+
+
 def test_one_who_was_followed_writes_nothing_more(half: AtWork) -> None:
     asked("UPDATE signals_position SET lease_until = clock_timestamp() - interval '1 second' WHERE consumer = %s RETURNING 1", CONSUMER)
     next_one = AtWork("next", lambda: ALL)
