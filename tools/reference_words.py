@@ -44,7 +44,8 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_REPORTS_PER_MINUTE": ("people", "reports one address may send in a minute without an account; `0`: no limit"),
     "GRIDLOOP_REQUIRE_MFA_ROLES": (
         "people",
-        "roles that must use a second factor, such as `operator,duty_commander,admin`; none by default",
+        "roles that must use a second factor, such as `operator,duty_commander,admin,security_officer,auditor`, or `none`. Default: "
+        "`admin,auditor,security_officer` (those with rights over accounts, tokens and the security log), in a sample deployment `none`",
     ),
     "GRIDLOOP_CHANNEL_*": (
         "people",

@@ -17,7 +17,7 @@ from django.utils.translation import get_language
 
 from gridloop.access import watching
 from gridloop.access.actions import change_password
-from gridloop.access.selectors import password_owed, user_id_of, viewer_for
+from gridloop.access.selectors import password_owed, second_factor_missing, user_id_of, viewer_for
 from gridloop.kernel.texts import all_texts, say
 
 _AGAIN = {"reauthenticate": "password", "mfa_reauthenticate": "code", "mfa_reauthenticate:webauthn": "passkey"}
@@ -79,8 +79,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
         watching.log_sign_in(user.pk, "logged_in", _how(request), watching.origin_of(request))
         response: HttpResponse = super().post_login(request, user, **kwargs)
-        if password_owed(user.pk) and response.status_code == 302:
-            return redirect("account_change_password")  # the phone's app, too, begins at the log-in page
+        if response.status_code == 302:  # the phone's app, too, begins at the log-in page
+            if password_owed(user.pk):
+                return redirect("account_change_password")
+            if second_factor_missing(user.pk):
+                return redirect("mfa_index")
         return response
 
     def get_reauthentication_methods(self, user: AbstractBaseUser) -> list[dict[str, str]]:

@@ -135,6 +135,21 @@ _ROLE_LIST = (
 ROLES: Final[dict[str, Role]] = {role.key: role for role in _ROLE_LIST}
 
 
+# Who holds one of these can open, lend or watch every account: by default such a role must use a second factor.
+GUARDED: Final = frozenset(role.key for role in _ROLE_LIST if role.permissions & (ADMIN_ONLY | SECURITY_ONLY | AUDIT_ONLY))
+
+
+def factor_roles(setting: str, *, sample: bool) -> frozenset[str]:
+    """Roles that must use a second factor: those named, ``none``, or where nothing is said the guarded ones, in a sample nobody."""
+    words = frozenset(word.strip() for word in setting.split(",") if word.strip())
+    if not words:
+        return frozenset() if sample else GUARDED
+    unknown = sorted(words - ROLES.keys() - {"none"})
+    if unknown:
+        raise ValueError(f"no such role: {unknown[0]}")
+    return words - {"none"}
+
+
 def role_words(role: str) -> Codes:
     """A role in a sentence."""
     return Codes((role,), lambda code, lang: ROLES[code].zh if lang == "zh" else ROLES[code].en)

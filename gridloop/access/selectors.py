@@ -127,16 +127,11 @@ def check_bearer(token: str) -> tuple[int, frozenset[str]] | None:
 
 def second_factor_missing(user_id: int) -> bool:
     """Whether one of the account's roles must use a second factor by setting and none is enrolled yet."""
-    required = set(settings.REQUIRE_MFA_ROLES)
-    if not required:
+    if viewer_for(user_id).roles.isdisjoint(settings.REQUIRE_MFA_ROLES):
         return False
     from allauth.mfa.utils import is_mfa_enabled
 
-    with scoped(SYSTEM):
-        user = User.objects.filter(pk=user_id).first()
-        if user is None or not active_grants(user_id).filter(role__in=required).exists():
-            return False
-        return not is_mfa_enabled(user)
+    return not is_mfa_enabled(User(pk=user_id))
 
 
 def password_owed(user_id: int) -> bool:
