@@ -92,6 +92,11 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_OWNER_URL": ("up", "database as its owner: for `prepare`, `migrate` and administrators' commands only, never for a child"),
     "GRIDLOOP_INGEST_URL": ("up", "database as the role that appends to the signal log"),
     "GRIDLOOP_NATS_URL": ("up", "NATS as the ingest process sees it"),
+    "GRIDLOOP_FACTOR_KEY": (
+        "deployment",
+        "key that seals the secrets of authenticators in the database; of several, comma separated, the first seals and each opens. Default: "
+        "made by the first start and kept in `secrets.json`; `web` and `worker` on other machines need the same",
+    ),
     "GRIDLOOP_SECRET_KEY": ("up", "key of sessions; kept in `secrets.json`"),
     "GRIDLOOP_SAMPLE": ("up", "`1` in a sample deployment: role buttons, moving clock and banner are allowed"),
     "GRIDLOOP_ORIGINS": ("up", "origins whose forms are taken (CSRF)"),

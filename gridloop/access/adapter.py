@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import get_language
 
-from gridloop.access import watching
+from gridloop.access import sealing, watching
 from gridloop.access.actions import change_password
 from gridloop.access.selectors import password_owed, second_factor_missing, user_id_of, viewer_for
 from gridloop.kernel.texts import all_texts, say
@@ -101,7 +101,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
 
 
 class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # the library ships no types
-    """What the library refuses, in the words of our pages."""
+    """What the library refuses, in the words of our pages; what it keeps of a factor, sealed."""
+
+    def encrypt(self, text: str) -> str:
+        return sealing.seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        try:
+            return sealing.unseal(encrypted_text)
+        except sealing.Unreadable as fault:
+            raise ValidationError(_said("access.factor_unreadable"), code="unreadable") from fault
 
     def validation_error(self, code: str, *args: Any) -> ValidationError:
         key = f"access.factor_{code}"

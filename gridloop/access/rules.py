@@ -54,6 +54,7 @@ PERMISSIONS: Final[dict[str, tuple[str, str]]] = {
     "look.read": ("查看调阅登记", "Read the log of looks"),
     "token.issue": ("签发接口令牌", "Issue API tokens"),
     "role.grant": ("授予与收回岗位", "Give and take roles"),
+    "factor.end": ("取消他人的二次验证", "Take off others' second factors"),
     "session.end": ("强制下线与解除锁定", "End sessions and unlock accounts"),
     "audit.read": ("查看安全日志", "Read the security log"),
     "user.read": ("查看账号", "Read accounts"),
@@ -62,7 +63,7 @@ PERMISSIONS: Final[dict[str, tuple[str, str]]] = {
 }
 # Three officers (三员分立): who makes accounts, who gives them rights, and who reads what both did are three people.
 ADMIN_ONLY: Final = frozenset({"user.edit", "system.edit"})
-SECURITY_ONLY: Final = frozenset({"role.grant", "session.end", "token.issue"})
+SECURITY_ONLY: Final = frozenset({"role.grant", "session.end", "factor.end", "token.issue"})
 AUDIT_ONLY: Final = frozenset({"audit.read"})
 ALONE: Final = frozenset({"security_officer", "auditor"})  # an account with one of these roles holds no other
 

@@ -217,11 +217,12 @@ class UserRow:
     machine: bool
     active: bool
     grants: tuple[GrantRow, ...]
+    second_factor: bool = False
 
 
-def _row(user: User, grants: Sequence[RoleGrant]) -> UserRow:
+def _row(user: User, grants: Sequence[RoleGrant], factor: bool = False) -> UserRow:
     rows = tuple(GrantRow(g.pk, g.role, g.region, g.unit_id, g.valid_from, g.valid_to) for g in grants)
-    return UserRow(user.pk, user.username, user.name, user.staff_id, user.lang, user.machine, user.is_active, rows)
+    return UserRow(user.pk, user.username, user.name, user.staff_id, user.lang, user.machine, user.is_active, rows, factor)
 
 
 def need_whole_account(viewer: Viewer) -> None:
@@ -256,6 +257,8 @@ def users(viewer: Viewer, q: str = "", limit: int = 100, after: int = 0) -> list
     """Accounts whose grants touch the viewer's territory (or that have none yet), by id."""
     if not viewer.can("user.read"):
         raise Forbidden("access.forbidden", permission="user.read")
+    from allauth.mfa.models import Authenticator
+
     viewer = viewer.within("user.read")
     with elevated():
         found = User.objects.filter(pk__gt=after).order_by("pk")
@@ -266,7 +269,9 @@ def users(viewer: Viewer, q: str = "", limit: int = 100, after: int = 0) -> list
             for prefix in viewer.regions:
                 touch |= Q(grants__region__startswith=prefix)
             found = found.filter(touch).distinct()
-        return [_row(u, list(u.grants.all())) for u in found.prefetch_related("grants")[:limit]]
+        shown = list(found.prefetch_related("grants")[:limit])
+        secured = set(Authenticator.objects.filter(user_id__in=[u.pk for u in shown]).values_list("user_id", flat=True))
+        return [_row(u, list(u.grants.all()), u.pk in secured) for u in shown]
 
 
 @dataclass(frozen=True, slots=True)

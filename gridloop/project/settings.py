@@ -17,6 +17,7 @@ SAMPLE = os.environ.get("GRIDLOOP_SAMPLE", "") == "1"  # sample county: role but
 DEBUG = False
 NO_SECRET = "only-for-commands-without-a-deployment"
 SECRET_KEY = os.environ.get("GRIDLOOP_SECRET_KEY") or NO_SECRET
+FACTOR_KEY = os.environ.get("GRIDLOOP_FACTOR_KEY") or NO_SECRET  # seals the secrets of second factors; the first of several
 ALLOWED_HOSTS = os.environ.get("GRIDLOOP_HOSTS", "127.0.0.1,localhost,testserver,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("GRIDLOOP_ORIGINS", "").split(",") if o]
 

@@ -28,8 +28,10 @@ from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import get_user_model, logout
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.response import SimpleTemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
@@ -198,6 +200,17 @@ class _AsOneself:
         return response
 
 
+class Codes(recovery.ViewRecoveryCodesView):  # type: ignore[misc]  # the library ships no types
+    """One's recovery codes; where they cannot be read, the page says so."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            response: HttpResponse = super().dispatch(request, *args, **kwargs)
+            return response.render() if isinstance(response, SimpleTemplateResponse) else response
+        except ValidationError as fault:
+            return render(request, "pages/message.html", {"text": fault.messages[0]}, status=409)
+
+
 class NewCodes(_AsOneself, recovery.GenerateRecoveryCodesView):  # type: ignore[misc]  # the library ships no types
     """New recovery codes; the old ones end."""
 
@@ -276,7 +289,7 @@ urlpatterns: list[URLPattern] = [
         name="mfa_deactivate_totp",
     ),
     path(
-        "accounts/recovery-codes/", recovery.ViewRecoveryCodesView.as_view(template_name="pages/codes.html"), name="mfa_view_recovery_codes"
+        "accounts/recovery-codes/", Codes.as_view(template_name="pages/codes.html"), name="mfa_view_recovery_codes"
     ),
     path(
         "accounts/recovery-codes/new/",
