@@ -24,7 +24,7 @@ from gridloop.kernel.viewer import SYSTEM, Viewer
 # The actions of accounts in groups that people ask for; a test holds them against what the code appends.
 GROUPS: dict[str, tuple[str, ...]] = {
     "log_in": ("logged_in", "logged_out", "login_failed", "login_locked", "session_ended", "account_unlocked"),
-    "factor": ("factor_added", "factor_removed", "factor_renewed", "factors_ended", "password_changed", "password_reset"),
+    "factor": ("factor_added", "factor_removed", "factor_renewed", "factors_ended", "account_told", "password_changed", "password_reset"),
     "token": ("token_issued", "token_first_used", "token_ended"),
     "right": ("role_granted", "role_ended", "account_created", "account_opened", "account_closed", "identity_linked", "language_set"),
     "look": ("looked", "audit_exported"),
@@ -113,7 +113,7 @@ def _rows(facts: Sequence[FactRow], lang: str) -> list[AuditRow]:
 def _opened(fact: FactRow, key: str, opened: dict[str, Any]) -> dict[str, Any]:
     """What was sealed under this key of the fact; {} once it was erased."""
     value = fact.data.get(key)
-    return opened.get(str(value.get("sealed")), None) or {} if isinstance(value, dict) else {}
+    return opened.get(str(value.get("sealed"))) or {} if isinstance(value, dict) else {}
 
 
 def _row(fact: FactRow, origin: dict[str, Any], why: str, names: dict[int, str], lang: str) -> AuditRow:

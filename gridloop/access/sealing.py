@@ -73,10 +73,10 @@ def seal_old() -> bool:
     first = _box(settings.FACTOR_KEY.partition(",")[0])
     with scoped(SYSTEM), transaction.atomic():
         for factor in Authenticator.objects.select_for_update(skip_locked=True).exclude(type=Authenticator.Type.WEBAUTHN).order_by("pk"):
-            if changed := {name: _sealed_anew(first, str(factor.data[name])) for name in _FIELDS if name in factor.data}:
-                if any(changed[name] != factor.data[name] for name in changed):
-                    factor.data |= changed
-                    factor.save(update_fields=["data"])
+            sealed = {name: _sealed_anew(first, str(factor.data[name])) for name in _FIELDS if name in factor.data}
+            if any(sealed[name] != factor.data[name] for name in sealed):
+                factor.data |= sealed
+                factor.save(update_fields=["data"])
     return False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
@@ -245,6 +245,22 @@ def need_account(viewer: Viewer, username: str) -> None:
     """Refused (401 at the door) unless the caller is this account: its session has ended, or somebody else's has begun."""
     if viewer.user_id is None or not User.objects.filter(pk=viewer.user_id, username=username).exists():
         raise BadToken("access.session_over")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBrief:
+    id: int
+    username: str
+    name: str
+    lang: str
+    staff_id: int | None
+
+
+@reading
+def accounts_to_tell(viewer: Viewer, ids: Collection[int], staff_ids: Collection[int]) -> list[AccountBrief]:
+    """The open accounts of people with these ids, or of these staff members."""
+    found = User.objects.filter(Q(pk__in=ids) | Q(staff_id__in=staff_ids), is_active=True, machine=False).order_by("pk")
+    return [AccountBrief(u.pk, u.username, u.name, u.lang, u.staff_id) for u in found]
 
 
 def may_administer(viewer: Viewer, region: str) -> bool:

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 import click
 
+from gridloop.access.rules import factor_roles
 from gridloop.doors import figures_folder
 from gridloop.doors.cli import services
-from gridloop.access.rules import factor_roles
 from gridloop.doors.cli.common import data_dir_option, embedded, refuse_moved_clock
 from gridloop.doors.cli.database import DatabaseFault, Urls
 from gridloop.doors.cli.deployment import Deployment, default_folder, free_port, lan_address, outgoing_from

@@ -44,6 +44,7 @@ from gridloop.access.rules import ROLES, SAMPLE_ROLES
 from gridloop.doors.http.agents import agent_name
 from gridloop.journal.selectors import scoped
 from gridloop.kernel.texts import say
+from gridloop.notices import selectors as notices
 
 
 class _Sentences:
@@ -139,6 +140,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "tokens": selectors.tokens(viewer),
         "totp": Authenticator.objects.filter(user=request.user, type=Authenticator.Type.TOTP).exists(),
         "passkeys": Authenticator.objects.filter(user=request.user, type=Authenticator.Type.WEBAUTHN).exists(),
+        "told": notices.of_account(viewer),
         "second_factor_missing": selectors.second_factor_missing(account_row.id),
         "password_owed": selectors.password_owed(account_row.id),
         "has_password": request.user.is_authenticated and request.user.has_usable_password(),
@@ -288,9 +290,7 @@ urlpatterns: list[URLPattern] = [
         totp.DeactivateTOTPView.as_view(**_form("totp_end_title", "end", "totp_end_hint")),
         name="mfa_deactivate_totp",
     ),
-    path(
-        "accounts/recovery-codes/", Codes.as_view(template_name="pages/codes.html"), name="mfa_view_recovery_codes"
-    ),
+    path("accounts/recovery-codes/", Codes.as_view(template_name="pages/codes.html"), name="mfa_view_recovery_codes"),
     path(
         "accounts/recovery-codes/new/",
         login_required(NewCodes.as_view(**_form("codes_title", "codes_new", "codes_new_hint"))),
