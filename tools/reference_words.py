@@ -47,6 +47,11 @@ SETTINGS: dict[str, tuple[str, str]] = {
         "roles that must use a second factor, such as `operator,duty_commander,admin,security_officer,auditor`, or `none`. Default: "
         "`admin,auditor,security_officer` (those with rights over accounts, tokens and the security log), in a sample deployment `none`",
     ),
+    "GRIDLOOP_SCANNER": (
+        "people",
+        "what looks at uploaded files for malware, as `clamd:/run/clamav/clamd.ctl` or `clamd:HOST:PORT`; none by default",
+    ),
+    "GRIDLOOP_SCANNER_DOWN": ("people", "while it does not answer: `refuse` files until it does (503), or `take` them unseen"),
     "GRIDLOOP_CHANNEL_*": (
         "people",
         "`SMS`, `APP`, `VOICE`, `EMAIL`, `SPEAKER`, `CONTROL`: adapter and address of this kind of notice; default `file:` (see below)",

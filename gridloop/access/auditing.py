@@ -27,6 +27,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "factor": ("factor_added", "factor_removed", "factor_renewed", "factors_ended", "account_told", "password_changed", "password_reset"),
     "token": ("token_issued", "token_first_used", "token_ended"),
     "right": ("role_granted", "role_ended", "account_created", "account_opened", "account_closed", "identity_linked", "language_set"),
+    "file": ("upload_refused",),
     "look": ("looked", "audit_exported"),
 }
 COLUMNS = ("at", "action", "account", "actor", "how", "address", "agent", "data", "hash")

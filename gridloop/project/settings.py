@@ -61,6 +61,7 @@ NATS_URL = os.environ.get("GRIDLOOP_NATS_URL", "")
 GRIDLOOP_SCENE_BOOK = "gridloop.scenes.book.BOOK"  # where the cases room finds the scene of a case
 GRIDLOOP_HOLDS = "gridloop.cases.selectors.held"  # cases whose values and files are kept though their time is over
 GRIDLOOP_ASSISTANT_BOOK = "gridloop.project.assistants.current"  # the language model that drafts, if any
+GRIDLOOP_SCANNER_BOOK = "gridloop.project.scanners.current"  # what looks at uploaded files, if anything
 GRIDLOOP_CHANNEL_BOOK = "gridloop.project.channels.BOOK"  # which adapter carries which kind of notice
 DOCTORS = (
     "gridloop.signals.selectors.doctor",
@@ -120,6 +121,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "gridloop.doors.http.problems.ProblemMiddleware",
     "gridloop.doors.http.limits.LimitsMiddleware",
+    "gridloop.doors.http.scanning.ScanMiddleware",
     "gridloop.doors.http.idempotency.IdempotencyMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",

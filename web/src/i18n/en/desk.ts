@@ -10,7 +10,7 @@ export default {
   audit: {
     data: { token: "token", days: "days", scopes: "scopes", lang: "language", count: "times", grant: "grant", region: "region", unit: "unit", staff: "person", machine: "machine account", group: "kind", account: "account", subject: "subject", look: "look" },
     values: { lang: { zh: "Chinese", en: "English" }, machine: { true: "yes", false: "no" } },
-    log: "Security log", looks: "Looks at personal data", file: "Take as CSV", group: "Kind", groups: { log_in: "Logging in and out", factor: "Factors and passwords", token: "API tokens", right: "Accounts and roles", look: "Looks and files" },
+    log: "Security log", looks: "Looks at personal data", file: "Take as CSV", group: "Kind", groups: { log_in: "Logging in and out", factor: "Factors and passwords", token: "API tokens", right: "Accounts and roles", file: "Uploaded files", look: "Looks and files" },
     since: "From", until: "To", at: "Time", what: "What", account: "Account", by: "By", how: "How and why", from: "From where", subject: "Subject", purpose: "Purpose", reason: "Reason", count: "Items",
     logHint: "Entries are only ever added, each chained to the one before; nobody can change them. Addresses are kept for a year. Taking the file is written down, too.", looksHint: "Who of your unit or territory opened whose personal data, when and why.",
   },

@@ -9,7 +9,7 @@ export default {
   audit: {
     data: { token: "令牌", days: "天数", scopes: "范围", lang: "语言", count: "次数", grant: "授权", region: "区域", unit: "单位", staff: "人员", machine: "机器账号", group: "类别", account: "账号", subject: "对象", look: "调阅" },
     values: { lang: { zh: "中文", en: "英文" }, machine: { true: "是", false: "否" } },
-    log: "安全日志", looks: "调阅登记", file: "导出 CSV", group: "类别", groups: { log_in: "登录与退出", factor: "验证方式与密码", token: "接口令牌", right: "账号与岗位", look: "调阅与导出" },
+    log: "安全日志", looks: "调阅登记", file: "导出 CSV", group: "类别", groups: { log_in: "登录与退出", factor: "验证方式与密码", token: "接口令牌", right: "账号与岗位", file: "上传的文件", look: "调阅与导出" },
     since: "开始时间", until: "结束时间", at: "时间", what: "动作", account: "账号", by: "操作人", how: "方式与原因", from: "来自", subject: "对象", purpose: "目的", reason: "理由", count: "条数",
     logHint: "每条记录只能追加、前后相连，任何人不能修改；网络地址保存一年。导出本身也会登记。", looksHint: "本单位（或本辖区）谁在何时因何调阅了谁的个人信息。",
   },
