@@ -19,6 +19,8 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_PUBLIC_URL": ("deployment", "the address people use, when a proxy of yours stands before the port; stands in notices"),
     "GRIDLOOP_PROXIES": ("deployment", "trusted proxies in front of `web`; 2 with a proxy of yours"),
     "GRIDLOOP_MQTT_LISTEN": ("deployment", "address of the MQTT door. Default: 127.0.0.1:1883, or a free port when that is taken"),
+    "GRIDLOOP_MQTT_CERT": ("deployment", "PEM file of a certificate (and its chain): the MQTT door then speaks TLS only; none by default"),
+    "GRIDLOOP_MQTT_KEY": ("deployment", "PEM file of its key"),
     "GRIDLOOP_SAMPLE_SCALE": ("deployment", "(0–1]: load fewer people and devices of the sample county"),
     "GRIDLOOP_METRICS_FROM": (
         "deployment",
@@ -99,8 +101,8 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_NATS_URL": ("up", "NATS as the ingest process sees it"),
     "GRIDLOOP_FACTOR_KEY": (
         "deployment",
-        "key that seals the secrets of authenticators in the database; of several, comma separated, the first seals and each opens. Default: "
-        "made by the first start and kept in `secrets.json`; `web` and `worker` on other machines need the same",
+        "key that seals the secrets of authenticators in the database; of several, comma separated, the first seals and each opens. "
+        "Default: made by the first start and kept in `secrets.json`; `web` and `worker` on other machines need the same",
     ),
     "GRIDLOOP_SECRET_KEY": ("up", "key of sessions; kept in `secrets.json`"),
     "GRIDLOOP_SAMPLE": ("up", "`1` in a sample deployment: role buttons, moving clock and banner are allowed"),

@@ -146,7 +146,8 @@ def settle(ended: Sequence[tuple[Delivery, Result]]) -> None:
             facts.setdefault(row.case_code, []).append(fact)
         else:
             number = row.recipient.removeprefix("account:")
-            append(f"account:{number}", "account_told", {**fact.data, "status": row.status}, SYSTEM)
+            data = {"template": row.template, "channel": row.channel, "delivery": str(row.id), "status": row.status}
+            append(f"account:{number}", "account_told", data, SYSTEM)
     append_to_cases(facts, SYSTEM)
     update_many([row for row, _ in ended], ["status", "done_at", "next_at", "reference", "error"])
 

@@ -97,6 +97,7 @@ def up(
     """Start everything; Ctrl-C ends it."""
     _check_detection()
     _check_factor_roles()
+    services.mqtt_certificate()
     options = Options(port, "0.0.0.0" if lan else host, lan, empty, 0 if quiet else simulate)
     deployment = Deployment(data_dir or default_folder())
     deployment.refuse_a_strangers_folder()

@@ -2160,7 +2160,7 @@ export interface components {
             before?: number | null;
             /**
              * Group
-             * @description one of log_in, factor, token, right, look
+             * @description one of log_in, factor, token, right, file, look
              * @default
              */
             group: string;
@@ -6005,7 +6005,7 @@ export interface operations {
     gridloop_access_api_audit: {
         parameters: {
             query?: {
-                /** @description one of log_in, factor, token, right, look */
+                /** @description one of log_in, factor, token, right, file, look */
                 group?: string;
                 /** @description an account; 0: tries with names nobody has */
                 user?: number | null;
@@ -6034,7 +6034,7 @@ export interface operations {
     gridloop_access_api_audit_csv: {
         parameters: {
             query?: {
-                /** @description one of log_in, factor, token, right, look */
+                /** @description one of log_in, factor, token, right, file, look */
                 group?: string;
                 /** @description an account; 0: tries with names nobody has */
                 user?: number | null;
