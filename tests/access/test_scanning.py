@@ -1,4 +1,4 @@
-"""Uploads on their way past a scanner: what it finds is refused and written down, and while it is down nothing is taken and nothing lost."""
+"""Uploads on their way past a scanner: what it finds is refused and written down; while it is down nothing is taken and nothing lost."""
 
 from __future__ import annotations
 
@@ -123,5 +123,5 @@ def test_who_is_not_logged_in_costs_the_scanner_nothing(county: Cast, monkeypatc
 )
 def test_a_setting_nobody_understands_stops_the_start(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(ValueError, match="scanner|GRIDLOOP_SCANNER"):
+    with pytest.raises(ValueError, match=r"scanner|GRIDLOOP_SCANNER"):
         Client().get("/login/")
