@@ -35,9 +35,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "devices")])
     now, hour = datetime.now(UTC), timedelta(hours=1)
     made = (
-        x509.CertificateBuilder(
-            name, name, key.public_key(), x509.random_serial_number(), now - hour, now + 9 * 24 * hour
-        )
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - hour, now + 9 * 24 * hour)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())

@@ -94,7 +94,7 @@ def postgres(server: EmbeddedPostgres, env: dict[str, str]) -> Service:
 
 def mqtt_certificate() -> tuple[Path, Path] | None:
     """``GRIDLOOP_MQTT_CERT`` and ``GRIDLOOP_MQTT_KEY``: with both the devices' door speaks TLS only. One line when they are of no use."""
-    names = [os.environ.get(f"GRIDLOOP_MQTT_{part}", "") for part in ("CERT", "KEY")]
+    names = [os.environ.get("GRIDLOOP_MQTT_CERT", ""), os.environ.get("GRIDLOOP_MQTT_KEY", "")]
     if not any(names):
         return None
     if not all(names):

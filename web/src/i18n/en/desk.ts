@@ -17,7 +17,7 @@ export default {
   account: {
     search: "Name, user name", name: "Name", roles: "Roles", state: "State", open: "Open", closed: "Closed", machine: "Machine", none: "No role", everywhere: "everywhere",
     role: "Role", region: "Region code (empty: everywhere)", give: "Give", take: "Take away", takeSure: "Take this role away?", unlock: "Unlock", end: "Log out everywhere", given: "Role given", taken: "Role taken away", unlocked: "Unlocked", ended: "{n} session ended | {n} sessions ended",
-    factor: "Second factor", factorOn: "on", factorOff: "off", factorEnd: "Take off", factorSure: "For somebody who lost their phone or key: authenticator, recovery codes and passkeys all end, and they are logged out. Make sure who asks.", factorWhy: "Reason, such as: phone lost, identity checked in person", factorWhyNeeded: "Say why (at least two characters)", factorEnded: "Second factor taken off",
+    factorOn: "Second factor: on", factorOff: "Second factor: off", factorEnd: "Take off", factorSure: "For somebody who lost their phone or key: authenticator, recovery codes and passkeys all end, and they are logged out. Make sure who asks.", factorWhy: "Reason, such as: phone lost, identity checked in person", factorWhyNeeded: "Say why (at least two characters)", factorEnded: "Second factor taken off",
     hint: "The administrator opens accounts, the security officer gives roles, the auditor reads what both did.",
   },
   state: { loading: "Loading…", empty: "Nothing here" },

@@ -16,7 +16,7 @@ export default {
   account: {
     search: "姓名、用户名", name: "姓名", roles: "岗位", state: "状态", open: "启用", closed: "停用", machine: "机器账号", none: "未授岗位", everywhere: "全域",
     role: "岗位", region: "区域代码（留空为全域）", give: "授予", take: "收回", takeSure: "收回这个岗位？", unlock: "解除锁定", end: "强制下线", given: "已授予", taken: "已收回", unlocked: "已解除锁定", ended: "已结束 {n} 个会话",
-    factor: "二次验证", factorOn: "已开启", factorOff: "未开启", factorEnd: "取消二次验证", factorSure: "本人丢失手机或密钥时使用：其验证器、恢复码和通行密钥全部作废，并强制下线。请先核实身份。", factorWhy: "理由（如：手机丢失，已当面核对）", factorWhyNeeded: "请写明理由（至少两个字）", factorEnded: "已取消二次验证",
+    factorOn: "二次验证：已开启", factorOff: "二次验证：未开启", factorEnd: "取消二次验证", factorSure: "本人丢失手机或密钥时使用：其验证器、恢复码和通行密钥全部作废，并强制下线。请先核实身份。", factorWhy: "理由（如：手机丢失，已当面核对）", factorWhyNeeded: "请写明理由（至少两个字）", factorEnded: "已取消二次验证",
     hint: "账号由系统管理员开通，岗位由安全管理员授予，两者的操作由审计员查看。",
   },
   state: { loading: "正在加载…", empty: "暂无数据" },
