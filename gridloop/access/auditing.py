@@ -154,6 +154,10 @@ def _how(data: dict[str, Any], lang: str) -> str:
     """By which means, and why not, in words."""
     words = data.get("kinds") or str(data.get("method") or data.get("kind") or "").split("+")
     method = "+".join(_word("by", word, lang) for word in words)
+    if template := data.get("template"):  # of what the person was told
+        kind = {"phone_changed": "told", "wrong_code": "refused"}.get(str(template), "did")
+        told = _word(kind, str(template), lang)
+        return f"{told} · {say('access.not_delivered', lang)}" if data.get("status") == "failed" else told
     reason = say(f"access.refused_{data['reason']}", lang) if data.get("reason") else ""
     return " · ".join(part for part in (method, reason, _role(str(data.get("role") or ""), lang) or str(data.get("purpose") or "")) if part)
 

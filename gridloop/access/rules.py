@@ -54,7 +54,7 @@ PERMISSIONS: Final[dict[str, tuple[str, str]]] = {
     "look.read": ("查看调阅登记", "Read the log of looks"),
     "token.issue": ("签发接口令牌", "Issue API tokens"),
     "role.grant": ("授予与收回岗位", "Give and take roles"),
-    "factor.end": ("取消他人的二次验证", "Take off others' second factors"),
+    "factor.end": ("解除他人的二次验证", "Take off others' second factors"),
     "session.end": ("强制下线与解除锁定", "End sessions and unlock accounts"),
     "audit.read": ("查看安全日志", "Read the security log"),
     "user.read": ("查看账号", "Read accounts"),

@@ -69,7 +69,8 @@ def deliveries(told: Sequence[Told], made: set[tuple[int, str, str, str]]) -> li
             quiet.add((key[3], one.name))
             person = people.get(account.staff_id or 0)
             region = person.region_code if person else ""
-            value = {"to": person.phone if person else "", "name": account.name, "text": _text(one, account, region)}
+            said = {lang: _text(one, account, region, lang) for lang in ("zh", "en")}  # sent in their language, shown in the page's
+            value = {"to": person.phone if person else "", "name": account.name, "text": said[account.lang or "zh"], **said}
             found.append((_delivery(one, account), value, key[3]))
     return found
 
@@ -94,9 +95,8 @@ def _delivery(told: Told, account: AccountBrief) -> Delivery:
     )
 
 
-def _text(told: Told, account: AccountBrief, region: str) -> str:
-    """In the account's language; with whom to ask where it was not they themselves."""
-    lang = account.lang or "zh"
+def _text(told: Told, account: AccountBrief, region: str, lang: str) -> str:
+    """With whom to ask where it was not they themselves."""
     kind = str(told.fact.data.get("kind", ""))
     words: dict[str, Any] = {
         "account": account.username,

@@ -142,7 +142,7 @@ def test_a_lost_factor_is_taken_off_by_the_security_officer(client: Client, cast
     assert fact.data["kinds"] == ["recovery_codes", "totp"]
     assert "手机" not in str(fact.data), "free text is sealed"
     row = audit(cast.viewer("auditor"), AuditFilter(group="factor"))[0]
-    assert (row.action, row.text) == ("factors_ended", "取消二次验证")
+    assert (row.action, row.text) == ("factors_ended", "解除二次验证")
     assert row.how == "恢复码+动态验证码 · 手机丢失，已当面核对"
     assert "security" in row.actor_name
     assert set(row.data) == {"user", "kinds"}

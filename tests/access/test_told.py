@@ -85,9 +85,15 @@ def test_each_change_is_told_once(outbox: Book, cast: Cast, client: Client) -> N
     assert all("请立即联系安全管理员" in text and "operator" in text for _, text in told("operator"))
     assert secret not in str(lines)
     assert told("handler") == [], "nobody else's"
-    page = client_of("operator").get("/accounts/").content.decode()
+    desk = client_of("operator")
+    desk.post("/login/language/", {"lang": "en"})
+    assert desk.get("/accounts/").content.decode().count("tell the security officer") == len(names), "in the language of the page"
+    desk.post("/login/language/", {"lang": "zh"})
+    page = desk.get("/accounts/").content.decode()
     assert page.count("请立即联系安全管理员") == len(names)
-    assert {r.text for r in audit(cast.viewer("auditor"), AuditFilter(group="factor")) if r.action == "account_told"} == {"通知本人"}
+    rows = [r for r in audit(cast.viewer("auditor"), AuditFilter(group="factor")) if r.action == "account_told"]
+    assert {r.text for r in rows} == {"通知本人"}
+    assert {"修改密码", "重置密码", "解除二次验证", "验证码错误"} < {r.how for r in rows}
     assert verify(SYSTEM)[1] is None
 
 
@@ -121,6 +127,7 @@ def test_who_has_no_staff_record_is_told_in_their_language(outbox: Book, cast: C
     work()
     ((name, text),) = told("security")
     assert name == "password_changed"
+    assert [line["text"] for line in outbox.lines()] == [text]
     assert re.fullmatch(r"The password of your account security was changed on [\d: -]+\. If this was not you, .+", text)
 
 

@@ -49,7 +49,7 @@ def end_factors(usernames: tuple[str, ...], reason: str, unreadable: bool, data_
         users = sealing.unreadable() if unreadable else [_user(name, user_id_of(name)) for name in usernames]
         for user in users:
             actions.end_factors(SYSTEM, user, reason)
-        click.echo(f"{len(users)} account(s) without a second factor now / 已取消 {len(users)} 个账号的二次验证")
+        click.echo(f"{len(users)} account(s) without a second factor now / 已解除 {len(users)} 个账号的二次验证")
 
 
 def _user(username: str, found: int | None) -> int:

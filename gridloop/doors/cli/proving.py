@@ -34,6 +34,6 @@ def prove(data_dir: Path) -> list[str]:
                 f"  second factors of {lost} accounts are sealed under another deployment's key: set GRIDLOOP_FACTOR_KEY to the factor_key"
                 " of its secrets.json, or take them off with gridloop end-factors --unreadable"
                 f" / {lost} 个账号的二次验证由原部署的密钥加密：请把 GRIDLOOP_FACTOR_KEY 设为原 secrets.json 中的 factor_key，"
-                "或用 gridloop end-factors --unreadable 取消"
+                "或用 gridloop end-factors --unreadable 解除"
             )
         return faults

@@ -8,7 +8,7 @@ export default {
     lostText: "The address may be mistyped, or the page has moved.",
   },
   audit: {
-    data: { token: "token", days: "days", scopes: "scopes", lang: "language", count: "times", grant: "grant", region: "region", unit: "unit", staff: "person", machine: "machine account", group: "kind", account: "account", subject: "subject", look: "look" },
+    data: { token: "token", days: "days", scopes: "scopes", lang: "language", count: "times", grant: "grant", region: "region", unit: "unit", staff: "person", machine: "machine account", group: "kind", account: "account", subject: "subject", look: "look", found: "found", size: "bytes", sha256: "file hash" },
     values: { lang: { zh: "Chinese", en: "English" }, machine: { true: "yes", false: "no" } },
     log: "Security log", looks: "Looks at personal data", file: "Take as CSV", group: "Kind", groups: { log_in: "Logging in and out", factor: "Factors and passwords", token: "API tokens", right: "Accounts and roles", file: "Uploaded files", look: "Looks and files" },
     since: "From", until: "To", at: "Time", what: "What", account: "Account", by: "By", how: "How and why", from: "From where", subject: "Subject", purpose: "Purpose", reason: "Reason", count: "Items",
