@@ -73,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from django.contrib.auth.hashers import ScryptPasswordHasher
 
     ScryptPasswordHasher.work_factor = 2**8  # of the tests' own process: a third of a second otherwise for each password made or tried
+    settings.REQUIRE_MFA_ROLES = frozenset()  # as in a sample: what a real deployment asks for is tested where it is tested
     settings.DATA_DIR = Path(os.environ["GRIDLOOP_DATA_DIR"])  # pytest-django reads the settings before this hook
     os.environ.setdefault(_PASSWORD, secrets.token_hex(8))
     os_user()  # the account of the databases, once before the workers start theirs

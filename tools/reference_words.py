@@ -19,6 +19,8 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_PUBLIC_URL": ("deployment", "the address people use, when a proxy of yours stands before the port; stands in notices"),
     "GRIDLOOP_PROXIES": ("deployment", "trusted proxies in front of `web`; 2 with a proxy of yours"),
     "GRIDLOOP_MQTT_LISTEN": ("deployment", "address of the MQTT door. Default: 127.0.0.1:1883, or a free port when that is taken"),
+    "GRIDLOOP_MQTT_CERT": ("deployment", "PEM file of a certificate (and its chain): the MQTT door then speaks TLS only; none by default"),
+    "GRIDLOOP_MQTT_KEY": ("deployment", "PEM file of its key"),
     "GRIDLOOP_SAMPLE_SCALE": ("deployment", "(0–1]: load fewer people and devices of the sample county"),
     "GRIDLOOP_METRICS_FROM": (
         "deployment",
@@ -44,8 +46,14 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_REPORTS_PER_MINUTE": ("people", "reports one address may send in a minute without an account; `0`: no limit"),
     "GRIDLOOP_REQUIRE_MFA_ROLES": (
         "people",
-        "roles that must use a second factor, such as `operator,duty_commander,admin`; none by default",
+        "roles that must use a second factor, such as `operator,duty_commander,admin,security_officer,auditor`, or `none`. Default: "
+        "`admin,auditor,security_officer` (those with rights over accounts, tokens and the security log), in a sample deployment `none`",
     ),
+    "GRIDLOOP_SCANNER": (
+        "people",
+        "what looks at uploaded files for malware, as `clamd:/run/clamav/clamd.ctl` or `clamd:HOST:PORT`; none by default",
+    ),
+    "GRIDLOOP_SCANNER_DOWN": ("people", "while it does not answer: `refuse` files until it does (503), or `take` them unseen"),
     "GRIDLOOP_CHANNEL_*": (
         "people",
         "`SMS`, `APP`, `VOICE`, `EMAIL`, `SPEAKER`, `CONTROL`: adapter and address of this kind of notice; default `file:` (see below)",
@@ -91,6 +99,11 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "GRIDLOOP_OWNER_URL": ("up", "database as its owner: for `prepare`, `migrate` and administrators' commands only, never for a child"),
     "GRIDLOOP_INGEST_URL": ("up", "database as the role that appends to the signal log"),
     "GRIDLOOP_NATS_URL": ("up", "NATS as the ingest process sees it"),
+    "GRIDLOOP_FACTOR_KEY": (
+        "deployment",
+        "key that seals the secrets of authenticators in the database; of several, comma separated, the first seals and each opens. "
+        "Default: made by the first start and kept in `secrets.json`; `web` and `worker` on other machines need the same",
+    ),
     "GRIDLOOP_SECRET_KEY": ("up", "key of sessions; kept in `secrets.json`"),
     "GRIDLOOP_SAMPLE": ("up", "`1` in a sample deployment: role buttons, moving clock and banner are allowed"),
     "GRIDLOOP_ORIGINS": ("up", "origins whose forms are taken (CSRF)"),

@@ -166,6 +166,8 @@ def _chain(path: str, node: ast.AST) -> str:
     text = ast.unparse(node)
     if "case:" in text:
         return "case"
+    if "account:" in text:
+        return "account"
     if text == "'org'":
         return "org"
     return {"access": "account", "registry": "device"}.get(path.split("/")[1], "org")

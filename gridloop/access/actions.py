@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from allauth.idp.oidc.models import Token
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
@@ -20,7 +21,7 @@ from gridloop.access.models import LookLog, RoleGrant, User
 from gridloop.access.rules import ALONE, PURPOSES, ROLES, clash, role_words, scope_known
 from gridloop.access.selectors import BadToken, active_grants, forget_viewers, hash_token, may_administer, need_whole_account
 from gridloop.access.watching import end_sessions, forget_failures, session_ended
-from gridloop.journal.actions import append, drop, elevated, scoped, verb
+from gridloop.journal.actions import append, drop, elevated, scoped, seal, verb
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Forbidden, Invalid, NotFound, NotNow
 from gridloop.kernel.ids import secret_key
@@ -323,6 +324,32 @@ def unlock(viewer: Viewer, user_id: int) -> None:
     with elevated():
         forget_failures(_user_for(viewer, user_id))
         append(_chain(user_id), "account_unlocked", {"user": user_id}, viewer)
+
+
+@verb("factor.end")
+def end_factors(viewer: Viewer, user_id: int, reason: str) -> int:
+    """Take off every second factor and passkey of somebody who lost theirs, and log them out; returns how many there were.
+
+    Not the administrator who resets passwords: one hand with both could enter any account. Nobody takes off their own this way.
+    """
+    if user_id == viewer.user_id:
+        raise NotNow("access.factor_own")
+    why = reason.strip()[:400]
+    if len(why) < 2:
+        raise _invalid("/reason", "access.factor_reason_missing")
+    with elevated():
+        _not_an_officer(viewer, user_id)
+        user = _user_for(viewer, user_id)
+        factors = list(Authenticator.objects.select_for_update().filter(user_id=user.pk))
+        if not factors:
+            raise NotNow("access.no_factor")
+        Authenticator.objects.filter(pk__in=[f.pk for f in factors]).delete()
+        forget_failures(user)
+        end_sessions(user.pk)
+        kinds = sorted({str(f.type) for f in factors})
+        data = {"user": user.pk, "kinds": kinds, "why": seal({"reason": why}, subject=_chain(user.pk), purpose="account_reason")}
+        append(_chain(user.pk), "factors_ended", data, viewer)
+    return len(factors)
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import get_language
 
-from gridloop.access import watching
+from gridloop.access import sealing, watching
 from gridloop.access.actions import change_password
-from gridloop.access.selectors import password_owed, user_id_of, viewer_for
+from gridloop.access.selectors import password_owed, second_factor_missing, user_id_of, viewer_for
 from gridloop.kernel.texts import all_texts, say
 
 _AGAIN = {"reauthenticate": "password", "mfa_reauthenticate": "code", "mfa_reauthenticate:webauthn": "passkey"}
@@ -79,8 +79,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
         watching.log_sign_in(user.pk, "logged_in", _how(request), watching.origin_of(request))
         response: HttpResponse = super().post_login(request, user, **kwargs)
-        if password_owed(user.pk) and response.status_code == 302:
-            return redirect("account_change_password")  # the phone's app, too, begins at the log-in page
+        if response.status_code == 302:  # the phone's app, too, begins at the log-in page
+            if password_owed(user.pk):
+                return redirect("account_change_password")
+            if second_factor_missing(user.pk):
+                return redirect("mfa_index")
         return response
 
     def get_reauthentication_methods(self, user: AbstractBaseUser) -> list[dict[str, str]]:
@@ -98,7 +101,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
 
 
 class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # the library ships no types
-    """What the library refuses, in the words of our pages."""
+    """What the library refuses, in the words of our pages; what it keeps of a factor, sealed."""
+
+    def encrypt(self, text: str) -> str:
+        return sealing.seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        try:
+            return sealing.unseal(encrypted_text)
+        except sealing.Unreadable as fault:
+            raise ValidationError(_said("access.factor_unreadable"), code="unreadable") from fault
 
     def validation_error(self, code: str, *args: Any) -> ValidationError:
         key = f"access.factor_{code}"

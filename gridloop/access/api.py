@@ -26,6 +26,7 @@ from gridloop.access.schemas import (
     MeIn,
     MeOut,
     PasswordOut,
+    ReasonIn,
     RoleList,
     TokenIn,
     TokenList,
@@ -157,6 +158,11 @@ def reset_password(request: HttpRequest, user_id: int) -> dict[str, str]:
 def unlock(request: HttpRequest, user_id: int) -> Status[None]:
     actions.unlock(viewer_for_request(request), user_id)
     return Status(204, None)
+
+
+@router.post("/users/{int:user_id}/factors/end", response=CountOut, summary="Take off the second factor of somebody who lost it")
+def end_factors(request: HttpRequest, user_id: int, body: ReasonIn) -> dict[str, int]:
+    return {"count": actions.end_factors(viewer_for_request(request), user_id, body.reason)}
 
 
 @router.delete("/users/{int:user_id}/sessions", response=CountOut, summary="Log an account out everywhere")

@@ -24,12 +24,14 @@ from gridloop.kernel.viewer import SYSTEM, Viewer
 # The actions of accounts in groups that people ask for; a test holds them against what the code appends.
 GROUPS: dict[str, tuple[str, ...]] = {
     "log_in": ("logged_in", "logged_out", "login_failed", "login_locked", "session_ended", "account_unlocked"),
-    "factor": ("factor_added", "factor_removed", "factor_renewed", "password_changed", "password_reset"),
+    "factor": ("factor_added", "factor_removed", "factor_renewed", "factors_ended", "account_told", "password_changed", "password_reset"),
     "token": ("token_issued", "token_first_used", "token_ended"),
     "right": ("role_granted", "role_ended", "account_created", "account_opened", "account_closed", "identity_linked", "language_set"),
+    "file": ("upload_refused",),
     "look": ("looked", "audit_exported"),
 }
 COLUMNS = ("at", "action", "account", "actor", "how", "address", "agent", "data", "hash")
+_SEALED = ("from", "why")  # where an act came from; a reason in somebody's own words
 PAGE, MOST = 500, 50_000  # rows of a file
 
 
@@ -102,14 +104,20 @@ def _chains(viewer: Viewer, user: int | None) -> list[str] | None:
 
 
 def _rows(facts: Sequence[FactRow], lang: str) -> list[AuditRow]:
-    sealed = {f.id: str(f.data["from"]["sealed"]) for f in facts if isinstance(f.data.get("from"), dict)}
-    origins = unseal(SYSTEM, list(sealed.values())) if sealed else {}
+    sealed = [str(f.data[key]["sealed"]) for f in facts for key in _SEALED if isinstance(f.data.get(key), dict)]
+    opened = unseal(SYSTEM, sealed) if sealed else {}
     ids = {int(word.partition(":")[2]) for f in facts for word in (f.chain, f.actor) if word.partition(":")[2].isdigit()}
     names = {u.pk: f"{u.name} ({u.username})" for u in User.objects.filter(pk__in=ids)}
-    return [_row(f, origins.get(sealed.get(f.id, "")) or {}, names, lang) for f in facts]
+    return [_row(f, _opened(f, "from", opened), str(_opened(f, "why", opened).get("reason", "")), names, lang) for f in facts]
 
 
-def _row(fact: FactRow, origin: dict[str, Any], names: dict[int, str], lang: str) -> AuditRow:
+def _opened(fact: FactRow, key: str, opened: dict[str, Any]) -> dict[str, Any]:
+    """What was sealed under this key of the fact; {} once it was erased."""
+    value = fact.data.get(key)
+    return opened.get(str(value.get("sealed"))) or {} if isinstance(value, dict) else {}
+
+
+def _row(fact: FactRow, origin: dict[str, Any], why: str, names: dict[int, str], lang: str) -> AuditRow:
     account = int(fact.chain.partition(":")[2])
     actor = fact.actor.partition(":")[2]
     return AuditRow(
@@ -121,10 +129,10 @@ def _row(fact: FactRow, origin: dict[str, Any], names: dict[int, str], lang: str
         account_name=names.get(account, say("access.nobody", lang) if account == 0 else ""),
         actor=fact.actor,
         actor_name=names.get(int(actor), "") if actor.isdigit() else _word("actor", fact.actor, lang),
-        how=_how(fact.data, lang),
+        how=" · ".join(part for part in (_how(fact.data, lang), why) if part),
         address=str(origin.get("address", "")),
         agent=str(origin.get("agent", "")),
-        data={key: value for key, value in fact.data.items() if key != "from"},
+        data={key: value for key, value in fact.data.items() if key not in _SEALED},
         chain=fact.chain,
         seq=fact.seq,
         hash=fact.hash,
@@ -144,7 +152,12 @@ def _role(key: str, lang: str) -> str:
 
 def _how(data: dict[str, Any], lang: str) -> str:
     """By which means, and why not, in words."""
-    method = "+".join(_word("by", word, lang) for word in str(data.get("method") or data.get("kind") or "").split("+"))
+    words = data.get("kinds") or str(data.get("method") or data.get("kind") or "").split("+")
+    method = "+".join(_word("by", word, lang) for word in words)
+    if template := data.get("template"):  # of what the person was told
+        kind = {"phone_changed": "told", "wrong_code": "refused"}.get(str(template), "did")
+        told = _word(kind, str(template), lang)
+        return f"{told} · {say('access.not_delivered', lang)}" if data.get("status") == "failed" else told
     reason = say(f"access.refused_{data['reason']}", lang) if data.get("reason") else ""
     return " · ".join(part for part in (method, reason, _role(str(data.get("role") or ""), lang) or str(data.get("purpose") or "")) if part)
 

@@ -54,6 +54,7 @@ PERMISSIONS: Final[dict[str, tuple[str, str]]] = {
     "look.read": ("查看调阅登记", "Read the log of looks"),
     "token.issue": ("签发接口令牌", "Issue API tokens"),
     "role.grant": ("授予与收回岗位", "Give and take roles"),
+    "factor.end": ("解除他人的二次验证", "Take off others' second factors"),
     "session.end": ("强制下线与解除锁定", "End sessions and unlock accounts"),
     "audit.read": ("查看安全日志", "Read the security log"),
     "user.read": ("查看账号", "Read accounts"),
@@ -62,7 +63,7 @@ PERMISSIONS: Final[dict[str, tuple[str, str]]] = {
 }
 # Three officers (三员分立): who makes accounts, who gives them rights, and who reads what both did are three people.
 ADMIN_ONLY: Final = frozenset({"user.edit", "system.edit"})
-SECURITY_ONLY: Final = frozenset({"role.grant", "session.end", "token.issue"})
+SECURITY_ONLY: Final = frozenset({"role.grant", "session.end", "factor.end", "token.issue"})
 AUDIT_ONLY: Final = frozenset({"audit.read"})
 ALONE: Final = frozenset({"security_officer", "auditor"})  # an account with one of these roles holds no other
 
@@ -133,6 +134,21 @@ _ROLE_LIST = (
     Role("device", "设备", "Device", _words("signals.write positions.write"), territory=False),
 )
 ROLES: Final[dict[str, Role]] = {role.key: role for role in _ROLE_LIST}
+
+
+# Who holds one of these can open, lend or watch every account: by default such a role must use a second factor.
+GUARDED: Final = frozenset(role.key for role in _ROLE_LIST if role.permissions & (ADMIN_ONLY | SECURITY_ONLY | AUDIT_ONLY))
+
+
+def factor_roles(setting: str, *, sample: bool) -> frozenset[str]:
+    """Roles that must use a second factor: those named, ``none``, or where nothing is said the guarded ones, in a sample nobody."""
+    words = frozenset(word.strip() for word in setting.split(",") if word.strip())
+    if not words:
+        return frozenset() if sample else GUARDED
+    unknown = sorted(words - ROLES.keys() - {"none"})
+    if unknown:
+        raise ValueError(f"no such role: {unknown[0]}")
+    return words - {"none"}
 
 
 def role_words(role: str) -> Codes:

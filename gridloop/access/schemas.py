@@ -62,6 +62,7 @@ class UserOut(Schema):
     machine: bool
     active: bool
     grants: list[GrantOut]
+    second_factor: bool = Field(description="whether it has a second factor or a passkey")
 
 
 class UserList(Schema):
@@ -85,6 +86,10 @@ class UserIn(Schema):
 
 class ActiveIn(Schema):
     active: bool
+
+
+class ReasonIn(Schema):
+    reason: str = Field(max_length=400)
 
 
 class GrantIn(Schema):

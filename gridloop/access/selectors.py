@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
@@ -127,16 +127,11 @@ def check_bearer(token: str) -> tuple[int, frozenset[str]] | None:
 
 def second_factor_missing(user_id: int) -> bool:
     """Whether one of the account's roles must use a second factor by setting and none is enrolled yet."""
-    required = set(settings.REQUIRE_MFA_ROLES)
-    if not required:
+    if viewer_for(user_id).roles.isdisjoint(settings.REQUIRE_MFA_ROLES):
         return False
     from allauth.mfa.utils import is_mfa_enabled
 
-    with scoped(SYSTEM):
-        user = User.objects.filter(pk=user_id).first()
-        if user is None or not active_grants(user_id).filter(role__in=required).exists():
-            return False
-        return not is_mfa_enabled(user)
+    return not is_mfa_enabled(User(pk=user_id))
 
 
 def password_owed(user_id: int) -> bool:
@@ -222,11 +217,12 @@ class UserRow:
     machine: bool
     active: bool
     grants: tuple[GrantRow, ...]
+    second_factor: bool = False
 
 
-def _row(user: User, grants: Sequence[RoleGrant]) -> UserRow:
+def _row(user: User, grants: Sequence[RoleGrant], factor: bool = False) -> UserRow:
     rows = tuple(GrantRow(g.pk, g.role, g.region, g.unit_id, g.valid_from, g.valid_to) for g in grants)
-    return UserRow(user.pk, user.username, user.name, user.staff_id, user.lang, user.machine, user.is_active, rows)
+    return UserRow(user.pk, user.username, user.name, user.staff_id, user.lang, user.machine, user.is_active, rows, factor)
 
 
 def need_whole_account(viewer: Viewer) -> None:
@@ -251,6 +247,22 @@ def need_account(viewer: Viewer, username: str) -> None:
         raise BadToken("access.session_over")
 
 
+@dataclass(frozen=True, slots=True)
+class AccountBrief:
+    id: int
+    username: str
+    name: str
+    lang: str
+    staff_id: int | None
+
+
+@reading
+def accounts_to_tell(viewer: Viewer, ids: Collection[int], staff_ids: Collection[int]) -> list[AccountBrief]:
+    """The open accounts of people with these ids, or of these staff members."""
+    found = User.objects.filter(Q(pk__in=ids) | Q(staff_id__in=staff_ids), is_active=True, machine=False).order_by("pk")
+    return [AccountBrief(u.pk, u.username, u.name, u.lang, u.staff_id) for u in found]
+
+
 def may_administer(viewer: Viewer, region: str) -> bool:
     """Whether the region lies in the administrator's own territory."""
     return viewer.system or any(region.startswith(prefix) for prefix in viewer.regions)
@@ -261,6 +273,8 @@ def users(viewer: Viewer, q: str = "", limit: int = 100, after: int = 0) -> list
     """Accounts whose grants touch the viewer's territory (or that have none yet), by id."""
     if not viewer.can("user.read"):
         raise Forbidden("access.forbidden", permission="user.read")
+    from allauth.mfa.models import Authenticator
+
     viewer = viewer.within("user.read")
     with elevated():
         found = User.objects.filter(pk__gt=after).order_by("pk")
@@ -271,7 +285,9 @@ def users(viewer: Viewer, q: str = "", limit: int = 100, after: int = 0) -> list
             for prefix in viewer.regions:
                 touch |= Q(grants__region__startswith=prefix)
             found = found.filter(touch).distinct()
-        return [_row(u, list(u.grants.all())) for u in found.prefetch_related("grants")[:limit]]
+        shown = list(found.prefetch_related("grants")[:limit])
+        secured = set(Authenticator.objects.filter(user_id__in=[u.pk for u in shown]).values_list("user_id", flat=True))
+        return [_row(u, list(u.grants.all()), u.pk in secured) for u in shown]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import connection
 
 from gridloop.access.actions import log_look
+from gridloop.access.limits import Meter, network_of
 from gridloop.access.selectors import viewer_for
 from gridloop.evidence import blobs
 from gridloop.evidence.messages import Checked, Content, Stored
@@ -23,6 +24,7 @@ from gridloop.journal.rules import RETENTION
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, TooMuch
 from gridloop.kernel.geo import distance_m
+from gridloop.kernel.hashing import sha256_hex
 from gridloop.kernel.viewer import SYSTEM, Viewer
 
 SIGNAL_FILES = 10  # pictures of one alarm at most
@@ -116,6 +118,19 @@ def _put(checked: Checked, content: bytes) -> None:
         path = blobs.path_of(checked.sha256, suffix)
         if part is not None and not path.exists():
             blobs.put(path, part)
+
+
+_INFECTED = Meter("infected", 1, 600)
+_TOLD_AT = (1, 10, 100, 1000)  # of files from one network without an account in ten minutes: a flood must not fill the trace
+
+
+def refuse_infected(viewer: Viewer, content: bytes, found: str, address: str) -> None:
+    """A scanner found something in an upload: nothing of it is kept but its hash and what it was called, for the auditor."""
+    if viewer.user_id is None and _INFECTED.count(network_of(address))[0] not in _TOLD_AT:
+        return
+    data = {"sha256": sha256_hex(content), "size": len(content), "found": found[:100]}
+    with scoped(SYSTEM):
+        append(f"account:{viewer.user_id or 0}", "upload_refused", data, viewer)
 
 
 def attach(viewer: Viewer, ids: Sequence[str | UUID], case: str, task: str | UUID | None) -> None:

@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils.module_loading import import_string
 from prometheus_client import Counter
 
-from gridloop.journal.actions import append_to_cases, drop
+from gridloop.journal.actions import append, append_to_cases, drop
 from gridloop.journal.frame import scoped
 from gridloop.journal.messages import FactIn
 from gridloop.journal.rows import Rows, update_many
@@ -138,10 +138,16 @@ def _write_down(results: Sequence[tuple[Delivery, Result]]) -> None:
 
 
 def settle(ended: Sequence[tuple[Delivery, Result]]) -> None:
-    """The end of deliveries, each with its fact in its case's trace; inside the caller's transaction."""
+    """The end of deliveries, each with its fact in its case's trace or its account's; inside the caller's transaction."""
     facts: dict[str, list[FactIn]] = {}
     for row, result in ended:
-        facts.setdefault(row.case_code, []).append(_end(row, result))
+        fact = _end(row, result)
+        if row.case_code:
+            facts.setdefault(row.case_code, []).append(fact)
+        else:
+            number = row.recipient.removeprefix("account:")
+            data = {"template": row.template, "channel": row.channel, "delivery": str(row.id), "status": row.status}
+            append(f"account:{number}", "account_told", data, SYSTEM)
     append_to_cases(facts, SYSTEM)
     update_many([row for row, _ in ended], ["status", "done_at", "next_at", "reference", "error"])
 

@@ -28,6 +28,7 @@ from gridloop.kernel.hints import hint_worker
 from gridloop.kernel.ids import uuid7
 from gridloop.kernel.texts import all_texts
 from gridloop.kernel.viewer import SYSTEM
+from gridloop.notices import personal
 from gridloop.notices.actions import Result, forget_sealed, settle
 from gridloop.notices.audiences import plate_of, recipients
 from gridloop.notices.messages import PackBook, Recipient
@@ -84,7 +85,8 @@ class Batch:
         self.unit = cache(lambda unit: orgs.unit_names(SYSTEM, [unit]).get(unit, ""))
         self.new: list[tuple[Delivery, dict[str, str] | None, str]] = []  # with what is told, and of whom
         self._words: dict[str, dict[str, str]] = {}
-        self._facts = [f.id for f in told]
+        self.personal = personal.wanted(facts)
+        self._facts = [f.id for f in told] + [t.fact.id for t in self.personal]
 
     @cached_property
     def made(self) -> set[tuple[int, str, str, str]]:
@@ -100,7 +102,7 @@ class Batch:
     def keep(self) -> None:
         """Write all that was made, in as few statements as there are tables."""
         told = [(row, value, who) for row, value, who in self.new if value is not None]
-        entries = seal_all([(value, who, row.case_code) for row, value, who in told], purpose="notice")
+        entries = seal_all([(value, who, row.case_code or None) for row, value, who in told], purpose="notice")
         for (row, _value, _who), entry in zip(told, entries, strict=True):
             row.sealed = UUID(entry["sealed"])
         insert([row for row, _value, _who in self.new])
@@ -136,6 +138,7 @@ def handle(facts: list[FactRow]) -> None:
             batch = Batch(facts)
             for fact in facts:
                 _handle(fact, batch)
+            batch.new += personal.deliveries(batch.personal, batch.made if batch.personal else set())
             batch.keep()
     except (OperationalError, InterfaceError):
         raise  # not the facts' fault: the whole batch is repeated

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Count
 
 from gridloop.access.rules import mask_name
+from gridloop.access.selectors import need_whole_account
 from gridloop.cases.selectors import case_row
 from gridloop.journal.frame import scoped
 from gridloop.journal.selectors import reading, unseal
@@ -48,12 +49,21 @@ def mine(viewer: Viewer, limit: int = 50) -> list[Notice]:
     """The viewer's own notices, newest first: what the app shows without any push service."""
     if not viewer.can("notice.read"):
         raise Forbidden("journal.forbidden", permission="notice.read")
-    if viewer.staff_id is None:
-        return []
+    return _own([f"account:{viewer.user_id}", *([f"staff:{viewer.staff_id}"] if viewer.staff_id else [])], viewer.lang, limit)
+
+
+def of_account(viewer: Viewer, limit: int = 10) -> list[Notice]:
+    """What somebody was told of their own account, newest first: needs no right, for it is about themselves."""
+    need_whole_account(viewer)
+    return _own([f"account:{viewer.user_id}"], viewer.lang, limit) if viewer.user_id else []
+
+
+def _own(keys: list[str], lang: str, limit: int) -> list[Notice]:
     with scoped(SYSTEM):
-        rows = list(Delivery.objects.filter(recipient=f"staff:{viewer.staff_id}").order_by("-created_at")[:limit])
+        rows = list(Delivery.objects.filter(recipient__in=keys).order_by("-created_at")[:limit])
         values = _values(rows)
-    return [_notice(r, "", values.get(str(r.sealed), {}).get("text", "")) for r in rows]
+    told = [values.get(str(r.sealed), {}) for r in rows]
+    return [_notice(r, "", value.get(lang) or value.get("text", "")) for r, value in zip(rows, told, strict=True)]
 
 
 def of_case(viewer: Viewer, code: str) -> list[Notice]:

@@ -1,6 +1,7 @@
 """Every background job: name, seconds between turns, where it lives. The rooms know nothing of each other's jobs."""
 
 JOBS: tuple[tuple[str, float, str], ...] = (
+    ("access.seal_factors", 3600.0, "gridloop.access.sealing:seal_old"),
     ("cases.fire_due", 1.0, "gridloop.cases.actions:fire_due"),
     ("cases.index_words", 1.0, "gridloop.cases.history:index_words"),
     ("cases.learn", 1.0, "gridloop.cases.learning:run_learn"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from gridloop.access.rules import factor_roles
 from gridloop.project.jobs import JOBS as JOBS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -16,6 +17,7 @@ SAMPLE = os.environ.get("GRIDLOOP_SAMPLE", "") == "1"  # sample county: role but
 DEBUG = False
 NO_SECRET = "only-for-commands-without-a-deployment"
 SECRET_KEY = os.environ.get("GRIDLOOP_SECRET_KEY") or NO_SECRET
+FACTOR_KEY = os.environ.get("GRIDLOOP_FACTOR_KEY") or NO_SECRET  # seals the secrets of second factors; the first of several
 ALLOWED_HOSTS = os.environ.get("GRIDLOOP_HOSTS", "127.0.0.1,localhost,testserver,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("GRIDLOOP_ORIGINS", "").split(",") if o]
 
@@ -59,6 +61,7 @@ NATS_URL = os.environ.get("GRIDLOOP_NATS_URL", "")
 GRIDLOOP_SCENE_BOOK = "gridloop.scenes.book.BOOK"  # where the cases room finds the scene of a case
 GRIDLOOP_HOLDS = "gridloop.cases.selectors.held"  # cases whose values and files are kept though their time is over
 GRIDLOOP_ASSISTANT_BOOK = "gridloop.project.assistants.current"  # the language model that drafts, if any
+GRIDLOOP_SCANNER_BOOK = "gridloop.project.scanners.current"  # what looks at uploaded files, if anything
 GRIDLOOP_CHANNEL_BOOK = "gridloop.project.channels.BOOK"  # which adapter carries which kind of notice
 DOCTORS = (
     "gridloop.signals.selectors.doctor",
@@ -118,6 +121,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "gridloop.doors.http.problems.ProblemMiddleware",
     "gridloop.doors.http.limits.LimitsMiddleware",
+    "gridloop.doors.http.scanning.ScanMiddleware",
     "gridloop.doors.http.idempotency.IdempotencyMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
@@ -135,7 +139,8 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"user_attributes": ("username", "name")},
     },
 ]
-REQUIRE_MFA_ROLES = [r for r in os.environ.get("GRIDLOOP_REQUIRE_MFA_ROLES", "").split(",") if r]  # such as operator,duty_commander,admin
+# such as operator,duty_commander,admin, or none; a sample has buttons in the place of passwords, so nobody there owes one unless it is said
+REQUIRE_MFA_ROLES = factor_roles(os.environ.get("GRIDLOOP_REQUIRE_MFA_ROLES", ""), sample=SAMPLE)
 
 # Accounts are made by administrators: no sign-up, no mail. The counters behind the limits are shared by all web processes.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "access_cache"}}

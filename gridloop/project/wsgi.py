@@ -29,3 +29,5 @@ def _measured(environ: dict[str, Any], start_response: Callable[..., Any]) -> It
 application = shed_late(_measured, silent)
 if settings.SECRET_KEY == settings.NO_SECRET:  # sessions and links would be signed with a word everybody can read
     raise ImproperlyConfigured("GRIDLOOP_SECRET_KEY is not set")
+if settings.FACTOR_KEY == settings.NO_SECRET:
+    raise ImproperlyConfigured("GRIDLOOP_FACTOR_KEY is not set")

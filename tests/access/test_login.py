@@ -17,6 +17,7 @@ from pytest_django import Settings
 from gridloop.access import actions, selectors
 from gridloop.access.adapter import FactorAdapter
 from gridloop.access.language import LANGUAGE_CODES
+from gridloop.access.rules import ROLES, factor_roles
 from gridloop.access.selectors import user_id_of, viewer_of_session
 from gridloop.access.tests.conftest import Cast
 from gridloop.journal.selectors import chain_facts
@@ -277,6 +278,48 @@ def test_a_role_that_must_have_it_can_do_nothing_before(client: Client, settings
     viewer = viewer_of_session(other.session.session_key or "")
     assert viewer is not None
     assert viewer.can("task.act"), "only the named roles owe it"
+
+
+@pytest.mark.parametrize(
+    ("environment", "owing"),
+    [
+        ({"GRIDLOOP_SAMPLE": ""}, ["admin", "auditor", "security_officer"]),
+        ({"GRIDLOOP_SAMPLE": "1"}, []),
+        ({"GRIDLOOP_SAMPLE": "1", "GRIDLOOP_REQUIRE_MFA_ROLES": "operator, admin"}, ["admin", "operator"]),
+        ({"GRIDLOOP_SAMPLE": "", "GRIDLOOP_REQUIRE_MFA_ROLES": "none"}, []),
+    ],
+    ids=["real", "sample", "named", "none"],
+)
+def test_who_must_have_one_by_default(environment: dict[str, str], owing: list[str]) -> None:
+    code = "from gridloop.project import settings; print(*sorted(settings.REQUIRE_MFA_ROLES))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True, env=_environment() | environment
+    )
+    assert done.stdout.split() == owing
+
+
+def test_whoever_holds_rights_over_accounts_owes_one_by_default() -> None:
+    watched = {"user.edit", "system.edit", "role.grant", "session.end", "token.issue", "audit.read"}
+    assert {role.key for role in ROLES.values() if role.permissions & watched} == factor_roles("", sample=False)
+    with pytest.raises(ValueError, match="adminn"):
+        factor_roles("adminn", sample=False)
+
+
+def test_an_officer_begins_where_the_factor_is_set_up(client: Client, settings: Settings) -> None:
+    settings.REQUIRE_MFA_ROLES = factor_roles("", sample=False)
+    form = {"login": "admin", "password": PASSWORD, "next": "/m/"}
+    assert client.post("/login/", form).headers["Location"] == "/accounts/"
+    assert client.get("/api/v1/me").json()["second_factor"] is True
+    new = {"username": "eve", "name": "Eve"}
+    for refused in (
+        client.post("/api/v1/users", new, content_type="application/json"),
+        client.post(f"/api/v1/users/{user_id_of('handler')}/password", content_type="application/json"),
+        client.get("/api/v1/users"),
+        client.get("/api/v1/cases"),
+    ):
+        assert refused.status_code == 403
+    enrol(client)
+    assert client.post("/api/v1/users", new, content_type="application/json").status_code == 201
 
 
 # --- one's own account -------------------------------------------------------------------------------------------------------------------

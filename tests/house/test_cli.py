@@ -142,6 +142,13 @@ def test_only_a_first_start_makes_a_test_deployment(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "b" / "deployment.json").read_text())["test"] is False
 
 
+def test_a_misspelt_role_stops_the_start(tmp_path: Path) -> None:
+    wrong = command("up", "--port", str(free_port()), "--data-dir", str(tmp_path / "a"), GRIDLOOP_REQUIRE_MFA_ROLES="admin,adminn")
+    assert wrong.returncode == 1
+    assert "no such role: adminn" in wrong.stderr
+    assert not (tmp_path / "a").exists()
+
+
 def test_invented_people_live_in_a_sample_only(tmp_path: Path) -> None:
     folder = _deployment(tmp_path, {"sample": False, "test": True})
     done = command("simulate", "--data-dir", folder, GRIDLOOP_APP_URL="postgresql://nowhere")

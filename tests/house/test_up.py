@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import psycopg
 import pytest
 
 from gridloop.doors.cli.deployment import free_port
@@ -125,6 +126,12 @@ def test_backup_of_a_running_deployment_restores_elsewhere(pair: tuple[Product, 
     assert lost.returncode == 1
     assert "no such folder" in lost.stderr
     assert "Traceback" not in lost.stderr
+    owner = json.loads((product.folder / "run.json").read_text())["urls"]["owner"]
+    with psycopg.connect(owner) as connection:  # as another deployment's key would have sealed it
+        connection.execute(
+            "INSERT INTO mfa_authenticator (user_id, type, data, created_at)"
+            """ SELECT id, 'totp', '{"secret": "f1:x"}', now() FROM access_user WHERE username = 'auditor'"""
+        )
     done = command("backup", str(file), "--data-dir", str(product.folder))
     assert done.returncode == 0, done.stderr
     counted = command("verify", "--data-dir", str(product.folder)).stdout
@@ -134,6 +141,11 @@ def test_backup_of_a_running_deployment_restores_elsewhere(pair: tuple[Product, 
     assert restored.returncode == 0, restored.stderr
     assert (target / "evidence" / "x").read_bytes() == b"photo"
     assert command("verify", "--data-dir", str(target)).stdout == counted
+    assert "second factors of 1 accounts" in restored.stdout
+    off = command("end-factors", "--unreadable", "--reason", "密钥遗失", "--data-dir", str(target))
+    assert off.stdout.startswith("1 account(s)"), off.stderr
+    none = command("end-factors", "auditor", "--reason", "密钥遗失", "--data-dir", str(target))
+    assert (none.returncode, "neither a second factor nor a passkey" in none.stderr) == (1, True)
     again = command("restore", str(file), "--data-dir", str(target))
     assert again.returncode == 1
     assert "not empty" in again.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,9 +22,18 @@ class Doors:
     ingest: Program
     mqtt: int
     owner: str
+    trusted: ssl.SSLContext | None = None
 
     def client(self, device: str = "cam-1", secret: str = SECRET) -> aiomqtt.Client:
-        return aiomqtt.Client("127.0.0.1", self.mqtt, username=device, password=secret, protocol=aiomqtt.ProtocolVersion.V311, timeout=15)
+        return aiomqtt.Client(
+            "127.0.0.1",
+            self.mqtt,
+            username=device,
+            password=secret,
+            protocol=aiomqtt.ProtocolVersion.V311,
+            timeout=15,
+            tls_context=self.trusted,
+        )
 
     def publish(self, topic: str, payload: str | bytes, device: str = "cam-1", qos: int = 1, secret: str = SECRET) -> None:
         async def run() -> None:
@@ -37,15 +47,15 @@ class Doors:
 
 
 @contextmanager
-def opened(folder: Path, urls: Urls) -> Iterator[Doors]:
-    """The door and its broker at work on a database whose senders are known."""
+def opened(folder: Path, urls: Urls, certificate: tuple[Path, Path] | None = None) -> Iterator[Doors]:
+    """The door and its broker at work on a database whose senders are known; with a certificate over TLS."""
     with psycopg.connect(urls.owner) as owner:
         make_senders(owner)
-    nats, mqtt = nats_server(folder)
+    nats, mqtt = nats_server(folder, certificate)
     door = ingest(folder, urls.ingest, nats.port)
     nats.start()
     door.start()
     until(lambda: "mqtt door open" in (folder / "ingest.log").read_text(), what="the door")
-    yield Doors(nats, door, mqtt, urls.owner)
+    yield Doors(nats, door, mqtt, urls.owner, ssl.create_default_context(cafile=certificate[0]) if certificate else None)
     door.stop()
     nats.stop()

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import httpx
 
 from gridloop.doors.cli.deployment import free_port
+from gridloop.doors.cli.services import mqtt_door
 from gridloop.doors.ingest.callout import authorization
 
 T = TypeVar("T")
@@ -66,14 +67,14 @@ class Program:
                 self.kill()
 
 
-def nats_server(folder: Path) -> tuple[Program, int]:
+def nats_server(folder: Path, certificate: tuple[Path, Path] | None = None) -> tuple[Program, int]:
     """NATS configured as the product configures it; the second value is the MQTT port."""
     port, mqtt = free_port(), free_port()
     (folder / "auth.conf").write_text(authorization(NATS_PASSWORD))
     (folder / "nats.conf").write_text(
         f'server_name: test\nlisten: "127.0.0.1:{port}"\n'
         f'jetstream {{ store_dir: "{folder}/store", sync_interval: always }}\n'
-        f'mqtt {{ listen: "127.0.0.1:{mqtt}" }}\ninclude "./auth.conf"\n'
+        f'{mqtt_door(f"127.0.0.1:{mqtt}", certificate)}\ninclude "./auth.conf"\n'
     )
     return Program([str(_PROGRAMS / "nats-server"), "-c", str(folder / "nats.conf")], port, folder / "nats.log"), mqtt
 

@@ -26,6 +26,32 @@ def token(usernames: tuple[str, ...], days: int | None, data_dir: Path | None) -
             click.echo(issue_token(SYSTEM, user, name="gridloop token", days=days))
 
 
+@click.command("end-factors")
+@click.argument("usernames", metavar="USERNAME", nargs=-1)
+@click.option("--reason", required=True, help="Why; kept sealed beside the trace, for the auditor.")
+@click.option(
+    "--unreadable", is_flag=True, help="Of every account whose factor no key of this deployment opens (after a restore without its key)."
+)
+@data_dir_option
+def end_factors(usernames: tuple[str, ...], reason: str, unreadable: bool, data_dir: Path | None) -> None:
+    """Take off the second factors and passkeys of accounts that lost theirs, also of officers; they are logged out."""
+    if bool(usernames) == unreadable:
+        raise click.UsageError("name accounts, or say --unreadable / 请指定账号或 --unreadable")
+    with django_on(data_dir):
+        from django.conf import settings
+
+        from gridloop.access import actions, sealing
+        from gridloop.access.selectors import user_id_of
+        from gridloop.kernel.viewer import SYSTEM
+
+        if unreadable and settings.FACTOR_KEY == settings.NO_SECRET:
+            raise click.ClickException("GRIDLOOP_FACTOR_KEY is not set / 未设置 GRIDLOOP_FACTOR_KEY")
+        users = sealing.unreadable() if unreadable else [_user(name, user_id_of(name)) for name in usernames]
+        for user in users:
+            actions.end_factors(SYSTEM, user, reason)
+        click.echo(f"{len(users)} account(s) without a second factor now / 已解除 {len(users)} 个账号的二次验证")
+
+
 def _user(username: str, found: int | None) -> int:
     if found is None:
         raise click.ClickException(f"no active user {username!r} / 没有可用的用户 {username}")

@@ -98,6 +98,8 @@ def django_on(data_dir: Path | None) -> Iterator[Deployment]:
         raise click.ClickException(no_deployment(deployment))
     os.environ["GRIDLOOP_DATA_DIR"] = str(deployment.folder)
     os.environ.update({k: v for k, v in running_environment(deployment).items() if k not in os.environ})
+    if key := deployment.read("secrets.json").get("factor_key"):
+        os.environ.setdefault("GRIDLOOP_FACTOR_KEY", key)  # of a deployment restored and not yet started, too
     server = None if deployment.running() or not deployment.postgres.exists() else embedded(deployment)
     try:
         if server:

@@ -97,9 +97,9 @@ class Deployment:
     def secrets(self) -> dict[str, str]:
         """Passwords and keys, made at the first look and kept in ``secrets.json`` (mode 600)."""
         known = self.read("secrets.json")
-        missing = [k for k in ("postgres", OWNER, APP, INGEST, "nats", "secret_key") if k not in known]
+        missing = [k for k in ("postgres", OWNER, APP, INGEST, "nats", "secret_key", "factor_key") if k not in known]
         if missing:
-            known |= {key: secrets.token_urlsafe(48 if key == "secret_key" else 24) for key in missing}
+            known |= {key: secrets.token_urlsafe(48 if key.endswith("_key") else 24) for key in missing}
             self.write("secrets.json", known)
         return known
 
@@ -153,6 +153,7 @@ class Deployment:
             "GRIDLOOP_INGEST_URL": urls.ingest,
             "GRIDLOOP_NATS_URL": nats_url,
             "GRIDLOOP_SECRET_KEY": self.secrets()["secret_key"],
+            "GRIDLOOP_FACTOR_KEY": kept.get("GRIDLOOP_FACTOR_KEY") or self.secrets()["factor_key"],
             "GRIDLOOP_SAMPLE": "1" if sample else "",
             "GRIDLOOP_HOSTS": ",".join(hosts),
             "GRIDLOOP_ORIGINS": ",".join(_origins(public_url, hosts)),

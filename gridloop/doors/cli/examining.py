@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -70,11 +71,12 @@ def days_until_full(samples: Sequence[Sequence[float]], free: float) -> float | 
 
 
 def certificates(deployment: Deployment) -> Iterator[Line]:
-    """What the edge made for the local network; a proxy's own are its own."""
-    for path in sorted(deployment.caddy.rglob("*.crt")):
+    """What the edge made for the local network, and that of the devices' door; a proxy's own are its own."""
+    devices = deployment.read("run.json").get("environment", {}).get("GRIDLOOP_MQTT_CERT", "")
+    for path in [*sorted(deployment.caddy.rglob("*.crt")), *([Path(devices)] if devices else [])]:
         end = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
         days = (end - datetime.now(UTC)).total_seconds() / 86_400
-        least = CERTIFICATE_DAYS if path.stem == "root" else LEAF_HOURS / 24
+        least = CERTIFICATE_DAYS if path.stem == "root" or str(path) == devices else LEAF_HOURS / 24
         level = BAD if days < 0 else WARN if days < least else OK
         yield level, f"certificate {path.stem}", "doors.doctor_certificate", {"days": f"{days:.1f}"}
 

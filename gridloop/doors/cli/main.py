@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "token": ("gridloop.doors.cli.admin:token", "Print an API token of a user."),
     "import": ("gridloop.doors.cli.imports:import_table", "Import regions, units, people, houses, enterprises, devices from files."),
     "train": ("gridloop.doors.cli.train:train", "Train the proposals from all decided cases."),
+    "end-factors": ("gridloop.doors.cli.admin:end_factors", "Take off lost second factors."),
     "erase": ("gridloop.doors.cli.erase:erase", "Erase a person or a case's reporter everywhere."),
     "retention": ("gridloop.doors.cli.retention:retention", "Remove what is kept long enough, or count it."),
     "verify": ("gridloop.doors.cli.admin:verify", "Re-compute the hash chain of the trace."),

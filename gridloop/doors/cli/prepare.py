@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 import psycopg
 
+from gridloop.access.rules import factor_roles
 from gridloop.doors.cli import database
 from gridloop.doors.cli.common import data_dir_option, django_on, sample_scale, urls_on
 from gridloop.doors.cli.database import APP, INGEST, OWNER, DatabaseFault, Urls
@@ -120,8 +121,11 @@ def prepare(data_dir: Path | None) -> None:
             _step("base map / 底图", lambda: _end_base_map(drawing))
         _step("scene packs / 场景包", _call("gridloop.scenes.actions", "install_all"))
         if not state.get("sample") and not state.get("officers_made"):
-            for role, username, password in importlib.import_module("gridloop.access.actions").create_officers():
+            made = importlib.import_module("gridloop.access.actions").create_officers()
+            for role, username, password in made:
                 click.echo(f"{_OFFICERS[role]}: {username}   password / 密码: {password}   (shown once / 仅显示一次)")
+            if {role for role, _, _ in made} & factor_roles(os.environ.get("GRIDLOOP_REQUIRE_MFA_ROLES", ""), sample=False):
+                click.echo("each sets a password and a second factor at the first log-in / 首次登录须各自改密码并开启二次验证")
             deployment.write("deployment.json", deployment.read("deployment.json") | {"officers_made": True})
 
 

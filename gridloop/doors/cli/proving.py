@@ -12,6 +12,7 @@ from gridloop.doors.cli.common import django_on
 def prove(data_dir: Path) -> list[str]:
     """Every fault in one line, both languages; prints what holds."""
     with django_on(data_dir):
+        from gridloop.access import sealing
         from gridloop.evidence.selectors import broken_files
         from gridloop.journal.selectors import verify
         from gridloop.kernel.viewer import SYSTEM
@@ -27,5 +28,12 @@ def prove(data_dir: Path) -> list[str]:
         if not faults:
             click.echo(
                 f"  verified: {count} facts, {files} evidence files, signal log / 校验一致: {count} 条事实、{files} 个证据文件、信号日志"
+            )
+        if lost := len(sealing.unreadable()):
+            click.echo(
+                f"  second factors of {lost} accounts are sealed under another deployment's key: set GRIDLOOP_FACTOR_KEY to the factor_key"
+                " of its secrets.json, or take them off with gridloop end-factors --unreadable"
+                f" / {lost} 个账号的二次验证由原部署的密钥加密：请把 GRIDLOOP_FACTOR_KEY 设为原 secrets.json 中的 factor_key，"
+                "或用 gridloop end-factors --unreadable 解除"
             )
         return faults

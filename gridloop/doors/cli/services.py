@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.client
 import json
+import os
 import signal
 import socket
 import ssl
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import click
 import psycopg
 
 from gridloop.doors.cli.deployment import Deployment
@@ -90,6 +92,29 @@ def postgres(server: EmbeddedPostgres, env: dict[str, str]) -> Service:
     )
 
 
+def mqtt_certificate() -> tuple[Path, Path] | None:
+    """``GRIDLOOP_MQTT_CERT`` and ``GRIDLOOP_MQTT_KEY``: with both the devices' door speaks TLS only. One line when they are of no use."""
+    names = [os.environ.get("GRIDLOOP_MQTT_CERT", ""), os.environ.get("GRIDLOOP_MQTT_KEY", "")]
+    if not any(names):
+        return None
+    if not all(names):
+        raise click.ClickException("GRIDLOOP_MQTT_CERT and GRIDLOOP_MQTT_KEY go together / 须同时设置")
+    certificate, key = (Path(name).resolve() for name in names)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: "")
+    except (OSError, ValueError) as fault:
+        raise click.ClickException(f"GRIDLOOP_MQTT_CERT, GRIDLOOP_MQTT_KEY: {fault} / 证书或私钥不可用") from fault
+    return certificate, key
+
+
+def mqtt_door(listen: str, certificate: tuple[Path, Path] | None) -> str:
+    """The block of ``nats.conf``: with a certificate nothing in plain, and no protocol older than TLS 1.2."""
+    if certificate is None:
+        return f"mqtt {{ listen: {json.dumps(listen)} }}"
+    cert, key = (json.dumps(str(path)) for path in certificate)
+    return f'mqtt {{ listen: {json.dumps(listen)}, tls: {{ cert_file: {cert}, key_file: {key}, min_version: "1.2" }} }}'
+
+
 def write_nats_config(deployment: Deployment, port: int, mqtt: str) -> None:
     """``nats.conf`` anew at each start, readable by us only; who else may log in than ourselves, NATS asks the ingest process."""
     config = deployment.nats / "nats.conf"
@@ -101,7 +126,7 @@ pid_file: {json.dumps(str(deployment.run / "nats.pid"))}
 max_payload: 8MB
 # a PUBACK means "on disk": one fsync per message
 jetstream {{ store_dir: {json.dumps(str(deployment.nats / "store"))}, sync_interval: always, max_file_store: 50GB }}
-mqtt {{ listen: {json.dumps(mqtt)} }}
+{mqtt_door(mqtt, mqtt_certificate())}
 {authorization(deployment.secrets()["nats"])}""",
         encoding="utf-8",
     )

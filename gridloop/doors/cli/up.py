@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from gridloop.access.rules import factor_roles
 from gridloop.doors import figures_folder
 from gridloop.doors.cli import services
 from gridloop.doors.cli.common import data_dir_option, embedded, refuse_moved_clock
@@ -95,6 +96,8 @@ def up(
 ) -> None:
     """Start everything; Ctrl-C ends it."""
     _check_detection()
+    _check_factor_roles()
+    services.mqtt_certificate()
     options = Options(port, "0.0.0.0" if lan else host, lan, empty, 0 if quiet else simulate)
     deployment = Deployment(data_dir or default_folder())
     deployment.refuse_a_strangers_folder()
@@ -122,6 +125,14 @@ def _check_detection() -> None:
         from gridloop.detection.engine import compiled_asked  # NumPy: only who asks for something pays it
 
         compiled_asked(asked)
+
+
+def _check_factor_roles() -> None:
+    """A misspelt role would owe no second factor, and nobody would notice."""
+    try:
+        factor_roles(os.environ.get("GRIDLOOP_REQUIRE_MFA_ROLES", ""), sample=False)
+    except ValueError as fault:
+        raise click.ClickException(f"GRIDLOOP_REQUIRE_MFA_ROLES: {fault} / 没有这个岗位") from fault
 
 
 def _decide_sample(deployment: Deployment, empty: bool, test: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import click
 
@@ -36,7 +37,7 @@ def welcome(deployment: Deployment, url: str, *, lan: bool, sample: bool, second
     where = "" if str(deployment.folder).endswith("var/data") else f" --data-dir {deployment.folder}"
     lines += ["", f"  API token / 令牌: gridloop token admin{where}"]
     if mqtt:
-        lines += [f"  MQTT: {mqtt}"]
+        lines += [f"  MQTT: {mqtt}{' (TLS)' if os.environ.get('GRIDLOOP_MQTT_CERT') else ''}"]
     lines += [f"  logs / 日志: {deployment.logs}", "  Ctrl-C ends everything / 停止全部", ""]
     click.echo("\n".join(lines))
     if lan:

@@ -28,8 +28,10 @@ from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import get_user_model, logout
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.response import SimpleTemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
@@ -42,6 +44,7 @@ from gridloop.access.rules import ROLES, SAMPLE_ROLES
 from gridloop.doors.http.agents import agent_name
 from gridloop.journal.selectors import scoped
 from gridloop.kernel.texts import say
+from gridloop.notices import selectors as notices
 
 
 class _Sentences:
@@ -137,6 +140,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "tokens": selectors.tokens(viewer),
         "totp": Authenticator.objects.filter(user=request.user, type=Authenticator.Type.TOTP).exists(),
         "passkeys": Authenticator.objects.filter(user=request.user, type=Authenticator.Type.WEBAUTHN).exists(),
+        "told": notices.of_account(viewer),
         "second_factor_missing": selectors.second_factor_missing(account_row.id),
         "password_owed": selectors.password_owed(account_row.id),
         "has_password": request.user.is_authenticated and request.user.has_usable_password(),
@@ -196,6 +200,17 @@ class _AsOneself:
         with scoped(selectors.viewer_for_request(request)):
             response: HttpResponse = super().post(request, *args, **kwargs)  # type: ignore[misc]  # of the view beside it
         return response
+
+
+class Codes(recovery.ViewRecoveryCodesView):  # type: ignore[misc]  # the library ships no types
+    """One's recovery codes; where they cannot be read, the page says so."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            response: HttpResponse = super().dispatch(request, *args, **kwargs)
+            return response.render() if isinstance(response, SimpleTemplateResponse) else response
+        except ValidationError as fault:
+            return render(request, "pages/message.html", {"text": fault.messages[0]}, status=409)
 
 
 class NewCodes(_AsOneself, recovery.GenerateRecoveryCodesView):  # type: ignore[misc]  # the library ships no types
@@ -275,9 +290,7 @@ urlpatterns: list[URLPattern] = [
         totp.DeactivateTOTPView.as_view(**_form("totp_end_title", "end", "totp_end_hint")),
         name="mfa_deactivate_totp",
     ),
-    path(
-        "accounts/recovery-codes/", recovery.ViewRecoveryCodesView.as_view(template_name="pages/codes.html"), name="mfa_view_recovery_codes"
-    ),
+    path("accounts/recovery-codes/", Codes.as_view(template_name="pages/codes.html"), name="mfa_view_recovery_codes"),
     path(
         "accounts/recovery-codes/new/",
         login_required(NewCodes.as_view(**_form("codes_title", "codes_new", "codes_new_hint"))),

@@ -55,6 +55,7 @@ export interface Account {
   name: string;
   machine: boolean;
   active: boolean;
+  second_factor: boolean;
   grants: { id: number; role: string; region: string; unit: number | null; valid_from: string | null; valid_to: string | null }[];
 }
 

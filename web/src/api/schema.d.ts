@@ -1840,6 +1840,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/{user_id}/factors/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take off the second factor of somebody who lost it */
+        post: operations["gridloop_access_api_end_factors"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/{user_id}/grants": {
         parameters: {
             query?: never;
@@ -2143,7 +2160,7 @@ export interface components {
             before?: number | null;
             /**
              * Group
-             * @description one of log_in, factor, token, right, look
+             * @description one of log_in, factor, token, right, file, look
              * @default
              */
             group: string;
@@ -4402,6 +4419,11 @@ export interface components {
              */
             reason: string;
         };
+        /** ReasonIn */
+        ReasonIn: {
+            /** Reason */
+            reason: string;
+        };
         /**
          * RefusedRow
          * @description ``row``: as the file counts them, the header being 1.
@@ -5846,6 +5868,11 @@ export interface components {
             machine: boolean;
             /** Name */
             name: string;
+            /**
+             * Second Factor
+             * @description whether it has a second factor or a passkey
+             */
+            second_factor: boolean;
             /** Staff */
             staff: number | null;
             /** Username */
@@ -5978,7 +6005,7 @@ export interface operations {
     gridloop_access_api_audit: {
         parameters: {
             query?: {
-                /** @description one of log_in, factor, token, right, look */
+                /** @description one of log_in, factor, token, right, file, look */
                 group?: string;
                 /** @description an account; 0: tries with names nobody has */
                 user?: number | null;
@@ -6007,7 +6034,7 @@ export interface operations {
     gridloop_access_api_audit_csv: {
         parameters: {
             query?: {
-                /** @description one of log_in, factor, token, right, look */
+                /** @description one of log_in, factor, token, right, file, look */
                 group?: string;
                 /** @description an account; 0: tries with names nobody has */
                 user?: number | null;
@@ -9100,6 +9127,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    gridloop_access_api_end_factors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountOut"];
+                };
             };
         };
     };

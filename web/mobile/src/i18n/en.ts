@@ -179,7 +179,7 @@ const en: typeof zh = {
     text_count: "{n} of {most} characters",
     text_full: "At most {most} characters: what comes after them is not kept. Report in two parts, or tell the rest by phone.",
     contact: "Phone (optional, so that we can answer)",
-    contact_note: "Only the people who handle it see your number.",
+    contact_note: "By giving it you agree that it is used to ask back and to tell you the outcome. Only those who handle the report see it; it is usually erased after three years, sooner if you ask the centre.",
     submit: "Submit",
     need: "Take a photo or write a few words",
     need_place: "Find or pick the place, or type an address",

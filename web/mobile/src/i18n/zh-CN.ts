@@ -170,7 +170,7 @@ export default {
     text_count: "已写 {n} / {most} 字",
     text_full: "最多 {most} 字，再多写的不会保留；可分两次上报，或打电话说明",
     contact: "联系电话（可不填，方便回复您）",
-    contact_note: "电话只给承办人员看。",
+    contact_note: "填写即同意用于核实情况、告知结果。只给承办人员看，通常三年后删除；想提前删除，请告诉受理中心。",
     submit: "提交",
     need: "请拍一张照片，或写几句说明",
     need_place: "请定位、选点或写地址",

@@ -8,15 +8,16 @@ export default {
     lostText: "The address may be mistyped, or the page has moved.",
   },
   audit: {
-    data: { token: "token", days: "days", scopes: "scopes", lang: "language", count: "times", grant: "grant", region: "region", unit: "unit", staff: "person", machine: "machine account", group: "kind", account: "account", subject: "subject", look: "look" },
+    data: { token: "token", days: "days", scopes: "scopes", lang: "language", count: "times", grant: "grant", region: "region", unit: "unit", staff: "person", machine: "machine account", group: "kind", account: "account", subject: "subject", look: "look", found: "found", size: "bytes", sha256: "file hash" },
     values: { lang: { zh: "Chinese", en: "English" }, machine: { true: "yes", false: "no" } },
-    log: "Security log", looks: "Looks at personal data", file: "Take as CSV", group: "Kind", groups: { log_in: "Logging in and out", factor: "Factors and passwords", token: "API tokens", right: "Accounts and roles", look: "Looks and files" },
+    log: "Security log", looks: "Looks at personal data", file: "Take as CSV", group: "Kind", groups: { log_in: "Logging in and out", factor: "Factors and passwords", token: "API tokens", right: "Accounts and roles", file: "Uploaded files", look: "Looks and files" },
     since: "From", until: "To", at: "Time", what: "What", account: "Account", by: "By", how: "How and why", from: "From where", subject: "Subject", purpose: "Purpose", reason: "Reason", count: "Items",
     logHint: "Entries are only ever added, each chained to the one before; nobody can change them. Addresses are kept for a year. Taking the file is written down, too.", looksHint: "Who of your unit or territory opened whose personal data, when and why.",
   },
   account: {
     search: "Name, user name", name: "Name", roles: "Roles", state: "State", open: "Open", closed: "Closed", machine: "Machine", none: "No role", everywhere: "everywhere",
     role: "Role", region: "Region code (empty: everywhere)", give: "Give", take: "Take away", takeSure: "Take this role away?", unlock: "Unlock", end: "Log out everywhere", given: "Role given", taken: "Role taken away", unlocked: "Unlocked", ended: "{n} session ended | {n} sessions ended",
+    factorOn: "Second factor: on", factorOff: "Second factor: off", factorEnd: "Take off", factorSure: "For somebody who lost their phone or key: authenticator, recovery codes and passkeys all end, and they are logged out. Make sure who asks.", factorWhy: "Reason, such as: phone lost, identity checked in person", factorWhyNeeded: "Say why (at least two characters)", factorEnded: "Second factor taken off",
     hint: "The administrator opens accounts, the security officer gives roles, the auditor reads what both did.",
   },
   state: { loading: "Loading…", empty: "Nothing here" },

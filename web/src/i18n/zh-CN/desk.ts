@@ -7,15 +7,16 @@ export default {
     toHome: "回到首页", toPhone: "去手机页上报", otherUser: "换一个账号登录", lost: "没有这个页面", lostText: "地址可能写错了，或者页面已经搬走。",
   },
   audit: {
-    data: { token: "令牌", days: "天数", scopes: "范围", lang: "语言", count: "次数", grant: "授权", region: "区域", unit: "单位", staff: "人员", machine: "机器账号", group: "类别", account: "账号", subject: "对象", look: "调阅" },
+    data: { token: "令牌", days: "天数", scopes: "范围", lang: "语言", count: "次数", grant: "授权", region: "区域", unit: "单位", staff: "人员", machine: "机器账号", group: "类别", account: "账号", subject: "对象", look: "调阅", found: "发现", size: "字节", sha256: "文件指纹" },
     values: { lang: { zh: "中文", en: "英文" }, machine: { true: "是", false: "否" } },
-    log: "安全日志", looks: "调阅登记", file: "导出 CSV", group: "类别", groups: { log_in: "登录与退出", factor: "验证方式与密码", token: "接口令牌", right: "账号与岗位", look: "调阅与导出" },
+    log: "安全日志", looks: "调阅登记", file: "导出 CSV", group: "类别", groups: { log_in: "登录与退出", factor: "验证方式与密码", token: "接口令牌", right: "账号与岗位", file: "上传的文件", look: "调阅与导出" },
     since: "开始时间", until: "结束时间", at: "时间", what: "动作", account: "账号", by: "操作人", how: "方式与原因", from: "来自", subject: "对象", purpose: "目的", reason: "理由", count: "条数",
     logHint: "每条记录只能追加、前后相连，任何人不能修改；网络地址保存一年。导出本身也会登记。", looksHint: "本单位（或本辖区）谁在何时因何调阅了谁的个人信息。",
   },
   account: {
     search: "姓名、用户名", name: "姓名", roles: "岗位", state: "状态", open: "启用", closed: "停用", machine: "机器账号", none: "未授岗位", everywhere: "全域",
     role: "岗位", region: "区域代码（留空为全域）", give: "授予", take: "收回", takeSure: "收回这个岗位？", unlock: "解除锁定", end: "强制下线", given: "已授予", taken: "已收回", unlocked: "已解除锁定", ended: "已结束 {n} 个会话",
+    factorOn: "二次验证：已开启", factorOff: "二次验证：未开启", factorEnd: "解除二次验证", factorSure: "本人丢失手机或密钥时使用：其验证器、恢复码和通行密钥全部作废，并强制下线。请先核实身份。", factorWhy: "理由（如：手机丢失，已当面核对）", factorWhyNeeded: "请写明理由（至少两个字）", factorEnded: "已解除二次验证",
     hint: "账号由系统管理员开通，岗位由安全管理员授予，两者的操作由审计员查看。",
   },
   state: { loading: "正在加载…", empty: "暂无数据" },

@@ -1,7 +1,7 @@
 import type { AuditRow } from "@/api/access";
 
 /** What stands in a column of its own, or is said in words by the server already. */
-const SAID = ["method", "reason", "kind", "user", "role", "purpose"];
+const SAID = ["method", "reason", "kind", "user", "role", "purpose", "kinds", "template", "status", "channel", "delivery"];
 
 /** All else that a fact of the security log holds, in words where we have them. */
 export function restOf(data: AuditRow["data"], word: (key: string) => string | null): string {
