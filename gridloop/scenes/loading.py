@@ -189,6 +189,20 @@ def load_all(packs: Path = PACKS, known: Known | None = None) -> list[Loaded]:
     return loaded
 
 
+def shared(one: Pack, others: Iterable[Pack]) -> list[Words]:
+    """What a pack has in common with others that are installed beside it: no fault, but a copy that nobody meant does everything twice."""
+    found: list[Words] = []
+    opened = {rule.kind for rule in one.signals.rules if rule.does == "open" and rule.kind}
+    for other in others:
+        kinds = opened & {rule.kind for rule in other.signals.rules if rule.does == "open"}
+        if kinds:
+            found.append(Words("scenes.shared_kind", (("kind", ", ".join(sorted(map(str, kinds)))), ("pack", other.pack.id))))
+        if one.pack.case_type == other.pack.case_type:
+            first = min(one.pack.id, other.pack.id)
+            found.append(Words("scenes.shared_type", (("type", one.pack.case_type), ("pack", other.pack.id), ("first", first))))
+    return found
+
+
 def is_pack(folder: Path) -> bool:
     """Whether somebody means it as a pack: it has one of the files, also by a name that is not quite right."""
     return folder.is_dir() and any(path.stem in FILES and path.suffix in (".yaml", ".yml") for path in folder.iterdir())

@@ -11,7 +11,7 @@ import click
 from gridloop.doors.cli.common import data_dir_option, django_on, refuse_moved_clock, running_environment
 from gridloop.doors.cli.faults import refused_as
 from gridloop.scenes import catalogue
-from gridloop.scenes.loading import Known, Loaded, is_pack, load, load_all, signal_kinds
+from gridloop.scenes.loading import Known, Loaded, is_pack, load, load_all, shared, signal_kinds
 from gridloop.scenes.rules import tier, told_detectors
 from gridloop.scenes.schema import PUBLISHED, publish
 from gridloop.scenes.stories.reading import kinds_of, missing_sorts, stories_of
@@ -56,12 +56,16 @@ def check_packs(paths: tuple[Path, ...], write_schema: bool, lang: str | None) -
     for wrong in wrongs:
         click.echo(refused_as(lang, wrong.words))
     kinds = signal_kinds()
+    named = {one.name for one in packs}
+    beside = [one.pack for one in load_all() if one.pack and one.name not in named] if paths else []
     for one in packs:
         if one.pack is not None:
             part = one.pack.pack
             click.echo(f"{one.name} {part.version} {tier(part.needs, kinds_of(one))}: {part.title.zh} / {part.title.en}")
             for detector in told_detectors(one.pack, kinds):
                 click.echo(f"    {detector.name}: {detector.sentence_en if lang == 'en' else detector.sentence_zh}")
+            for words in shared(one.pack, beside) if paths else ():
+                click.echo(f"    note / 注意: {refused_as(lang, words)}", err=True)
     if not packs:
         click.echo("no scene pack found / 没有找到场景包", err=True)
     if wrongs or not packs:

@@ -121,6 +121,17 @@ def test_a_pack_that_somebody_is_writing_keeps_no_other_from_being_played(tmp_pa
     assert CliRunner().invoke(play_stories, ["device_care"]).exit_code == 1
 
 
+def test_a_copy_that_does_what_the_old_pack_does_is_told(tmp_path: Path) -> None:
+    """Its stories count two cases, and nothing said why."""
+    copy = copy_of("illegal_parking", tmp_path).rename(tmp_path / "street_stall")
+    change(copy, "pack.yaml", "id: illegal_parking", "id: street_stall")
+    answer = CliRunner().invoke(check_packs, [str(copy), "--lang", "zh"])
+    assert answer.exit_code == 0
+    assert "信号 vehicle_stopped 在场景 illegal_parking 也会立案" in answer.output
+    assert "群众上报归 illegal_parking" in answer.output
+    assert "注意" not in CliRunner().invoke(check_packs, [str(PACKS / "illegal_parking")]).output
+
+
 TYPE = """      - code: "09009"
         zh: "机动车乱停放"
 """
