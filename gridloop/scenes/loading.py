@@ -18,6 +18,7 @@ from gridloop.kernel.errors import Invalid
 from gridloop.kernel.expressions import Expression, ExpressionFault
 from gridloop.kernel.hashing import canonical, sha256_hex
 from gridloop.kernel.texts import Words
+from gridloop.scenes.folders import is_pack, left_by_a_system, stories_in
 from gridloop.scenes.rules import placeholders
 from gridloop.scenes.strict_yaml import Document, Wrong, read, text_of
 from gridloop.sdk.pack import (
@@ -189,30 +190,6 @@ def load_all(packs: Path = PACKS, known: Known | None = None) -> list[Loaded]:
     return loaded
 
 
-def shared(one: Pack, others: Iterable[Pack]) -> list[Words]:
-    """What a pack has in common with others that are installed beside it: no fault, but a copy that nobody meant does everything twice."""
-    found: list[Words] = []
-    opened = {rule.kind for rule in one.signals.rules if rule.does == "open" and rule.kind}
-    for other in others:
-        kinds = opened & {rule.kind for rule in other.signals.rules if rule.does == "open"}
-        if kinds:
-            found.append(Words("scenes.shared_kind", (("kind", ", ".join(sorted(map(str, kinds)))), ("pack", other.pack.id))))
-        if one.pack.case_type == other.pack.case_type:
-            first = min(one.pack.id, other.pack.id)
-            found.append(Words("scenes.shared_type", (("type", one.pack.case_type), ("pack", other.pack.id), ("first", first))))
-    return found
-
-
-def is_pack(folder: Path) -> bool:
-    """Whether somebody means it as a pack: it has one of the files, also by a name that is not quite right."""
-    return folder.is_dir() and any(path.stem in FILES and path.suffix in (".yaml", ".yml") for path in folder.iterdir())
-
-
-def _left_by_a_system(name: str) -> bool:
-    """Files that a file manager or an editor puts beside one's own."""
-    return name.startswith((".", "~$")) or name.endswith("~") or name in ("Thumbs.db", "desktop.ini")
-
-
 def load(folder: Path, known: Known) -> Loaded:
     """One pack. Faults are gathered, none is raised."""
     loaded = Loaded(folder)
@@ -239,7 +216,7 @@ def _documents(folder: Path, loaded: Loaded) -> dict[str, Document]:
     documents: dict[str, Document] = {}
     for path in sorted(folder.iterdir()):
         name = f"{folder.name}/{path.name}"
-        if _left_by_a_system(path.name):
+        if left_by_a_system(path.name):
             continue
         if path.suffix == ".yaml" and path.stem in FILES and path.is_file():
             text = text_of(path)
@@ -247,7 +224,7 @@ def _documents(folder: Path, loaded: Loaded) -> dict[str, Document]:
             if path.stem == "detect":
                 loaded.detect_text = text
         elif path.name == "stories" and path.is_dir():
-            loaded.stories, others = _stories(path)
+            loaded.stories, others = stories_in(path)
             loaded.wrongs += [Wrong(f"{name}/{one}", 1, "scenes.not_yaml", (("name", one),)) for one in others]
         elif path.name not in ("fixtures", "README.md"):
             key = "scenes.not_yaml" if path.suffix == ".yml" and path.stem in FILES else "scenes.unknown_file"
@@ -256,13 +233,6 @@ def _documents(folder: Path, loaded: Loaded) -> dict[str, Document]:
         if name not in documents:
             loaded.wrongs.append(Wrong(f"{folder.name}/{name}.yaml", 1, "scenes.no_file", (("name", f"{name}.yaml"),)))
     return documents
-
-
-def _stories(folder: Path) -> tuple[dict[str, str], list[str]]:
-    """The texts by file name, and the names of what would silently be no story."""
-    files = [path for path in sorted(folder.iterdir()) if not _left_by_a_system(path.name)]
-    told = {path.name: text_of(path) for path in files if path.suffix == ".yaml" and path.is_file()}
-    return told, [path.name for path in files if path.name not in told]
 
 
 def check_detect(document: Document, known: Known) -> None:

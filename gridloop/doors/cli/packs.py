@@ -11,8 +11,9 @@ import click
 from gridloop.doors.cli.common import data_dir_option, django_on, refuse_moved_clock, running_environment
 from gridloop.doors.cli.faults import refused_as
 from gridloop.scenes import catalogue
-from gridloop.scenes.loading import Known, Loaded, is_pack, load, load_all, shared, signal_kinds
-from gridloop.scenes.rules import tier, told_detectors
+from gridloop.scenes.folders import is_pack
+from gridloop.scenes.loading import Known, Loaded, load, load_all, signal_kinds
+from gridloop.scenes.rules import shared, tier, told_detectors
 from gridloop.scenes.schema import PUBLISHED, publish
 from gridloop.scenes.stories.reading import kinds_of, missing_sorts, stories_of
 from gridloop.scenes.stories.running import Result, play_in_memory
