@@ -1,7 +1,8 @@
 """Take the pictures of the README from the running product: ``.venv/bin/python tools/screenshots.py``.
 
 Starts a deployment of its own with the sample county (or uses ``--data-dir`` of a running one), lets people report and work over HTTP
-so that the screens have something to show, and writes docs/pictures/*.png, each under 300 KB.
+so that the screens have something to show, and writes docs/pictures/*.png, each under 300 KB. The figures of outcomes need cases that
+ended and limits that ran out: they are taken of a running deployment only, best after ``simulate`` and a clock two days later.
 """
 
 from __future__ import annotations
@@ -137,6 +138,12 @@ def desk_pictures(make: Callable[..., Desk], code: str) -> None:
         keep(desk.page, name)
 
 
+def figures_picture(make: Callable[..., Desk]) -> None:
+    desk = make("leader", 1440, 900)
+    desk.open("/indicators/on_time_closing_rate/numerator")
+    keep(desk.page, "indicators-1440")
+
+
 def phone_pictures(deployment: Deployment, make: Callable[..., Phone], at: Spot) -> None:
     office, broken, mended = deployment.api("operator"), street(mended=False), street(mended=True)
     citizen = make(None, at)
@@ -196,6 +203,8 @@ def main() -> None:
 
         waiting = office.get("/api/v1/cases", box="todo", order="urgent", limit=1)["items"]
         desk_pictures(desk, waiting[0]["code"])
+        if folder:
+            figures_picture(desk)
         phone_pictures(deployment, phone, at)
         browser.close()
 

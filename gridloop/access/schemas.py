@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ninja import Field
+from pydantic import AwareDatetime
 
 from gridloop.access.auditing import GROUPS, AuditFilter
 from gridloop.journal.shapes import Schema
@@ -96,7 +97,7 @@ class GrantIn(Schema):
     role: str = Field(max_length=32)
     region: str = Field("", max_length=18, pattern=r"^\d*$")
     unit: int | None = None
-    valid_to: datetime | None = None
+    valid_to: AwareDatetime | None = None
 
 
 class IdOut(Schema):
@@ -195,8 +196,8 @@ class AuditList(Schema):
 class AuditQuery(Schema):
     group: str = Field("", max_length=20, description=f"one of {', '.join(GROUPS)}")
     user: int | None = Field(None, ge=0, le=2**62, description="an account; 0: tries with names nobody has")
-    since: datetime | None = None
-    until: datetime | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
     before: int | None = Field(None, ge=1, le=2**62)
     limit: int = Field(100, ge=1, le=500)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -12,6 +11,7 @@ import pydantic
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Field, Query, Router, Status
 from ninja.errors import ValidationError
+from pydantic import AwareDatetime
 
 from gridloop.access.api import need, open_door, signed_in, viewer_for_request
 from gridloop.access.selectors import need_account
@@ -80,9 +80,9 @@ class CaseQuery(Schema):
     unit: int | None = None
     source: str = ""
     scene: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-    closed_since: datetime | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    closed_since: AwareDatetime | None = None
     q: str = Field("", max_length=100)
     bbox: str = Field("", description="west,south,east,north")
     card: str = ""
@@ -102,6 +102,8 @@ class CaseQuery(Schema):
             raise Invalid("cases.bad_status", errors=(FieldFault("/status", "cases.bad_status", params),), **params)
         if self.origin_id and not self.origin:
             raise Invalid("cases.origin_needed", errors=(FieldFault("/origin", "cases.origin_needed"),))
+        if self.since and self.until and self.since > self.until:  # no case can lie there: an empty list would be taken for an answer
+            raise Invalid("cases.bad_span", errors=(FieldFault("/until", "cases.bad_span"),))
         words = {name: getattr(self, name).replace("\x00", "") for name in ("q", "origin", "origin_id")}
         plain = self.model_dump(exclude={"status", "bbox", "codes", "zoom"}) | words
         codes = tuple(c for c in self.codes.split(",") if c)[:MAX_PAGE]
@@ -158,7 +160,9 @@ def cases(request: HttpRequest, query: Query[CaseQuery], page: Query[PageQuery])
 _CSV = {"responses": {200: {"description": "CSV, UTF-8", "content": {"text/csv": {"schema": {"type": "string"}}}}}}
 
 
-@router.get("/cases.csv", openapi_extra=_CSV, summary="The list as a file for a spreadsheet, at most 20,000 rows")
+@router.get(
+    "/cases.csv", openapi_extra=_CSV, summary="The list as a file for a spreadsheet, at most 20,000 rows; times of the deployment's zone"
+)
 def cases_csv(request: HttpRequest, query: Query[CaseQuery]) -> StreamingHttpResponse:
     viewer = need(request, "case.read")
     answer = StreamingHttpResponse(export.case_csv(viewer, query.wanted()), content_type="text/csv; charset=utf-8")

@@ -1,17 +1,20 @@
-"""The case list as a CSV file for a spreadsheet: the same filters and the same scope as the list."""
+"""The case list as a CSV file for a spreadsheet: the same filters, the same scope and the same times of day as the list."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterator
+from datetime import datetime, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from gridloop.cases import present, selectors
 from gridloop.cases.selectors import CaseFilter
-from gridloop.kernel.formulas import quoted
+from gridloop.kernel.formulas import digits_kept, quoted
 from gridloop.kernel.texts import say
-from gridloop.kernel.viewer import Viewer
+from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.orgs.selectors import calendar_for
 
 COLUMNS = (
     *("code", "title", "type", "type_name", "severity", "status"),
@@ -24,10 +27,10 @@ MOST = 20_000  # rows; a larger export belongs to the indicators and the history
 def case_csv(viewer: Viewer, wanted: CaseFilter) -> Iterator[str]:
     """The file in pieces, newest case first, with a byte order mark so that spreadsheets read Chinese."""
     yield "\ufeff" + _lines([[say(f"cases.column_{name}", viewer.lang) for name in COLUMNS]])
-    after, sent = "", 0
+    after, sent, zone = "", 0, ZoneInfo(calendar_for(SYSTEM).tz)
     while sent < MOST:
         rows, following = selectors.case_page(viewer, wanted, PAGE, after)
-        yield _lines([[_cell(value) for value in _row(item, viewer)] for item in present.case_items(viewer, rows)])
+        yield _lines([[_cell(value, zone) for value in _row(item, viewer)] for item in present.case_items(viewer, rows)])
         sent += len(rows)
         if following is None:
             return
@@ -44,12 +47,13 @@ def _row(item: dict[str, Any], viewer: Viewer) -> list[Any]:
     return [words[name] for name in COLUMNS]
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, zone: tzinfo) -> str:
     """Text; what a spreadsheet would take for a formula gets a quote in front, because reporters write the words."""
     if value is None:
         return ""
-    text = value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return quoted(text)
+    if isinstance(value, datetime):
+        return value.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")  # what spreadsheets take for a time, and screens show
+    return quoted(digits_kept(str(value)))
 
 
 def _lines(rows: list[list[str]]) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ninja import Field
-from pydantic import ConfigDict
+from pydantic import AwareDatetime, ConfigDict
 
 from gridloop.journal.shapes import Schema
 
@@ -90,7 +90,7 @@ class DraftOut(Schema):
 
 class UrgeIn(VerbIn):
     note: str = Field("", max_length=2000)
-    reply_by: datetime | None = None
+    reply_by: AwareDatetime | None = None
 
 
 class NoteIn(VerbIn):

@@ -61,4 +61,7 @@ _KEYS: Final = {
 def field_words(found: Mapping[str, Any]) -> Words:
     """One finding (``type``, ``ctx``). What we have no words for is only called wrong."""
     key = _KEYS.get(str(found.get("type", "")), "kernel.field_wrong")
-    return Words(key, tuple((name, str(value)) for name, value in dict(found.get("ctx") or {}).items()))
+    told = {name: str(value) for name, value in dict(found.get("ctx") or {}).items()}
+    if "expected" in told:
+        told["expected"] = told["expected"].replace("' or '", "', '")  # the library's only word among the choices
+    return Words(key, tuple(told.items()))

@@ -14,7 +14,7 @@ from gridloop.kernel.retention import kept
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs import desk
 from gridloop.orgs import selectors as orgs
-from gridloop.scenes import editing
+from gridloop.scenes import catalogue, editing
 from gridloop.scenes.loading import PACKS, PROCESSES, Known, Loaded, digest_of, load_all
 from gridloop.scenes.models import PackSwitch, PackVersion, Rehearsal
 from gridloop.scenes.rules import is_basis, tier
@@ -67,11 +67,12 @@ def _kept(pack: Pack, text: str, process_digest: str, level: str, base: str = ""
 
 @verb("process.edit")
 def install_folder(viewer: Viewer, packs: Path = PACKS) -> list[int]:
-    """Install every pack of a folder, all or none, and the processes that no pack uses yet."""
-    loaded = load_all(packs)
-    for one in loaded:
-        if one.wrongs:
-            raise Invalid("scenes.refused", first=one.wrongs[0].words)
+    """Install the packs of a folder that are right, and the processes that no pack uses yet.
+
+    One with faults stays as it was installed before, and ``doctor`` tells of it: a pack that somebody is writing stops no start.
+    """
+    catalogue.need_right()
+    loaded = [one for one in load_all(packs) if not one.wrongs]
     for path in sorted(PROCESSES.glob("*.bpmn")):
         install_definition(viewer, path.stem, path.read_bytes())
     return [install(viewer, one) for one in loaded]

@@ -18,8 +18,9 @@ from gridloop.kernel.errors import Invalid
 from gridloop.kernel.expressions import Expression, ExpressionFault
 from gridloop.kernel.hashing import canonical, sha256_hex
 from gridloop.kernel.texts import Words
+from gridloop.scenes.folders import is_pack, left_by_a_system, stories_in
 from gridloop.scenes.rules import placeholders
-from gridloop.scenes.strict_yaml import Document, Wrong, read
+from gridloop.scenes.strict_yaml import Document, Wrong, read, text_of
 from gridloop.sdk.pack import (
     FACT_NAMES,
     FILES,
@@ -157,13 +158,17 @@ class Known:
 
 def signal_kinds(packs: Path = PACKS) -> dict[str, Kind]:
     """The catalogue of signal kinds by name. Invalid when it is not right."""
-    document = read((packs / "signal_kinds.yaml").read_text(encoding="utf-8"), "packs/signal_kinds.yaml")
+    document = read(text_of(packs / "signal_kinds.yaml"), "packs/signal_kinds.yaml")
     found: dict[str, Kind] = {}
-    for name, entry in (document.data or {}).get("kinds", {}).items():
+    kinds = document.data.get("kinds") if isinstance(document.data, dict) else None
+    for name, entry in (kinds if isinstance(kinds, dict) else {}).items():
         try:
             found[name] = Kind(language.kind_number(name), **entry)
         except TypeError:
-            document.fault(("kinds", name), "scenes.bad_value", name=name, value=str(entry), detail=Words("kernel.field_wrong"))
+            allowed = ", ".join(Kind._fields[4:])
+            document.fault(
+                ("kinds", name), "scenes.bad_value", name=name, value=str(entry), detail=Words("scenes.kind_keys", (("allowed", allowed),))
+            )
     for name, kind in found.items():
         if kind.counts and kind.counts not in found:
             document.fault(
@@ -177,7 +182,7 @@ def signal_kinds(packs: Path = PACKS) -> dict[str, Kind]:
 def load_all(packs: Path = PACKS, known: Known | None = None) -> list[Loaded]:
     """Every pack folder, in order of name; two packs for any type are a fault of the second."""
     known = known or Known.of()
-    loaded = [load(folder, known) for folder in sorted(packs.iterdir()) if folder.is_dir() and (folder / "pack.yaml").exists()]
+    loaded = [load(folder, known) for folder in sorted(packs.iterdir()) if is_pack(folder)]
     anys = [one for one in loaded if one.pack and one.pack.pack.any_type]
     for second in anys[1:]:
         params = (("first", anys[0].name), ("second", second.name))
@@ -211,15 +216,19 @@ def _documents(folder: Path, loaded: Loaded) -> dict[str, Document]:
     documents: dict[str, Document] = {}
     for path in sorted(folder.iterdir()):
         name = f"{folder.name}/{path.name}"
-        if path.suffix == ".yaml" and path.stem in FILES:
-            text = path.read_text(encoding="utf-8")
+        if left_by_a_system(path.name):
+            continue
+        if path.suffix == ".yaml" and path.stem in FILES and path.is_file():
+            text = text_of(path)
             documents[path.stem] = read(text, name)
             if path.stem == "detect":
                 loaded.detect_text = text
         elif path.name == "stories" and path.is_dir():
-            loaded.stories = {p.name: p.read_text(encoding="utf-8") for p in sorted(path.glob("*.yaml"))}
+            loaded.stories, others = stories_in(path)
+            loaded.wrongs += [Wrong(f"{name}/{one}", 1, "scenes.not_yaml", (("name", one),)) for one in others]
         elif path.name not in ("fixtures", "README.md"):
-            loaded.wrongs.append(Wrong(name, 1, "scenes.unknown_file", (("name", path.name),)))
+            key = "scenes.not_yaml" if path.suffix == ".yml" and path.stem in FILES else "scenes.unknown_file"
+            loaded.wrongs.append(Wrong(name, 1, key, (("name", path.name),)))
     for name in NEEDED:
         if name not in documents:
             loaded.wrongs.append(Wrong(f"{folder.name}/{name}.yaml", 1, "scenes.no_file", (("name", f"{name}.yaml"),)))
@@ -301,6 +310,8 @@ class Checker:
             document.fault(("params", name), fault.key, **fault.params)
             return
         template = part.params.get("courtesy")
+        if notices is None and "notices" in self.documents:
+            return  # the file with faults says enough itself
         if template is not None and (notices is None or template not in notices.templates):
             document.fault(("params", "courtesy"), "scenes.no_template", name=template)
 

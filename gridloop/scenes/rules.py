@@ -15,6 +15,7 @@ from gridloop.detection.sentences import sentences
 from gridloop.detection.values import Kind
 from gridloop.kernel.durations import WorkingCalendar, parse_duration
 from gridloop.kernel.expressions import Expression, ExpressionFault
+from gridloop.kernel.texts import Words
 from gridloop.sdk.pack import SIGNAL_NAMES, Pack, SameThing, SignalRule
 from gridloop.sdk.signals import Signal
 
@@ -219,6 +220,20 @@ def _rank(pack: Pack, case_type: str) -> int | None:
     if case_type[:2] in pack.pack.also:
         return 2
     return 3 if pack.pack.any_type else None
+
+
+def shared(one: Pack, others: Iterable[Pack]) -> list[Words]:
+    """What a pack has in common with others that are installed beside it: no fault, but a copy that nobody meant does everything twice."""
+    found: list[Words] = []
+    opened = {rule.kind for rule in one.signals.rules if rule.does == "open" and rule.kind}
+    for other in others:
+        kinds = opened & {rule.kind for rule in other.signals.rules if rule.does == "open"}
+        if kinds:
+            found.append(Words("scenes.shared_kind", (("kind", ", ".join(sorted(map(str, kinds)))), ("pack", other.pack.id))))
+        if one.pack.case_type == other.pack.case_type:
+            first = min(one.pack.id, other.pack.id)
+            found.append(Words("scenes.shared_type", (("type", one.pack.case_type), ("pack", other.pack.id), ("first", first))))
+    return found
 
 
 def is_on(switches: Mapping[str, bool], region: str, unswitched: bool = True) -> bool:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,13 +18,13 @@ from gridloop.detection.values import Kind
 from gridloop.journal.frame import reading
 from gridloop.kernel.durations import WorkingCalendar
 from gridloop.kernel.errors import NotFound, NotNow
-from gridloop.kernel.texts import say
+from gridloop.kernel.texts import Words, say
 from gridloop.kernel.viewer import SYSTEM, Viewer
 from gridloop.orgs.selectors import calendar_for, region_names, unit_names
 from gridloop.registry.selectors import devices_by_code
 from gridloop.scenes.editing import GONE, SAME, check, text_of, with_limit
 from gridloop.scenes.editing import told as told_as
-from gridloop.scenes.loading import Known, signal_kinds
+from gridloop.scenes.loading import PACKS, Known, load_all, signal_kinds
 from gridloop.scenes.models import PackSwitch, PackVersion, Rehearsal
 from gridloop.scenes.rules import DRAFT, ToldDetector, is_on, may_be_on, told_detectors
 from gridloop.sdk.pack import Pack
@@ -160,11 +161,16 @@ def _made(one: Installed, calendar: WorkingCalendar) -> list[Detector]:
         return []
 
 
+def left_out(folder: Path = PACKS) -> list[tuple[str, Words]]:
+    """Packs of the folder that are not installed as they stand there, each with its first fault."""
+    return [(one.name, one.wrongs[0].words) for one in load_all(folder) if one.wrongs]
+
+
 @reading
 def doctor(viewer: Viewer) -> list[tuple[str, str, str, dict[str, Any]]]:
     """Lines for ``gridloop doctor``: packs of a later program, and those that are on whose detectors cannot be read any more."""
     calendar = calendar_for(viewer, "")
-    lines: list[tuple[str, str, str, dict[str, Any]]] = []
+    lines = [("BAD", "packs", "scenes.doctor_left_out", {"pack": name, "first": first}) for name, first in left_out()]
     for row in PackVersion.objects.order_by("name", "-id").distinct("name"):
         if not _is_readable(int(row.pk)):
             lines.append(("BAD", "packs", "scenes.of_a_later_program", {"pack": row.name, "version": row.version}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pathlib
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -24,6 +25,19 @@ LONGEST_NUMBER = 400  # digits; more of them are text
 # words and numbers that YAML 1.1 readers take for something else: on → true, 12:30 → 750, 01002 → 514
 _TRAP = re.compile(r"^(y|n|yes|no|on|off|[-+]?0[0-9_]+|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|0o[0-7]+|=|<<)$", re.IGNORECASE)
 _NULL, _TRUE, _FALSE = ("", "~", "null", "Null", "NULL"), ("true", "True", "TRUE"), ("false", "False", "FALSE")
+_WIDE = re.compile("[：，“”‘’｛｝［］－　]")  # what a Chinese keyboard writes for the punctuation of YAML
+_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|(?:^|\s)#.*")
+_FOREIGN = re.compile("[\udc80-\udcff]")  # bytes that are no UTF-8, as ``text_of`` keeps them
+# What a pattern asks for, in words; the pattern itself says nothing to most people
+_FORMS = {
+    r"^[1-9][0-9]{0,5}(m|h|d|wh|wd)$": "scenes.form_limit",
+    r"^\+([0-9]{1,5})(m|h|d)$": "scenes.form_offset",
+    r"^[a-z][a-z0-9_]{1,40}$": "scenes.form_word",
+    r"^[0-9]{5}$": "scenes.form_type",
+    r"^([0-9]{2}|[0-9]{5})$": "scenes.form_types",
+    r"^[0-9]+\.[0-9]+\.[0-9]+$": "scenes.form_version",
+}
+_LIMITS = ("limit", "within", "pause")  # a number without its unit is no text: then there is no pattern that it missed
 _INT, _FLOAT = re.compile(r"^[-+]?[0-9]+$"), re.compile(r"^[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?$")
 # The library's sentences (English only), by how they begin → ours, which say how it is mended
 _YAML_WORDS = (
@@ -107,7 +121,29 @@ class Document:
         path: Path = tuple(part for part in one["loc"] if part != "[key]")
         name = ".".join(str(part) for part in path) or "-"
         keys = {"extra_forbidden": "scenes.unknown_key", "missing": "scenes.missing_key"}
-        self.fault(path, keys.get(one["type"], "scenes.bad_value"), name=name, value=_short(one.get("input")), detail=field_words(one))
+        key, given = keys.get(one["type"], "scenes.bad_value"), one.get("input")
+        detail = Words(form) if (form := _form(one, path)) else field_words(one)
+        if wide := _wide(str(path[-1]) if key == "scenes.unknown_key" else given if key == "scenes.bad_value" and form else ""):
+            detail = Words("scenes.wide", (("what", detail), ("found", wide)))
+            key = "scenes.unknown_key_wide" if key == "scenes.unknown_key" else key
+        self.fault(path, key, name=name, value=_short(given), detail=detail, found=wide)
+
+
+def _form(one: Any, path: Path) -> str | None:
+    if one["type"] == "string_type" and path and path[-1] in _LIMITS:
+        return "scenes.form_limit"
+    return _FORMS.get(str((one.get("ctx") or {}).get("pattern", "")))
+
+
+def _wide(text: Any) -> str:
+    """The first full-width mark of a text; '' for none."""
+    found = _WIDE.search(text) if isinstance(text, str) else None
+    return "" if found is None else "U+3000" if found[0] == "\u3000" else found[0]
+
+
+def text_of(path: pathlib.Path) -> str:
+    """The file's text. Bytes that are no UTF-8 are kept, for ``read`` to tell of them with their line."""
+    return path.read_text(encoding="utf-8", errors="surrogateescape")
 
 
 def read(text: str, file: str) -> Document:
@@ -122,6 +158,9 @@ def _read(text: str, file: str) -> Document:
     if len(text) > LARGEST:
         document.fault((), "scenes.too_large", limit=LARGEST)
         return document
+    if (foreign := _FOREIGN.search(text)) is not None:
+        document.wrongs.append(Wrong(file, text.count("\n", 0, foreign.start()) + 1, "scenes.not_utf8"))
+        return document
     try:
         root = YAML(typ="safe", pure=True).compose(text)
         if root is not None:
@@ -130,9 +169,7 @@ def _read(text: str, file: str) -> Document:
         document.data = None
         document.fault((), "scenes.too_deep")
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        document.wrongs.append(Wrong(file, line, "scenes.yaml", (("detail", _yaml_words(str(error.problem), str(error.context))),)))
+        document.wrongs.append(_yaml_wrong(error, text, file))
     except ReaderError as error:
         document.wrongs.append(
             Wrong(file, text.count("\n", 0, error.position) + 1, "scenes.yaml", (("detail", Words("scenes.yaml_character")),))
@@ -140,6 +177,20 @@ def _read(text: str, file: str) -> Document:
     except YAMLError as error:
         document.fault((), "scenes.yaml", detail=_yaml_words(str(error)))
     return document
+
+
+def _yaml_wrong(error: MarkedYAMLError, text: str, file: str) -> Wrong:
+    """Where it is to be mended: a key without its colon stands where the key is, and not where the reader gave up."""
+    detail = _yaml_words(str(error.problem), str(error.context))
+    marks = (error.problem_mark, error.context_mark)
+    mark = next((mark for mark in (reversed(marks) if detail.key == "scenes.yaml_no_colon" else marks) if mark), None)
+    line = mark.line + 1 if mark else 1
+    lines = text.splitlines()
+    if line > 1 and lines[line - 2].strip(" ").startswith("\u3000"):
+        line -= 1  # it goes on with the next one, as text
+    if wide := _wide(_QUOTED.sub("", lines[line - 1])) if line <= len(lines) else "":
+        detail = Words("scenes.wide", (("what", detail), ("found", wide)))
+    return Wrong(file, line, "scenes.yaml", (("detail", detail),))
 
 
 def _value(node: Node, path: Path, document: Document) -> Any:

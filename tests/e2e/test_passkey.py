@@ -1,4 +1,4 @@
-"""Passkeys in a real browser with a virtual authenticator: added, used instead of a password, used as second factor, removed."""
+"""Passkeys in a real browser with a virtual authenticator: added, used instead of a password, used as second factor, renamed, removed."""
 
 from __future__ import annotations
 
@@ -81,7 +81,18 @@ def test_a_passkey_from_first_to_last(page: Page, site: str) -> None:
     page.goto(f"{site}/accounts/passkeys/")
     if "/again/" in page.url:
         confirm(page)
-    page.get_by_role("button", name="删除 办公电脑").click()
+    page.get_by_role("button", name="改名 办公电脑").click()
+    page.get_by_label("新名字").fill("值班室电脑")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("cell", name="值班室电脑", exact=True)).to_be_visible()
+    for key in ("Escape", "Enter"):  # Enter is on the button that cancels
+        page.get_by_role("button", name="删除 值班室电脑").click()
+        expect(page.get_by_role("dialog")).to_contain_text("不能再用“值班室电脑”登录")
+        page.keyboard.press(key)
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        expect(page.get_by_role("button", name="删除 值班室电脑")).to_be_focused()
+    page.get_by_role("button", name="删除 值班室电脑").click()
+    page.get_by_role("dialog").get_by_role("button", name="删除").click()
     expect(page.get_by_text("尚未添加通行密钥")).to_be_visible()
     page.context.clear_cookies()
     page.goto(f"{site}/login/")

@@ -155,6 +155,30 @@ def test_units_from_excel_and_a_dry_run(tmp_path: Path) -> None:
     assert (unit.parent.code, unit.parent.presence) == ("u1", "on_call")
 
 
+def test_rows_that_end_early_have_all_columns_and_columns_that_nobody_reads_are_told(tmp_path: Path) -> None:
+    """Of the first row that is short a column was said to be missing, and the file of refused rows lost it for all."""
+    county.settle()
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    rows: list[list[Any]] = [
+        ["名称", "区划代码", "备注", "编号", "类型", "上级单位"],
+        ["无类型站", 990101, None, "U-91"],
+        ["好站", 990101, "x", "U-92", "street_office"],
+        ["错站", 990101, None, "U-93", "street_office", "没有的单位"],
+    ]
+    for row in rows:
+        book.active.append(row)
+    book.save(tmp_path / "units.xlsx")
+    result = run("units", tmp_path / "units.xlsx", code=SOME_REFUSED)
+    assert "未读取的列: 备注" in result.output
+    refused = {row["编号"]: row for row in rejects(tmp_path / "units.xlsx")}
+    assert refused.keys() == {"U-91", "U-93"}
+    assert refused["U-93"]["上级单位"] == "没有的单位"
+    short = write(tmp_path / "short.csv", "编号,名称,区划代码,类型\nU-94,站,990101\nU-95,站,990101,street_office\n")
+    run("units", short, code=SOME_REFUSED)
+    assert [row["row"] for row in rejects(short)] == ["2"]
+
+
 def test_codes_filled_up_with_zeros_and_levels_by_any_word(tmp_path: Path) -> None:
     rows = ["330000000000,浙江省,", "330200000000,宁波市,2", "330212000000,鄞州区,县（区）", "330212001000,下应街道,town"]
     text = "\n".join(["区划代码,名称,级别", *rows, "441900,东莞市,3", "33021,短,"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,6 +14,8 @@ from gridloop.cases.export import COLUMNS, case_csv
 from gridloop.cases.messages import Report
 from gridloop.cases.selectors import CaseFilter
 from gridloop.cases.tests.kit import HERE, Cast
+from gridloop.kernel import clock
+from gridloop.kernel.formulas import unquoted
 from gridloop.kernel.viewer import PUBLIC, Viewer
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +30,17 @@ def test_the_file_holds_what_the_list_holds(cast: Cast) -> None:
     head, row = rows_of(cast.operator)
     assert len(head) == len(COLUMNS)
     assert head[0] == "编号"
-    assert (row[0], row[7]) == (code, "滨河路27号")
+    assert (row[0].strip(), row[7]) == (code, "滨河路27号")
+
+
+def test_a_spreadsheet_loses_no_digit_and_shows_the_time_of_the_screens(cast: Cast) -> None:
+    """Numbers of more than 15 digits end in zeros there, 01037 becomes 1037, and 02:04 UTC is 10:04 on the wall."""
+    at = actions.report(PUBLIC, Report(text="路灯不亮", kind="01037", lon=HERE[0], lat=HERE[1]))
+    (_, row) = rows_of(cast.operator)
+    assert (row[0], row[2]) == (f"{at.case}\t", "01037\t")
+    there = clock.now().astimezone(ZoneInfo("Asia/Shanghai"))
+    assert datetime.strptime(row[9], "%Y-%m-%d %H:%M:%S").replace(tzinfo=ZoneInfo("Asia/Shanghai")) == there.replace(microsecond=0)
+    assert unquoted(row[0].strip()) == at.case
 
 
 def test_another_territory_gets_an_empty_file(cast: Cast) -> None:

@@ -121,7 +121,7 @@ KINDS: dict[str, Kind] = {
             "code": (*_CODE, "区划代码", "行政区划代码", "adcode", "网格编码"),
             "name": ("名称", "区划名称", "网格名称"),
             "level": ("级别", "层级"),
-            "parent_code": ("上级代码", "上级编码"),
+            "parent_code": ("上级代码", "上级编码", "上级", "上级区划"),
             "households": ("户数",),
             "population": ("人口", "人口数"),
             "pinyin": ("拼音",),
@@ -149,7 +149,7 @@ KINDS: dict[str, Kind] = {
         {
             "code": (*_CODE, "工号"),
             "name": ("姓名",),
-            "unit": ("单位编码", "所属单位"),
+            "unit": ("单位编码", "单位编号", "所属单位"),
             "phone": _PHONE,
             "employment": ("用工性质",),
             "skills": ("技能", "特长"),

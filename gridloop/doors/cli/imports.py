@@ -78,6 +78,9 @@ def read_plan(path: Path | None, kind: Kind) -> Plan:
     return Plan(raw.get("columns") or {}, raw.get("defaults") or {}, raw.get("words") or {}, raw.get("coordinates") == "gcj02")
 
 
+_OF_A_FEATURE = ("geometry", "id", "row", "reason")  # of GeoJSON, and what our own file of refused rows puts in front
+
+
 class Rejects:
     """The file beside the input with row number, reason and the original row; made only when it is needed."""
 
@@ -217,6 +220,8 @@ class Importer:
             words = "; ".join(f"{name} ({'、'.join(self.kind.names.get(name, ())[:3]) or name})" for name in missing)
             has = ", ".join(name for name in header if name)[:200]
             raise SheetFault(self.source.name, f"no column for {words}; the file has {has}", f"缺少列：{words}；表格里有：{has}")
+        if unread := [name for name in header if name and name not in (*columns.values(), *_OF_A_FEATURE)]:
+            click.echo(f"  columns not read / 未读取的列: {', '.join(unread)[:200]}", err=True)
         return columns
 
     def _word(self, name: str, text: str) -> str | None:

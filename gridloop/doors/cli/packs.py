@@ -10,8 +10,10 @@ import click
 
 from gridloop.doors.cli.common import data_dir_option, django_on, refuse_moved_clock, running_environment
 from gridloop.doors.cli.faults import refused_as
+from gridloop.scenes import catalogue
+from gridloop.scenes.folders import is_pack
 from gridloop.scenes.loading import Known, Loaded, load, load_all, signal_kinds
-from gridloop.scenes.rules import tier, told_detectors
+from gridloop.scenes.rules import shared, tier, told_detectors
 from gridloop.scenes.schema import PUBLISHED, publish
 from gridloop.scenes.stories.reading import kinds_of, missing_sorts, stories_of
 from gridloop.scenes.stories.running import Result, play_in_memory
@@ -27,8 +29,16 @@ def _folders(paths: tuple[Path, ...]) -> list[Loaded]:
     known = Known.of()
     found: list[Loaded] = []
     for path in paths:
-        found += [load(path.resolve(), known)] if (path / "pack.yaml").is_file() else load_all(path.resolve(), known)
+        found += [load(path.resolve(), known)] if is_pack(path) else load_all(path.resolve(), known)
     return found
+
+
+def _need_catalogue(lang: str | None) -> None:
+    """Every pack names a type of it: with a catalogue that can not be read there is nothing to check them against."""
+    if wrongs := catalogue.faults():
+        for wrong in wrongs:
+            click.echo(refused_as(lang, wrong.words))
+        sys.exit(1)
 
 
 @click.command("check-packs")
@@ -41,17 +51,22 @@ def check_packs(paths: tuple[Path, ...], write_schema: bool, lang: str | None) -
         publish()
         click.echo(str(PUBLISHED))
         return
+    _need_catalogue(lang)
     packs = _folders(paths)
     wrongs = [wrong for one in packs for wrong in (*one.wrongs, *stories_of(one)[1], *missing_sorts(one))]
     for wrong in wrongs:
         click.echo(refused_as(lang, wrong.words))
     kinds = signal_kinds()
+    named = {one.name for one in packs}
+    beside = [one.pack for one in load_all() if one.pack and one.name not in named] if paths else []
     for one in packs:
         if one.pack is not None:
             part = one.pack.pack
             click.echo(f"{one.name} {part.version} {tier(part.needs, kinds_of(one))}: {part.title.zh} / {part.title.en}")
             for detector in told_detectors(one.pack, kinds):
                 click.echo(f"    {detector.name}: {detector.sentence_en if lang == 'en' else detector.sentence_zh}")
+            for words in shared(one.pack, beside) if paths else ():
+                click.echo(f"    note / 注意: {refused_as(lang, words)}", err=True)
     if not packs:
         click.echo("no scene pack found / 没有找到场景包", err=True)
     if wrongs or not packs:
@@ -69,11 +84,16 @@ def play_stories(packs: tuple[str, ...], live: str | None, story: str, lang: str
 
     A pack is named, or its folder given, its stories' folder, or a folder of packs; it stands in for the program's of the same name.
     """
+    _need_catalogue(lang)
     loaded, names = _asked(packs)
     asked = [one for one in loaded if not names or one.name in names]
-    wrongs = [*(wrong for one in loaded for wrong in one.wrongs), *(wrong for one in asked for wrong in stories_of(one)[1])]
+    wrongs = [wrong for one in asked for wrong in (*one.wrongs, *stories_of(one)[1])]
     if wrongs:
         raise click.ClickException("\n".join(refused_as(lang, wrong.words) for wrong in wrongs[:_SHOWN]))
+    for one in loaded:
+        if one.wrongs:  # somebody is writing it: no reason to keep the others from being played
+            click.echo(f"left out / 未载入: {refused_as(lang, one.wrongs[0].words)}", err=True)
+    loaded = [one for one in loaded if not one.wrongs]
     _show(_live(loaded, names, live, story, data_dir) if live else play_in_memory(loaded, names, story=story))
 
 

@@ -20,6 +20,7 @@ from gridloop.doors.cli import database
 from gridloop.doors.cli.common import data_dir_option, django_on, sample_scale, urls_on
 from gridloop.doors.cli.database import APP, INGEST, OWNER, DatabaseFault, Urls
 from gridloop.doors.cli.deployment import ROOT, Deployment
+from gridloop.doors.cli.faults import refused_as
 from gridloop.doors.cli.supervisor import die_with_parent
 
 _WATCHED = (
@@ -120,6 +121,8 @@ def prepare(data_dir: Path | None) -> None:
         if drawing:
             _step("base map / 底图", lambda: _end_base_map(drawing))
         _step("scene packs / 场景包", _call("gridloop.scenes.actions", "install_all"))
+        for _, first in importlib.import_module("gridloop.scenes.selectors").left_out():
+            click.echo(f"  left out / 未安装: {refused_as(None, first)}", err=True)
         if not state.get("sample") and not state.get("officers_made"):
             made = importlib.import_module("gridloop.access.actions").create_officers()
             for role, username, password in made:

@@ -203,7 +203,7 @@ def _csv_blocks(path: Path, most: int) -> Iterator[Block | list[Line]]:
             rows, some = csv.reader(chain(lines, text), delimiter=delimiter), []
             for row in rows:
                 if any(cell.strip() for cell in row):
-                    some.append(Line(number, dict(zip(header, (c.strip() for c in row), strict=False))))
+                    some.append(_line(number, header, row))
                 number += 1
                 if rows.line_num >= len(lines):
                     break
@@ -237,6 +237,11 @@ def _delimiter(path: Path) -> str:
         return max(",\t;", key=text.readline(_PROBE).count)
 
 
+def _line(number: int, header: list[str], row: list[str]) -> Line:
+    """A short row has all columns: the others are empty."""
+    return Line(number, dict(zip(header, (*(c.strip() for c in row), *[""] * (len(header) - len(row))), strict=False)))
+
+
 def _csv(path: Path) -> Iterator[Line]:
     encoding, delimiter = _encoding(path), _delimiter(path)
     with io.TextIOWrapper(open_packed(path), encoding=encoding, newline="") as text:
@@ -245,7 +250,7 @@ def _csv(path: Path) -> Iterator[Line]:
         _check_header(path, header)
         for number, row in enumerate(rows, start=2):
             if any(cell.strip() for cell in row):
-                yield Line(number, dict(zip(header, (c.strip() for c in row), strict=False)))
+                yield _line(number, header, row)
 
 
 class _Begun(Exception):
@@ -290,7 +295,8 @@ def _xlsx(path: Path) -> Iterator[Line]:
         _check_header(path, header)
         for number, row in enumerate(rows, start=2):
             if any(cell is not None for cell in row):
-                yield Line(number, {name: cell for name, cell in zip(header, row, strict=False) if name})
+                whole = (*row, *[None] * (len(header) - len(row)))  # the library leaves out empty cells at the end
+                yield Line(number, {name: cell for name, cell in zip(header, whole, strict=False) if name})
 
 
 def _check_header(path: Path, header: list[str]) -> None:

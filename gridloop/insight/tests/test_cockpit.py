@@ -11,9 +11,12 @@ import pytest
 
 from gridloop.cases import actions, present
 from gridloop.cases.messages import Report, Reported
+from gridloop.cases.models import Case
+from gridloop.cases.selectors import CaseFilter, case_counts, case_page, case_total
 from gridloop.cases.tests.kit import COUNTY, EAST, HERE, STAFF, THERE, WEST, Cast
 from gridloop.cases.tests.test_life import act, handled
 from gridloop.insight.selectors import cockpit
+from gridloop.journal.actions import scoped
 from gridloop.kernel import clock
 from gridloop.kernel.errors import NotFound
 from gridloop.kernel.viewer import PUBLIC, SYSTEM
@@ -109,6 +112,20 @@ def test_today_and_now(seen: tuple[dict[str, str], list[Life], dict[str, Any]]) 
     assert shown["now"] == {"in_hand": len(still), "waiting": 2, "overdue": 1, "severity": {s: severities[s] for s in "1234"}}
     assert [row["code"] for row in shown["overdue"]] == [codes["stuck"]]
     assert [row["code"] for row in shown["latest"]] == [x.code for x in sorted(told, key=lambda x: x.reported, reverse=True)]
+
+
+def test_lists_and_counts_call_late_what_the_cockpit_calls_late(cast: Cast) -> None:
+    """Past its own limit in a fresh stage: the tile counted such a case, and the list that it opens left it out."""
+    codes, late = live(cast), CaseFilter(overdue=True)
+    with clock.fixed(NOW.astimezone(UTC)):
+        with scoped(SYSTEM):
+            hour = timedelta(hours=1)
+            Case.objects.filter(code=codes["west"]).update(due_at=clock.now() - hour, stage_due_at=clock.now() + hour)
+        shown = cockpit(cast.county_operator)["now"]["overdue"]
+        rows, _ = case_page(cast.county_operator, late)
+        assert {row.code for row in rows} == {codes["stuck"], codes["west"]}
+        assert shown == case_total(cast.county_operator, late) == 2
+        assert case_counts(cast.county_operator, CaseFilter())["overdue"] == 2
 
 
 def test_satisfaction_is_the_reporters_with_the_centres_beside(seen: tuple[dict[str, str], list[Life], dict[str, Any]]) -> None:

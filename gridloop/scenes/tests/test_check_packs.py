@@ -9,9 +9,10 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from gridloop.doors.cli.packs import check_packs, play_stories
+from gridloop.kernel.errors import Invalid
 from gridloop.kernel.hashing import canonical, sha256_hex
 from gridloop.kernel.texts import all_texts
-from gridloop.scenes import schema
+from gridloop.scenes import catalogue, schema
 from gridloop.scenes.loading import FACTS, PACKS, ROOT, digest_of, load, load_all
 from gridloop.scenes.rules import tier
 from gridloop.scenes.stories.reading import kinds_of, stories_of
@@ -80,6 +81,90 @@ def test_missing_and_unknown_files(tmp_path: Path) -> None:
     (pack / "limits.yaml").unlink()
     (pack / "run.py").write_text("import os")
     assert [w.key for w in load(pack, KNOWN).wrongs] == ["scenes.no_file", "scenes.unknown_file"]
+
+
+def test_what_a_person_saves_another_way_is_told_and_not_a_crash(tmp_path: Path) -> None:
+    pack = copy_of("illegal_parking", tmp_path)
+    first = sorted((pack / "stories").iterdir())[0]
+    (pack / "notices.yaml").write_bytes((pack / "notices.yaml").read_text(encoding="utf-8").encode("gb18030"))
+    first.write_bytes(first.read_text(encoding="utf-8").encode("gb18030"))
+    for left in (".DS_Store", "Thumbs.db", "pack.yaml~", "~$limits.yaml", "stories/.DS_Store"):
+        (pack / left).write_text("", encoding="utf-8")
+    loaded = load(pack, KNOWN)
+    assert [(w.file, w.key) for w in loaded.wrongs] == [("illegal_parking/notices.yaml", "scenes.not_utf8")], (
+        "and no template that is missing"
+    )
+    assert [w.key for w in stories_of(loaded)[1]] == ["scenes.not_utf8"]
+
+
+def test_a_file_by_a_name_that_is_not_quite_right_is_not_left_out_in_silence(tmp_path: Path) -> None:
+    pack = copy_of("illegal_parking", tmp_path)
+    (pack / "pack.yaml").rename(pack / "pack.yml")
+    first = sorted((pack / "stories").iterdir())[0]
+    first.rename(first.with_suffix(".yml"))
+    (one,) = load_all(tmp_path, KNOWN)
+    assert sorted((w.file.rpartition("/")[2], w.key) for w in one.wrongs) == [
+        (first.with_suffix(".yml").name, "scenes.not_yaml"),
+        ("pack.yaml", "scenes.no_file"),
+        ("pack.yml", "scenes.not_yaml"),
+    ]
+    assert "pack.yml" in CliRunner().invoke(check_packs, [str(pack), "--lang", "zh"]).output
+
+
+def test_a_pack_that_somebody_is_writing_keeps_no_other_from_being_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    half = change(copy_of("device_care", tmp_path), "pack.yaml", "severity: 4", "severity: 40")
+    others = [one for one in load_all() if one.name != half.name]
+    monkeypatch.setattr("gridloop.doors.cli.packs.load_all", lambda: [*others, half])
+    answer = CliRunner().invoke(play_stories, ["illegal_parking", "--story", "01", "--lang", "zh"])
+    assert answer.exit_code == 0, answer.output
+    assert "device_care/pack.yaml:" in answer.output
+    assert CliRunner().invoke(play_stories, ["device_care"]).exit_code == 1
+
+
+def test_a_copy_that_does_what_the_old_pack_does_is_told(tmp_path: Path) -> None:
+    """Its stories count two cases, and nothing said why."""
+    copy = copy_of("illegal_parking", tmp_path).rename(tmp_path / "street_stall")
+    change(copy, "pack.yaml", "id: illegal_parking", "id: street_stall")
+    answer = CliRunner().invoke(check_packs, [str(copy), "--lang", "zh"])
+    assert answer.exit_code == 0
+    assert "信号 vehicle_stopped 在场景 illegal_parking 也会立案" in answer.output
+    assert "群众上报归 illegal_parking" in answer.output
+    assert "注意" not in CliRunner().invoke(check_packs, [str(PACKS / "illegal_parking")]).output
+
+
+TYPE = """      - code: "09009"
+        zh: "机动车乱停放"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (TYPE, TYPE.replace("09009", "09006"), "出现两次"),
+        (TYPE, TYPE.replace("09009", "08999"), "前两位须是 09"),
+        (TYPE, TYPE.replace('"09009"', "09009"), "请加引号"),
+        (TYPE, TYPE.replace("zh:", "zh："), "全角的“：”"),
+        (TYPE, TYPE.replace("zh:", "name:"), "缺少"),
+        (TYPE, TYPE.replace('        zh: "机', '\tzh: "机'), "制表符"),
+        ("resolve: 2h}", "resolve: 2小时}", "数字加单位"),
+        ("lead: TRAFFIC_POLICE", "lead: 交警", "departments"),
+    ],
+)
+def test_the_catalogue_of_types_is_checked_with_file_and_line(old: str, new: str, said: str, tmp_path: Path) -> None:
+    text = catalogue.CATALOGUE.read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "case_types.yaml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    wrong = catalogue.faults(path)[0]
+    assert said in wrong.said("zh")
+    assert wrong.file == "packs/case_types.yaml"
+    assert abs(wrong.line - text[: text.index(old)].count("\n") - 1) <= 2
+    with pytest.raises(Invalid):
+        catalogue.need_right(path)
+
+
+def test_the_catalogue_of_types_is_right() -> None:
+    assert [str(wrong) for wrong in catalogue.faults()] == []
 
 
 def test_two_packs_for_any_type(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from gridloop.kernel.errors import Forbidden, Invalid, NotFound, NotNow
 from gridloop.kernel.viewer import PUBLIC, SYSTEM, Grant, Viewer
 from gridloop.scenes import actions, selectors
 from gridloop.scenes.book import BOOK
-from gridloop.scenes.loading import load
+from gridloop.scenes.loading import PACKS, load
 from gridloop.scenes.models import PackVersion
 from gridloop.scenes.tests.packkit import KNOWN, change, copy_of
 from gridloop.sdk.signals import Signal
@@ -44,6 +45,20 @@ def test_installing_again_changes_nothing(cast: Cast) -> None:
     assert len(actions.install_all()) == before
     assert PackVersion.objects.count() == before
     assert Definition.objects.filter(name="standard_case").count() == 1
+
+
+def test_a_pack_with_faults_stops_neither_the_others_nor_its_version_of_before(cast: Cast, tmp_path: Path) -> None:
+    before = next(one for one in selectors.packs(SYSTEM) if one.name == "illegal_parking").version_id
+    change(copy_of("illegal_parking", tmp_path), "limits.yaml", "{limit: 30m}", "{limit: 30分钟}")
+    change(copy_of("general", tmp_path), "pack.yaml", "version: 1.", "version: 9.")
+    shutil.copy(PACKS / "signal_kinds.yaml", tmp_path)
+    actions.install_folder(SYSTEM, tmp_path)
+    BOOK.forget()
+    assert BOOK.for_type("09009", EAST, PLATE)[0].version_id == before
+    assert next(one for one in selectors.packs(SYSTEM) if one.name == "general").version.startswith("9.")
+    ((name, first),) = selectors.left_out(tmp_path)
+    assert name == "illegal_parking"
+    assert "limits.yaml:" in first.said("zh")
 
 
 def test_changed_pack_is_a_new_version_and_the_old_one_stays(cast: Cast, tmp_path: Path) -> None:

@@ -18,6 +18,10 @@ from gridloop.sdk.pack import LimitsFile
         ("a: 12:30", "scenes.trap", 1),
         ("a: 01002", "scenes.trap", 1),
         ("on: x", "scenes.trap_yes", 1),
+        ("a: 1\nb：2\nc: 3", "scenes.yaml", 2),
+        ("a: 1\nb:2\nc: 3", "scenes.yaml", 2),
+        ("a:\n  b: {c: 1}\n　　d: {c: 2}\n  e: 1", "scenes.yaml", 3),
+        ("a: 1\nb: \udcce\udcc4", "scenes.not_utf8", 2),
         ("5: x", "scenes.text_key", 1),
         ("a: 1\na: 2", "scenes.double_key", 2),
         ("a: &x 1\nb: *x", "scenes.anchor", 1),
@@ -76,13 +80,35 @@ def test_a_fault_of_a_value_is_said_in_both_languages() -> None:
     document = read("stages:\n  intake:\n    limit: soon\n  accept: 5\n", "l.yaml")
     assert document.parse(LimitsFile) is None
     assert [wrong.said("zh") for wrong in document.wrongs] == [
-        "l.yaml:3: stages.intake.limit 的值 soon 不正确（格式不对，应符合 ^[1-9][0-9]{0,5}(m|h|d|wh|wd)$）",
+        "l.yaml:3: stages.intake.limit 的值 soon 不正确（应为数字加单位，如 30m：m 分钟、h 小时、d 天、wh 工作小时、wd 工作日）",
         "l.yaml:4: stages.accept 的值 5 不正确（应为“键: 值”的对象）",
     ]
     assert [wrong.said("en").partition("(")[2] for wrong in document.wrongs] == [
-        "has the wrong form; it must match ^[1-9][0-9]{0,5}(m|h|d|wh|wd)$)",
+        "must be a number and its unit such as 30m: m minutes, h hours, d days, wh working hours, wd working days)",
         "must be an object of keys and values)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("stages:\n  intake：{limit: 5m}\n  check: 1", "：”"),
+        ("stages:\n  intake: {limit：5m}\n", "：”"),
+        ("stages:\n  intake: {limit: 5m，red: 200}\n", "，”"),
+        ("stages:\n  intake: {limit: “5m”}\n", "““”"),
+        ("stages:\n  intake: {limit: 5m}\n　　check: {limit: 5m}\n", "U+3000"),
+        ("stages:\n  intake: {limit: 5}\n", ""),
+        ("stages:\n  intake: {limit: 5分钟}\n", ""),
+        ("stages:\n  intake: {limit: '5m：'}\n  check: [a: b: '：'\n", ""),
+    ],
+)
+def test_marks_of_a_chinese_keyboard_are_named(text: str, found: str) -> None:
+    document = read(text, "l.yaml")
+    assert document.parse(LimitsFile) is None
+    said = " ".join(wrong.said("zh") for wrong in document.wrongs)
+    assert ("全角" in said) == bool(found), said
+    assert found in said
+    assert "^[" not in said, "a pattern says nothing to most people"
 
 
 @given(st.text(max_size=200))

@@ -152,6 +152,8 @@ def test_a_name_in_an_address_is_never_a_path(live: Live, name: str) -> None:
         ("limit=0", "doors.bad_field", "/limit"),
         ("limit=99999999999999999999", "doors.bad_field", "/limit"),
         ("since=yesterday", "doors.bad_field", "/since"),
+        ("since=2026-11-01", "doors.bad_field", "/since"),
+        ("since=2026-11-02T00:00:00Z&until=2026-11-01T00:00:00Z", "cases.bad_span", "/until"),
         ("severity=x", "doors.bad_field", "/severity"),
     ],
 )

@@ -3,7 +3,8 @@
 "use strict";
 
 document.addEventListener("submit", (event) => {
-  const { dataset } = event.target;
+  const { dataset, method } = event.target;
+  if (method === "dialog") return; // it only closes, and may be asked again
   if (dataset.sent) event.preventDefault();
   dataset.sent = "yes";
 });

@@ -1,4 +1,4 @@
-/* Passkeys on the log-in pages. A button with data-passkey says what it is for: login, authenticate, reauthenticate, add, remove.
+/* Passkeys on the log-in pages. A button with data-passkey says what it is for: login, authenticate, reauthenticate, add, rename, remove.
    Everything else on these pages works without scripts; without this one the buttons stay hidden. */
 "use strict";
 
@@ -48,8 +48,28 @@ async function call(method, path, body) {
   return told.data;
 }
 
-async function run(button) {
+/** A dialog of the page; true unless it was left by Escape or the button that cancels. */
+async function agreed(dialog) {
+  dialog.returnValue = "";
+  dialog.showModal();
+  await new Promise((done) => dialog.addEventListener("close", done, { once: true }));
+  return dialog.returnValue === "yes";
+}
+
+/** What somebody changes their mind about is `null`: nothing was done, and there is nothing to tell. */
+async function asked(button) {
+  const dialog = document.getElementById(`passkey_ask_${button.dataset.passkey}`);
+  if (!dialog) return "";
+  const name = document.getElementById("passkey_new");
+  const sure = document.getElementById("passkey_sure");
+  name.value = button.dataset.name;
+  sure.textContent = `${sure.dataset.sure.replace("{name}", () => button.dataset.name)}${sure.dataset.last ?? ""}`;
+  return (await agreed(dialog)) ? name.value.trim() || button.dataset.name : null;
+}
+
+async function run(button, name) {
   const kind = button.dataset.passkey;
+  if (kind === "rename") return call("PUT", WHERE.remove, { id: Number(button.value), name });
   if (kind === "remove") return call("DELETE", WHERE.remove, { authenticators: [Number(button.value)] });
   const options = await call("GET", WHERE[kind]);
   if (kind === "add") {
@@ -73,9 +93,11 @@ function sentence(error, words) {
 async function pressed(button) {
   const told = document.getElementById("passkey_told");
   told.hidden = true;
+  const name = await asked(button);
+  if (name === null) return button.focus();
   button.disabled = true;
   try {
-    await run(button);
+    await run(button, name);
     location.assign(button.dataset.next || location.href);
   } catch (error) {
     told.textContent = sentence(error, told.dataset);
