@@ -25,7 +25,7 @@ WHERE, GROUPS = "gl_cases_where(jsonb)", "gl_cases_groups(jsonb, int, timestampt
 
 
 class Migration(migrations.Migration):
-    dependencies = [("cases", "0023_closed_by_of_old")]
+    dependencies = [("cases", "0024_words_planned_once")]
     operations = [
         migrations.RunSQL(
             changed(WHERE, LIST, BOTH) + changed(GROUPS, COUNT, EITHER), changed(WHERE, BOTH, LIST) + changed(GROUPS, EITHER, COUNT)
