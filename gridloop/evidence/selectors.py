@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core import signing
+from django.utils.module_loading import import_string
 
 from gridloop.evidence import blobs
 from gridloop.evidence.messages import Alike, Camera, Content, EvidenceRow, OutwardRow
@@ -15,6 +17,7 @@ from gridloop.evidence.rules import PDF, PICTURES, SAME_LOOK, bands_near, bits_b
 from gridloop.journal.selectors import reading, scoped, unseal
 from gridloop.kernel.errors import Forbidden, NotFound
 from gridloop.kernel.viewer import SYSTEM, Viewer
+from gridloop.sdk.scanners import ScannerError
 
 COMPARED = 20_000  # pictures that share a band with one, the newest: of a million some four thousand do by chance
 PASS_SECONDS = 86_400  # a link on the reporter's page works for a day; the page makes new ones
@@ -160,3 +163,15 @@ def broken_files(viewer: Viewer) -> tuple[int, list[str]]:
         if not blobs.intact(sha256):
             wrong.append(str(number))
     return count, wrong
+
+
+def doctor(viewer: Viewer) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """A line for ``gridloop doctor`` where a scanner of uploads is named: whether it answers."""
+    scanner = import_string(settings.GRIDLOOP_SCANNER_BOOK)()
+    if scanner is None:
+        return []
+    try:
+        scanner.look(b"gridloop doctor")
+    except ScannerError as fault:
+        return [("BAD", "scanner", "evidence.doctor_scanner_down", {"why": str(fault)})]
+    return [("ok", "scanner", "evidence.doctor_scanner", {})]

@@ -47,10 +47,16 @@ def _wanted(facts: Sequence[FactRow]) -> Iterator[Told]:
         kind, _, number = fact.chain.partition(":")
         if kind == "account" and number.isdigit() and fact.action in TOLD:
             yield Told(fact, fact.action, int(number))
-        elif kind == "account" and number.isdigit() and fact.action == "login_failed" and fact.data.get("reason") == "wrong_code":
-            yield Told(fact, "wrong_code", int(number), quietly=True)  # whoever was asked for a code knew the password
+        elif kind == "account" and number.isdigit() and _after_the_password(fact):
+            yield Told(fact, "wrong_code", int(number), quietly=True)
         elif fact.action == "staff_changed" and "phone" in fact.data.get("fields", ()):
             yield Told(fact, "phone_changed", staff_id=int(fact.data["staff"]))
+
+
+def _after_the_password(fact: FactRow) -> bool:
+    """Whoever was asked for a code knew the password; a passkey is tried without one."""
+    wrong = fact.action == "login_failed" and fact.data.get("reason") == "wrong_code"
+    return wrong and fact.data.get("method") in ("totp", "recovery_codes")
 
 
 def deliveries(told: Sequence[Told], made: set[tuple[int, str, str, str]]) -> list[tuple[Delivery, dict[str, str], str]]:

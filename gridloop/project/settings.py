@@ -67,6 +67,7 @@ DOCTORS = (
     "gridloop.signals.selectors.doctor",
     "gridloop.scenes.selectors.doctor",
     "gridloop.notices.selectors.doctor",
+    "gridloop.evidence.selectors.doctor",
 )  # what rooms tell `gridloop doctor`
 
 # The city's own log-in (OpenID Connect), when the administrator named one. It opens accounts that exist; it never makes any.

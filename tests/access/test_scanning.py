@@ -17,6 +17,7 @@ from gridloop.access.selectors import user_id_of
 from gridloop.adapters.scanners.clamd.tests.servers import BAD, KINDS, NAME, Small, running
 from gridloop.cases.tests.kit import HERE, Cast, build
 from gridloop.evidence.models import File
+from gridloop.evidence.selectors import doctor
 from gridloop.evidence.tests.pictures import picture
 from gridloop.journal.selectors import chain_facts, scoped
 from gridloop.kernel.hashing import sha256_hex
@@ -116,6 +117,14 @@ def test_who_is_not_logged_in_costs_the_scanner_nothing(county: Cast, monkeypatc
         assert Client().post(f"{API}/evidence", {"file": SimpleUploadedFile("a.jpg", picture())}).status_code == 401
         assert send(picture(), {"Authorization": "Bearer nonsense"}).status_code == 401
         assert server.seen == []
+
+
+def test_the_doctor_says_whether_it_answers(db: None, scanner: Small | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [line[:2] for line in doctor(SYSTEM)] == [("ok", "scanner")]
+    monkeypatch.setenv("GRIDLOOP_SCANNER", "clamd:/nowhere/clamd.ctl")
+    assert [line[:2] for line in doctor(SYSTEM)] == [("BAD", "scanner")]
+    monkeypatch.delenv("GRIDLOOP_SCANNER")
+    assert doctor(SYSTEM) == []
 
 
 @pytest.mark.parametrize(
