@@ -58,6 +58,7 @@ def test_photos_at_the_desk_outlive_a_reload_and_only_those_that_are_left_are_ha
     with page.expect_response(lambda answer: answer.url.endswith("/api/v1/evidence")):
         field.set_input_files(files=[photo_after])  # type: ignore[list-item]
     page.get_by_label("办理说明").fill("已换井盖")
+    expect(page.locator(".shot")).to_have_count(1)
     expect(page.locator(".shot progress")).to_have_count(0)
     page.reload()
     expect(page.locator(".shot img")).to_have_count(1)
