@@ -97,7 +97,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The list as a file for a spreadsheet, at most 20,000 rows */
+        /** The list as a file for a spreadsheet, at most 20,000 rows; times of the deployment's zone */
         get: operations["gridloop_cases_api_cases_csv"];
         put?: never;
         post?: never;
