@@ -7,7 +7,9 @@ from django.db import migrations
 
 ENDED = import_module("gridloop.cases.migrations.0013_finding").ENDED
 LIST, COUNT = f"c.stage_due_at < %1$L AND NOT (c.status IN {ENDED})", "FILTER (WHERE c.stage_due_at < now)"
-BOTH = f"(c.stage_due_at < %1$L OR c.due_at < %1$L) AND NOT (c.status IN {ENDED})"
+# the ids apart: ended cases have a limit in the past, too, so a plain OR looks like nearly every case and is looked for among all of them
+LATE = f"SELECT o.id FROM cases_case o WHERE o.due_at < %1$L AND NOT (o.status IN {ENDED})"
+BOTH = f"(c.stage_due_at < %1$L OR c.id = ANY (ARRAY({LATE}))) AND NOT (c.status IN {ENDED})"
 EITHER = "FILTER (WHERE c.stage_due_at < now OR c.due_at < now)"
 
 
