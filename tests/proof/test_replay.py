@@ -53,7 +53,8 @@ def test_every_row_becomes_a_case_or_joins_one(proof: Proof, lived: dict[str, An
     with EXTRACT.open(encoding="utf-8", newline="") as file:
         first = next(csv.DictReader(file))
     reported = proof.sql("SELECT first_at AT TIME ZONE 'Asia/Taipei' FROM cases_source WHERE signal_id = %s", first["id"])
-    assert abs((reported[0][0] - _time(first["created"])).total_seconds()) < 3600, "in its own time"
+    late = (reported[0][0] - _time(first["created"])).total_seconds()
+    assert -1 < late < 86_400, "in its own time, ten years ago; hours of it pass in each of our seconds, more where others use the machine"
 
 
 def _time(text: str) -> Any:
