@@ -5,8 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 PIP := .venv/bin/python -m pip install -q --disable-pip-version-check
 PORT ?= 8000
 ARGS ?=
-# one more than the usual machine has processors: tests of the whole product wait for a third of their time
-WORKERS ?= 3
+WORKERS ?= 2
 # modules are compiled once, not by each of the hundreds of processes that a run of the tests starts
 unexport PYTHONDONTWRITEBYTECODE
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/tests/*' 2>/dev/null | grep -v ' ')
