@@ -30,12 +30,17 @@ def _path() -> Path | None:
 
 
 def _load() -> tuple[float, float, float] | None:
+    """What the file says. Who comes while another thread reads it waits for what it finds: a process that has just started must not take
+
+    the real clock for its own.
+    """
     global _checked_at, _stamp, _setting
-    monotonic = time.monotonic()
-    if monotonic - _checked_at < CHECK_EVERY:
+    if time.monotonic() - _checked_at < CHECK_EVERY:
         return _setting
     with _lock:
-        _checked_at = monotonic
+        monotonic = time.monotonic()
+        if monotonic - _checked_at < CHECK_EVERY:
+            return _setting
         path = _path()
         try:
             stat = path.stat() if path else None
@@ -47,6 +52,7 @@ def _load() -> tuple[float, float, float] | None:
             raw = json.loads(path.read_text(encoding="utf-8"))
             _setting = (float(raw["real_start"]), float(raw["clock_start"]), float(raw["rate"]))
             _stamp = (stat.st_mtime_ns, stat.st_ino)
+        _checked_at = monotonic
     return _setting
 
 
