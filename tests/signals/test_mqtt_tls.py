@@ -95,7 +95,7 @@ def test_the_setting_reaches_the_broker_and_the_doctor(tmp_path: Path, monkeypat
     cert, key = certificate(tmp_path)
     deployment = Deployment(tmp_path / "d")
     deployment.make_folders()
-    write_nats_config(deployment, 4222, "127.0.0.1:1883")
+    write_nats_config(deployment, 4222, "127.0.0.1:1883", "x")
     assert "tls" not in (deployment.nats / "nats.conf").read_text()
     monkeypatch.setenv("GRIDLOOP_MQTT_CERT", str(cert))
     with pytest.raises(click.ClickException, match="go together"):
@@ -104,7 +104,7 @@ def test_the_setting_reaches_the_broker_and_the_doctor(tmp_path: Path, monkeypat
     with pytest.raises(click.ClickException):
         mqtt_certificate()
     monkeypatch.setenv("GRIDLOOP_MQTT_KEY", str(key))
-    write_nats_config(deployment, 4222, "127.0.0.1:1883")
+    write_nats_config(deployment, 4222, "127.0.0.1:1883", "x")
     assert f'cert_file: "{cert}", key_file: "{key}", min_version: "1.2"' in (deployment.nats / "nats.conf").read_text()
     deployment.write("run.json", {"environment": {"GRIDLOOP_MQTT_CERT": str(cert)}})
     assert [(level, name) for level, name, _, _ in certificates(deployment)] == [("warn", "certificate devices")], "soon over"

@@ -97,7 +97,7 @@ class Deployment:
     def secrets(self) -> dict[str, str]:
         """Passwords and keys, made at the first look and kept in ``secrets.json`` (mode 600)."""
         known = self.read("secrets.json")
-        missing = [k for k in ("postgres", OWNER, APP, INGEST, "nats", "secret_key", "factor_key") if k not in known]
+        missing = [k for k in ("postgres", OWNER, APP, INGEST, "secret_key", "factor_key") if k not in known]
         if missing:
             known |= {key: secrets.token_urlsafe(48 if key.endswith("_key") else 24) for key in missing}
             self.write("secrets.json", known)

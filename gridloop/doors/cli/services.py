@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import click
 import psycopg
 
+from gridloop.doors import broker
 from gridloop.doors.cli.deployment import Deployment
 from gridloop.doors.cli.edge import Edge
 from gridloop.doors.cli.postgres import EmbeddedPostgres, os_user
@@ -65,12 +66,6 @@ def ready(url: str, path: str = "/readyz") -> bool:
     return _answers(http.client.HTTPConnection(host, port, timeout=5), path, 300)
 
 
-def port_answers(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 def postgres(server: EmbeddedPostgres, env: dict[str, str]) -> Service:
     def ready() -> bool:
         try:
@@ -115,7 +110,7 @@ def mqtt_door(listen: str, certificate: tuple[Path, Path] | None) -> str:
     return f'mqtt {{ listen: {json.dumps(listen)}, tls: {{ cert_file: {cert}, key_file: {key}, min_version: "1.2" }} }}'
 
 
-def write_nats_config(deployment: Deployment, port: int, mqtt: str) -> None:
+def write_nats_config(deployment: Deployment, port: int, mqtt: str, password: str) -> None:
     """``nats.conf`` anew at each start, readable by us only; who else may log in than ourselves, NATS asks the ingest process."""
     config = deployment.nats / "nats.conf"
     config.touch(mode=0o600)
@@ -127,17 +122,18 @@ max_payload: 8MB
 # a PUBACK means "on disk": one fsync per message
 jetstream {{ store_dir: {json.dumps(str(deployment.nats / "store"))}, sync_interval: always, max_file_store: 50GB }}
 {mqtt_door(mqtt, mqtt_certificate())}
-{authorization(deployment.secrets()["nats"])}""",
+{authorization(password)}""",
         encoding="utf-8",
     )
 
 
-def nats(config: Path, port: int, env: dict[str, str], before: Callable[[], None]) -> Service:
+def nats(config: Path, env: dict[str, str], before: Callable[[], None], url: Callable[[], str]) -> Service:
+    """``before`` writes the configuration and may choose other ports; ``url`` is where we are let in then."""
     return Service(
         name="nats",
         command=[str(PROGRAMS / "nats-server"), "-c", str(config)],
         env={k: v for k, v in env.items() if not k.startswith("GRIDLOOP_")},
-        ready=functools.partial(port_answers, port),
+        ready=lambda: not broker.fault(url()),
         before=before,
         loud=lambda line: "[FTL]" in line or "[ERR]" in line,
         # a stream that once could not be written is not tried again before a restart, however much room there is by then

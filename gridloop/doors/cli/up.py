@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import sys
 import time
@@ -18,13 +19,14 @@ from gridloop.doors import figures_folder
 from gridloop.doors.cli import services
 from gridloop.doors.cli.common import data_dir_option, embedded, refuse_moved_clock
 from gridloop.doors.cli.database import DatabaseFault, Urls
-from gridloop.doors.cli.deployment import Deployment, default_folder, free_port, lan_address, outgoing_from
+from gridloop.doors.cli.deployment import Deployment, default_folder, free_port, lan_address
 from gridloop.doors.cli.edge import Edge, metrics_from
 from gridloop.doors.cli.main import COMMANDS
 from gridloop.doors.cli.prepare import open_database, run_prepare
 from gridloop.doors.cli.service_manager import Manager
 from gridloop.doors.cli.supervisor import Log, Service, Supervisor, end_with_make
 from gridloop.doors.cli.welcome import welcome
+from gridloop.doors.ingest.callout import OWN_USER
 from gridloop.kernel import clock
 from gridloop.sdk.channels import real_channels
 
@@ -170,6 +172,8 @@ class Start:
         self.supervisor = Supervisor(Log(deployment.logs), self._note)
         self.sample = bool(deployment.read("deployment.json").get("sample"))
         self.env: dict[str, str] = {}
+        self.mqtt = self.nats_url = ""
+        self.nats_port = 0
 
     def _note(self, children: dict[str, tuple[int, float]]) -> None:
         self.deployment.write("run.json", self.facts | {"children": children})
@@ -204,11 +208,11 @@ class Start:
     def _start(self) -> bool:
         """Everything up and answering; False when a part does not come or we are told to stop."""
         click.echo(f"Gridloop 网格闭环: {self.deployment.folder}")
-        nats_url = self._nats()
+        self._nats()
         urls = self._database()
         if urls is None or not self._door_open():
             return False
-        self._environment(urls, nats_url)
+        self._environment(urls)
         if not run_prepare(self.deployment, urls, self.env, self.supervisor.stopping):
             if self.supervisor.stopping():
                 return False
@@ -233,30 +237,38 @@ class Start:
             return None
         return open_database(server.url(), self.deployment)
 
-    def _nats(self) -> str:
-        if given := os.environ.get("NATS_URL"):
-            self.mqtt = ""
-            return given
-        kept = self.deployment.read("ports.json").get("nats", 0)
-        port = free_port(kept if kept < outgoing_from() else 0)  # only our own processes know it
-        config = self.deployment.nats / "nats.conf"
-        self.supervisor.add(services.nats(config, port, dict(os.environ), before=lambda: self._choose_door(port)))
-        return f"nats://gridloop:{self.deployment.secrets()['nats']}@127.0.0.1:{port}"
+    def _nats(self) -> None:
+        """One of our own unless one is given.
 
-    def _choose_door(self, port: int) -> None:
-        """Before each start of NATS: until it has answered once, another MQTT port when the one chosen was taken meanwhile."""
-        if not self.env:  # later the devices know the port
-            ports = self.deployment.read("ports.json")
-            self.mqtt = os.environ.get("GRIDLOOP_MQTT_LISTEN") or f"127.0.0.1:{free_port(ports.get('mqtt', 1883))}"
-            self.deployment.write("ports.json", {"nats": port, "mqtt": int(self.mqtt.rpartition(":")[2])})
-        services.write_nats_config(self.deployment, port, self.mqtt)
+        Its password is of this start alone and its port is known to nobody else: a copy of the data folder that runs beside us (a restore
+        that is tried out) must not come to share it, for each of two that read there gets half of the devices' readings.
+        """
+        if given := os.environ.get("NATS_URL"):
+            self.mqtt, self.nats_url = "", given
+            return
+        password, config = secrets.token_urlsafe(24), self.deployment.nats / "nats.conf"
+
+        def choose() -> None:
+            self._choose_doors(password)
+
+        self.supervisor.add(services.nats(config, dict(os.environ), choose, lambda: self.nats_url))
+
+    def _choose_doors(self, password: str) -> None:
+        """Before each start of NATS: until it has answered once, other ports when those chosen were taken meanwhile."""
+        if not self.env:  # later our processes and the devices know them
+            self.nats_port = free_port()
+            self.nats_url = f"nats://{OWN_USER}:{password}@127.0.0.1:{self.nats_port}"
+            kept = self.deployment.read("ports.json").get("mqtt", 1883)
+            self.mqtt = os.environ.get("GRIDLOOP_MQTT_LISTEN") or f"127.0.0.1:{free_port(kept)}"
+            self.deployment.write("ports.json", {"mqtt": int(self.mqtt.rpartition(":")[2])})
+        services.write_nats_config(self.deployment, self.nats_port, self.mqtt, password)
 
     def _door_open(self) -> bool:
         return "nats" not in self.supervisor.children or self.supervisor.wait_ready("nats", seconds=30)
 
-    def _environment(self, urls: Urls, nats_url: str) -> None:
+    def _environment(self, urls: Urls) -> None:
         options = self.options
-        self.env = self.deployment.environment(urls, nats_url, public_url=options.url, hosts=options.hosts, sample=self.sample)
+        self.env = self.deployment.environment(urls, self.nats_url, public_url=options.url, hosts=options.hosts, sample=self.sample)
         self.env |= {
             "GRIDLOOP_MQTT": self.mqtt,
             "GRIDLOOP_PUSH_HINT": str(free_port()),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-from urllib.parse import urlsplit
-
 from django.conf import settings
 from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
+
+from gridloop.doors import broker
 
 
 @require_safe
@@ -36,11 +35,4 @@ def _database() -> str:
 
 
 def _nats() -> str:
-    if not settings.NATS_URL:
-        return "ok"
-    parts = urlsplit(settings.NATS_URL.split(",")[0])
-    try:
-        socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 4222), timeout=1).close()
-    except OSError as fault:
-        return type(fault).__name__
-    return "ok"
+    return (settings.NATS_URL and broker.fault(settings.NATS_URL)) or "ok"
