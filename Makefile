@@ -1,7 +1,8 @@
 # make run | test | install | bench | cluster | soak. Needed beforehand: Python >= 3.11, make, git. Everything else is fetched.
 SHELL := /bin/sh
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
-	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+# the system's own first: distributions build theirs with profiles and without a shared library, version managers often do neither
+PYTHON ?= $(shell for p in /usr/bin/python3.13 /usr/bin/python3.12 /usr/bin/python3.11 python3.13 python3.12 python3.11 python3 python; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 PIP := .venv/bin/python -m pip install -q --disable-pip-version-check
 PORT ?= 8000
 ARGS ?=
