@@ -335,8 +335,10 @@ class Machine(Steps):
 
     def _pressed(self, payload: Mapping[str, Any], subject: str = "") -> dict[str, Any]:
         data: dict[str, Any] = {"tasks": [t.id for t in self.situation.live_tasks()]}
-        if payload.get("reply_by"):
-            data["reply_by"] = str(payload["reply_by"])
+        if reply_by := payload.get("reply_by"):
+            if datetime.fromisoformat(str(reply_by)) <= self.now:
+                raise Invalid("cases.reply_by_past", errors=(FieldFault("/reply_by", "cases.reply_by_past"),))
+            data["reply_by"] = str(reply_by)
         return self._with_note(data, payload, subject)
 
     def rate(self, payload: Mapping[str, Any], own: Sequence[str] = ()) -> None:

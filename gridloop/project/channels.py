@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-from functools import cache
 from pathlib import Path
 
 from django.conf import settings
 
-from gridloop.kernel import plain_yaml
+from gridloop.project.adapters import built
 from gridloop.sdk.channels import KINDS, Channel, channel_setting
 
-FOLDER = Path(__file__).resolve().parent.parent / "adapters" / "channels"
 
-
-def known() -> dict[str, dict[str, object]]:
-    """Manifests of the installed channel adapters by id."""
-    return {path.parent.name: plain_yaml.read(path) for path in sorted(FOLDER.glob("*/manifest.yaml"))}
-
-
-@cache
-def _build(address: str) -> Channel:
-    name, _, rest = address.partition(":")
-    manifest = known().get(name)
-    if manifest is None:
-        raise ValueError(f"channel {name!r} is not installed; there are: {', '.join(known())}")
-    channel: Channel = importlib.import_module(f"gridloop.adapters.channels.{name}.channel").build(rest, Path(settings.DATA_DIR))
+def _build(setting: str) -> Channel:
+    channel: Channel = built("channel", setting, Path(settings.DATA_DIR))
     return channel
 
 

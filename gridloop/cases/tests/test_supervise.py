@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.test import Client
 
@@ -14,6 +16,7 @@ from gridloop.kernel.errors import Forbidden, Invalid, NotFound, NotNow
 from gridloop.kernel.viewer import SYSTEM
 
 pytestmark = pytest.mark.django_db
+IN_THREE_DAYS = (datetime.now(UTC) + timedelta(days=3)).replace(microsecond=0).isoformat()
 
 
 def bearer(username: str) -> dict[str, str]:
@@ -24,10 +27,10 @@ def test_a_supervisors_order_stands_in_the_detail_of_those_who_hold_the_case(cas
     code = report()
     actions.accept(cast.operator, code, {})
     assert "supervise" in present.case_detail(cast.supervisor, code)["verbs"]
-    actions.supervise(cast.supervisor, code, {"note": "三天内办结", "reply_by": "2026-12-01T10:00:00+08:00"})
+    actions.supervise(cast.supervisor, code, {"note": "三天内办结", "reply_by": IN_THREE_DAYS})
     actions.supervise(cast.supervisor, code, {})
     latest, first = present.case_detail(cast.handler, code)["supervision"]
-    assert (first["note"], first["by"], first["reply_by"]) == ("三天内办结", "张supervisor", "2026-12-01T10:00:00+08:00")
+    assert (first["note"], first["by"], first["reply_by"]) == ("三天内办结", "张supervisor", IN_THREE_DAYS)
     assert (latest["note"], latest["reply_by"]) == ("", None)
     fact = next(f for f in present.trace(SYSTEM, code, 0, 500) if f["action"] == "supervised")
     assert fact["data"]["tasks"] == [task_of(SYSTEM, code, "handle")["id"]]
@@ -46,10 +49,20 @@ def test_who_may_not_supervise(cast: Cast) -> None:
 
 def test_over_http_with_a_time_to_answer_by(cast: Cast, client: Client) -> None:
     code = report()
-    body = {"note": "请核实", "reply_by": "2026-12-01T10:00:00+08:00"}
+    body = {"note": "请核实", "reply_by": IN_THREE_DAYS}
     answer = client.post(f"/api/v1/cases/{code}/supervise", body, content_type="application/json", headers=bearer("supervisor"))
     assert answer.status_code == 200, answer.content
-    assert answer.json()["supervision"][0]["reply_by"].startswith("2026-12-01T")
+    assert answer.json()["supervision"][0]["reply_by"].startswith(IN_THREE_DAYS[:19])
+
+
+def test_a_time_to_answer_by_lies_ahead(cast: Cast, client: Client) -> None:
+    code = report()
+    body = {"note": "请核实", "reply_by": (datetime.now(UTC) - timedelta(minutes=1)).isoformat()}
+    for verb in ("supervise", "urge"):
+        answer = client.post(f"/api/v1/cases/{code}/{verb}", body, content_type="application/json", headers=bearer("supervisor"))
+        assert answer.status_code == 422, answer.content
+        assert answer.json()["errors"][0]["pointer"] == "/reply_by"
+    assert present.case_detail(cast.supervisor, code)["supervision"] == []
 
 
 def test_a_field_a_verb_does_not_know_is_refused(cast: Cast, client: Client) -> None:

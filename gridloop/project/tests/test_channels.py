@@ -8,7 +8,9 @@ import pytest
 
 from gridloop.adapters.channels.apprise.channel import AppriseChannel
 from gridloop.adapters.channels.file.channel import FileChannel
-from gridloop.project.channels import BOOK, FOLDER, known
+from gridloop.kernel import plain_yaml
+from gridloop.project.adapters import installed
+from gridloop.project.channels import BOOK
 from gridloop.sdk.channels import KINDS, real_channels
 
 
@@ -33,11 +35,12 @@ def test_what_is_not_installed_is_refused_by_name(monkeypatch: pytest.MonkeyPatc
         BOOK.channel("smoke")
 
 
-@pytest.mark.parametrize("name", sorted(known()))
+@pytest.mark.parametrize("name", sorted(installed("channel")))
 def test_every_channel_folder_is_complete(name: str) -> None:
-    manifest: dict[str, Any] = known()[name]
+    folder = installed("channel")[name].parent
+    manifest: dict[str, Any] = plain_yaml.read(folder / "manifest.yaml")
     assert manifest["id"] == name
     assert set(manifest["kinds"]) <= set(KINDS)
     assert manifest["real"] is (name not in ("file", "console"))
     assert {"zh", "en"} == set(manifest["title"])
-    assert all((FOLDER / name / part).exists() for part in ("channel.py", "README.md", "tests/test_channel.py"))
+    assert all((folder / part).exists() for part in ("channel.py", "README.md", "tests/test_channel.py"))
