@@ -95,6 +95,53 @@ def test_draft_of_a_result_survives_a_closed_page(
     expect(handler.page.locator(".shot")).to_have_count(1)
 
 
+PHOTOS = """() => new Promise((resolve) => {
+    const opening = indexedDB.open("gridloop-phone");
+    opening.onsuccess = () => {
+        const asked = opening.result.transaction("photos").objectStore("photos").getAllKeys();
+        asked.onsuccess = () => { opening.result.close(); resolve(asked.result.length); };
+    };
+})"""
+AGED = """(days) => new Promise((resolve) => {
+    for (const key of Object.keys(localStorage).filter((key) => key.startsWith("typed:draft:"))) {
+        const row = JSON.parse(localStorage.getItem(key));
+        localStorage.setItem(key, JSON.stringify({ ...row, at: row.at - days * 86400000 }));
+    }
+    const opening = indexedDB.open("gridloop-phone");
+    opening.onsuccess = () => {
+        const change = opening.result.transaction("photos", "readwrite");
+        const each = change.objectStore("photos").openCursor();
+        each.onsuccess = () => {
+            if (!each.result) return;
+            const photo = each.result.value;
+            each.result.update({ ...photo, at: new Date(Date.parse(photo.at) - days * 86400000).toISOString() });
+            each.result.continue();
+        };
+        change.oncomplete = () => { opening.result.close(); resolve(null); };
+    };
+})"""
+
+
+def test_what_was_begun_a_month_ago_leaves_the_phone_with_its_photos(
+    deployment: Deployment, phone: Callable[..., Phone], photo: dict[str, Any], spot: Spot
+) -> None:
+    code = deployment.api("operator").dispatched(spot)
+    handler = phone("handler", spot)
+    handler.begin_result(code)
+    handler.take("after", photo)
+    handler.page.locator("#submit-note").fill("换了新井盖")
+    handler.page.evaluate(AGED, 20)
+    handler.page.reload()
+    expect(handler.page.locator("#submit-note")).to_have_value("换了新井盖")
+    expect(handler.page.locator(".shot")).to_have_count(1)
+    handler.open("/m/tasks")  # a form that is open counts as typed in
+    handler.page.evaluate(AGED, 31)
+    handler.page.reload()
+    expect(handler.card(code)).to_be_visible()
+    assert until(lambda: handler.page.evaluate(PHOTOS) == 0, 20)
+    assert handler.page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('typed:draft:'))") == []
+
+
 def test_handler_returns_with_a_reason(deployment: Deployment, phone: Callable[..., Phone], spot: Spot) -> None:
     code = deployment.api("operator").dispatched(spot)
     handler = phone("handler", spot)

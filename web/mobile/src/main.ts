@@ -13,6 +13,7 @@ import { i18n } from "./i18n";
 import { listenForNetwork } from "./lib/network";
 import { loadMe, me, toLogin, user } from "./lib/session";
 import { listenForInstall } from "./me/install";
+import { sweepDrafts } from "./queue/draft";
 import { entries, start } from "./queue/outbox";
 import { router } from "./router";
 
@@ -25,4 +26,6 @@ onUnauthorised(() => {
 });
 listenForInstall();
 listenForNetwork();
-void loadMe().then(() => start(() => user.value));
+void loadMe()
+  .then(() => start(() => user.value))
+  .then(() => sweepDrafts());

@@ -28,8 +28,15 @@ export function forgetTyped(key: string, store: Storage = sessionStorage): void 
   store.removeItem(PREFIX + key);
 }
 
+/** The keys of what is kept that begin so. */
+export function typedKeys(beginning: string, store: Storage = sessionStorage): string[] {
+  return Object.keys(store)
+    .filter((key) => key.startsWith(PREFIX + beginning))
+    .map((key) => key.slice(PREFIX.length));
+}
+
 export function forgetAllTyped(store: Storage = sessionStorage): void {
-  for (const key of Object.keys(store)) if (key.startsWith(PREFIX)) store.removeItem(key);
+  for (const key of typedKeys("", store)) forgetTyped(key, store);
 }
 
 /** A value of a form that outlives the page; another key is another form. `sync`: a value is never written under the key that came after it. */

@@ -1,5 +1,5 @@
 import { reactive, ref, toRaw, watch } from "vue";
-import { forgetTyped, keepTyped, readTyped } from "@/lib/kept";
+import { forgetTyped, keepTyped, readTyped, typedKeys } from "@/lib/kept";
 import type { Photo } from "../photos/take";
 import { storable, store } from "./store";
 
@@ -7,6 +7,29 @@ import { storable, store } from "./store";
 interface Row<T> {
   fields: T;
   photos: string[];
+  at?: number; // when something was last typed, Unix milliseconds
+}
+
+const KEEP_DAYS = 30;
+const DAY = 86_400_000;
+const KEYS = "draft:";
+
+/** At the start of a page: what was begun a month ago and never handed in goes (its task has long been another's), and so does each photo that no
+ * form and no entry of the outbox names. A photo of the last day stays: another page may just be about to name it. */
+export async function sweepDrafts(now = Date.now()): Promise<void> {
+  const named = new Set<string>();
+  for (const key of typedKeys(KEYS, localStorage)) {
+    const row = readTyped<Row<unknown> | null>(key, null, localStorage);
+    if (!row || now - (row.at ?? now) > KEEP_DAYS * DAY) forgetTyped(key, localStorage);
+    else {
+      if (row.at === undefined) keepTyped(key, { ...row, at: now }, null, localStorage);
+      row.photos.forEach((id) => named.add(id));
+    }
+  }
+  await store.transaction("rw", store.outbox, store.photos, async () => {
+    for (const entry of await store.outbox.toArray()) entry.photos.forEach((photo) => named.add(photo.id));
+    await store.photos.filter((photo) => !named.has(photo.id) && now - Date.parse(photo.at) > DAY).delete();
+  });
 }
 
 /** A form not yet handed in, which outlives its page: phones close pages while the camera is open. Words are kept with each keystroke, before
@@ -19,13 +42,14 @@ export function useDraft<T extends Record<string, unknown>>(form: string, accoun
   const loaded = ref(false);
   let reading = 0;
 
-  const keyOf = (user: string | null): string => `draft:${user ?? ""}:${form}`;
+  const keyOf = (user: string | null): string => `${KEYS}${user ?? ""}:${form}`;
   const kept = (user: string | null): Row<T> => readTyped(keyOf(user), NOTHING, localStorage);
-  const begun = (row: Row<T>): boolean => JSON.stringify(row) !== JSON.stringify(NOTHING);
+  const begun = ({ fields, photos }: Row<T>): boolean => JSON.stringify({ fields, photos }) !== JSON.stringify(NOTHING);
 
   function save(): void {
     if (!loaded.value) return;
-    keepTyped(keyOf(account()), { fields: toRaw(fields), photos: photos.value.map((photo) => photo.id) }, NOTHING, localStorage);
+    const row = { fields: toRaw(fields), photos: photos.value.map((photo) => photo.id) };
+    keepTyped(keyOf(account()), begun(row) ? { ...row, at: Date.now() } : NOTHING, NOTHING, localStorage);
   }
 
   async function load(row: Row<T>): Promise<void> {
