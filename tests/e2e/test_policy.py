@@ -42,9 +42,9 @@ def track(deployment: Deployment, spots: object) -> str:
 
 
 @pytest.mark.parametrize("path", SCREENS)
-def test_screen(track: str, desk: Callable[..., Desk], path: str) -> None:
+def test_screen(track: str, desk: Callable[..., Desk], phone: Callable[..., Phone], path: str) -> None:
     user, ready = SCREENS[path]
-    who = desk(user)
+    who = phone(user) if path.startswith("/m/") else desk(user)  # the desk sends people of the phone there, whenever it gets to it
     wait = "networkidle" if path.startswith("/api") else "load"
     answer = who.tab.goto(f"{who.url}{path}", wait_until=wait) or who.tab.reload(wait_until=wait)  # it may stand there already
     assert answer is not None

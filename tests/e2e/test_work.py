@@ -134,10 +134,9 @@ def test_what_was_begun_a_month_ago_leaves_the_phone_with_its_photos(
     handler.page.reload()
     expect(handler.page.locator("#submit-note")).to_have_value("换了新井盖")
     expect(handler.page.locator(".shot")).to_have_count(1)
-    handler.open("/m/tasks")  # a form that is open counts as typed in
+    handler.open("/m/me")  # a form that is open counts as typed in
     handler.page.evaluate(AGED, 31)
     handler.page.reload()
-    expect(handler.card(code)).to_be_visible()
     assert until(lambda: handler.page.evaluate(PHOTOS) == 0, 20)
     assert handler.page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('typed:draft:'))") == []
 
