@@ -177,5 +177,6 @@ def edge(deployment: Deployment, settings: Edge, url: str, env: dict[str, str]) 
         env={k: v for k, v in env.items() if not k.startswith("GRIDLOOP_")}
         | {"HOME": str(deployment.caddy), "XDG_DATA_HOME": str(deployment.caddy)},
         ready=functools.partial(ready, url),
+        port=settings.port,
         loud=lambda line: "ERROR" in line or "error" in line[:60],
     )

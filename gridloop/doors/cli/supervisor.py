@@ -67,7 +67,8 @@ def end_with_make(stop: Callable[[], object], every: float = 0.3) -> None:
 class Service:
     """One child. ``ready`` is asked after each start; ``before`` runs before each start; ``loud`` picks lines for the terminal;
 
-    ``hopeless`` picks lines after which only a new process helps, though the old one lives on.
+    ``hopeless`` picks lines after which only a new process helps, though the old one lives on. ``port``: TCP, where it must itself
+    listen: who answers there may be another deployment's, that took it a moment sooner.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Service:
     user: str | None = None
     stop_signal: int = signal.SIGTERM
     grace: float = 10.0
+    port: int = 0
     once: bool = False  # ended well = done, not to be restarted
     together: bool = False  # ended at the same time as its neighbours that say so too: none needs another one in order to end
 
@@ -98,6 +100,22 @@ class Child:
     @property
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
+
+    @property
+    def ready(self) -> bool:
+        return self.alive and self.service.ready() and (not self.service.port or self._listens())
+
+    def _listens(self) -> bool:
+        assert self.process is not None
+        try:
+            sockets = psutil.Process(self.process.pid).net_connections("tcp")
+        except (
+            psutil.AccessDenied
+        ):  # one with capabilities of its own (ports below 1024) shows nobody its sockets: the answer must do
+            return True
+        except psutil.NoSuchProcess:
+            return False
+        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == self.service.port for one in sockets)
 
 
 class Log:
@@ -214,7 +232,7 @@ class Supervisor:
         waiting = list(names)
         while waiting and not self._stopping and time.monotonic() < end:
             self.tend()
-            waiting = [n for n in waiting if not (self.children[n].alive and self.children[n].service.ready())]
+            waiting = [n for n in waiting if not self.children[n].ready]
             if waiting:
                 time.sleep(0.05)
         for name in waiting:

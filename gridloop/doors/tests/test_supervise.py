@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from gridloop.doors.cli import supervisor
+from gridloop.doors.cli.deployment import free_port
 from gridloop.doors.cli.supervisor import Log, Service, Supervisor, end_with_make, told_through_make
 
 
@@ -83,6 +85,7 @@ def test_a_full_disk_does_not_end_who_tends(tmp_path: Path) -> None:
 ROOT = Path(__file__).resolve().parents[3]
 UNDER_MAKE = """
 import signal, sys, time
+from gridloop.doors.cli.deployment import free_port
 from gridloop.doors.cli.supervisor import end_with_make
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # a recipe in a group of its own would not hear it
 told = []
@@ -146,3 +149,23 @@ time.sleep(60)
     assert one.wait_ready("a", "b")
     one.end()
     assert [child.process.returncode for child in one.children.values() if child.process] == [0, 0]
+
+
+def test_an_answer_from_its_port_counts_only_when_it_listens_there_itself(tmp_path: Path) -> None:
+    """Two deployments that are started on one port in the same moment: the second must not be told as ready because the first answers."""
+    code = """
+import socket, sys, time
+try:
+    door = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+except OSError:
+    pass  # it tries again and again
+time.sleep(60)
+"""
+    with socket.create_server(("127.0.0.1", 0)) as first:
+        taken = first.getsockname()[1]
+        free = free_port()
+        for port, ready in ((taken, False), (free, True)):
+            one = Supervisor(Log(tmp_path), lambda pids: None)
+            one.add(Service("edge", [sys.executable, "-c", code, str(port)], {}, port=port))
+            assert one.wait_ready("edge", seconds=10 if ready else 1) is ready
+            one.end()
