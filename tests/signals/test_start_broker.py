@@ -100,3 +100,19 @@ def test_a_copy_of_the_folder_is_not_let_in(tmp_path: Path) -> None:
             second.supervisor.end()
     finally:
         first.supervisor.end()
+
+
+def test_a_server_that_outlived_its_supervisor_ends_before_another_opens_its_store(tmp_path: Path) -> None:
+    first = started(tmp_path / "ours")
+    try:
+        assert first._door_open()
+        old = first.supervisor.children["nats"].process
+        assert old
+        second = started(tmp_path / "ours")  # as after a kill -9 of the first, which did not reach its child
+        try:
+            assert old.poll() is not None, "two on one store"
+            assert second._door_open()
+        finally:
+            second.supervisor.end()
+    finally:
+        first.supervisor.end()

@@ -21,6 +21,8 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
+from gridloop.doors.cli.supervisor import end_left_behind
+
 
 def _wheel_bin() -> Path:
     """Programs inside the wheel, found without importing it (its import takes locks in the runtime folder)."""
@@ -130,19 +132,8 @@ class EmbeddedPostgres:
 
     def clear_stale(self) -> None:
         """End a server a killed supervisor left behind; PostgreSQL itself recovers from a stale postmaster.pid."""
-        file = self.folder / "postmaster.pid"
-        try:
-            process = psutil.Process(int(file.read_text().split()[0]))
-            if process.name() != "postgres" or str(self.folder) not in process.cmdline():
-                return
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(20)
-            except psutil.TimeoutExpired:  # a client that hangs: end at once, PostgreSQL recovers at its start
-                process.send_signal(signal.SIGQUIT)
-                process.wait(20)
-        except (FileNotFoundError, psutil.NoSuchProcess, IndexError, ValueError):
-            return
+        # a client that hangs: end at once then, PostgreSQL recovers at its start
+        end_left_behind(self.folder / "postmaster.pid", "postgres", str(self.folder), signal.SIGINT, signal.SIGQUIT)
 
     def start(self, log: IO[bytes] | int = subprocess.DEVNULL) -> None:
         """Start as a child of this process and wait until it answers (tests; the supervisor does its own starting)."""

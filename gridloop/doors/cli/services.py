@@ -21,7 +21,7 @@ from gridloop.doors import broker
 from gridloop.doors.cli.deployment import Deployment
 from gridloop.doors.cli.edge import Edge
 from gridloop.doors.cli.postgres import EmbeddedPostgres, os_user
-from gridloop.doors.cli.supervisor import Service
+from gridloop.doors.cli.supervisor import Service, end_left_behind
 from gridloop.doors.ingest.callout import authorization
 
 PROGRAMS = Path(sys.executable).parent  # the virtual environment's programs: caddy and nats-server come from wheels
@@ -111,8 +111,12 @@ def mqtt_door(listen: str, certificate: tuple[Path, Path] | None) -> str:
 
 
 def write_nats_config(deployment: Deployment, port: int, mqtt: str, password: str) -> None:
-    """``nats.conf`` anew at each start, readable by us only; who else may log in than ourselves, NATS asks the ingest process."""
+    """``nats.conf`` anew at each start, readable by us only; who else may log in than ourselves, NATS asks the ingest process.
+
+    One that is left of a killed supervisor ends first: it has the same store.
+    """
     config = deployment.nats / "nats.conf"
+    end_left_behind(deployment.run / "nats.pid", "nats-server", str(config), signal.SIGTERM, signal.SIGKILL)
     config.touch(mode=0o600)
     config.write_text(
         f"""server_name: gridloop

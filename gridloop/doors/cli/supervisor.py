@@ -34,6 +34,27 @@ def die_with_parent(number: int = signal.SIGTERM) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(number))
 
 
+def end_left_behind(file: Path, name: str, mark: str, *numbers: int, patience: float = 20.0) -> None:
+    """End the server a killed supervisor left behind, and wait for it: two on one folder would spoil it.
+
+    Its id stands first in ``file``; it is one of that name with ``mark`` among its arguments. ``numbers``: signals, one after another when
+    ``patience`` (seconds) is over.
+    """
+    try:
+        process = psutil.Process(int(file.read_text(encoding="utf-8").split()[0]))
+        if process.name() != name or mark not in process.cmdline():
+            return
+        for number in numbers:
+            process.send_signal(number)
+            end = time.monotonic() + patience
+            while time.monotonic() < end:
+                if process.status() == psutil.STATUS_ZOMBIE:  # whoever took it in does not ask after it
+                    return
+                time.sleep(0.05)
+    except (FileNotFoundError, psutil.NoSuchProcess, IndexError, ValueError):
+        return
+
+
 def told_through_make(parent: int) -> bool | None:
     """Whether ``make``, which runs us, was told to end: SIGTERM it passes on, SIGINT it only notes (catches no further one) and waits.
 
@@ -109,9 +130,7 @@ class Child:
         assert self.process is not None
         try:
             sockets = psutil.Process(self.process.pid).net_connections("tcp")
-        except (
-            psutil.AccessDenied
-        ):  # one with capabilities of its own (ports below 1024) shows nobody its sockets: the answer must do
+        except psutil.AccessDenied:  # one with capabilities of its own (ports below 1024) shows nobody its sockets: the answer must do
             return True
         except psutil.NoSuchProcess:
             return False

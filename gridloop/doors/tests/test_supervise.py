@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from gridloop.doors.cli import supervisor
 from gridloop.doors.cli.deployment import free_port
-from gridloop.doors.cli.supervisor import Log, Service, Supervisor, end_with_make, told_through_make
+from gridloop.doors.cli.supervisor import Log, Service, Supervisor, end_left_behind, end_with_make, told_through_make
 
 
 @pytest.fixture
@@ -169,3 +170,21 @@ time.sleep(60)
             one.add(Service("edge", [sys.executable, "-c", code, str(port)], {}, port=port))
             assert one.wait_ready("edge", seconds=10 if ready else 1) is ready
             one.end()
+
+
+@pytest.mark.parametrize(("deaf", "status"), [(False, -signal.SIGTERM), (True, -signal.SIGKILL)])
+def test_what_a_killed_supervisor_left_behind_is_ended_before_another_takes_its_folder(tmp_path: Path, deaf: bool, status: int) -> None:
+    code = f"import pathlib, signal, time; {'signal.signal(signal.SIGTERM, signal.SIG_IGN);' if deaf else ''} "
+    code += f"pathlib.Path({str(tmp_path / 'ready')!r}).touch(); time.sleep(60)"
+    old = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
+    name, file = psutil.Process(old.pid).name(), tmp_path / "old.pid"
+    file.write_text(f"{old.pid}\n", encoding="utf-8")
+    while not (tmp_path / "ready").exists():
+        time.sleep(0.02)
+    for other in ((name, str(tmp_path / "elsewhere")), ("postgres", str(tmp_path))):  # its number may be another's by now
+        end_left_behind(file, *other, signal.SIGTERM, signal.SIGKILL, patience=0.5)
+        assert old.poll() is None
+    end_left_behind(file, name, str(tmp_path), signal.SIGTERM, signal.SIGKILL, patience=0.5)
+    assert old.wait(5) == status
+    end_left_behind(file, name, str(tmp_path), signal.SIGTERM)
+    end_left_behind(tmp_path / "none.pid", name, str(tmp_path), signal.SIGTERM)
