@@ -51,7 +51,7 @@ def end_left_behind(file: Path, name: str, mark: str, *numbers: int, patience: f
                 if process.status() == psutil.STATUS_ZOMBIE:  # whoever took it in does not ask after it
                     return
                 time.sleep(0.05)
-    except (FileNotFoundError, psutil.NoSuchProcess, IndexError, ValueError):
+    except (FileNotFoundError, psutil.NoSuchProcess, psutil.AccessDenied, IndexError, ValueError):  # gone, or not ours
         return
 
 
