@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import Deployment
@@ -82,17 +83,25 @@ def test_whoever_has_accepted_opens_the_number_to_call_back(deployment: Deployme
     assert [look["subject"] for look in looks if code in look["subject"]] == [f"case:{code}/reporter"]
 
 
-def test_draft_of_a_result_survives_a_closed_page(
-    deployment: Deployment, phone: Callable[..., Phone], photo: dict[str, Any], spot: Spot
-) -> None:
+@pytest.fixture
+def begun(deployment: Deployment, phone: Callable[..., Phone], photo: dict[str, Any], spot: Spot) -> Phone:
+    """A handler's phone with a result half written: a photo and some words."""
     code = deployment.api("operator").dispatched(spot)
     handler = phone("handler", spot)
     handler.begin_result(code)
     handler.take("after", photo)
     handler.page.locator("#submit-note").fill("换了新井盖")
-    handler.page.reload()
+    return handler
+
+
+def still_there(handler: Phone) -> None:
     expect(handler.page.locator("#submit-note")).to_have_value("换了新井盖")
     expect(handler.page.locator(".shot")).to_have_count(1)
+
+
+def test_draft_of_a_result_survives_a_closed_page(begun: Phone) -> None:
+    begun.page.reload()
+    still_there(begun)
 
 
 PHOTOS = """() => new Promise((resolve) => {
@@ -122,23 +131,15 @@ AGED = """(days) => new Promise((resolve) => {
 })"""
 
 
-def test_what_was_begun_a_month_ago_leaves_the_phone_with_its_photos(
-    deployment: Deployment, phone: Callable[..., Phone], photo: dict[str, Any], spot: Spot
-) -> None:
-    code = deployment.api("operator").dispatched(spot)
-    handler = phone("handler", spot)
-    handler.begin_result(code)
-    handler.take("after", photo)
-    handler.page.locator("#submit-note").fill("换了新井盖")
-    handler.page.evaluate(AGED, 20)
-    handler.page.reload()
-    expect(handler.page.locator("#submit-note")).to_have_value("换了新井盖")
-    expect(handler.page.locator(".shot")).to_have_count(1)
-    handler.open("/m/me")  # a form that is open counts as typed in
-    handler.page.evaluate(AGED, 31)
-    handler.page.reload()
-    assert until(lambda: handler.page.evaluate(PHOTOS) == 0, 20)
-    assert handler.page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('typed:draft:'))") == []
+def test_what_was_begun_a_month_ago_leaves_the_phone_with_its_photos(begun: Phone) -> None:
+    begun.page.evaluate(AGED, 20)
+    begun.page.reload()
+    still_there(begun)
+    begun.open("/m/me")  # a form that is open counts as typed in
+    begun.page.evaluate(AGED, 31)
+    begun.page.reload()
+    assert until(lambda: begun.page.evaluate(PHOTOS) == 0, 20)
+    assert begun.page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('typed:draft:'))") == []
 
 
 def test_handler_returns_with_a_reason(deployment: Deployment, phone: Callable[..., Phone], spot: Spot) -> None:

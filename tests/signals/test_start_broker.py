@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,13 +29,17 @@ def neighbour(tmp_path: Path) -> Iterator[Program]:
     server.stop()
 
 
-def started(folder: Path) -> up.Start:
-    """A start as far as its NATS."""
+@contextmanager
+def started(folder: Path) -> Iterator[up.Start]:
+    """A start as far as its NATS, ended afterwards."""
     deployment = Deployment(folder)
     deployment.make_folders()
     start = up.Start(deployment, up.Options(port=free_port(), host="127.0.0.1", lan=False, empty=True, simulate=0))
     start._nats()
-    return start
+    try:
+        yield start
+    finally:
+        start.supervisor.end()
 
 
 def test_who_is_let_in_and_who_is_not(neighbour: Program) -> None:
@@ -69,50 +74,34 @@ def test_a_port_another_deployment_took_meanwhile_is_left_to_it(
 ) -> None:
     taken = iter([neighbour.port])  # it was free a moment ago
     monkeypatch.setattr(up, "free_port", lambda wanted=0: next(taken, None) or free_port(wanted))
-    start = started(tmp_path / "ours")
-    try:
+    with started(tmp_path / "ours") as start:
         assert start.nats_port == neighbour.port
         assert start._door_open()
         assert start.nats_port != neighbour.port
         assert broker.fault(start.nats_url) == ""
         assert "address already in use" in (tmp_path / "ours" / "logs" / "nats.log").read_text(encoding="utf-8")
-    finally:
-        start.supervisor.end()
 
 
 def test_a_copy_of_the_folder_is_not_let_in(tmp_path: Path) -> None:
     """Both are the same deployment to the letter, as a restore is that is tried out beside the original."""
-    first = started(tmp_path / "ours")
-    try:
+    with started(tmp_path / "ours") as first:
         assert first._door_open()
-        kept = first.deployment.secrets()
         copy = Deployment(tmp_path / "copy")
         copy.make_folders()
-        copy.write("secrets.json", kept)
+        copy.write("secrets.json", first.deployment.secrets())
         copy.write("ports.json", first.deployment.read("ports.json"))
-        second = started(copy.folder)
-        try:
+        with started(copy.folder) as second:
             assert second._door_open()
             assert second.mqtt != first.mqtt
             password = second.nats_url.partition("//")[2].partition("@")[0]
             assert "Authorization Violation" in broker.fault(f"nats://{password}@127.0.0.1:{first.nats_port}")
-        finally:
-            second.supervisor.end()
-    finally:
-        first.supervisor.end()
 
 
 def test_a_server_that_outlived_its_supervisor_ends_before_another_opens_its_store(tmp_path: Path) -> None:
-    first = started(tmp_path / "ours")
-    try:
+    with started(tmp_path / "ours") as first:
         assert first._door_open()
         old = first.supervisor.children["nats"].process
         assert old
-        second = started(tmp_path / "ours")  # as after a kill -9 of the first, which did not reach its child
-        try:
+        with started(tmp_path / "ours") as second:  # as after a kill -9 of the first, which did not reach its child
             assert old.poll() is not None, "two on one store"
             assert second._door_open()
-        finally:
-            second.supervisor.end()
-    finally:
-        first.supervisor.end()
