@@ -15,7 +15,7 @@ from pydantic import AwareDatetime
 
 from gridloop.access.api import need, open_door, signed_in, viewer_for_request
 from gridloop.access.selectors import need_account
-from gridloop.cases import actions, assisting, export, present, selectors
+from gridloop.cases import actions, assisting, export, present, selectors, tracking
 from gridloop.cases.messages import Report
 from gridloop.cases.rules import STATUSES
 from gridloop.cases.schemas import (
@@ -418,4 +418,4 @@ def _tracker(request: HttpRequest) -> Viewer:
 
 def _track(request: HttpRequest, code: str, key: str) -> dict[str, Any]:
     found = actions.by_key(code, key)
-    return present.track_page(SYSTEM, found, viewer_for_request(request).lang)
+    return tracking.track_page(SYSTEM, found, viewer_for_request(request).lang)

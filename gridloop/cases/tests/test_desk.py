@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from gridloop.cases import actions, present
+from gridloop.cases import actions, present, tracking
 from gridloop.cases.rules import TASK_ENDING_VERBS
 from gridloop.cases.tests.kit import Cast
 from gridloop.cases.tests.test_life import act, handled, new_report, report, task_of
@@ -97,7 +97,7 @@ def test_every_verb_has_a_word(lang: str) -> None:
 def test_the_reporter_s_page_of_an_ended_case_shows_no_step_that_never_came(cast: Cast) -> None:
     done = actions.report(PUBLIC, new_report())
     actions.void(cast.operator, done.case, {"note": WHY})
-    page = present.track_page(SYSTEM, actions.by_key(done.case, done.key), "zh")
+    page = tracking.track_page(SYSTEM, actions.by_key(done.case, done.key), "zh")
     assert [(s["name"], s["state"]) for s in page["steps"]] == [("已上报", "done"), ("已作废", "now")]
     assert all(s["at"] for s in page["steps"])
     assert [t["what"] for t in page["texts"]][-1] == "作废"
@@ -117,6 +117,6 @@ def test_what_matters_is_found_behind_a_long_trace(cast: Cast) -> None:
     act(cast.supervisor, done.case, "check", "approve")
     actions.rate_by_key(PUBLIC, done.case, done.key, {"stars": 4, "note": "谢谢"})
     assert present.case_detail(cast.operator, done.case)["rating"]["note"] == "谢谢"
-    page = present.track_page(SYSTEM, actions.by_key(done.case, done.key), "zh")
+    page = tracking.track_page(SYSTEM, actions.by_key(done.case, done.key), "zh")
     assert [s["at"] is not None for s in page["steps"]] == [True] * 6
     assert page["texts"][-1]["what"] == "评价"

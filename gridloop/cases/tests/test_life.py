@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gridloop.access.models import LookLog
-from gridloop.cases import actions, present, selectors
+from gridloop.cases import actions, present, selectors, tracking
 from gridloop.cases.messages import Report
 from gridloop.cases.selectors import CaseFilter
 from gridloop.cases.tests.kit import HERE, Cast
@@ -187,9 +187,9 @@ def test_merge_keeps_every_reporter(cast: Cast) -> None:
     assert len(merged["source_rows"]) == 2
     opened = actions.by_key(other.case, other.key)
     assert opened.case.code == one.case, "the second reporter follows the case it went into"
-    page = present.track_page(SYSTEM, opened, "zh")
+    page = tracking.track_page(SYSTEM, opened, "zh")
     assert (page["code"], page["under"]) == (one.case, other.case), "under which number they know it"
-    assert present.track_page(SYSTEM, actions.by_key(one.case, one.key), "zh")["under"] == ""
+    assert tracking.track_page(SYSTEM, actions.by_key(one.case, one.key), "zh")["under"] == ""
 
 
 @pytest.mark.parametrize("undone", [False, True])
@@ -205,7 +205,7 @@ def test_a_reporter_is_told_when_they_reported_it(cast: Cast, undone: bool, monk
     if undone:
         row = next(s for s in selectors.sources_of(SYSTEM, one.case) if s.came_under)
         actions.split(cast.operator, one.case, row.pk)
-    page = present.track_page(SYSTEM, actions.by_key(other.case, other.key), "zh")
+    page = tracking.track_page(SYSTEM, actions.by_key(other.case, other.key), "zh")
     assert page["steps"][0]["at"] == times[10]
     assert next(t["at"] for t in page["texts"] if t["what"] == "上报") == times[10].isoformat()
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from gridloop.cases import actions, figures, present
+from gridloop.cases import actions, figures, present, tracking
 from gridloop.cases.messages import Report, Reported
 from gridloop.cases.tests.kit import HERE, Cast
 from gridloop.cases.tests.test_life import act, handled
@@ -55,9 +55,9 @@ def test_each_reporter_and_the_centre_rate_once(cast: Cast) -> None:
 def test_the_page_asks_for_a_rating_only_while_one_is_taken(cast: Cast) -> None:
     done = reported()
     closed(cast, done.case)
-    assert present.track_page(SYSTEM, actions.by_key(done.case, done.key), "zh")["remaining"] == "已办结，欢迎评价"
+    assert tracking.track_page(SYSTEM, actions.by_key(done.case, done.key), "zh")["remaining"] == "已办结，欢迎评价"
     actions.rate_by_key(PUBLIC, done.case, done.key, {"stars": 5})
-    assert present.track_page(SYSTEM, actions.by_key(done.case, done.key), "zh")["remaining"] == ""
+    assert tracking.track_page(SYSTEM, actions.by_key(done.case, done.key), "zh")["remaining"] == ""
 
 
 def test_an_account_and_its_key_are_one_reporter(cast: Cast) -> None:
@@ -81,7 +81,7 @@ def test_the_page_shows_a_reporter_their_own_stars(cast: Cast) -> None:
     pages = []
     for each in (one, two):
         opened = actions.by_key(each.case, each.key)
-        pages.append(present.track_page(SYSTEM, opened, "zh"))
+        pages.append(tracking.track_page(SYSTEM, opened, "zh"))
     assert [(p["can_rate"], p["rating"]) for p in pages] == [(False, {"stars": 5, "note": ""}), (True, None)]
 
 
