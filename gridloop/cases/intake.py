@@ -12,19 +12,18 @@ from gridloop.cases.machine import Machine
 from gridloop.cases.messages import Report, Reported, SceneMatch
 from gridloop.cases.models import Case, Source
 from gridloop.cases.proposing import UNKNOWN_TYPE, Kind, given, kind_of, proposal
-from gridloop.cases.pushing import push, recount, scenes
-from gridloop.cases.rules import END_STATUSES, SURE_PLACE_M, NewCase, Scene, case_verbs, report_source, reporter_subject
+from gridloop.cases.pushing import push_loaded, recount, scenes, sources_of
+from gridloop.cases.rules import SURE_PLACE_M, NewCase, Scene, case_verbs, report_source, reporter_subject
 from gridloop.cases.same_thing import (
     RADIUS_M,
     Near,
     Statement,
     around,
-    find_near,
     is_another,
-    lock_place,
-    lock_thing,
     much_alike,
+    open_of_thing,
     place_lock,
+    thing_lock,
 )
 from gridloop.cases.types import case_types, type_name
 from gridloop.cases.verbs import not_now
@@ -32,7 +31,7 @@ from gridloop.dispatch.merging import WITHIN_S
 from gridloop.evidence import actions as evidence
 from gridloop.flow.selectors import tasks_of
 from gridloop.journal.actions import append, elevated, scoped, seal, verb, withdraw
-from gridloop.journal.rows import ask_together, insert
+from gridloop.journal.rows import ask_together, insert, together, update
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
 from gridloop.kernel.hashing import sha256_hex
@@ -104,8 +103,7 @@ def _look_around(new: Report, taken: Taken) -> Seen:
 
     Until the transaction ends nobody else may open a case of this thing.
     """
-    if taken.thing:
-        lock_thing(taken.scene.name, taken.thing)
+    twin = open_of_thing(taken.scene.name, taken.thing) if taken.thing else None
     near = _near(new, taken)
     alike = around(new)
     asked: list[Statement] = [(store.NUMBERS, [])]  # a number is lost when the report joins another: numbers only ever rise
@@ -114,7 +112,6 @@ def _look_around(new: Report, taken: Taken) -> Seen:
     if alike is not None:
         asked.append(alike)
     numbers, *rest = ask_together(*asked)
-    twin = _open_of_thing(taken.scene.name, taken.thing) if taken.thing else None
     if near is not None:
         twin = near.nearest(rest[1], lambda case: not is_another(case, near.case_type, new))
     return Seen(twin, rest[-1] if alike is not None else (), store.number_from(taken.region, numbers))
@@ -130,15 +127,11 @@ def _near(new: Report, taken: Taken) -> Near | None:
     return Near(case_type, new.lon, new.lat, taken.scene.radius_m or RADIUS_M, taken.scene.within_s or WITHIN_S)
 
 
-def _open_of_thing(scene: str, thing: str) -> Case | None:
-    return Case.objects.select_for_update().filter(scene=scene, same_thing=thing).exclude(status__in=END_STATUSES).first()
-
-
 def _sent_before(new: Report) -> str | None:
     """The case of a report that its platform sends again: nothing is entered twice."""
     if not (new.origin and new.origin_id):
         return None
-    lock_thing(f"origin:{new.origin}", new.origin_id)
+    ask_together(thing_lock(f"origin:{new.origin}", new.origin_id))
     known = Source.objects.select_related("case").filter(source=new.origin, signal_id=new.origin_id, device="").first()
     return known.case.code if known else None
 
@@ -329,41 +322,48 @@ def receive_signal(viewer: Viewer, signal: Signal, match: SceneMatch) -> str | N
     with scoped(viewer):
         scene, digest = scenes().by_version(match.scene_version_id)
         with elevated():
-            row = _open_case_of(scene, match, signal)
-            if row is None and match.verb == "open":
-                return _open_from_signal(viewer, signal, match, scene, digest)
-            if row is None:
-                return None
-            _note_signal(viewer, row, signal)
-            if match.verb == "open" and match.severity < (row.proposal or {}).get("told", 5):
-                push(viewer, row.code, lambda machine: machine.press(match.severity))
-            if match.message:
-                push(viewer, row.code, lambda machine: machine.receive(match.message, {"value": signal.value}))
-            return row.code
+            row, numbers = _open_case_of(scene, match, signal)
+            if row is not None:
+                _tell(viewer, row, signal, match)
+                return row.code
+            return _open_from_signal(viewer, signal, match, scene, digest, numbers) if match.verb == "open" else None
 
 
-def _open_case_of(scene: Scene, match: SceneMatch, signal: Signal) -> Case | None:
+def _open_case_of(scene: Scene, match: SceneMatch, signal: Signal) -> tuple[Case | None, Sequence[tuple[Any, ...]]]:
     """By the scene's key; failing that a person's report of the same thing nearby (another device's case has a key of its own).
 
     Only a scene that declares a radius goes by place: one that knows its things by their key alone finds nothing without it.
-    Until the transaction ends nobody else may open a case of this thing or, by a report, at this place.
+    Until the transaction ends nobody else may open a case of this thing or, by a report, at this place. With it come the numbers of
+    the case that may be opened, asked for in the same round trip.
     """
-    if match.key:
-        lock_thing(scene.name, match.key)
-        if (row := _open_of_thing(scene.name, match.key)) is not None:
-            return row
-    if match.verb == "open":
-        lock_place(match.case_type, signal.lon, signal.lat)
-    if not match.radius_m or signal.lon is None or signal.lat is None:
-        return None
-    return find_near(Near(match.case_type, signal.lon, signal.lat, match.radius_m, match.within_s or WITHIN_S, keyless=bool(match.key)))
+    if match.key and (row := open_of_thing(scene.name, match.key)) is not None:
+        return row, ()
+    opens, asked = match.verb == "open", list[Statement]()
+    if opens:
+        asked = [(store.NUMBERS, []), (orgs.VERSIONS, [])]
+    near = None
+    if signal.lon is not None and signal.lat is not None:
+        if opens:
+            asked.append(place_lock(match.case_type, signal.lon, signal.lat))
+        if match.radius_m:
+            within_s, keyless = match.within_s or WITHIN_S, bool(match.key)
+            near = Near(match.case_type, signal.lon, signal.lat, match.radius_m, within_s, keyless)
+            asked.append(near.statement())
+    if not asked:
+        return None, ()
+    found = ask_together(*asked)
+    if opens:
+        orgs.note_versions(found[1])
+    return (near.nearest(found[-1]) if near is not None else None), found[0] if opens else ()
 
 
-def _open_from_signal(viewer: Viewer, signal: Signal, match: SceneMatch, scene: Scene, digest: str) -> str | None:
+def _open_from_signal(
+    viewer: Viewer, signal: Signal, match: SceneMatch, scene: Scene, digest: str, numbers: Sequence[tuple[Any, ...]]
+) -> str:
     region = orgs.region_at(SYSTEM, signal.lon, signal.lat) if signal.lon is not None and signal.lat is not None else None
     region = region or desk.top_region(SYSTEM)
     where = DIRECTORY.region_name(region)
-    number = store.next_number(region)
+    number = store.number_from(region, numbers)
     offer = proposal(given(match.case_type), "", signal.kind, region)
     offer |= {"severity": match.severity, "told": match.severity, "how": offer["how"] | {"severity": "given"}}
     opened = NewCase(
@@ -380,21 +380,64 @@ def _open_from_signal(viewer: Viewer, signal: Signal, match: SceneMatch, scene: 
         data={**match.subject, "kind": signal.kind, "value": signal.value},
     )
     machine = Machine.open(opened, scene, DIRECTORY, clock.now(), viewer)
-    row = store.save_new(machine, viewer, digest, number.row_id)
-    _note_signal(viewer, row, signal)
-    return row.code
+    machine.note("signal_added", _told_by(signal))
+    store.save_new(machine, viewer, digest, number.row_id, lambda row: _heard(row, [], signal))
+    evidence.attach_of_signal(signal.data.get("evidence"), number.code)
+    return number.code
+
+
+def _tell(viewer: Viewer, row: Case, signal: Signal, match: SceneMatch) -> None:
+    """The signal becomes a source of the case, and the case's process hears what it says."""
+    evidence.attach_of_signal(signal.data.get("evidence"), row.code)
+    presses = match.verb == "open" and match.severity < (row.proposal or {}).get("told", 5)
+    if not presses and not match.message:
+        _note_signal(viewer, row, signal)
+        return
+
+    def told(machine: Machine) -> None:
+        machine.note("signal_added", _told_by(signal))
+        if presses:
+            machine.press(match.severity)
+        if match.message:
+            machine.receive(match.message, {"value": signal.value})
+
+    loaded, sources = store.load(row.code, row), sources_of(row)
+    with together():
+        changed = _keep_source(row, sources, signal)
+        push_loaded(viewer, loaded, told, changed)
 
 
 def _note_signal(viewer: Viewer, row: Case, signal: Signal) -> None:
-    """Keep the signal as a source of the case: one row per device and kind, counted."""
-    source = Source.objects.filter(case=row, kind=signal.kind, source=signal.source, device=signal.device).first()
+    """Nothing but one more signal of what is known: the case's process is not asked."""
+    sources = sources_of(row)
+    with together():
+        update(row, _keep_source(row, sources, signal))
+        append(f"case:{row.code}", "signal_added", _told_by(signal), viewer, row.code)
+
+
+def _keep_source(row: Case, sources: list[Source], signal: Signal) -> list[str]:
+    """Write the signal's source: one row per device and kind, counted. Returns the names of what is different on the case's row."""
+    source = _heard(row, sources, signal)
+    if source._state.adding:
+        insert([source], numbered=False)
+        sources.append(source)
+    else:
+        update(source, ["signal_id", "last_at", "count"])
+    row.sources, row.updated_at = store.summary_of(sources), clock.now()
+    return ["sources", "updated_at"]
+
+
+def _heard(row: Case, sources: Sequence[Source], signal: Signal) -> Source:
+    """The signal's source among those of the case, or a new one."""
+    whose = (signal.kind, signal.source, signal.device)
+    source = next((s for s in sources if (s.kind, s.source, s.device) == whose), None)
     if source is None:
         source = Source(case=row, kind=signal.kind, source=signal.source, device=signal.device, first_at=signal.at, count=0)
     source.signal_id, source.last_at, source.count = signal.id, signal.at, source.count + 1
-    source.save()
-    # the sender's own id may hold a plate or a name: the fact keeps its digest, the row the id
+    return source
+
+
+def _told_by(signal: Signal) -> dict[str, Any]:
+    """What the fact says: the sender's own id may hold a plate or a name, so it keeps the digest and the source's row the id."""
     digest = sha256_hex(f"{signal.source}\n{signal.id}".encode())[:32]
-    data = {"signal": digest, "source": signal.source, "device": signal.device, "kind": signal.kind, "value": signal.value}
-    append(f"case:{row.code}", "signal_added", data, viewer, row.code)
-    evidence.attach_of_signal(signal.data.get("evidence"), row.code)
-    recount(row)
+    return {"signal": digest, "source": signal.source, "device": signal.device, "kind": signal.kind, "value": signal.value}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TypeVar, cast
 
@@ -43,22 +43,30 @@ def push(viewer: Viewer, code: str, run: Callable[[Machine], T], row: Case | Non
     return push_loaded(viewer, store.load(code, row), run)
 
 
-def push_loaded(viewer: Viewer, loaded: store.Loaded, run: Callable[[Machine], T]) -> T:
-    """The same with a case that is locked and read already; afterwards ``loaded`` holds it as it is now."""
+def push_loaded(viewer: Viewer, loaded: store.Loaded, run: Callable[[Machine], T], besides: Sequence[str] = ()) -> T:
+    """The same with a case that is locked and read already; afterwards ``loaded`` holds it as it is now.
+
+    ``besides``: names of columns the caller has set on the row, written with what the machine changes.
+    """
     with bound_contextvars(case=loaded.row.code):
-        return _push(viewer, loaded, run)
+        return _push(viewer, loaded, run, besides)
 
 
-def _push(viewer: Viewer, loaded: store.Loaded, run: Callable[[Machine], T]) -> T:
+def _push(viewer: Viewer, loaded: store.Loaded, run: Callable[[Machine], T], besides: Sequence[str]) -> T:
     scene, _digest = scene_of(loaded.row)
     machine = Machine(loaded.situation, scene, DIRECTORY, clock.now(), viewer, scenes().for_type)
     answer = run(machine)
-    store.save(loaded, machine, viewer)
+    store.save(loaded, machine, viewer, besides)
     return answer
+
+
+def sources_of(row: Case) -> list[Source]:
+    """All sources of a case, the first one first."""
+    return _SOURCES(row.pk)
 
 
 def recount(row: Case) -> None:
     """Bring the list's summary of sources up to date."""
-    row.sources = store.summary_of(_SOURCES(row.pk))
+    row.sources = store.summary_of(sources_of(row))
     row.updated_at = clock.now()
     update(row, ["sources", "updated_at"])

@@ -27,6 +27,9 @@ Statement = tuple[str, list[Any]]
 
 _INSIDE = "id = ANY ((SELECT gl_cases_near(%s, %s, %s, %s, %s))::bigint[]) AND status <> ALL(%s)"
 _NEAR = Rows(Case, f"WHERE type = %s AND {_INSIDE} AND (NOT %s OR same_thing = '') FOR UPDATE")
+_ENDED = ", ".join(f"'{status}'" for status in END_STATUSES)
+# written out as the index has it: a plan for any values can not tell that they are those of open cases
+_OF_THING = Rows(Case, f"WHERE scene = %s AND same_thing = %s AND NOT same_thing = '' AND NOT status IN ({_ENDED}) FOR UPDATE")
 _AROUND = Rows(Case, f"WHERE {_INSIDE} ORDER BY id DESC LIMIT {COMPARED}")
 
 
@@ -35,9 +38,14 @@ def _locks(texts: Iterable[str]) -> Statement:
     return f"SELECT {', '.join(['pg_advisory_xact_lock(hashtextextended(%s, 7))'] * len(names))}", names
 
 
-def lock_thing(scene: str, key: str) -> None:
-    """Signals of one thing are taken one after the other, so that two never open two cases."""
-    ask_together(_locks([f"thing:{scene}:{key}"]))
+def thing_lock(scene: str, key: str) -> Statement:
+    """What tells of one thing is taken one after the other, so that two never open two cases."""
+    return _locks([f"thing:{scene}:{key}"])
+
+
+def open_of_thing(scene: str, key: str) -> Case | None:
+    """The open case of a thing, locked; until the transaction ends nobody else finds it, or opens one."""
+    return next(iter(_OF_THING.read(ask_together(thing_lock(scene, key), (_OF_THING.sql, [scene, key]))[1])), None)
 
 
 def place_lock(case_type: str, lon: float, lat: float) -> Statement:
@@ -45,11 +53,6 @@ def place_lock(case_type: str, lon: float, lat: float) -> Statement:
     edge = 0.1  # of a cell, about 100 m: wider than any usual radius
     cells = {(math.floor(lon / _CELL + dx), math.floor(lat / _CELL + dy)) for dx in (-edge, edge) for dy in (-edge, edge)}
     return _locks(f"place:{case_type}:{x}:{y}" for x, y in sorted(cells))
-
-
-def lock_place(case_type: str, lon: float | None, lat: float | None) -> None:
-    if lon is not None and lat is not None:
-        ask_together(place_lock(case_type, lon, lat))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,6 @@ class Near:
 def _box(lon: float, lat: float, metres: float, within_s: float) -> list[Any]:
     d_lon, d_lat = reach(metres, lat)
     return [lon - d_lon, lon + d_lon, lat - d_lat, lat + d_lat, clock.now() - timedelta(seconds=within_s), list(END_STATUSES)]
-
-
-def find_near(near: Near) -> Case | None:
-    """The nearest of them, locked."""
-    return near.nearest(ask_together(near.statement())[0])
 
 
 # ---- by what is learned of reports -----------------------------------------------------------------------------------

@@ -164,14 +164,14 @@ def save_new(machine: Machine, viewer: Viewer, digest: str, row_id: int, source:
     return row
 
 
-def save(loaded: Loaded, machine: Machine, viewer: Viewer) -> None:
-    """Write what a push changed: the case, its tasks, its limits, the process state, and the facts."""
+def save(loaded: Loaded, machine: Machine, viewer: Viewer, besides: Sequence[str] = ()) -> None:
+    """Write what a push changed: the case (and the columns ``besides`` that the caller has set), its tasks, limits, process state, and the facts."""
     case = machine.case
     with together(), elevated():
         facts, _sealed = _seal_facts(machine, case.code)
         different = _copy_case(machine.situation, loaded.row)
         loaded.row.updated_at = clock.now()
-        update(loaded.row, [*different, "updated_at"])
+        update(loaded.row, [*dict.fromkeys([*different, *besides, "updated_at"])])
         tasks = machine.situation.tasks
         new = [t for t in tasks if t.id not in loaded.tasks_before]
         changed = [t for t in tasks if t.id in loaded.tasks_before and t != loaded.tasks_before[t.id]]
