@@ -8,23 +8,49 @@ from __future__ import annotations
 
 import asyncio
 import json
+import queue
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from multiprocessing.connection import Connection
 from typing import Any
-
-import httpx
+from urllib.parse import urlencode
 
 GATHER, AT_ONCE, PAGE = 0.1, 50, 500
+CONNECTIONS = 32
 TOGETHER = 0.02  # bytes that come this close after others are the same frame
 LIST = {"box": "open", "order": "urgent"}
+
+
+class Reads:
+    """Lists by kept connections, for all consoles: the consoles are elsewhere, and what their reading costs here is not the product's."""
+
+    def __init__(self, port: int) -> None:
+        self._threads = ThreadPoolExecutor(CONNECTIONS)
+        self._free: queue.LifoQueue[HTTPConnection] = queue.LifoQueue()
+        for _ in range(CONNECTIONS):
+            self._free.put(HTTPConnection("127.0.0.1", port, timeout=60))
+
+    async def get(self, path: str, token: str) -> tuple[int, str, Any]:
+        """Status, Retry-After and what was answered."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._get, path, token)
+
+    def _get(self, path: str, token: str) -> tuple[int, str, Any]:
+        connection = self._free.get()
+        try:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+            answer = connection.getresponse()
+            return answer.status, answer.headers.get("Retry-After") or "", json.loads(answer.read())
+        finally:
+            self._free.put(connection)
 
 
 @dataclass
 class Screen:
     """One console. ``first`` holds when each case was named by a frame and when it stood in the list (monotonic seconds)."""
 
-    http: httpx.AsyncClient
+    lists: Reads
     port: int
     token: str
     shown: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -39,16 +65,16 @@ class Screen:
     reset: bool = False
 
     async def page(self, **query: Any) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self.token}"}
+        path = "/api/v1/cases?" + urlencode(LIST | query)
         while True:
-            answer = await self.http.get("/api/v1/cases", params=LIST | query, headers=headers)
-            if answer.status_code != 429:
+            status, wait, found = await self.lists.get(path, self.token)
+            if status != 429:
                 break
             self.turned_away += 1  # the product is full and says so: this time is the alarm's, too
-            await asyncio.sleep(float(answer.headers.get("Retry-After") or 1))
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
-        return found
+            await asyncio.sleep(float(wait or 1))
+        if status != 200:
+            raise RuntimeError(f"{path}: {status} {found}")
+        return dict(found)
 
     async def everything(self) -> dict[str, dict[str, Any]]:
         """A fresh read of the whole list."""
@@ -127,25 +153,24 @@ def most_a_second(frames: list[float], span: float = 5.0) -> float:
 
 
 async def _screens(port: int, tokens: list[str], pipe: Connection) -> None:
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, limits=limits, trust_env=False) as http:
-        screens = [Screen(http, port, token) for token in tokens]
-        at_work = [asyncio.create_task(screen.follow()) for screen in screens]
-        await asyncio.wait_for(asyncio.gather(*(screen.open.wait() for screen in screens)), 60)
-        for start in range(0, len(screens), 8):  # the lists are read after the stream is open: nothing between the two is lost
-            part = screens[start : start + 8]
-            for screen, found in zip(part, await asyncio.gather(*(s.everything() for s in part)), strict=True):
-                screen.shown = found
-        at_work += [asyncio.create_task(screen.keep()) for screen in screens]
-        pipe.send("open")
-        while not await asyncio.to_thread(pipe.poll, 0.2):
-            _all_alive(at_work)
-        await _quiet(screens)
+    lists = Reads(port)
+    screens = [Screen(lists, port, token) for token in tokens]
+    at_work = [asyncio.create_task(screen.follow()) for screen in screens]
+    await asyncio.wait_for(asyncio.gather(*(screen.open.wait() for screen in screens)), 60)
+    for start in range(0, len(screens), 8):  # the lists are read after the stream is open: nothing between the two is lost
+        part = screens[start : start + 8]
+        for screen, found in zip(part, await asyncio.gather(*(s.everything() for s in part)), strict=True):
+            screen.shown = found
+    at_work += [asyncio.create_task(screen.keep()) for screen in screens]
+    pipe.send("open")
+    while not await asyncio.to_thread(pipe.poll, 0.2):
         _all_alive(at_work)
-        out = [await _result(screen) for screen in screens]
-        for task in at_work:
-            task.cancel()
-        pipe.send(out)
+    await _quiet(screens)
+    _all_alive(at_work)
+    out = [await _result(screen) for screen in screens]
+    for task in at_work:
+        task.cancel()
+    pipe.send(out)
 
 
 def _all_alive(at_work: list[asyncio.Task[None]]) -> None:
