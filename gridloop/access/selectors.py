@@ -21,6 +21,7 @@ from django.utils.translation import get_language_from_request
 from gridloop.access.models import LookLog, RoleGrant, User
 from gridloop.access.rules import ROLES, permissions_of
 from gridloop.journal.frame import elevated
+from gridloop.journal.rows import ask_together
 from gridloop.journal.selectors import reading, scoped
 from gridloop.kernel import clock
 from gridloop.kernel.errors import Forbidden, NotFound
@@ -70,31 +71,39 @@ def viewer_for(user_id: int, scopes: frozenset[str] | None = None) -> Viewer:
     return viewer if scopes is None else replace(viewer, scopes=scopes)
 
 
+_ACCOUNT = """SELECT u.username, u.staff_id, s.unit_id, u.lang FROM access_user u LEFT JOIN orgs_staff s ON s.id = u.staff_id
+WHERE u.id = %s AND u.is_active"""
+_GRANTS = """SELECT role, region, unit_id FROM access_rolegrant WHERE user_id = %s AND (valid_from IS NULL OR valid_from <= %s)
+AND (valid_to IS NULL OR valid_to > %s) ORDER BY id"""
+
+
 def _load_viewer(user_id: int) -> Viewer:
+    """Everybody at work is read anew every few seconds: both statements in one round trip."""
+    now = clock.now()
     with scoped(SYSTEM):
-        user = User.objects.select_related("staff").filter(pk=user_id, is_active=True).first()
-        if user is None:
+        accounts, grants = ask_together((_ACCOUNT, [user_id]), (_GRANTS, [user_id, now, now]))
+        if not accounts:
             raise NotFound("access.no_account")
-        grants = list(active_grants(user_id))
         seen = tuple(
             Grant(
-                role=g.role,
-                region=g.region,
-                unit_ids=frozenset(orgs.unit_and_descendants(SYSTEM, g.unit_id)) if g.unit_id is not None else frozenset(),
-                permissions=ROLES[g.role].permissions,
+                role=role,
+                region=region,
+                unit_ids=frozenset(orgs.unit_and_descendants(SYSTEM, unit)) if unit is not None else frozenset(),
+                permissions=ROLES[role].permissions,
             )
-            for g in grants
-            if _has_territory(g.role)
+            for role, region, unit in grants
+            if _has_territory(role)
         )
+    username, staff, staff_unit, lang = accounts[0]
     return Viewer(
-        name=user.username,
-        user_id=user.pk,
-        staff_id=user.staff_id,
-        unit_id=user.staff.unit_id if user.staff else next((g.unit_id for g in grants if g.unit_id), None),
+        name=username,
+        user_id=user_id,
+        staff_id=staff,
+        unit_id=staff_unit if staff is not None else next((unit for _, _, unit in grants if unit), None),
         grants=seen,
-        permissions=permissions_of(g.role for g in grants if not _has_territory(g.role)),
-        roles=frozenset(g.role for g in grants),
-        lang=user.lang or "zh",
+        permissions=permissions_of(role for role, _, _ in grants if not _has_territory(role)),
+        roles=frozenset(role for role, _, _ in grants),
+        lang=lang or "zh",
     )
 
 
