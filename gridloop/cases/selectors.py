@@ -30,6 +30,7 @@ from gridloop.kernel.errors import FieldFault, Invalid, NotFound
 from gridloop.kernel.viewer import SYSTEM, Viewer
 
 COUNT_LIMIT = 10_000
+COUNT_EFFORT = 220_000  # of a count by words (migration 0026): about 0.1 s, and enough for a million cases
 POINTS_LIMIT = 2_000
 EVERY = 2**31 - 1
 OPEN_BOXES = ("todo", "doing", "open")
@@ -167,13 +168,16 @@ def _cut(page: list[M], limit: int, cursor: Callable[[M], str]) -> tuple[list[M]
 
 @reading
 def case_total(viewer: Viewer, wanted: CaseFilter) -> int | str:
-    """How many: exact up to 10,000, then ``"10000+"``."""
+    """How many: exact up to 10,000, then ``"10000+"``. By words that are in very many cases, as far as can be counted soon: ``"2400+"``."""
     with connection.cursor() as cursor:  # ids are the viewer's own to see: no row is read a second time
         cursor.execute(
-            "SELECT count(*) FROM gl_cases_ids(%s::jsonb, %s)", [orjson.dumps(_words_of(wanted, any=True)).decode(), COUNT_LIMIT + 1]
+            "SELECT count(*), count(id) FROM gl_cases_ids(%s::jsonb, %s) id",
+            [orjson.dumps(_words_of(wanted, any=True, effort=COUNT_EFFORT)).decode(), COUNT_LIMIT + 1],
         )
-        total = int(cursor.fetchone()[0])
-    return total if total <= COUNT_LIMIT else f"{COUNT_LIMIT}+"
+        found, total = cursor.fetchone()
+    if total > COUNT_LIMIT:
+        return f"{COUNT_LIMIT}+"
+    return f"{total}+" if found > total else int(total)
 
 
 @reading

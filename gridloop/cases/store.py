@@ -165,7 +165,10 @@ def save_new(machine: Machine, viewer: Viewer, digest: str, row_id: int, source:
 
 
 def save(loaded: Loaded, machine: Machine, viewer: Viewer, besides: Sequence[str] = ()) -> None:
-    """Write what a push changed: the case (and the columns ``besides`` that the caller has set), its tasks, limits, process state, and the facts."""
+    """Write what a push changed: the case, its tasks, limits, process state, and the facts.
+
+    ``besides``: names of columns the caller has set on the case's row.
+    """
     case = machine.case
     with together(), elevated():
         facts, _sealed = _seal_facts(machine, case.code)

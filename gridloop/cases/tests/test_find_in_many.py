@@ -10,6 +10,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gridloop.cases import selectors
 from gridloop.cases.history import columns_of, keep_historic, ready
 from gridloop.cases.messages import HistoricCase
 from gridloop.cases.models import Case
@@ -162,3 +163,21 @@ def thirty(cast: Cast) -> list[int]:
     )
     with scoped(SYSTEM):
         return list(Case.objects.order_by("-reported_at", "-id").values_list("id", flat=True))
+
+
+@pytest.mark.parametrize("words", ["占道", "占道经", "经稀"])
+def test_a_count_by_words_that_would_take_long_says_how_many_there_are_at_least(
+    many: tuple[list[HistoricCase], Cast], monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    rows, _ = many
+    right = sum(words in r.text for r in rows)
+    seen = []
+    for effort in (0, 20_000, 60_000, 10**9):
+        monkeypatch.setattr(selectors, "COUNT_EFFORT", effort)
+        seen.append(str(case_total(SYSTEM, CaseFilter(q=words))))
+    assert seen[-1] == str(total(right))
+    least = [int(told.rstrip("+")) for told in seen]
+    assert least == sorted(least)
+    assert all(told.endswith("+") for told, number in zip(seen, least, strict=True) if number < least[-1]), seen
+    if words == "占道":
+        assert least[0] < right, "as far as the first step goes, and no further"
