@@ -34,7 +34,7 @@ HOLDING = replaced(
     (
         "    held := ARRAY(SELECT a + p FROM unnest(above) a, unnest(wanted) p);\n",
         "    held := ARRAY(SELECT a + p FROM unnest(above) a, unnest(wanted) p);\n"
-        "    entries := coalesce(bytes, 0) / 8 * cardinality(wanted) / cardinality(pairs);\n",
+        "    SELECT coalesce(sum(pg_column_size(p.cases)), 0) / 8 INTO entries FROM cases_posting p WHERE p.key = ANY (held);\n",
     ),
 )
 before_of_words = posted.FIND[
