@@ -30,7 +30,8 @@ from gridloop.cases.verbs import not_now
 from gridloop.dispatch.merging import WITHIN_S
 from gridloop.evidence import actions as evidence
 from gridloop.flow.selectors import tasks_of
-from gridloop.journal.actions import append, elevated, scoped, seal, verb, withdraw
+from gridloop.journal.actions import append, append_many, elevated, scoped, seal, verb, withdraw
+from gridloop.journal.messages import FactIn
 from gridloop.journal.rows import ask_together, insert, together, update
 from gridloop.kernel import clock
 from gridloop.kernel.errors import FieldFault, Invalid, NotFound
@@ -380,7 +381,7 @@ def _open_from_signal(
         data={**match.subject, "kind": signal.kind, "value": signal.value},
     )
     machine = Machine.open(opened, scene, DIRECTORY, clock.now(), viewer)
-    machine.note("signal_added", _told_by(signal))
+    _note(machine, signal)
     store.save_new(machine, viewer, digest, number.row_id, lambda row: _heard(row, [], signal))
     evidence.attach_of_signal(signal.data.get("evidence"), number.code)
     return number.code
@@ -395,7 +396,7 @@ def _tell(viewer: Viewer, row: Case, signal: Signal, match: SceneMatch) -> None:
         return
 
     def told(machine: Machine) -> None:
-        machine.note("signal_added", _told_by(signal))
+        _note(machine, signal)
         if presses:
             machine.press(match.severity)
         if match.message:
@@ -412,7 +413,7 @@ def _note_signal(viewer: Viewer, row: Case, signal: Signal) -> None:
     sources = sources_of(row)
     with together():
         update(row, _keep_source(row, sources, signal))
-        append(f"case:{row.code}", "signal_added", _told_by(signal), viewer, row.code)
+        append_many(f"case:{row.code}", [_fact_of(signal)], viewer, row.code)
 
 
 def _keep_source(row: Case, sources: list[Source], signal: Signal) -> list[str]:
@@ -437,7 +438,14 @@ def _heard(row: Case, sources: Sequence[Source], signal: Signal) -> Source:
     return source
 
 
-def _told_by(signal: Signal) -> dict[str, Any]:
-    """What the fact says: the sender's own id may hold a plate or a name, so it keeps the digest and the source's row the id."""
+def _note(machine: Machine, signal: Signal) -> None:
+    fact = _fact_of(signal)
+    machine.note(fact.action, fact.data)
+
+
+def _fact_of(signal: Signal) -> FactIn:
+    """The sender's own id may hold a plate or a name: the fact keeps its digest, the source's row the id."""
     digest = sha256_hex(f"{signal.source}\n{signal.id}".encode())[:32]
-    return {"signal": digest, "source": signal.source, "device": signal.device, "kind": signal.kind, "value": signal.value}
+    return FactIn(
+        "signal_added", {"signal": digest, "source": signal.source, "device": signal.device, "kind": signal.kind, "value": signal.value}
+    )

@@ -15,7 +15,7 @@ export interface RegionRef {
 export interface Page<T> {
   items: T[];
   next: string | null;
-  /** Only with `count=true`: exact, or the word `10000+`. */
+  /** Only with `count=true`: exact, or at least so many: `10000+`; by words that are in very many cases `2400+`. */
   total?: number | string;
 }
 
