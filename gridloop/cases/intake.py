@@ -12,7 +12,7 @@ from gridloop.cases.machine import Machine
 from gridloop.cases.messages import Report, Reported, SceneMatch
 from gridloop.cases.models import Case, Source
 from gridloop.cases.proposing import UNKNOWN_TYPE, Kind, given, kind_of, proposal
-from gridloop.cases.pushing import push_loaded, recount, scenes, sources_of
+from gridloop.cases.pushing import all_sources, push_loaded, recount, scenes
 from gridloop.cases.rules import SURE_PLACE_M, NewCase, Scene, case_verbs, report_source, reporter_subject
 from gridloop.cases.same_thing import (
     RADIUS_M,
@@ -100,7 +100,7 @@ class Seen:
 
 
 def _look_around(new: Report, taken: Taken) -> Seen:
-    """The open case of the same thing, by key or by place and time, and what else is open around; asked in one round trip.
+    """The open case of the same thing, by key or by place and time, and what else is open around.
 
     Until the transaction ends nobody else may open a case of this thing.
     """
@@ -339,10 +339,8 @@ def _open_case_of(scene: Scene, match: SceneMatch, signal: Signal) -> tuple[Case
     """
     if match.key and (row := open_of_thing(scene.name, match.key)) is not None:
         return row, ()
-    opens, asked = match.verb == "open", list[Statement]()
-    if opens:
-        asked = [(store.NUMBERS, []), (orgs.VERSIONS, [])]
-    near = None
+    opens, near = match.verb == "open", None
+    asked: list[Statement] = [(store.NUMBERS, []), (orgs.VERSIONS, [])] if opens else []
     if signal.lon is not None and signal.lat is not None:
         if opens:
             asked.append(place_lock(match.case_type, signal.lon, signal.lat))
@@ -353,9 +351,12 @@ def _open_case_of(scene: Scene, match: SceneMatch, signal: Signal) -> tuple[Case
     if not asked:
         return None, ()
     found = ask_together(*asked)
-    if opens:
-        orgs.note_versions(found[1])
-    return (near.nearest(found[-1]) if near is not None else None), found[0] if opens else ()
+    twin = near.nearest(found[-1]) if near is not None else None
+    if not opens:
+        return twin, ()
+    numbers, versions = found[:2]
+    orgs.note_versions(versions)
+    return twin, numbers
 
 
 def _open_from_signal(
@@ -388,7 +389,8 @@ def _open_from_signal(
 
 
 def _tell(viewer: Viewer, row: Case, signal: Signal, match: SceneMatch) -> None:
-    """The signal becomes a source of the case, and the case's process hears what it says."""
+    """The signal becomes a source of the case, and the case's process hears what it says. Its pictures are named first: their facts
+    must not come between the reading of the case and its writing."""
     evidence.attach_of_signal(signal.data.get("evidence"), row.code)
     presses = match.verb == "open" and match.severity < (row.proposal or {}).get("told", 5)
     if not presses and not match.message:
@@ -402,7 +404,7 @@ def _tell(viewer: Viewer, row: Case, signal: Signal, match: SceneMatch) -> None:
         if match.message:
             machine.receive(match.message, {"value": signal.value})
 
-    loaded, sources = store.load(row.code, row), sources_of(row)
+    loaded, sources = store.load(row.code, row), all_sources(row)
     with together():
         changed = _keep_source(row, sources, signal)
         push_loaded(viewer, loaded, told, changed)
@@ -410,7 +412,7 @@ def _tell(viewer: Viewer, row: Case, signal: Signal, match: SceneMatch) -> None:
 
 def _note_signal(viewer: Viewer, row: Case, signal: Signal) -> None:
     """Nothing but one more signal of what is known: the case's process is not asked."""
-    sources = sources_of(row)
+    sources = all_sources(row)
     with together():
         update(row, _keep_source(row, sources, signal))
         append_many(f"case:{row.code}", [_fact_of(signal)], viewer, row.code)
@@ -422,6 +424,7 @@ def _keep_source(row: Case, sources: list[Source], signal: Signal) -> list[str]:
     if source._state.adding:
         insert([source], numbered=False)
         sources.append(source)
+        sources.sort(key=lambda one: one.first_at)  # as they are read; of one moment the new one is the last
     else:
         update(source, ["signal_id", "last_at", "count"])
     row.sources, row.updated_at = store.summary_of(sources), clock.now()

@@ -60,13 +60,13 @@ def _push(viewer: Viewer, loaded: store.Loaded, run: Callable[[Machine], T], bes
     return answer
 
 
-def sources_of(row: Case) -> list[Source]:
-    """All sources of a case, the first one first."""
+def all_sources(row: Case) -> list[Source]:
+    """The sources of a case, the first one first."""
     return _SOURCES(row.pk)
 
 
 def recount(row: Case) -> None:
     """Bring the list's summary of sources up to date."""
-    row.sources = store.summary_of(sources_of(row))
+    row.sources = store.summary_of(all_sources(row))
     row.updated_at = clock.now()
     update(row, ["sources", "updated_at"])

@@ -44,7 +44,7 @@ def thing_lock(scene: str, key: str) -> Statement:
 
 
 def open_of_thing(scene: str, key: str) -> Case | None:
-    """The open case of a thing, locked; until the transaction ends nobody else finds it, or opens one."""
+    """The open case of a thing, locked; until the transaction ends nobody else takes it, or opens one."""
     return next(iter(_OF_THING.read(ask_together(thing_lock(scene, key), (_OF_THING.sql, [scene, key]))[1])), None)
 
 

@@ -14,6 +14,7 @@ import orjson
 from django.db import connection
 from django.db.models import Field, JSONField, Model
 from django.db.models.base import ModelState
+from psycopg.pq import PipelineStatus
 
 M = TypeVar("M", bound=Model)
 
@@ -22,9 +23,13 @@ M = TypeVar("M", bound=Model)
 def together() -> Iterator[None]:
     """Statements whose results nobody reads go to the database in one round trip; a read, or the end, waits for all of them.
 
-    A refusal by the database is raised there, not at its statement: for writes that succeed or fail as a whole.
+    A refusal by the database is raised there, not at its statement: for writes that succeed or fail as a whole. Within another one
+    nothing waits at its end: the driver would wait where a second one begins, and again where it ends.
     """
     connection.ensure_connection()
+    if connection.connection.pgconn.pipeline_status != PipelineStatus.OFF:
+        yield
+        return
     with connection.wrap_database_errors, connection.connection.pipeline():
         yield
 

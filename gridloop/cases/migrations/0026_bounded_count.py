@@ -42,8 +42,8 @@ before_of_words = posted.FIND[
 ]
 OF_WORDS = replaced(
     before_of_words,
-    ("high timestamptz, most int)", "high timestamptz, most int, effort bigint)"),
-    ("-- of the cases", "-- ``effort``: what the walk may cost; where it ends for that, a null comes last. Null: as long as it takes\n-- of the cases"),
+    ("high timestamptz, most int)", "high timestamptz, most int, effort bigint DEFAULT NULL)"),
+    ("-- of the cases", "-- ``effort``: what the walk may cost (entries of lists, but not those of places and units), asked after each step; where it ends for that,\n-- a null comes last. Null: as long as it takes\n-- of the cases"),
     ("bottom bigint;", "bottom bigint; entries bigint; spent bigint := 0;"),
     ("h.cases, h.seconds, h.reached INTO cases, seconds, bottom", "h.cases, h.seconds, h.reached, h.entries INTO cases, seconds, bottom, entries"),
     ("        i := 1;\n", "        spent := spent + entries;\n        i := 1;\n"),

@@ -181,3 +181,5 @@ def test_a_count_by_words_that_would_take_long_says_how_many_there_are_at_least(
     assert all(told.endswith("+") for told, number in zip(seen, least, strict=True) if number < least[-1]), seen
     if words == "占道":
         assert least[0] < right, "as far as the first step goes, and no further"
+        monkeypatch.setattr(selectors, "COUNT_EFFORT", 0)
+        assert case_total(SYSTEM, CaseFilter(q=words), least[0] + 7) == f"{least[0] + 7}+", "no less than its list shows"

@@ -1,4 +1,4 @@
-/** Counts as people read them: exact up to 10,000, then "10,000+". */
+/** Counts as people read them: exact up to 10,000, then "10,000+"; "2,400+" where there are at least so many. */
 export const MOST_COUNTED = 10_000;
 const figures = new Intl.NumberFormat("en-US"); // thousands are set apart in the same way in both languages
 
