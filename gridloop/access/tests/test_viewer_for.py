@@ -9,7 +9,7 @@ from django.test import Client
 
 from gridloop.access import actions, selectors
 from gridloop.access.messages import SampleLogin
-from gridloop.access.models import User
+from gridloop.access.models import RoleGrant, User
 from gridloop.access.tests.conftest import COUNTY, TOWN, Cast
 from gridloop.journal.selectors import scoped
 from gridloop.kernel import clock
@@ -63,6 +63,26 @@ def test_a_new_role_is_felt_at_once_and_ends_in_time(cast: Cast) -> None:
     selectors.forget_viewers()
     with clock.fixed(start - timedelta(days=4000)):
         assert cast.viewer("worker").can("task.act"), "a role without a start holds when a replay sets the clock back"
+
+
+def test_a_grant_holds_from_its_first_moment_and_no_longer_at_its_last(cast: Cast) -> None:
+    """For the viewer as for who looks after grants: the rule stands in two statements."""
+    worker = cast.viewer("worker").user_id or 0
+    start = datetime(2026, 5, 1, tzinfo=UTC)
+    with scoped(SYSTEM):
+        RoleGrant.objects.filter(user_id=worker).delete()
+        RoleGrant.objects.create(user_id=worker, role="operator", region=TOWN, valid_from=start, valid_to=start + timedelta(hours=8))
+    second = timedelta(seconds=1)
+    for at, holds in (
+        (start - second, False),
+        (start, True),
+        (start + timedelta(hours=8) - second, True),
+        (start + timedelta(hours=8), False),
+    ):
+        selectors.forget_viewers()
+        with clock.fixed(at), scoped(SYSTEM):
+            assert (selectors.viewer_for(worker).roles == {"operator"}) is holds, at
+            assert selectors.active_grants(worker).exists() is holds, at
 
 
 def test_load_users_adds_only_what_is_missing(cast: Cast) -> None:
