@@ -203,6 +203,7 @@ def test_known_facts_are_those_that_stand_in_the_trace_of_cases() -> None:
     rooms = (ROOT / "gridloop" / "cases", ROOT / "gridloop" / "signals")
     code = "".join(path.read_text(encoding="utf-8") for room in rooms for path in room.glob("*.py"))
     noted = set(re.findall(r'note\(\s*"([a-z_]+)"', code)) | set(re.findall(r'append\(f"case:[^"]*",\s*"([a-z_]+)"', code))
+    noted |= set(re.findall(r'FactIn\(\s*"([a-z_]+)"', code))
     noted |= set(re.findall(r'\("[a-z]+", "[a-z]+"\): "([a-z_]+)"', code))
     assert noted - set(FACTS) == set()
     assert set(FACTS) - noted == set()
