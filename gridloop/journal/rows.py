@@ -19,6 +19,11 @@ from psycopg.pq import PipelineStatus
 M = TypeVar("M", bound=Model)
 
 
+def is_together() -> bool:
+    """Whether statements are being sent together on this thread's connection."""
+    return bool(connection.connection.pgconn.pipeline_status != PipelineStatus.OFF)
+
+
 @contextmanager
 def together() -> Iterator[None]:
     """Statements whose results nobody reads go to the database in one round trip; a read, or the end, waits for all of them.
@@ -27,7 +32,7 @@ def together() -> Iterator[None]:
     nothing waits at its end: the driver would wait where a second one begins, and again where it ends.
     """
     connection.ensure_connection()
-    if connection.connection.pgconn.pipeline_status != PipelineStatus.OFF:
+    if is_together():
         yield
         return
     with connection.wrap_database_errors, connection.connection.pipeline():
